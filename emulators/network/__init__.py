@@ -1,0 +1,1 @@
+"""Quantized networks, bit for bit as hls4ml firmware computes them."""

@@ -1,0 +1,56 @@
+"""One documented class per error that a user can meet.
+
+Every message names the file or collection, what was expected, what was found and what to do.
+"""
+
+__all__ = [
+    "ArtefactError",
+    "ConfigurationError",
+    "InputError",
+    "L1KDError",
+    "MissingBranchError",
+    "PairingError",
+    "RefusedFormatError",
+    "UnknownFormatError",
+    "UnreadableFileError",
+]
+
+
+class L1KDError(Exception):
+    """Base of every error that l1kd raises on purpose."""
+
+
+class UnknownFormatError(L1KDError, ValueError):
+    """The events have none of the collections of any known format."""
+
+
+class RefusedFormatError(L1KDError, ValueError):
+    """The format is known, and what was asked of it cannot be computed correctly."""
+
+
+class MissingBranchError(L1KDError, KeyError):
+    """A collection of a known format lacks a branch that was asked for."""
+
+    def __str__(self) -> str:
+        """Return the message itself, not its representation as `KeyError` does."""
+        return str(self.args[0]) if self.args else ""
+
+
+class InputError(L1KDError, ValueError):
+    """A value, shape or type is outside what an algorithm accepts (NaN, negative pt, ...)."""
+
+
+class PairingError(L1KDError, ValueError):
+    """Two files that should hold the same events in the same order do not."""
+
+
+class UnreadableFileError(L1KDError, OSError):
+    """A file is missing, truncated or corrupt."""
+
+
+class ArtefactError(L1KDError, ValueError):
+    """A shipped or user-made model differs from its hash or its schema."""
+
+
+class ConfigurationError(L1KDError, ValueError):
+    """A configuration has an unknown key or a value outside its range."""

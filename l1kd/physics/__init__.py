@@ -1,0 +1,1 @@
+"""Jets, missing momentum, matching and response of candidates."""

@@ -1,0 +1,1 @@
+"""Trigger studies: rates, thresholds, efficiencies and turn-ons."""

@@ -1,0 +1,1 @@
+"""Coffea processors: thin layers of adapters, algorithms and histograms."""
