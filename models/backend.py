@@ -1,0 +1,123 @@
+"""The training frameworks, imported only when a training or an export asks for them.
+
+QKeras and TF-MOT are written for Keras 2 and need `TF_USE_LEGACY_KERAS=1` before TensorFlow is
+imported; hls4ml takes whatever module is called ``keras`` at that moment for the model's own.
+Both facts are handled here and nowhere else.
+"""
+
+import importlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from l1kd.errors import ConfigurationError
+
+__all__ = ["keras", "keras_is_legacy", "pruning", "qkeras", "seed_everything", "tensorflow"]
+
+_FLAG = "TF_USE_LEGACY_KERAS"
+
+
+def _import(name: str) -> ModuleType:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with warnings.catch_warnings():
+            # deprecations inside the frameworks are no concern of who trains a network
+            warnings.simplefilter("ignore")
+            return importlib.import_module(name)
+    except ImportError as error:
+        message = f"training needs '{name}', which does not import ({error}): install l1kd[train]"
+        raise ConfigurationError(message) from error
+
+
+def tensorflow() -> Any:
+    """Import TensorFlow with Keras 2 inside.
+
+    Returns
+    -------
+    module
+        `tensorflow`, with `tf.keras` being `tf_keras`.
+
+    Raises
+    ------
+    ConfigurationError
+        TensorFlow is not installed, or was imported before with Keras 3 inside.
+    """
+    if "tensorflow" not in sys.modules:
+        os.environ[_FLAG] = "1"
+    tf = _import("tensorflow")
+    if os.environ.get(_FLAG) != "1":
+        message = (
+            "TensorFlow was imported with Keras 3 before l1kd could ask for Keras 2, which QKeras "
+            f"needs: set {_FLAG}=1 in the environment and start again"
+        )
+        raise ConfigurationError(message)
+    return tf
+
+
+def keras() -> Any:
+    """Import Keras 2 (`tf_keras`)."""
+    tensorflow()
+    return _import("tf_keras")
+
+
+def qkeras() -> Any:
+    """Import QKeras, and refuse the shim that hgq2's wheel writes over it.
+
+    Raises
+    ------
+    ConfigurationError
+        QKeras is missing or overwritten; the message says how to repair it.
+    """
+    from l1kd.models.doctor import qkeras_problem
+
+    tensorflow()
+    problem = qkeras_problem()
+    if problem is not None:
+        raise ConfigurationError(problem)
+    return _import("qkeras")
+
+
+def pruning() -> Any:
+    """Import the pruning part of TensorFlow Model Optimization."""
+    tensorflow()
+    return _import("tensorflow_model_optimization").sparsity.keras
+
+
+def seed_everything(seed: int, threads: int) -> None:
+    """Seed Python, NumPy and TensorFlow and ask for deterministic kernels.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of all generators that Keras draws initial weights from.
+    threads : int
+        Threads that one operation may use; 0 leaves the choice to TensorFlow.
+    """
+    tf = tensorflow()
+    keras().utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    if threads:
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+        except RuntimeError:
+            # TensorFlow has already started its threads in this process: the result is the same
+            return
+
+
+@contextmanager
+def keras_is_legacy() -> Iterator[None]:
+    """Make `sys.modules["keras"]` Keras 2, so that hls4ml picks the parser of Keras 2 models."""
+    before = sys.modules.get("keras")
+    sys.modules["keras"] = keras()
+    try:
+        yield
+    finally:
+        if before is None:
+            del sys.modules["keras"]
+        else:
+            sys.modules["keras"] = before

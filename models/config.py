@@ -1,0 +1,200 @@
+"""Training configurations: YAML files validated by pydantic.
+
+An unknown key is an error that names the nearest known one. Strings are never evaluated.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from l1kd.errors import ConfigurationError
+
+__all__ = [
+    "CicadaConfig",
+    "DistillNetConfig",
+    "Optimisation",
+    "QDistillNetConfig",
+    "read_config",
+    "shipped_configs",
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Optimisation(_Strict):
+    """Length and pace of one training."""
+
+    epochs: int = Field(gt=0)
+    batch: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+
+
+class Identity(_Strict):
+    """What every training configuration has."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    version: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    threads: int = Field(default=0, ge=0)
+    check_vectors: int = Field(default=100_000, gt=0)
+
+
+class ImageData(_Strict):
+    """Where calorimeter images come from.
+
+    `folder` is taken relative to the working directory.
+    """
+
+    folder: Path
+    minimum_bias: str
+    signals: tuple[str, ...]
+    exposure: tuple[str, ...]
+    reference: str | None = None
+    test_files: dict[str, str] = Field(default_factory=dict)
+    mu: float = Field(gt=0)
+    split: tuple[float, float] = (0.7, 0.8)
+
+
+class CicadaConfig(Identity):
+    """Teacher autoencoder and quantized student of CICADA."""
+
+    kind: Literal["cicada"]
+    data: ImageData
+    images_per_epoch: int = Field(gt=0)
+    validation_images: int = Field(gt=0)
+    test_images: int = Field(gt=0)
+    latent: int = Field(default=80, gt=0)
+    teacher: Optimisation
+    student_images: int = Field(gt=0)
+    exposure_images: int = Field(ge=0)
+    student: Optimisation
+    quantized: Optimisation
+    target: Literal["log_mse_32", "log_32_mse"] = "log_mse_32"
+
+
+class ParticleData(_Strict):
+    """Where particles come from. `folder` is taken relative to the working directory."""
+
+    folder: Path
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    test_truth: tuple[str, ...] = ()
+    validation_fraction: float = Field(default=0.1, gt=0, lt=1)
+    max_events: int | None = Field(default=None, gt=0)
+    min_pt: float = Field(default=1.0, ge=0)
+
+
+class Loss(_Strict):
+    """Squared error of the weight, weighted by a power of pt, and the event's momentum sum.
+
+    The event term is the squared error of the weighted vector sum of the transverse momenta, in
+    units that make a factor of one comparable to the particle term.
+    """
+
+    pt_power: float = Field(default=2.0, ge=0)
+    pt_cap: float = Field(default=50.0, gt=0)
+    event_factor: float = Field(default=0.0, ge=0)
+    charged_factor: float = Field(default=1.0, ge=0)
+
+
+class DistillNetConfig(Identity):
+    """DistillNet in floating point."""
+
+    kind: Literal["distillnet"]
+    data: ParticleData
+    hidden: tuple[int, ...] = (128, 64)
+    loss: Loss = Loss()
+    optimisation: Optimisation
+
+
+class QDistillNetConfig(Identity):
+    """DistillNet with quantized, pruned weights."""
+
+    kind: Literal["qdistillnet"]
+    data: ParticleData
+    hidden: tuple[int, ...] = (64, 32)
+    bits: int = Field(default=8, ge=2, le=16)
+    integer: int = Field(default=2, ge=0)
+    activation_integer: int = Field(default=3, ge=0)
+    input_width: int = Field(default=16, ge=4, le=24)
+    input_integer: int = Field(default=6, ge=1)
+    sparsity: float = Field(default=0.75, ge=0, lt=1)
+    prune_until: float = Field(default=0.6, gt=0, le=1)
+    loss: Loss = Loss()
+    optimisation: Optimisation
+
+
+_KINDS: dict[str, type[Identity]] = {
+    "cicada": CicadaConfig,
+    "distillnet": DistillNetConfig,
+    "qdistillnet": QDistillNetConfig,
+}
+_Config = TypeVar("_Config", bound=Identity)
+
+
+def shipped_configs() -> dict[str, Path]:
+    """Return the configurations that come with the package, by kind of training."""
+    folder = Path(__file__).parent / "configs"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    for part in location:
+        field = model.model_fields.get(str(part))
+        if field is None or not isinstance(field.annotation, type):
+            break
+        if not issubclass(field.annotation, BaseModel):
+            break
+        model = field.annotation
+    return list(model.model_fields)
+
+
+def _explain(error: ValidationError, model: type[BaseModel], path: Path) -> str:
+    lines = []
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"])
+        text = f"{where}: {problem['msg']}, found {problem['input']!r}"
+        if problem["type"] == "extra_forbidden":
+            known = _known_keys(model, problem["loc"][:-1])
+            near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1, cutoff=0.0)
+            text = f"{where}: unknown key; the nearest known key is '{near[0]}'"
+        lines.append(text)
+    return f"{path}: " + "; ".join(lines)
+
+
+def read_config(path: Path, kind: type[_Config]) -> _Config:
+    """Read and validate a training configuration.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        YAML file.
+    kind : type
+        One of the configuration classes of this module.
+
+    Returns
+    -------
+    CicadaConfig or DistillNetConfig or QDistillNetConfig
+        Validated and immutable.
+
+    Raises
+    ------
+    ConfigurationError
+        The file does not exist, is not a YAML mapping, or has an unknown key or a value outside
+        its range.
+    """
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{path} cannot be read as YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path} holds no mapping of keys to values")
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error, kind, path)) from error
