@@ -1,0 +1,221 @@
+"""Where awkward arrays are opened and closed.
+
+Adapters read every branch through `read`, so that one recorder sees all of them: the same record
+tells dask which columns a partition needs and `l1kd inspect` what is missing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import numpy.typing as npt
+
+from l1kd.errors import InputError, MissingBranchError
+
+__all__ = [
+    "Array",
+    "by_event",
+    "collections",
+    "flat",
+    "has_branch",
+    "is_dask",
+    "jagged",
+    "lazy_record",
+    "offsets_of",
+    "partitioned",
+    "read",
+    "recording",
+    "require_finite",
+]
+
+Array = npt.NDArray[Any]
+
+_seen: ContextVar[set[tuple[str, str]] | None] = ContextVar("branches_read", default=None)
+
+
+@contextmanager
+def recording() -> Iterator[set[tuple[str, str]]]:
+    """Collect every (collection, branch) that is read inside the block."""
+    seen: set[tuple[str, str]] = set()
+    token = _seen.set(seen)
+    try:
+        yield seen
+    finally:
+        _seen.reset(token)
+
+
+def is_dask(events: Any) -> bool:
+    """Whether `events` is a dask-awkward collection (without importing dask-awkward)."""
+    return type(events).__module__.startswith("dask_awkward")
+
+
+def collections(events: Any) -> set[str]:
+    """Names of the collections of `events`."""
+    return set(events.fields)
+
+
+def has_branch(events: Any, collection: str, branch: str) -> bool:
+    """Whether `events` has this branch; nothing is read."""
+    return collection in events.fields and branch in events[collection].fields
+
+
+def read(events: Any, collection: str, branch: str) -> ak.Array:
+    """Return one branch of one collection, as it is stored.
+
+    Raises
+    ------
+    MissingBranchError
+        If the collection lacks the branch; the message lists the branches it has.
+    """
+    if collection not in events.fields:
+        found = ", ".join(sorted(f for f in events.fields if not f.endswith(".offsets")))
+        raise MissingBranchError(f"collection {collection!r} is missing; the events have: {found}")
+    if branch not in events[collection].fields:
+        found = ", ".join(events[collection].fields)
+        raise MissingBranchError(
+            f"branch '{collection}.{branch}' is missing; '{collection}' has: {found}. "
+            "Produce the file with this branch, or choose another source."
+        )
+    seen = _seen.get()
+    if seen is not None:
+        seen.add((collection, branch))
+    return events[collection][branch]
+
+
+def offsets_of(array: ak.Array) -> Array:
+    """Offsets of a jagged array, int64 of shape (n_events + 1,), starting at zero."""
+    counts = ak.to_numpy(ak.num(array, axis=1))
+    out = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=out[1:])
+    return out
+
+
+def flat(array: ak.Array, dtype: npt.DTypeLike) -> Array:
+    """Contiguous NumPy column of a jagged array, shape (n_particles,)."""
+    return np.ascontiguousarray(ak.to_numpy(ak.flatten(array, axis=1)), dtype=dtype)
+
+
+def by_event(array: ak.Array, dtype: npt.DTypeLike) -> Array:
+    """One value an event, from a flat column or from Delphes' lists of length one.
+
+    Raises
+    ------
+    InputError
+        If a list has a length other than one.
+    """
+    if array.ndim == 2:
+        counts = ak.to_numpy(ak.num(array, axis=1))
+        if (counts != 1).any():
+            event = int(np.flatnonzero(counts != 1)[0])
+            raise InputError(f"expected one value an event, found {counts[event]} in event {event}")
+        return flat(array, dtype)
+    return np.ascontiguousarray(ak.to_numpy(array), dtype=dtype)
+
+
+def jagged(values: Array, offsets: Array) -> ak.Array:
+    """Jagged array of flat `values` with `offsets` of shape (n_events + 1,)."""
+    layout = ak.contents.ListOffsetArray(
+        ak.index.Index64(np.asarray(offsets, np.int64)), ak.contents.NumpyArray(values)
+    )
+    return ak.Array(layout)
+
+
+def require_finite(values: Array, where: str) -> Array:
+    """Return `values`, or say where the first NaN or infinity stands.
+
+    Raises
+    ------
+    InputError
+        Naming `where` ("EFlowTrack.PT"), the number of such values and the first one's position.
+    """
+    bad = ~np.isfinite(values)
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        raise InputError(
+            f"{where}: expected finite values, found {values[first]} at position {first} "
+            f"({int(bad.sum())} such values in all); mask these events or mend the file"
+        )
+    return values
+
+
+def lazy_record(
+    name: str,
+    offsets: Array,
+    columns: dict[str, tuple[npt.DTypeLike, Callable[[], Array]]],
+    behavior: dict[Any, Any],
+    *,
+    virtual: bool,
+) -> ak.Array:
+    """Jagged records whose columns are computed when they are first asked for.
+
+    Parameters
+    ----------
+    name
+        Record name, under which `behavior` holds the methods.
+    offsets
+        int64, shape (n_events + 1,).
+    columns
+        For every field its dtype and a function that returns the flat column.
+    virtual
+        False computes all columns now.
+    """
+    form = ak.forms.ListOffsetForm(
+        "i64",
+        ak.forms.RecordForm(
+            [
+                ak.forms.numpyform.from_dtype(np.dtype(dtype)).copy(form_key=field)
+                for field, (dtype, _) in columns.items()
+            ],
+            list(columns),
+            parameters={"__record__": name},
+        ),
+        form_key="list",
+    )
+    buffers: dict[str, Any] = {
+        f"{field}-data": (make if virtual else make()) for field, (_, make) in columns.items()
+    }
+    buffers["list-offsets"] = offsets
+    return ak.from_buffers(form, len(offsets) - 1, buffers, behavior=behavior)
+
+
+def partitioned(function: Callable[..., ak.Array], events: Any, *args: Any) -> Any:
+    """Map `function` over the partitions of a dask-awkward collection.
+
+    Its result's type is found by running it on no events at all, and the columns it read then are
+    the columns dask is told to read.
+    """
+    import dask_awkward  # an optional package, only present where such arrays are
+
+    return dask_awkward.map_partitions(_Partition(function), events, *args)
+
+
+class _Partition:
+    """A picklable function of one partition that also runs on typetracers."""
+
+    def __init__(self, function: Callable[..., ak.Array]) -> None:
+        self.function = function
+
+    def __call__(self, events: ak.Array, *args: Any) -> ak.Array:
+        if ak.backend(events) != "typetracer":
+            return self.function(events, *args)
+        empty = ak.Array(
+            events.layout.form.length_zero_array(highlevel=False),
+            behavior=events.behavior,
+            attrs=events.attrs,
+        )
+        with recording() as seen:
+            result = ak.materialize(self.function(empty, *args))
+        for collection, branch in seen:
+            ak.typetracer.touch_data(events[collection][branch])
+        return ak.Array(
+            result.layout.to_typetracer(forget_length=True),
+            behavior=result.behavior,
+        )
+
+
+def concatenated(pieces: Sequence[ak.Array], dtype: npt.DTypeLike) -> Array:
+    """Flat column of several jagged arrays joined event by event, in the order given."""
+    return flat(ak.concatenate(list(pieces), axis=1) if len(pieces) > 1 else pieces[0], dtype)
