@@ -1,0 +1,137 @@
+"""Reading of named input arrays and allocation of named output arrays."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Fields", "matrices", "row_limits", "vectors"]
+
+UNSIGNED_BITS: Final = {
+    "hwPt": 14, "hwId": 3, "hwDxy": 8, "hwDPhi": 7, "hwTkQuality": 3, "hwEmID": 6,
+}  # fmt: skip
+SIGNED_BITS: Final = {"hwEta": 10, "hwPhi": 10, "hwZ0": 10, "hwDEta": 6, "pv_hwZ0": 10}
+
+
+@nb.njit(cache=True, nogil=True)
+def _used_bits(values, signed):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the union of the bits in use; those of the complement for negative numbers."""
+    used = np.int16(0)
+    for x in values:
+        used |= x ^ (x >> 15) if signed else x
+    return used
+
+
+def _checked(name: str, array: NDArray[np.int16], bits: Mapping[str, tuple[int, bool]]) -> None:
+    field = name if name in bits else name.split("_")[-1]
+    if field not in bits or array.size == 0:
+        return
+    width, signed = bits[field]
+    used = int(_used_bits(array.reshape(-1), signed))
+    if used < 0 or used >> (width - signed):
+        kind = "signed" if signed else "unsigned"
+        raise ValueError(
+            f"{name} holds values from {array.min()} to {array.max()}; the firmware's type has "
+            f"{width} bits, {kind}"
+        )
+
+
+LOCAL: Final[Mapping[str, tuple[int, bool]]] = {
+    **{name: (bits, False) for name, bits in UNSIGNED_BITS.items()},
+    **{name: (bits, True) for name, bits in SIGNED_BITS.items()},
+}
+"""Width and sign of the fields of layer 1, whose positions are local."""
+GLOBAL: Final[Mapping[str, tuple[int, bool]]] = {
+    "hwPt": (14, False),
+    "hwEta": (12, True),
+    "hwPhi": (11, True),
+}
+"""Width and sign of the fields of layer 2, whose positions are global."""
+
+
+def _read(
+    inputs: Mapping[str, NDArray[Any]], name: str, shape: tuple[int | None, ...],
+    bits: Mapping[str, tuple[int, bool]],
+) -> NDArray[np.int16]:  # fmt: skip
+    """Return one input as int16, after checking its presence, type, shape and range."""
+    if name not in inputs:
+        raise ValueError(f"input {name} is missing; there are {', '.join(sorted(inputs))}")
+    source = np.asarray(inputs[name])
+    if source.dtype.kind not in "iu":
+        raise ValueError(f"input {name} has type {source.dtype}; expected raw integers")
+    if source.ndim != len(shape) or any(
+        b is not None and a != b for a, b in zip(source.shape, shape, strict=True)
+    ):
+        expected = ", ".join("slots" if b is None else str(b) for b in shape)
+        raise ValueError(f"input {name} has shape {source.shape}; expected ({expected})")
+    if source.dtype != np.int16:
+        if source.size and not -32768 <= int(source.min()) <= int(source.max()) <= 32767:
+            raise ValueError(f"input {name} holds values beyond 16 bits")
+        source = source.astype(np.int16)
+    array = np.ascontiguousarray(source)
+    _checked(name, array, bits)
+    return array
+
+
+def vectors(
+    inputs: Mapping[str, NDArray[Any]], prefix: str, fields: Iterable[str], n: int | None = None
+) -> tuple[NDArray[np.int16], ...]:
+    """Return inputs with one number per region or event, as int16."""
+    arrays = []
+    for field in fields:
+        array = _read(inputs, prefix + field, (n,), LOCAL)
+        n = len(array)
+        arrays.append(array)
+    return tuple(arrays)
+
+
+def matrices(
+    inputs: Mapping[str, NDArray[Any]], prefix: str, fields: Iterable[str], n: int,
+    bits: Mapping[str, tuple[int, bool]] = LOCAL,
+) -> tuple[NDArray[np.int16], ...]:  # fmt: skip
+    """Return inputs with one number per region or event and slot, as int16 of equal shapes."""
+    width: int | None = None
+    arrays = []
+    for field in fields:
+        array = _read(inputs, prefix + field, (n, width), bits)
+        width = array.shape[1]
+        arrays.append(array)
+    return tuple(arrays)
+
+
+def row_limits(name: str, counts: NDArray[np.int16], slots: int) -> None:
+    """Refuse numbers of objects that are negative or exceed the slots.
+
+    Raises
+    ------
+    ValueError
+        With the offending range.
+    """
+    if counts.size and not 0 <= int(counts.min()) <= int(counts.max()) <= slots:
+        raise ValueError(
+            f"{name} runs from {counts.min()} to {counts.max()}; there are {slots} slots"
+        )
+
+
+class Fields:
+    """Output fields that share two arrays, 16 and 8 bits wide, filled with zeros.
+
+    Parameters
+    ----------
+    n, slots : int
+        Number of regions and of slots.
+    wide, narrow : tuple of str
+        Names of the 16-bit and of the 8-bit fields.
+    """
+
+    def __init__(self, n: int, slots: int, wide: tuple[str, ...], narrow: tuple[str, ...]) -> None:
+        self.wide = np.zeros((len(wide), n, slots), dtype=np.int16)
+        self.narrow = np.zeros((len(narrow), n, slots), dtype=np.int8)
+        self._names = (wide, narrow)
+
+    def named(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """Return the fields by name, as views."""
+        pairs = ((self._names[0], self.wide), (self._names[1], self.narrow))
+        return {prefix + name: field[i] for names, field in pairs for i, name in enumerate(names)}
