@@ -30,6 +30,7 @@ __all__ = [
     "quantile",
     "quantile_resolution",
     "roc_auc",
+    "sorted_quantile",
 ]
 
 ONE_SIGMA = math.erf(math.sqrt(0.5))
@@ -92,13 +93,13 @@ def quantile(
     order = np.argsort(x, kind="stable")
     repeats = np.ones(x.size) if multiplicity is None else np.asarray(multiplicity, np.float64)
     w = np.ones(x.size) if weights is None else np.asarray(weights, dtype=np.float64)
-    return _sorted_quantile(
+    return sorted_quantile(
         x[order], np.atleast_1d(np.asarray(probabilities, np.float64)), w[order], repeats[order]
     )
 
 
-def _sorted_quantile(x: Floats, probabilities: Floats, w: Floats, repeats: Floats) -> Floats:
-    """Quantiles of values in ascending order, see `quantile`."""
+def sorted_quantile(x: Floats, probabilities: Floats, w: Floats, repeats: Floats) -> Floats:
+    """Quantiles as of `quantile`, of values float64[n] that are in ascending order already."""
     share = w * repeats
     total = share.sum()
     if not total > 0.0:
@@ -312,7 +313,7 @@ def delong_difference(
     difference = float(contrast @ areas)
     deviation = math.sqrt(max(float(contrast @ covariance @ contrast), 0.0))
     half = float(scipy.special.ndtri((1.0 + level) / 2.0)) * deviation
-    n = np.shape(signal)[1] + np.shape(background)[1]
+    n = np.size(signal[0]) + np.size(background[0])
     p_value = float(2.0 * scipy.special.ndtr(-abs(difference) / deviation)) if deviation else 1.0
     return Estimate(difference, difference - half, difference + half, n), p_value
 

@@ -42,8 +42,9 @@ class Jets(NamedTuple):
     def select(self, mask: NDArray[np.bool_]) -> "Jets":
         """Return the jets for which the mask bool[n] is true, in the same events."""
         passed = np.concatenate([[0], np.cumsum(mask)])
-        columns = (x[mask] for x in (self.pt, self.eta, self.phi, self.mass))
-        return Jets(*columns, passed[self.offsets])
+        return Jets(
+            self.pt[mask], self.eta[mask], self.phi[mask], self.mass[mask], passed[self.offsets]
+        )
 
 
 def sorted_jets(
@@ -55,7 +56,8 @@ def sorted_jets(
     if any(x.shape != columns[0].shape for x in columns):
         raise InputError(f"jets: columns of different lengths {[x.size for x in columns]}")
     order = np.lexsort((-columns[0], event_index(edges)))
-    return Jets(*(x[order] for x in columns), edges)
+    first, second, third, fourth = (x[order] for x in columns)
+    return Jets(first, second, third, fourth, edges)
 
 
 def anti_kt(
@@ -189,4 +191,4 @@ def ht(jets: Jets, min_pt: float = 30.0, max_abs_eta: float = 2.4) -> Floats:
     """Scalar sum of the pt [GeV] of jets with pt > min_pt and abs(eta) < max_abs_eta, an event."""
     counted = jets.select((jets.pt > min_pt) & (np.abs(jets.eta) < max_abs_eta))
     event = event_index(counted.offsets)
-    return np.bincount(event, weights=counted.pt, minlength=jets.n_events)
+    return np.bincount(event, weights=counted.pt, minlength=jets.n_events).astype(np.float64)

@@ -78,15 +78,17 @@ def missing_pt(
     edges = check_offsets(offsets, momentum.size)
     event, n_events = event_index(edges), edges.size - 1
     # bincount adds strictly in order; differences of a running sum would depend on the chunk
-    px = np.bincount(event, weights=momentum * np.cos(azimuth), minlength=n_events)
-    py = np.bincount(event, weights=momentum * np.sin(azimuth), minlength=n_events)
+    px: Floats = np.bincount(event, momentum * np.cos(azimuth), n_events).astype(np.float64)
+    py: Floats = np.bincount(event, momentum * np.sin(azimuth), n_events).astype(np.float64)
     return 0.0 - px, 0.0 - py
 
 
 def met_pt_phi(px: ArrayLike, py: ArrayLike) -> tuple[Floats, Floats]:
     """Magnitude [GeV] and azimuth [rad, (-pi, pi]] of two-vectors given by their components."""
     x, y = np.asarray(px, dtype=np.float64), np.asarray(py, dtype=np.float64)
-    return np.hypot(x, y), np.arctan2(y, x)
+    magnitude: Floats = np.hypot(x, y)
+    azimuth: Floats = np.arctan2(y, x)
+    return magnitude, azimuth
 
 
 class Recoil(NamedTuple):

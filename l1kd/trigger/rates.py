@@ -1,0 +1,306 @@
+"""Trigger rates from zero-bias events: normalisation, thresholds, efficiencies, intervals.
+
+rate = N_pass / N_total x bunches x revolution frequency. An event passes a threshold when its
+value is equal to it or above. Every rate carries a Clopper-Pearson interval; where nothing passes,
+its upper end is the upper limit.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from l1kd.errors import ConfigurationError, InputError
+from l1kd.statistics import ONE_SIGMA, Estimate, clopper_pearson, effective_counts
+
+__all__ = [
+    "NORMALISATIONS",
+    "REVOLUTION_FREQUENCY",
+    "Normalisation",
+    "RateCurve",
+    "Threshold",
+    "efficiency",
+    "normalisation",
+    "rate_at",
+    "rate_curve",
+    "rate_table",
+    "threshold_for_rate",
+]
+
+REVOLUTION_FREQUENCY = 11246.0
+"""Turns of a proton around the LHC in a second [Hz]."""
+
+Floats = NDArray[np.float64]
+
+
+class Normalisation(BaseModel):
+    """Rate of the collisions that a zero-bias sample stands for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    bunches: int = Field(gt=0, le=3564, description="colliding bunch pairs")
+    budget_hz: float | None = Field(default=None, gt=0, description="accept rate of the trigger")
+
+    @property
+    def input_hz(self) -> float:
+        """Rate of bunch crossings [Hz]."""
+        return self.bunches * REVOLUTION_FREQUENCY
+
+
+NORMALISATIONS: Mapping[str, Normalisation] = MappingProxyType(
+    {
+        preset.name: preset
+        for preset in (
+            Normalisation(name="hl_lhc", bunches=2760, budget_hz=750e3),
+            Normalisation(name="run3", bunches=2544, budget_hz=100e3),
+            Normalisation(name="phase2_2700", bunches=2700, budget_hz=750e3),
+        )
+    }
+)
+"""Named presets."""
+
+
+def normalisation(name: str) -> Normalisation:
+    """Preset of this name.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is none; the message lists those there are.
+    """
+    try:
+        return NORMALISATIONS[name]
+    except KeyError:
+        known = ", ".join(NORMALISATIONS)
+        raise ConfigurationError(f"normalisation {name!r} is unknown; there are: {known}") from None
+
+
+class RateCurve(NamedTuple):
+    """Rate against threshold: float64[k] each, rates and interval ends in Hz."""
+
+    thresholds: Floats
+    rate: Floats
+    low: Floats
+    high: Floats
+    n_pass: NDArray[np.int64]
+    n_total: int
+
+    @property
+    def upper_limit(self) -> NDArray[np.bool_]:
+        """Where nothing passed, so that only `high` is meaningful."""
+        return self.n_pass == 0
+
+
+class Threshold(NamedTuple):
+    """Smallest threshold whose rate stays within a target.
+
+    `value`, `low`, `high` are in the unit of the variable; `rate` [Hz] is what passes at `value`.
+    `value` and `low` are minus infinity where all events may pass; `high` is infinite where the
+    sample is too small to show that any threshold suffices.
+    `resolved` is false where not a single event may pass: the true threshold is not below `value`
+    on the evidence of the sample, and may lie above all it holds.
+    """
+
+    value: float
+    low: float
+    high: float
+    rate: Estimate
+    target_hz: float
+    resolved: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary; what is not finite becomes None."""
+        ends = Estimate(self.value, self.low, self.high, self.rate.n).as_dict()
+        return {
+            **ends,
+            "rate_hz": self.rate.as_dict(),
+            "target_hz": self.target_hz,
+            "resolved": self.resolved,
+        }
+
+
+def _checked(values: ArrayLike) -> Floats:
+    """Values as float64[n] in ascending order, none NaN."""
+    x = np.sort(np.asarray(values, dtype=np.float64).ravel())
+    if x.size and np.isnan(x[-1]):
+        raise InputError(f"rates: {int(np.isnan(x).sum())} of {x.size} values are NaN")
+    return x
+
+
+def rate_curve(
+    values: ArrayLike,
+    thresholds: ArrayLike,
+    norm: Normalisation,
+    level: float = ONE_SIGMA,
+) -> RateCurve:
+    """Rate of events with value >= threshold, for many thresholds at once.
+
+    Parameters
+    ----------
+    values
+        float[n], one an event, of all zero-bias events (also those without an object, as 0 or
+        whatever lies below every threshold).
+    thresholds
+        float[k], any order, in the unit of the values.
+    norm
+        What the events are normalised to.
+    level
+        Probability content of the Clopper-Pearson interval.
+
+    Returns
+    -------
+    RateCurve. Without any event the rate is NaN and its interval is everything.
+
+    Raises
+    ------
+    InputError
+        If a value is NaN.
+    """
+    x = _checked(values)
+    cuts = np.atleast_1d(np.asarray(thresholds, dtype=np.float64))
+    n_pass = (x.size - np.searchsorted(x, cuts, side="left")).astype(np.int64)
+    low, high = clopper_pearson(n_pass, x.size, level)
+    share = n_pass / x.size if x.size else np.full(cuts.size, np.nan)
+    hertz = norm.input_hz
+    return RateCurve(cuts, share * hertz, low * hertz, high * hertz, n_pass, x.size)
+
+
+def rate_at(
+    values: ArrayLike, threshold: float, norm: Normalisation, level: float = ONE_SIGMA
+) -> Estimate:
+    """Rate [Hz] at one threshold, with its interval; n is the number of zero-bias events."""
+    curve = rate_curve(values, threshold, norm, level)
+    return Estimate(float(curve.rate[0]), float(curve.low[0]), float(curve.high[0]), curve.n_total)
+
+
+def threshold_for_rate(
+    values: ArrayLike,
+    target_hz: float,
+    norm: Normalisation,
+    *,
+    step: float | None = None,
+    level: float = ONE_SIGMA,
+) -> Threshold:
+    """Smallest threshold at which the rate of the sample does not exceed a target.
+
+    The interval holds the thresholds that the sample cannot tell apart: at its lower end the
+    lower Clopper-Pearson end of the rate meets the target, at its upper end the upper one does.
+
+    Parameters
+    ----------
+    values, norm, level
+        As for `rate_curve`.
+    target_hz
+        Allowed rate [Hz].
+    step
+        Spacing of the allowed thresholds (1/256 for CICADA's score); None allows every number,
+        then the threshold is the next double above the first value that may not pass.
+
+    Raises
+    ------
+    InputError
+        If there are no events, a value is NaN, or the target or step is not positive.
+    """
+    x = _checked(values)
+    if x.size == 0:
+        raise InputError("threshold_for_rate: no zero-bias events")
+    if not target_hz > 0.0 or (step is not None and not step > 0.0):
+        raise InputError(f"threshold_for_rate: target {target_hz} Hz and step {step} must be > 0")
+    n_pass = np.arange(x.size + 1)
+    low, high = clopper_pearson(n_pass, x.size, level)
+    hertz = norm.input_hz
+
+    def threshold(passing: NDArray[np.bool_]) -> float:
+        """Smallest threshold that the largest allowed number of events passes."""
+        if not passing.any():
+            return math.inf
+        allowed = int(np.flatnonzero(passing)[-1])
+        return -math.inf if allowed == x.size else _above(float(x[x.size - 1 - allowed]), step)
+
+    value = threshold(n_pass / x.size * hertz <= target_hz)
+    return Threshold(
+        value,
+        threshold(low * hertz <= target_hz),
+        threshold(high * hertz <= target_hz),
+        rate_at(x, value, norm, level),
+        target_hz,
+        hertz / x.size <= target_hz,
+    )
+
+
+def _above(value: float, step: float | None) -> float:
+    """Smallest allowed threshold that the value does not pass."""
+    if step is None:
+        return math.nextafter(value, math.inf)
+    return (math.floor(value / step) + 1) * step
+
+
+def efficiency(
+    values: ArrayLike,
+    threshold: float,
+    weights: ArrayLike | None = None,
+    level: float = ONE_SIGMA,
+) -> Estimate:
+    """Fraction of signal events with value >= threshold, with its Clopper-Pearson interval.
+
+    Weighted events enter the interval with their effective number, see
+    `statistics.effective_counts`. NaN without events.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    if np.isnan(x).any():
+        raise InputError(f"efficiency: {int(np.isnan(x).sum())} of {x.size} values are NaN")
+    passed = x >= threshold
+    counts: tuple[float, float] = float(passed.sum()), float(x.size)
+    if weights is not None:
+        counts = effective_counts(passed, weights)
+    low, high = clopper_pearson(*counts, level)
+    value = counts[0] / counts[1] if counts[1] else math.nan
+    return Estimate(value, float(low), float(high), int(x.size))
+
+
+def rate_table(
+    background: Mapping[str, ArrayLike],
+    signals: Mapping[str, Mapping[str, ArrayLike]],
+    norm: Normalisation,
+    targets_hz: Sequence[float],
+    *,
+    steps: Mapping[str, float] = MappingProxyType({}),
+    level: float = ONE_SIGMA,
+) -> dict[str, list[dict[str, Any]]]:
+    """Thresholds for given rates and what they leave of each signal.
+
+    Parameters
+    ----------
+    background
+        float[n] of zero-bias events for each variable.
+    signals
+        For each signal its values, float[m], of the same variables (those it has).
+    norm, targets_hz, level
+        Normalisation, allowed rates [Hz], level of all intervals.
+    steps
+        Spacing of the thresholds of the variables that have one.
+
+    Returns
+    -------
+    JSON-ready {variable: [{value, low, high, n, rate_hz, target_hz, resolved, efficiency:
+    {signal: {value, low, high, n}}}]}, one entry a target. The efficiency's interval is that of
+    the signal sample at the nominal threshold.
+    """
+    table: dict[str, list[dict[str, Any]]] = {}
+    for variable, values in background.items():
+        rows = []
+        for target in targets_hz:
+            found = threshold_for_rate(values, target, norm, step=steps.get(variable), level=level)
+            left = {
+                name: efficiency(signal[variable], found.value, level=level).as_dict()
+                for name, signal in signals.items()
+                if variable in signal
+            }
+            rows.append({**found.as_dict(), "efficiency": left})
+        table[variable] = rows
+    return table
