@@ -17,7 +17,8 @@ from l1kd.emulators.network.cpp_expressions import (
     Number,
     Unary,
 )
-from l1kd.emulators.network.cpp_model import Constant, FirmwareSourceError, Location
+from l1kd.emulators.network.cpp_model import Constant
+from l1kd.emulators.network.cpp_tokens import FirmwareSourceError, Location
 
 __all__ = ["Resolver", "Value", "convert", "evaluate", "of_python"]
 

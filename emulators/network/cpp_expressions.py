@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from l1kd.emulators.network.cpp_model import FirmwareSourceError
-from l1kd.emulators.network.cpp_tokens import Token, join
+from l1kd.emulators.network.cpp_tokens import FirmwareSourceError, Token, join
 
 __all__ = [
     "Apply",
@@ -163,7 +162,7 @@ class _Parser:
 
     def fail(self, message: str) -> FirmwareSourceError:
         location = self.tokens[0].location if self.tokens else None
-        return FirmwareSourceError(message, location, join(tuple(self.tokens)))
+        return FirmwareSourceError(message, location, join(self.tokens))
 
     def peek(self) -> str:
         if self.position == len(self.tokens):
@@ -294,7 +293,7 @@ def parse_expression(tokens: Sequence[Token]) -> Expression:
         When the tokens are not exactly one expression, or more than `MAX_NODES` nodes.
     """
     if len(tokens) > 8 * MAX_NODES:
-        raise FirmwareSourceError("expression too long", tokens[0].location, join(tuple(tokens)))
+        raise FirmwareSourceError("expression too long", tokens[0].location, join(tokens))
     parser = _Parser(tokens)
     expression = parser.conditional()
     if parser.position != len(tokens):

@@ -14,6 +14,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.network.cpp_tokens import FirmwareSourceError, Location, Token
+
 __all__ = [
     "Call",
     "Constant",
@@ -31,36 +33,6 @@ Constant = int | float | bool | str
 """A constant's value; a string is the name of an enumerator without its scope (``latency``)."""
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Location:
-    """A place in the sources: path relative to the folder that was read, and line from 1."""
-
-    path: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}"
-
-
-class FirmwareSourceError(ValueError):
-    """The firmware sources hold something this reader does not understand or does not allow.
-
-    Attributes
-    ----------
-    location : Location or None
-        File and line of the construct; None when the folder as a whole is at fault.
-    construct : str
-        The construct as it stands in the sources, shortened; empty when there is none.
-    """
-
-    def __init__(self, message: str, location: Location | None = None, construct: str = "") -> None:
-        self.location = location
-        self.construct = construct if len(construct) <= 120 else construct[:117] + "..."
-        where = f"{location}: " if location else ""
-        what = f": `{self.construct}`" if construct else ""
-        super().__init__(f"{where}{message}{what}")
 
 
 def frozen_mapping(values: Mapping[str, _T]) -> Mapping[str, _T]:
@@ -230,18 +202,23 @@ class Function:
         Name with its scope; ``nnet::fill_buffer_3::fill_buffer`` for a member of a class.
     template_parameters : tuple of str
         Names of the template parameters.
-    parameters : tuple of str
-        Names of the parameters.
-    tokens : tuple
+    parameters : tuple of tuple of Token
+        The parameters, each as its tokens.
+    tokens : tuple of Token
         Tokens of the body, braces excluded.
     """
 
     name: str
     qualified_name: str
     template_parameters: tuple[str, ...]
-    parameters: tuple[str, ...]
-    tokens: tuple[object, ...] = field(repr=False)
+    parameters: tuple[tuple[Token, ...], ...] = field(repr=False)
+    tokens: tuple[Token, ...] = field(repr=False)
     location: Location
+
+    @property
+    def scope(self) -> str:
+        """The namespaces (and class) around the function."""
+        return self.qualified_name.rpartition("::")[0]
 
 
 @dataclass(frozen=True)

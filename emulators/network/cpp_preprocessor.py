@@ -13,8 +13,13 @@ from pathlib import Path
 
 from l1kd.emulators.network.cpp_constants import evaluate
 from l1kd.emulators.network.cpp_expressions import Number, parse_expression, split_arguments
-from l1kd.emulators.network.cpp_model import FirmwareSourceError, Location
-from l1kd.emulators.network.cpp_tokens import SourceText, Token, tokenize
+from l1kd.emulators.network.cpp_tokens import (
+    FirmwareSourceError,
+    Location,
+    SourceText,
+    Token,
+    tokenize,
+)
 
 __all__ = ["MAX_FILE_BYTES", "Preprocessor"]
 

@@ -10,15 +10,8 @@ from numpy.typing import NDArray
 
 from l1kd.emulators.network.cpp_constants import Value, evaluate, of_python
 from l1kd.emulators.network.cpp_expressions import Number, parse_expression, split_arguments
-from l1kd.emulators.network.cpp_model import (
-    CppType,
-    FirmwareSourceError,
-    Function,
-    Location,
-    Struct,
-    frozen_mapping,
-)
-from l1kd.emulators.network.cpp_tokens import Token, join
+from l1kd.emulators.network.cpp_model import CppType, Function, Struct, frozen_mapping
+from l1kd.emulators.network.cpp_tokens import FirmwareSourceError, Location, Token, join
 
 __all__ = ["Array", "OpenStruct", "Scope"]
 
@@ -131,7 +124,7 @@ class Scope:
         """Evaluate a constant expression that must be an integer."""
         value = self.value(tokens, struct, at)
         if isinstance(value, str) or not isinstance(value.value, int):
-            raise FirmwareSourceError("an integer is needed", at.location, join(tuple(tokens)))
+            raise FirmwareSourceError("an integer is needed", at.location, join(tokens))
         return value.value
 
     def size(self, tokens: Sequence[Token], struct: OpenStruct | None, at: Token) -> int:
@@ -156,7 +149,7 @@ class Scope:
 
         def fail(message: str) -> FirmwareSourceError:
             place = (words[0] if words else at).location
-            return FirmwareSourceError(message, place, join(tuple(tokens)) or at.text)
+            return FirmwareSourceError(message, place, join(tokens) or at.text)
 
         if self.built_in(words):
             return CppType(" ".join(token.text for token in words).replace("std :: ", ""))
@@ -213,9 +206,7 @@ class Scope:
         values: list[int | str] = []
         for position, argument in enumerate(arguments):
             text = "".join(token.text for token in argument).replace("SC_", "AP_")
-            if position == 2 and text in _ROUNDINGS:
-                values.append(text)
-            elif position == 3 and text in _OVERFLOWS:
+            if (position == 2 and text in _ROUNDINGS) or (position == 3 and text in _OVERFLOWS):
                 values.append(text)
             elif position == 4 and text in _OVERFLOWS:
                 # An overflow mode in the place of the saturation bits counts as its enumerator.
@@ -235,5 +226,5 @@ class Scope:
         """Evaluate a constant expression that must be a number."""
         value = self.value(tokens, struct, at)
         if isinstance(value, str):
-            raise FirmwareSourceError("a number is needed", at.location, join(tuple(tokens)))
+            raise FirmwareSourceError("a number is needed", at.location, join(tokens))
         return value

@@ -3,11 +3,41 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from l1kd.emulators.network.cpp_model import FirmwareSourceError, Location
+__all__ = ["FirmwareSourceError", "Location", "SourceText", "Token", "join", "tokenize"]
 
-__all__ = ["SourceText", "Token", "join", "tokenize"]
+
+@dataclass(frozen=True)
+class Location:
+    """A place in the sources: path relative to the folder that was read, and line from 1."""
+
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+class FirmwareSourceError(ValueError):
+    """The firmware sources hold something this reader does not understand or does not allow.
+
+    Attributes
+    ----------
+    location : Location or None
+        File and line of the construct; None when the folder as a whole is at fault.
+    construct : str
+        The construct as it stands in the sources, shortened; empty when there is none.
+    """
+
+    def __init__(self, message: str, location: Location | None = None, construct: str = "") -> None:
+        self.location = location
+        self.construct = construct if len(construct) <= 120 else construct[:117] + "..."
+        where = f"{location}: " if location else ""
+        what = f": `{self.construct}`" if construct else ""
+        super().__init__(f"{where}{message}{what}")
 
 
 class Token(NamedTuple):
@@ -98,7 +128,7 @@ def tokenize(text: str, path: str) -> SourceText:
     return SourceText(tokens, comments)
 
 
-def join(tokens: list[Token] | tuple[Token, ...]) -> str:
+def join(tokens: Sequence[Token]) -> str:
     """Return the tokens as one line of text, for messages."""
     text = ""
     for token in tokens:
