@@ -16,7 +16,7 @@ SIGNED_BITS: Final = {"hwEta": 10, "hwPhi": 10, "hwZ0": 10, "hwDEta": 6, "pv_hwZ
 
 
 @nb.njit(cache=True, nogil=True)
-def _used_bits(values, signed):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _used_bits(values: NDArray[np.int16], signed: bool) -> np.int16:
     """Return the union of the bits in use; those of the complement for negative numbers."""
     used = np.int16(0)
     for x in values:

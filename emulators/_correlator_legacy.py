@@ -84,7 +84,10 @@ class LegacyTables:
 
 
 @nb.njit(cache=True, nogil=True)
-def _legacy_weight(total, pt, row, em, logarithm, weight):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _legacy_weight(
+    total: int, pt: int, row: NDArray[np.int64], em: bool,
+    logarithm: NDArray[np.int64], weight: NDArray[np.int16],
+) -> Any:  # fmt: skip
     """Return the weight in 1/256 of one neutral."""
     kind = 3 if em else 0
     alpha = 0
@@ -100,7 +103,10 @@ def _legacy_weight(total, pt, row, em, logarithm, weight):  # type: ignore[no-un
 
 
 @nb.njit(cache=True, nogil=True)
-def _legacy_sum(r, i, setup, neutral, track, vertex, n, m, forward):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _legacy_sum(
+    r: int, i: int, setup: NDArray[np.int64], neutral: Arrays, track: Arrays,
+    vertex: Any, n: int, m: int, forward: bool,
+) -> Any:  # fmt: skip
     """Return the sum around one neutral over associated tracks, or over the other clusters."""
     total = 0
     for j in range(n if forward else m):
@@ -122,8 +128,10 @@ def _legacy_sum(r, i, setup, neutral, track, vertex, n, m, forward):  # type: ig
 
 @nb.njit(cache=True, nogil=True)
 def _run(
-    setup, edges, bins, logarithm, weight, forward, track, charged, neutral, region, counts, out
-):  # type: ignore[no-untyped-def]
+    setup: NDArray[np.int64], edges: NDArray[np.int32], bins: NDArray[np.int64],
+    logarithm: NDArray[np.int64], weight: NDArray[np.int16], forward: bool,
+    track: Arrays, charged: Arrays, neutral: Arrays, region: Arrays, counts: Arrays, out: Arrays,
+) -> None:  # fmt: skip
     """Run all regions; `out` receives the nocut momentum and weight, the all and charged lists."""
     nocut, puppi_weight, passed, kept = out
     for r in range(len(counts[0])):

@@ -1,3 +1,5 @@
+# mypy: ignore-errors
+# ruff: noqa: ANN001, ANN202
 """Kernels of LinPuppi: sums over neighbours, weights, final sort; blocks of 64 regions.
 
 Every stage runs over one block of regions whose work arrays stay in the first-level cache.
@@ -17,19 +19,19 @@ LANES = 8
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def saturate12(x):  # type: ignore[no-untyped-def]  # noqa: ANN001
+def saturate12(x):
     """Clip to the range of a signed 12-bit number."""
     return min(max(x, -2048), 2047)
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def fiducial(eta, phi, eta_half, phi_half):  # type: ignore[no-untyped-def]  # noqa: ANN001
+def fiducial(eta, phi, eta_half, phi_half):
     """Tell whether a local position belongs to the region: lower edges out, upper edges in."""
     return (-eta_half < eta) & (eta <= eta_half) & (-phi_half < phi) & (phi <= phi_half)
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _eta_bin(eta, edges):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _eta_bin(eta, edges):
     """Count the edges below the size of a global pseudorapidity."""
     size = abs(wrap(eta, 12))
     n = 0
@@ -39,7 +41,7 @@ def _eta_bin(eta, edges):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN20
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def neighbour_sums(n, m, dr2_min, dr2_max, target, source, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001
+def neighbour_sums(n, m, dr2_min, dr2_max, target, source, sums):
     """Add up min(pt^2, ptMax^2)/dR^2 of m sources around each of n targets, in 1/64, unsaturated.
 
     `target` is (eta, phi), `source` is (eta, phi, min(pt^2, ptMax^2) >> 5), all int32 rows.
@@ -64,7 +66,7 @@ def neighbour_sums(n, m, dr2_min, dr2_max, target, source, sums):  # type: ignor
 
 
 @nb.njit(cache=True, nogil=True)
-def weigh(r, lane, n, neutral, region, sums, bins, tables, work):  # type: ignore[no-untyped-def]  # noqa: ANN001
+def weigh(r, lane, n, neutral, region, sums, bins, tables, work):
     """Turn the sums of one region into weights, momenta and the decision to keep.
 
     `bins` holds per eta bin: ptCut, then slope, zero and prior of hadrons and of photons.
@@ -89,7 +91,7 @@ def weigh(r, lane, n, neutral, region, sums, bins, tables, work):  # type: ignor
 
 
 @nb.njit(cache=True, nogil=True)
-def weigh_tracker(start, stop, track, charged, neutral, region, counts, setup, bins, tables, work):  # type: ignore[no-untyped-def]  # noqa: ANN001
+def weigh_tracker(start, stop, track, charged, neutral, region, counts, setup, bins, tables, work):
     """Associate tracks, keep charged candidates and weigh neutral ones, for one block.
 
     Parameters
@@ -140,7 +142,7 @@ def weigh_tracker(start, stop, track, charged, neutral, region, counts, setup, b
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def weigh_forward(start, stop, cluster, region, counts, setup, bins, tables, work):  # type: ignore[no-untyped-def]  # noqa: ANN001
+def weigh_forward(start, stop, cluster, region, counts, setup, bins, tables, work):
     """Weigh the clusters of regions without tracks by the other clusters, for one block.
 
     The arguments are those of `weigh_tracker`; `cluster` takes the place of the neutrals. The
@@ -170,7 +172,7 @@ def weigh_forward(start, stop, cluster, region, counts, setup, bins, tables, wor
 
 
 @nb.njit(cache=True, nogil=True)
-def select(start, stop, counts, setup, passed, selected, keys, rank, order):  # type: ignore[no-untyped-def]  # noqa: ANN001
+def select(start, stop, counts, setup, passed, selected, keys, rank, order):
     """Sort the neutrals of a block by insertion; `selected` holds their slots, -1 if rejected."""
     n_in, n_out = setup[1], setup[6]
     for r in range(start, stop):
@@ -185,7 +187,7 @@ def select(start, stop, counts, setup, passed, selected, keys, rank, order):  # 
 
 
 @nb.njit(cache=True, nogil=True)
-def final_keys(lane, n_trk, n_neu, charged_pt, r, setup, kept, passed, selected, row):  # type: ignore[no-untyped-def]  # noqa: ANN001
+def final_keys(lane, n_trk, n_neu, charged_pt, r, setup, kept, passed, selected, row):
     """Write the keys of one region in the order of the final sort's input slots; return how many.
 
     Slots are the tracks and then the neutrals, or the selected neutrals where fewer leave than
@@ -219,7 +221,7 @@ def final_sort(
     rank,
     wires,
     order,
-):  # type: ignore[no-untyped-def]
+):
     """Sort the candidates of a block of tracker regions; `order` int32[64, n_final] gets the keys."""
     pairs, outputs = network
     n_track, n_in, n_out, n_final = setup[0], setup[1], setup[6], setup[7]

@@ -1,3 +1,5 @@
+# mypy: ignore-errors
+# ruff: noqa: ANN001, ANN202
 """Kernels of LinPuppi that write the result of one block of regions into the output arrays.
 
 Fields of equal type share one array, `[field, region, slot]`, so that a kernel takes few arguments
@@ -20,7 +22,7 @@ __all__ = ["run_forward", "run_tracker"]
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _vertex_position(r, i, charged, region):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _vertex_position(r, i, charged, region):
     """Return the global position at the vertex of a charged candidate."""
     bend = charged[7][r, i] if charged[3][r, i] & 1 else -charged[7][r, i]
     eta = wrap(region[0][r] + wrap(np.int32(charged[1][r, i]) + charged[6][r, i], 10), 12)
@@ -29,7 +31,7 @@ def _vertex_position(r, i, charged, region):  # type: ignore[no-untyped-def]  # 
 
 
 @nb.njit(cache=True, nogil=True)
-def _write_charged(start, stop, charged, region, counts, setup, associated, kept, assoc, ch16, ch8):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _write_charged(start, stop, charged, region, counts, setup, associated, kept, assoc, ch16, ch8):
     """Write the association flags and the charged list."""
     for r in range(start, stop):
         n_trk = counts[1][r]
@@ -48,7 +50,7 @@ def _write_charged(start, stop, charged, region, counts, setup, associated, kept
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _write_one(r, lane, i, k, neutral, region, weight, nocut, out16, out8):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _write_one(r, lane, i, k, neutral, region, weight, nocut, out16, out8):
     """Write neutral i of a region into slot k of a list."""
     out16[0, r, k] = nocut[lane, i]
     out16[1, r, k] = wrap(np.int32(region[0][r]) + neutral[1][r, i], 12)
@@ -59,7 +61,7 @@ def _write_one(r, lane, i, k, neutral, region, weight, nocut, out16, out8):  # t
 
 
 @nb.njit(cache=True, nogil=True)
-def _write_neutral(start, stop, neutral, region, counts, setup, result, selected, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _write_neutral(start, stop, neutral, region, counts, setup, result, selected, out):
     """Write the lists of neutrals: without cut, with cut, selected."""
     weight, nocut, passed = result
     nocut16, nocut8, all16, sel16, sel8, n_sel = out
@@ -78,7 +80,7 @@ def _write_neutral(start, stop, neutral, region, counts, setup, result, selected
 
 
 @nb.njit(cache=True, nogil=True)
-def _write_final(start, stop, charged, neutral, region, setup, weight, order, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _write_final(start, stop, charged, neutral, region, setup, weight, order, out):
     """Write the sorted candidates of tracker regions."""
     out16, out8, data, n_puppi, origin = out
     n_track, n_final = setup[0], setup[7]
@@ -118,7 +120,7 @@ def _write_final(start, stop, charged, neutral, region, setup, weight, order, ou
 @nb.njit(cache=True, nogil=True)
 def run_tracker(
     track, charged, neutral, region, counts, setup, bins, tables, network, full, lists, out
-):  # type: ignore[no-untyped-def]
+):
     """Run LinPuppi with tracks over all regions.
 
     Parameters
@@ -179,7 +181,7 @@ def run_tracker(
 
 
 @nb.njit(cache=True, nogil=True)
-def run_forward(cluster, region, counts, setup, bins, tables, full, lists, origin):  # type: ignore[no-untyped-def]  # noqa: ANN001
+def run_forward(cluster, region, counts, setup, bins, tables, full, lists, origin):
     """Run LinPuppi without tracks; arguments as `run_tracker`, the selected list is the result."""
     n_in, n_out = setup[1], setup[6]
     wide = (n_in + n_out + 16) & ~7

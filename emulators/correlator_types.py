@@ -144,13 +144,13 @@ def object_word(
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def wrap(value, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001
+def wrap(value: Any, bits: int) -> Any:
     """Keep the low `bits` bits of an integer and read them as a signed number."""
     half = 1 << (bits - 1)
     return ((value + half) & (2 * half - 1)) - half
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def global_phi(phi):  # type: ignore[no-untyped-def]  # noqa: ANN001
+def global_phi(phi: Any) -> Any:
     """Bring the sum of a region centre and a local azimuth back to (-720, 720]."""
     return phi - 1440 if phi > 720 else (phi + 1440 if phi <= -720 else phi)

@@ -158,7 +158,13 @@ def sort_network(algorithm: str, n: int, n_out: int) -> SortNetwork:
 
 
 @nb.njit(cache=True, nogil=True)
-def insertion_order(keys, n, order, n_out, rank):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def insertion_order(
+    keys: NDArray[np.int32],
+    n: int,
+    order: NDArray[np.int32],
+    n_out: int,
+    rank: NDArray[np.int32],
+) -> None:
     """Sort n distinct keys downwards; of equal momenta the later slot comes first.
 
     The rank of a key is the number of larger keys: no branch depends on the data. `keys` and
@@ -178,7 +184,7 @@ def insertion_order(keys, n, order, n_out, rank):  # type: ignore[no-untyped-def
 
 
 @nb.njit(cache=True, nogil=True)
-def network_order(wires, pairs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def network_order(wires: NDArray[np.int32], pairs: NDArray[np.int16]) -> None:
     """Run a network over many regions at once; `wires` is int32[n_wires, 64], in place.
 
     Only the momentum decides: equal momenta stay where they are, whatever their slots.
