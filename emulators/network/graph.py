@@ -59,6 +59,7 @@ class Affine:
     Output element ``p * F + f`` is the accumulator, started at ``bias[group[p], f]``, after adding
     for k = 0, 1, ... the exact product of ``source[index[p, k]]`` and ``weight[group[p], k, f]``,
     cast to the accumulator's format before each addition; cast to the output format at the end.
+    Where ``late`` is set, the product is added exactly and the sum is cast instead.
 
     Parameters
     ----------
@@ -78,6 +79,7 @@ class Affine:
     weight_fraction: int
     bias: Integers
     accumulator: FixedPoint
+    late: bool = False
 
 
 @dataclass(frozen=True, eq=False)
