@@ -109,6 +109,8 @@ def _unary(operator: str, value: Number, fail: _Fail) -> Number:
     kind = "int" if value.kind == "bool" else value.kind
     if operator == "!":
         return Number(int(not value.value), "bool")
+    if operator == "&":
+        raise fail("address in a constant expression")
     if operator == "~":
         if kind not in _BITS:
             raise fail("~ of a floating-point number")

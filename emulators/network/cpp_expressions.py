@@ -51,7 +51,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Unary:
-    """A prefix operator: ``-``, ``+``, ``!`` or ``~``."""
+    """A prefix operator: ``-``, ``+``, ``!``, ``~``, or ``&`` for an address."""
 
     operator: str
     operand: Expression
@@ -210,7 +210,7 @@ class _Parser:
     def unary(self) -> Expression:
         self.count()
         operators: list[str] = []
-        while self.peek() in ("-", "+", "!", "~"):
+        while self.peek() in ("-", "+", "!", "~", "&"):
             self.count()
             operators.append(self.peek())
             self.position += 1
