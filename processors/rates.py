@@ -1,0 +1,91 @@
+"""Per-event trigger quantities of zero-bias or signal events, for rates and efficiencies."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import awkward as ak
+import numpy as np
+from coffea import processor
+
+from l1kd.errors import ConfigurationError
+from l1kd.insertion import insert
+from l1kd.physics.jets import ht, leading_pt
+from l1kd.processors.columns import Columns, chunk_key
+from l1kd.processors.particles import algorithms_for, event_weight, measure
+
+__all__ = ["RateProcessor"]
+
+
+class RateProcessor(processor.ProcessorABC):
+    """Accumulate the numbers that trigger thresholds are applied to.
+
+    Parameters
+    ----------
+    weightings
+        Out of `l1kd.processors.particles.WEIGHTINGS`, without `no_pileup`. Empty for files that
+        hold no candidates.
+    score
+        Whether to compute CICADA's score, for files that hold a calorimeter.
+    source
+        Particle source, as for `l1kd.insert`.
+    min_pt
+        Only particles with pt > min_pt [GeV] enter missing momentum and jets.
+    jet_min_pt
+        Jets have pt > jet_min_pt [GeV].
+
+    Notes
+    -----
+    The result is {dataset: {"seen", "used", "skipped": {reason: n}, "absent": {weighting: n},
+    "columns": Columns}}. The columns, one value an event, are `event_weight`, for each weighting w
+    `met:w`, `jet_pt:w` (leading jet, 0 without one), `ht:w` (jets with pt > 30 GeV and
+    abs(eta) < 2.4) in GeV, and `cicada_score`.
+    """
+
+    def __init__(
+        self,
+        weightings: Sequence[str] = ("none", "puppi", "distillnet", "qdistillnet"),
+        *,
+        score: bool = True,
+        source: str | None = None,
+        min_pt: float = 0.0,
+        jet_min_pt: float = 15.0,
+    ) -> None:
+        if "no_pileup" in weightings:
+            raise ConfigurationError("weighting no_pileup: a trigger has no events without pile-up")
+        self.weightings = tuple(weightings)
+        self.algorithms = algorithms_for(self.weightings) + (["cicada"] if score else [])
+        self.score = score
+        self.source = source
+        self.min_pt = min_pt
+        self.jet_min_pt = jet_min_pt
+
+    def process(self, events: ak.Array) -> dict[str, Any]:
+        """Insert the weights and scores into one chunk and measure it."""
+        metadata = dict(events.metadata)
+        events = insert(events, algorithms=self.algorithms, source=self.source)
+        columns = {"event_weight": event_weight(events)}
+        absent = {}
+        for weighting in self.weightings:
+            found = measure(weighting, events, self.min_pt, self.jet_min_pt)
+            if found is None:
+                absent[weighting] = len(events)
+                continue
+            met, jets = found
+            columns[f"met:{weighting}"] = np.hypot(*met)
+            columns[f"jet_pt:{weighting}"] = leading_pt(jets)
+            columns[f"ht:{weighting}"] = ht(jets)
+        if self.score:
+            columns["cicada_score"] = ak.to_numpy(events["CICADA"]["score"]).astype(np.float64)
+        return {
+            metadata.get("dataset", "events"): {
+                "seen": len(events),
+                "used": len(events),
+                "skipped": {},
+                "absent": absent,
+                "columns": Columns({chunk_key(metadata): columns}),
+            }
+        }
+
+    def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
+        """Return the accumulator as it is: the tables are made by `l1kd.trigger.rates`."""
+        return accumulator

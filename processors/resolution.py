@@ -1,0 +1,168 @@
+"""Missing-momentum and jet response of every weighting, event by event."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import awkward as ak
+import hist
+import numpy as np
+from coffea import processor
+from numpy.typing import NDArray
+
+from l1kd._edge import flat
+from l1kd.candidates import PID_NAMES, candidates
+from l1kd.insertion import insert
+from l1kd.physics.jets import Jets
+from l1kd.physics.matching import match_nearest
+from l1kd.processors.columns import Columns, chunk_key
+from l1kd.processors.particles import (
+    ALGORITHM_WEIGHTINGS,
+    DELPHES_PUPPI,
+    algorithms_for,
+    event_weight,
+    generated_jets,
+    measure,
+    open_particles,
+)
+from l1kd.truth import gen_jets, gen_met, open_twin, require_pairing
+
+__all__ = ["ORIGINS", "ResolutionProcessor", "weight_histogram"]
+
+Floats = NDArray[np.float64]
+
+ORIGINS = ("hard", "pile-up", "unknown")
+"""Where a particle comes from: most of its energy, as the simulation knows it."""
+
+
+def weight_histogram(weightings: Sequence[str]) -> hist.Hist:
+    """Empty histogram of particle weights: weighting x kind x origin x weight, integer counts."""
+    return hist.Hist(
+        hist.axis.StrCategory(weightings, name="weighting"),
+        hist.axis.StrCategory(PID_NAMES, name="kind"),
+        hist.axis.StrCategory(ORIGINS, name="origin"),
+        hist.axis.Regular(50, 0.0, 1.0, name="weight", label="particle weight"),
+        storage=hist.storage.Int64(),
+    )
+
+
+class ResolutionProcessor(processor.ProcessorABC):
+    """Accumulate what `l1kd.physics.response` turns into resolution tables.
+
+    Parameters
+    ----------
+    weightings
+        Out of `l1kd.processors.particles.WEIGHTINGS`. `soft_truth`, `no_pileup` and
+        `delphes_puppi` are left out, and counted under `absent`, for events that do not have them.
+    source
+        Particle source, as for `l1kd.insert`.
+    min_pt
+        Only particles with pt > min_pt [GeV] enter missing momentum and jets. Set it to the cut of
+        the stored candidates to compare with an uncut file without pile-up.
+    jet_min_pt, max_dr
+        Jets and generated jets have pt > jet_min_pt [GeV]; they match within dR < max_dr.
+
+    Notes
+    -----
+    The result is {dataset: {"seen", "used", "skipped": {reason: n}, "absent": {weighting: n},
+    "weights": hist.Hist, "columns": Columns}}. The columns are those of
+    `ResponseSample.from_columns`, and `n_jets:w`, the number of jets of an event. The paired files
+    without pile-up are named in the dataset's metadata, {"truth": {file: twin}}.
+    """
+
+    def __init__(
+        self,
+        weightings: Sequence[str] = ("none", "puppi", "distillnet", "qdistillnet", DELPHES_PUPPI),
+        *,
+        source: str | None = None,
+        min_pt: float = 0.0,
+        jet_min_pt: float = 15.0,
+        max_dr: float = 0.4,
+    ) -> None:
+        self.weightings = tuple(weightings)
+        self.algorithms = algorithms_for(self.weightings)
+        self.source = source
+        self.min_pt = min_pt
+        self.jet_min_pt = jet_min_pt
+        self.max_dr = max_dr
+
+    def process(self, events: ak.Array) -> dict[str, Any]:
+        """Insert the weights into one chunk and measure it."""
+        metadata = dict(events.metadata)
+        events = insert(events, algorithms=self.algorithms, source=self.source)
+        inserted = events["L1Cand"]
+        generated = generated_jets(gen_jets(events), self.jet_min_pt)
+        missing = gen_met(events)
+        size, azimuth = (ak.to_numpy(missing[x]).astype(np.float64) for x in ("pt", "phi"))
+        columns = {
+            "event_weight": event_weight(events),
+            "gen_met_px": size * np.cos(azimuth),
+            "gen_met_py": size * np.sin(azimuth),
+            "n_gen_jets": np.diff(generated.offsets),
+            "gen_jet_pt": generated.pt,
+            "gen_jet_eta": generated.eta,
+        }
+        absent = {}
+        for weighting in self.weightings:
+            if weighting == "no_pileup":
+                found = self._without_pileup(events, metadata)
+            else:
+                found = measure(weighting, events, self.min_pt, self.jet_min_pt)
+            if found is None:
+                absent[weighting] = len(events)
+                continue
+            (px, py), jets = found
+            mine, other = match_nearest(jets, generated, self.max_dr)
+            matched = np.full(generated.pt.size, np.nan)
+            matched[other] = jets.pt[mine]
+            columns[f"met_px:{weighting}"], columns[f"met_py:{weighting}"] = px, py
+            columns[f"jet_pt:{weighting}"] = matched
+            columns[f"n_jets:{weighting}"] = np.diff(jets.offsets)
+        undefined = int((size <= 0.0).sum())
+        return {
+            metadata.get("dataset", "events"): {
+                "seen": len(events),
+                "used": len(events) - undefined,
+                "skipped": {"no generated missing momentum": undefined} if undefined else {},
+                "absent": absent,
+                "weights": self._weights(inserted),
+                "columns": Columns({chunk_key(metadata): columns}),
+            }
+        }
+
+    def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
+        """Return the accumulator as it is: the tables are made by `l1kd.physics.response`."""
+        return accumulator
+
+    def _without_pileup(
+        self, events: ak.Array, metadata: dict[str, Any]
+    ) -> tuple[tuple[Floats, Floats], Jets] | None:
+        """Measure the same events in the paired file without pile-up, where one is named."""
+        file, start = chunk_key(metadata)
+        twin_file = metadata.get("truth", {}).get(file)
+        if twin_file is None:
+            return None
+        twin = open_twin(twin_file, start, start + len(events))
+        require_pairing(events, twin, str(twin_file), start)
+        particles = open_particles(candidates(twin))
+        particles = particles.select(particles.pt > self.min_pt)
+        return particles.met(None), particles.jets(None, self.jet_min_pt)
+
+    def _weights(self, inserted: ak.Array) -> hist.Hist:
+        """Histogram of the weights of all particles, by kind and origin."""
+        inserted_weightings = [w for w in self.weightings if w in ALGORITHM_WEIGHTINGS]
+        histogram = weight_histogram(inserted_weightings)
+        if not inserted_weightings or "pid" not in inserted.fields:
+            return histogram
+        kind = flat(inserted["pid"], np.uint8)
+        origin = np.full(kind.size, ORIGINS.index("unknown"))
+        if "hard_fraction" in inserted.fields:
+            origin = (flat(inserted["hard_fraction"], np.float64) < 0.5).astype(np.int64)
+        for weighting in inserted_weightings:
+            # weight one belongs into the last bin, not into the overflow
+            weight = flat(inserted[f"{weighting}_weight"], np.float64)
+            weight = np.minimum(weight, np.nextafter(1.0, 0.0))
+            for k, kind_name in enumerate(PID_NAMES):
+                for o, origin_name in enumerate(ORIGINS):
+                    chosen = weight[(kind == k) & (origin == o)]
+                    histogram.fill(weighting, kind_name, origin_name, chosen)
+        return histogram
