@@ -1,6 +1,6 @@
 """The flat view that the study processors share: particles, their weightings, jets, weights."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import awkward as ak
@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd._edge import by_event, collections, flat, has_branch, offsets_of, read
+from l1kd.candidates import candidates
 from l1kd.errors import ConfigurationError
+from l1kd.insertion import insert
 from l1kd.physics.jets import Jets, anti_kt, sorted_jets
 from l1kd.physics.met import missing_pt
 
@@ -22,6 +24,7 @@ __all__ = [
     "delphes_puppi_met",
     "event_weight",
     "generated_jets",
+    "insert_particles",
     "measure",
     "open_particles",
 ]
@@ -92,6 +95,15 @@ def algorithms_for(weightings: Iterable[str]) -> list[str]:
     return [w for w in asked if w in ALGORITHM_WEIGHTINGS]
 
 
+def insert_particles(events: ak.Array, algorithms: Sequence[str], source: str | None) -> ak.Array:
+    """Insert `L1Cand` with these algorithms' weights, and scores; `L1Cand` even without any."""
+    if algorithms:
+        events = insert(events, algorithms=algorithms, source=source)
+    if "L1Cand" not in collections(events):
+        events = ak.with_field(events, candidates(events, source), "L1Cand")
+    return events
+
+
 def event_weight(events: ak.Array) -> Floats:
     """Weight of each event: Delphes' Event.Weight, NanoAOD's genWeight, or one."""
     if has_branch(events, "Event", "Weight"):
@@ -130,7 +142,7 @@ def generated_jets(records: ak.Array, min_pt: float) -> Jets:
 def measure(
     weighting: str, events: ak.Array, min_pt: float, jet_min_pt: float
 ) -> tuple[tuple[Floats, Floats], Jets] | None:
-    """Missing momentum (px, py) [GeV] and jets of one weighting of events with `L1Cand` inserted.
+    """Missing momentum (px, py) [GeV] and jets of one weighting of events that have `L1Cand`.
 
     Only particles with pt > min_pt [GeV] count. None where the events do not have what the
     weighting needs (the simulation's truth, Delphes' PUPPI branches).

@@ -11,7 +11,12 @@ from l1kd.errors import ConfigurationError
 from l1kd.insertion import insert
 from l1kd.physics.jets import ht, leading_pt
 from l1kd.processors.columns import Columns, chunk_key
-from l1kd.processors.particles import algorithms_for, event_weight, measure
+from l1kd.processors.particles import (
+    algorithms_for,
+    event_weight,
+    insert_particles,
+    measure,
+)
 
 __all__ = ["RateProcessor"]
 
@@ -62,7 +67,10 @@ class RateProcessor(processor.ProcessorABC):
     def process(self, events: ak.Array) -> dict[str, Any]:
         """Insert the weights and scores into one chunk and measure it."""
         metadata = dict(events.metadata)
-        events = insert(events, algorithms=self.algorithms, source=self.source)
+        if self.weightings:
+            events = insert_particles(events, self.algorithms, self.source)
+        else:
+            events = insert(events, algorithms=self.algorithms, source=self.source)
         columns = {"event_weight": event_weight(events)}
         absent = {}
         for weighting in self.weightings:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from l1kd._edge import flat
 from l1kd.candidates import PID_NAMES, candidates
-from l1kd.insertion import insert
 from l1kd.physics.jets import Jets
 from l1kd.physics.matching import match_nearest
 from l1kd.processors.columns import Columns, chunk_key
@@ -21,6 +20,7 @@ from l1kd.processors.particles import (
     algorithms_for,
     event_weight,
     generated_jets,
+    insert_particles,
     measure,
     open_particles,
 )
@@ -35,12 +35,12 @@ ORIGINS = ("hard", "pile-up", "unknown")
 
 
 def weight_histogram(weightings: Sequence[str]) -> hist.Hist:
-    """Empty histogram of particle weights: weighting x kind x origin x weight, integer counts."""
+    """Empty histogram of particle weights: weighting x kind x origin x value, integer counts."""
     return hist.Hist(
         hist.axis.StrCategory(weightings, name="weighting"),
         hist.axis.StrCategory(PID_NAMES, name="kind"),
         hist.axis.StrCategory(ORIGINS, name="origin"),
-        hist.axis.Regular(50, 0.0, 1.0, name="weight", label="particle weight"),
+        hist.axis.Regular(50, 0.0, 1.0, name="value", label="particle weight"),
         storage=hist.storage.Int64(),
     )
 
@@ -65,8 +65,8 @@ class ResolutionProcessor(processor.ProcessorABC):
     -----
     The result is {dataset: {"seen", "used", "skipped": {reason: n}, "absent": {weighting: n},
     "weights": hist.Hist, "columns": Columns}}. The columns are those of
-    `ResponseSample.from_columns`, and `n_jets:w`, the number of jets of an event. The paired files
-    without pile-up are named in the dataset's metadata, {"truth": {file: twin}}.
+    `ResponseSample.from_columns`, and `n_jets:w`, the number of jets of an event. The paired file
+    without pile-up is the one that the events' metadata name as `truth`, see `l1kd.datasets`.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class ResolutionProcessor(processor.ProcessorABC):
     def process(self, events: ak.Array) -> dict[str, Any]:
         """Insert the weights into one chunk and measure it."""
         metadata = dict(events.metadata)
-        events = insert(events, algorithms=self.algorithms, source=self.source)
+        events = insert_particles(events, self.algorithms, self.source)
         inserted = events["L1Cand"]
         generated = generated_jets(gen_jets(events), self.jet_min_pt)
         missing = gen_met(events)
@@ -137,10 +137,10 @@ class ResolutionProcessor(processor.ProcessorABC):
         self, events: ak.Array, metadata: dict[str, Any]
     ) -> tuple[tuple[Floats, Floats], Jets] | None:
         """Measure the same events in the paired file without pile-up, where one is named."""
-        file, start = chunk_key(metadata)
-        twin_file = metadata.get("truth", {}).get(file)
+        twin_file = metadata.get("truth")
         if twin_file is None:
             return None
+        start = chunk_key(metadata)[1]
         twin = open_twin(twin_file, start, start + len(events))
         require_pairing(events, twin, str(twin_file), start)
         particles = open_particles(candidates(twin))
