@@ -1,0 +1,112 @@
+"""The eta-phi grid under `neighbours`: cells, counting sort, surrounding cells."""
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+Doubles = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+ETA_LIMIT = 6.0
+"""Half length of the grid in eta. What lies beyond is in the outermost cells and still found."""
+
+TWO_PI = 2.0 * np.pi
+
+
+@nb.njit(cache=True, nogil=True)
+def grid_shape(radius: float) -> tuple[int, int]:
+    """Return rows and columns of a grid whose cells are at least `radius` wide."""
+    columns = int(TWO_PI / radius)
+    # With three columns or fewer the left and right neighbour are the same cell.
+    return max(1, int(2.0 * ETA_LIMIT / radius)), columns if columns > 3 else 1
+
+
+@nb.njit(cache=True, nogil=True)
+def longest_event(offsets: Integers) -> int:
+    """Return the number of particles of the largest event."""
+    longest = 0
+    for event in range(len(offsets) - 1):
+        longest = max(longest, offsets[event + 1] - offsets[event])
+    return longest
+
+
+@nb.njit(cache=True, nogil=True)
+def cell_of(eta: float, phi: float, rows: int, columns: int) -> tuple[int, int]:
+    """Return row and column of a direction; `phi` in [0, 2 pi)."""
+    x = (eta + ETA_LIMIT) * (rows / (2.0 * ETA_LIMIT))
+    row = 0
+    if x >= rows:
+        row = rows - 1
+    elif x > 0.0:
+        row = int(x)
+    return row, min(int(phi * (columns / TWO_PI)), columns - 1)
+
+
+@nb.njit(cache=True, nogil=True)
+def sort_into_cells(
+    eta: Doubles,
+    phi: Doubles,
+    event: tuple[int, int],
+    selected: Mask,
+    shape: tuple[int, int],
+    starts: Integers,
+    order: Integers,
+) -> int:
+    """Sort the selected particles of an event by cell and return their number.
+
+    `order` receives the particles, `starts` the position in `order` where each cell begins, and
+    last their number. Particles of one cell keep their order.
+    """
+    rows, columns = shape
+    first, last = event
+    starts[:] = 0
+    for i in range(first, last):
+        if selected[i]:
+            row, column = cell_of(eta[i], phi[i], rows, columns)
+            starts[row * columns + column + 1] += 1
+    for cell in range(rows * columns):
+        starts[cell + 1] += starts[cell]
+    total = starts[rows * columns]
+    # Filled from the back, each entry moves from its cell's end to its cell's beginning.
+    for i in range(last - 1, first - 1, -1):
+        if selected[i]:
+            row, column = cell_of(eta[i], phi[i], rows, columns)
+            cell = row * columns + column + 1
+            starts[cell] -= 1
+            order[starts[cell]] = i
+    for cell in range(rows * columns):
+        starts[cell] = starts[cell + 1]
+    starts[rows * columns] = total
+    return total
+
+
+@nb.njit(cache=True, nogil=True)
+def row_spans(row: int, column: int, columns: int, starts: Integers, spans: Integers) -> None:
+    """Write the two ranges of `order` that hold what lies in a row around a column.
+
+    A row is contiguous, so the second range is empty unless phi wraps around.
+    """
+    base = row * columns
+    spans[0] = starts[base + max(column - 1, 0)]
+    spans[1] = starts[base + min(column + 2, columns)]
+    spans[2] = spans[3] = 0
+    if columns > 1 and column == 0:
+        spans[2], spans[3] = starts[base + columns - 1], starts[base + columns]
+    elif columns > 1 and column == columns - 1:
+        spans[2], spans[3] = starts[base], starts[base + 1]
+
+
+@nb.njit(cache=True, nogil=True)
+def delta_phi(a: float, b: float) -> float:
+    """Return the absolute difference of two angles in [0, 2 pi)."""
+    difference = abs(a - b)
+    return TWO_PI - difference if difference > np.pi else difference
+
+
+def periodic(phi: npt.NDArray[np.floating]) -> Doubles:
+    """Return angles in [0, 2 pi), where a difference never needs more than one turn."""
+    angles = np.mod(np.asarray(phi, np.float64), TWO_PI)
+    # The remainder of a tiny negative angle rounds to the full turn.
+    angles[angles >= TWO_PI] = 0.0
+    return angles
