@@ -1,0 +1,287 @@
+"""Figures of a run: every function returns a matplotlib Figure, `save` writes it as SVG and PNG.
+
+All quantities have their unit on the axis and their statistical uncertainty drawn; legends stand
+above the axes, never on the data. No figure goes through pyplot, so nothing is kept alive and any
+thread may draw.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import hist
+import matplotlib as mpl
+import mplhep
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from l1kd.physics.response import ResponseSample
+from l1kd.plot_style import (
+    DASHES,
+    LABELS,
+    MARKERS,
+    colour_of,
+    label_of,
+    legend,
+    new_figure,
+    save,
+    styled,
+)
+from l1kd.trigger.plots import efficiency_versus_rate, rate_versus_threshold, score_distributions
+
+__all__ = [
+    "LABELS",
+    "efficiency_versus_rate",
+    "event_display",
+    "jet_response",
+    "label_of",
+    "met_response",
+    "rate_versus_threshold",
+    "resolution_versus",
+    "save",
+    "score_distributions",
+    "weight_histograms",
+]
+
+Floats = NDArray[np.float64]
+
+
+@styled
+def met_response(sample: ResponseSample, *, edges: ArrayLike | None = None) -> Figure:
+    """Distribution of (MET - gen) / gen for each weighting."""
+    shown = {w: sample.relative_met(w) for w in sample.met}
+    return _distributions(
+        shown,
+        sample.weight,
+        np.linspace(-1.0, 2.5, 36) if edges is None else np.asarray(edges),
+        r"$(E_T^{miss} - E_{T,gen}^{miss})\;/\;E_{T,gen}^{miss}$",
+        "events",
+    )
+
+
+@styled
+def jet_response(sample: ResponseSample, *, edges: ArrayLike | None = None) -> Figure:
+    """Distribution of the jets' pt over the generated pt for each weighting."""
+    shown = {w: sample.jet_response(w) for w in sample.jet_pt}
+    return _distributions(
+        shown,
+        sample.weight[sample.gen_jet_event],
+        np.linspace(0.0, 2.5, 51) if edges is None else np.asarray(edges),
+        r"$p_T\;/\;p_{T,gen}$ of matched jets",
+        "jets",
+    )
+
+
+def _distributions(
+    values: Mapping[str, Floats], weight: Floats, edges: Floats, label: str, counted: str
+) -> Figure:
+    """Histograms of several weightings with their statistical errors; NaN is left out."""
+    figure = new_figure()
+    axes = figure.add_subplot()
+    for i, (name, x) in enumerate(values.items()):
+        known = np.isfinite(x)
+        h = hist.Hist(hist.axis.Variable(edges), storage=hist.storage.Weight())
+        h.fill(x[known], weight=weight[known])
+        error = np.sqrt(h.variances())
+        style = {"color": colour_of(name, i), "linestyle": DASHES.get(name, "-")}
+        mplhep.histplot(
+            h.values(), h.axes[0].edges, ax=axes, yerr=error, label=label_of(name), **style
+        )
+    axes.set(xlabel=label, ylabel=f"{counted} / {edges[1] - edges[0]:.2f}", ylim=(0, None))
+    axes.set_xlim(edges[0], edges[-1])
+    legend(figure, axes)
+    return figure
+
+
+@styled
+def resolution_versus(
+    bins: Sequence[Mapping[str, Any]],
+    *,
+    variable: str,
+    quantity: str = "corrected",
+    label: str | None = None,
+    reference: str = "puppi",
+) -> Figure:
+    """Draw a quantity in bins for each weighting, and below it the ratio to the reference.
+
+    Parameters
+    ----------
+    bins
+        Result of `l1kd.physics.response.met_bins` or `jet_bins`.
+    variable
+        Label of the horizontal axis, with its unit.
+    quantity
+        Which number of the tables, for example "resolution" or "corrected".
+    label
+        Label of the vertical axis; by default what the quantity is called.
+    reference
+        Weighting to which the ratios in the tables refer.
+    """
+    figure = new_figure(6.6, 5.8)
+    above, below = figure.subplots(2, sharex=True, height_ratios=(2.4, 1.0))
+    names = list(bins[0]["table"]) if bins else []
+    edges = _finite_edges(bins)
+    for i, name in enumerate(names):
+        style: dict[str, Any] = {
+            "color": colour_of(name, i),
+            "marker": MARKERS[i % len(MARKERS)],
+            "linestyle": "none",
+            "elinewidth": 1.5,
+            "label": label_of(name),
+        }
+        shift = (i - (len(names) - 1) / 2) / (1.6 * len(names))
+        centres = (edges[:-1] + edges[1:]) / 2 + shift * np.diff(edges) * 0.8
+        _points(above, centres, [b["table"][name].get(quantity) for b in bins], style)
+        if name != reference:
+            ratios = [b["table"][name].get(f"{quantity}_ratio") for b in bins]
+            _points(below, centres, ratios, style)
+    below.axhline(1.0, color=colour_of(reference, 0), linewidth=1.2)
+    below.set(xlabel=variable, ylabel=f"ratio to\n{label_of(reference)}")
+    above.set_ylabel(label or _QUANTITIES.get(quantity, quantity))
+    above.set_ylim(bottom=0.0)
+    for axes in (above, below):
+        for edge in edges[1:-1]:
+            axes.axvline(edge, color="#dddddd", linewidth=0.7, zorder=0)
+    if edges.size:
+        below.set_xlim(edges[0], edges[-1])
+    _mark_open_bin(below, bins, edges)
+    legend(figure, above)
+    return figure
+
+
+_QUANTITIES = {
+    "resolution": "resolution  (q75 - q25) / 2",
+    "corrected": "response-corrected resolution",
+    "response": "median response",
+    "u_perp_corrected": r"response-corrected width of $u_\perp$ [GeV]",
+    "u_parallel_corrected": r"response-corrected width of $u_\parallel$ [GeV]",
+}
+
+
+def _finite_edges(bins: Sequence[Mapping[str, Any]]) -> Floats:
+    """Edges of the bins; an open last bin is drawn half as wide again as the one before."""
+    if not bins:
+        return np.zeros(0)
+    edges = [float(b["low"]) for b in bins]
+    last = bins[-1]["high"]
+    if last is None:
+        last = edges[-1] + 1.5 * (edges[-1] - edges[-2] if len(edges) > 1 else 1.0)
+    return np.array([*edges, float(last)])
+
+
+def _mark_open_bin(axes: Axes, bins: Sequence[Mapping[str, Any]], edges: Floats) -> None:
+    """Label the ticks by the edges, the end of an open bin by infinity."""
+    if not bins:
+        return
+    names = [f"{edge:g}" for edge in edges]
+    if bins[-1]["high"] is None:
+        names[-1] = r"$\infty$"
+    axes.set_xticks(edges, names)
+    axes.minorticks_off()
+    axes.tick_params(axis="x", which="minor", bottom=False, top=False)
+
+
+def _points(
+    axes: Axes, x: Floats, numbers: Sequence[Mapping[str, Any] | None], style: dict[str, Any]
+) -> None:
+    """Points with their intervals; numbers that could not be computed are left out."""
+    known = [i for i, n in enumerate(numbers) if n is not None and n["value"] is not None]
+    rows = [numbers[i] for i in known]
+    value, low, high = (
+        np.array([np.nan if r is None or r[key] is None else r[key] for r in rows], dtype=float)
+        for key in ("value", "low", "high")
+    )
+    errors = np.nan_to_num(np.maximum(np.stack([value - low, high - value]), 0.0))
+    axes.errorbar(x[known], value, errors, **style)
+
+
+@styled
+def weight_histograms(
+    histogram: hist.Hist, *, groups: Mapping[str, Sequence[str]] | None = None
+) -> Figure:
+    """Distributions of particle weights, one panel for each group of kinds, by true origin.
+
+    Parameters
+    ----------
+    histogram
+        Axes weighting, kind, origin, value, as `ResolutionProcessor` fills it.
+    groups
+        Kinds that share a panel; by default charged particles, photons and neutral hadrons within
+        the tracker, and forward particles.
+    """
+    groups = groups or {
+        "charged": ("charged hadron", "electron", "muon"),
+        "photons": ("photon",),
+        "neutral hadrons": ("neutral hadron",),
+        "forward": ("forward hadron", "forward e.m."),
+    }
+    figure = new_figure(11.0, 3.9)
+    panels = figure.subplots(1, len(groups), sharey=True)
+    edges = histogram.axes["value"].edges
+    lines = {"hard": "-", "pile-up": (0, (3, 1.5)), "unknown": "-"}
+    for axes, (title, kinds) in zip(np.atleast_1d(panels), groups.items(), strict=True):
+        for i, name in enumerate(histogram.axes["weighting"]):
+            for origin, line in lines.items():
+                counts = sum(histogram[name, kind, origin, :].values() for kind in kinds)
+                total = np.sum(counts)
+                if total == 0:
+                    continue
+                own = label_of(name) + (f", {origin}" if origin != "unknown" else "")
+                mplhep.histplot(
+                    np.asarray(counts) / total,
+                    edges,
+                    ax=axes,
+                    yerr=np.sqrt(counts) / total,
+                    color=colour_of(name, i),
+                    linestyle=line,
+                    linewidth=1.2,
+                    label=own,
+                )
+        axes.set_title(title)
+        axes.set(xlabel="weight", yscale="log", xlim=(0, 1), ylim=(1e-5, 3.0))
+        axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    np.atleast_1d(panels)[0].set_ylabel("share of particles / 0.02")
+    legend(figure, np.atleast_1d(panels)[0], 4)
+    return figure
+
+
+@styled
+def event_display(
+    pt: ArrayLike, eta: ArrayLike, phi: ArrayLike, weights: Mapping[str, ArrayLike | None]
+) -> Figure:
+    """One event in eta and phi, a panel for each weighting; area and colour show weighted pt.
+
+    Parameters
+    ----------
+    pt, eta, phi
+        float[n] of one event: GeV, pseudorapidity, rad.
+    weights
+        For each weighting float[n], or None for weight one.
+    """
+    momentum, x, y = (np.asarray(v, dtype=np.float64) for v in (pt, eta, phi))
+    figure = new_figure(3.7 * max(len(weights), 1) + 0.6, 4.3)
+    panels = np.atleast_1d(figure.subplots(1, max(len(weights), 1), sharey=True, sharex=True))
+    norm = mpl.colors.LogNorm(0.5, 100.0)
+    points = None
+    for axes, (name, weight) in zip(panels, weights.items(), strict=False):
+        scaled = momentum if weight is None else momentum * np.asarray(weight, dtype=np.float64)
+        shown = np.flatnonzero(scaled > 0.1)
+        shown = shown[np.argsort(scaled[shown])]
+        points = axes.scatter(
+            x[shown],
+            y[shown],
+            s=1.5 + 4.0 * scaled[shown] ** 0.9,
+            c=np.clip(scaled[shown], 0.5, 100.0),
+            norm=norm,
+            cmap="viridis_r",
+            linewidths=0,
+            alpha=0.85,
+            rasterized=True,
+        )
+        axes.set_title(f"{label_of(name)}: {scaled.sum():.0f} GeV, {shown.size} particles")
+        axes.set(xlabel=r"$\eta$", xlim=(-5.2, 5.2), ylim=(-np.pi, np.pi))
+    panels[0].set_ylabel(r"$\phi$ [rad]")
+    if points is not None:
+        figure.colorbar(points, ax=list(panels), label=r"weighted $p_T$ [GeV]", pad=0.01)
+    return figure

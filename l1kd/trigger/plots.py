@@ -1,0 +1,122 @@
+"""Figures of rates, efficiencies and event scores; see `l1kd.plots`."""
+
+from collections.abc import Mapping
+
+import mplhep
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from l1kd.plot_style import DASHES, colour_of, label_of, legend, new_figure, styled
+from l1kd.statistics import clopper_pearson
+from l1kd.trigger.rates import Normalisation, RateCurve
+
+__all__ = ["efficiency_versus_rate", "rate_versus_threshold", "score_distributions"]
+
+
+@styled
+def rate_versus_threshold(
+    curves: Mapping[str, RateCurve], *, variable: str, norm: Normalisation
+) -> Figure:
+    """Rate against threshold with Clopper-Pearson bands; upper limits where nothing passes.
+
+    Parameters
+    ----------
+    curves
+        For each name (weighting) its curve, thresholds rising.
+    variable
+        Label of the horizontal axis, with its unit.
+    norm
+        Normalisation of the curves; its budget is drawn where it has one.
+    """
+    figure = new_figure()
+    axes = figure.add_subplot()
+    lowest = norm.input_hz
+    for i, (name, curve) in enumerate(curves.items()):
+        colour = colour_of(name, i)
+        some = ~curve.upper_limit
+        line = DASHES.get(name, "-")
+        axes.plot(
+            curve.thresholds[some],
+            curve.rate[some] / 1e3,
+            color=colour,
+            linestyle=line,
+            label=label_of(name),
+        )
+        axes.fill_between(
+            curve.thresholds, curve.low / 1e3, curve.high / 1e3, color=colour, alpha=0.18, lw=0
+        )
+        lowest = min(lowest, norm.input_hz / max(curve.n_total, 1))
+    if norm.budget_hz is not None:
+        axes.axhline(norm.budget_hz / 1e3, color="#555555", linewidth=1.0, linestyle=(0, (4, 3)))
+        axes.annotate(
+            f"whole trigger: {norm.budget_hz / 1e3:g} kHz",
+            (0.99, norm.budget_hz / 1e3),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="right",
+            fontsize=9.5,
+            color="#555555",
+        )
+    axes.set_yscale("log")
+    axes.set_ylim(lowest / 2e3, norm.input_hz * 2 / 1e3)
+    axes.set(xlabel=f"threshold on {variable}", ylabel="rate [kHz]")
+    axes.margins(x=0)
+    legend(figure, axes)
+    return figure
+
+
+@styled
+def efficiency_versus_rate(
+    background: ArrayLike, signals: Mapping[str, ArrayLike], norm: Normalisation
+) -> Figure:
+    """Fraction of each signal that a threshold keeps, against the rate at that threshold."""
+    figure = new_figure()
+    axes = figure.add_subplot()
+    zero_bias = np.sort(np.asarray(background, dtype=np.float64))
+    cuts = np.unique(zero_bias)[::-1]
+    share = (zero_bias.size - np.searchsorted(zero_bias, cuts)) / max(zero_bias.size, 1)
+    for i, (name, values) in enumerate(signals.items()):
+        x = np.sort(np.asarray(values, dtype=np.float64))
+        n_pass = x.size - np.searchsorted(x, cuts)
+        low, high = clopper_pearson(n_pass, x.size)
+        colour = colour_of(name, i)
+        axes.plot(share * norm.input_hz / 1e3, n_pass / max(x.size, 1), color=colour, label=name)
+        axes.fill_between(
+            share * norm.input_hz / 1e3, low, high, color=colour, alpha=0.18, linewidth=0
+        )
+    axes.set_xscale("log")
+    axes.set(xlabel="rate [kHz]", ylabel="signal efficiency", ylim=(0, 1.02))
+    axes.margins(x=0)
+    legend(figure, axes)
+    return figure
+
+
+@styled
+def score_distributions(
+    scores: Mapping[str, ArrayLike], *, variable: str = "CICADA score", bins: int = 40
+) -> Figure:
+    """Normalised distributions of an event score for several samples, with their errors."""
+    figure = new_figure()
+    axes = figure.add_subplot()
+    arrays = {name: np.asarray(x, dtype=np.float64) for name, x in scores.items()}
+    filled = [x for x in arrays.values() if x.size]
+    low = min((float(x.min()) for x in filled), default=0.0)
+    high = max((float(x.max()) for x in filled), default=1.0)
+    edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
+    for i, (name, x) in enumerate(arrays.items()):
+        counts = np.histogram(x, edges)[0]
+        total = max(int(counts.sum()), 1)
+        mplhep.histplot(
+            counts / total,
+            edges,
+            ax=axes,
+            yerr=np.sqrt(counts) / total,
+            color=colour_of(name, i),
+            label=f"{name} ({x.size})",
+        )
+    axes.set(xlabel=variable, ylabel="share of events", yscale="log")
+    axes.set_xlim(edges[0], edges[-1])
+    legend(figure, axes)
+    return figure
