@@ -90,16 +90,14 @@ class ParticleData(_Strict):
 
 
 class Loss(_Strict):
-    """Squared error of the weight, weighted by a power of pt, and the event's momentum sum.
-
-    The event term is the squared error of the weighted vector sum of the transverse momenta, in
-    units that make a factor of one comparable to the particle term.
-    """
+    """How the error of particle weights is counted, see `l1kd.models.particle_loss`."""
 
     pt_power: float = Field(default=2.0, ge=0)
     pt_cap: float = Field(default=50.0, gt=0)
-    event_factor: float = Field(default=0.0, ge=0)
     charged_factor: float = Field(default=1.0, ge=0)
+    event_factor: float = Field(default=0.0, ge=0)
+    cell_factor: float = Field(default=0.0, ge=0)
+    cell_min_pt: float = Field(default=15.0, gt=0)
 
 
 class DistillNetConfig(Identity):

@@ -161,7 +161,7 @@ def _compiled_step(task: Fit) -> Callable[..., Any]:
     tf = backend.tensorflow()
     variables = task.model.trainable_variables
 
-    @tf.function  # type: ignore[untyped-decorator]
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def step(*batch: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = task.loss(*batch)

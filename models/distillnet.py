@@ -1,0 +1,149 @@
+"""DistillNet in floating point: one weight per particle from the 16 inputs.
+
+Source of the architecture: Bal et al., Mach. Learn.: Sci. Technol. 5 (2024) 025033.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l1kd._version import __version__
+from l1kd.emulators.distillnet_inputs import N_FEATURES
+from l1kd.models import backend
+
+__all__ = ["Standardisation", "layers_of", "network", "save_onnx", "standardise"]
+
+Matrix = NDArray[np.float32]
+_OPSET = 17
+_IR_VERSION = 8
+
+
+class Standardisation(NamedTuple):
+    """Shift and scale that bring each input to mean 0 and spread 1.
+
+    Attributes
+    ----------
+    mean, spread : numpy.ndarray, shape (16,), float32
+        Columns that hardly vary keep a spread of 1.
+    """
+
+    mean: NDArray[np.float32]
+    spread: NDArray[np.float32]
+
+
+def standardise(inputs: Matrix) -> Standardisation:
+    """Measure mean and spread of training inputs float32[n, 16]."""
+    mean = inputs.mean(axis=0, dtype=np.float64)
+    spread = inputs.std(axis=0, dtype=np.float64)
+    return Standardisation(
+        mean.astype(np.float32), np.where(spread < 1e-3, 1.0, spread).astype(np.float32)
+    )
+
+
+def network(hidden: Sequence[int], standardisation: Standardisation) -> Any:
+    """Build the network.
+
+    Parameters
+    ----------
+    hidden : sequence of int
+        Sizes of the hidden layers, each dense, batch-normalised, rectified.
+    standardisation : Standardisation
+        Applied inside the model.
+
+    Returns
+    -------
+    tf_keras.Model
+        float32[n, 16] to weights float32[n, 1] in [0, 1].
+    """
+    keras = backend.keras()
+    layers = keras.layers
+    scale = 1.0 / standardisation.spread
+    stack = [
+        layers.Input((N_FEATURES,)),
+        layers.Rescaling(scale, -standardisation.mean * scale, name="standardise"),
+    ]
+    for number, size in enumerate(hidden):
+        stack += [
+            layers.Dense(size, name=f"dense{number}"),
+            layers.BatchNormalization(momentum=0.95, name=f"norm{number}"),
+            layers.ReLU(name=f"relu{number}"),
+        ]
+    stack.append(layers.Dense(1, activation="sigmoid", name="weight"))
+    return keras.Sequential(stack, name="distillnet")
+
+
+def layers_of(model: Any) -> list[tuple[Matrix, NDArray[np.float32]]]:
+    """Return kernel and bias of every dense layer, with all scales folded into them.
+
+    The standardisation goes into the first layer, each batch normalisation into the layer before
+    it; computed in double precision.
+    """
+    standardisation = model.get_layer("standardise")
+    scale = np.asarray(standardisation.scale, np.float64)
+    offset = np.asarray(standardisation.offset, np.float64)
+    folded: list[tuple[Matrix, NDArray[np.float32]]] = []
+    number = 0
+    while True:
+        last = f"dense{number}" not in {layer.name for layer in model.layers}
+        dense = model.get_layer("weight" if last else f"dense{number}")
+        kernel, bias = (np.asarray(w, np.float64) for w in dense.get_weights())
+        if number == 0:
+            bias = bias + offset @ kernel
+            kernel = scale[:, None] * kernel
+        if not last:
+            norm = model.get_layer(f"norm{number}")
+            gamma, beta, mean, variance = (np.asarray(w, np.float64) for w in norm.get_weights())
+            factor = gamma / np.sqrt(variance + norm.epsilon)
+            kernel, bias = kernel * factor, (bias - mean) * factor + beta
+        folded.append((kernel.astype(np.float32), bias.astype(np.float32)))
+        if last:
+            return folded
+        number += 1
+
+
+def save_onnx(model: Any, path: Path) -> None:
+    """Write the network as ONNX: Gemm and Relu, then Sigmoid, everything else folded in.
+
+    Parameters
+    ----------
+    model : tf_keras.Model
+        What `network` built, trained.
+    path : pathlib.Path
+        Input ``particles`` float32[n, 16], output ``weight`` float32[n, 1].
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, constants = [], []
+    folded = layers_of(model)
+    previous = "particles"
+    for number, (kernel, bias) in enumerate(folded):
+        names = [f"kernel{number}", f"bias{number}"]
+        constants += [
+            numpy_helper.from_array(value, name)
+            for value, name in zip((kernel, bias), names, strict=True)
+        ]
+        sums = f"sum{number}"
+        nodes.append(helper.make_node("Gemm", [previous, *names], [sums], name=f"dense{number}"))
+        last = number == len(folded) - 1
+        previous = "weight" if last else f"hidden{number}"
+        nodes.append(helper.make_node("Sigmoid" if last else "Relu", [sums], [previous]))
+    graph = helper.make_graph(
+        nodes,
+        "distillnet",
+        [helper.make_tensor_value_info("particles", TensorProto.FLOAT, ["n", N_FEATURES])],
+        [helper.make_tensor_value_info("weight", TensorProto.FLOAT, ["n", 1])],
+        constants,
+    )
+    model_proto = helper.make_model(
+        graph,
+        producer_name="l1kd",
+        producer_version=__version__,
+        opset_imports=[helper.make_opsetid("", _OPSET)],
+        ir_version=_IR_VERSION,
+    )
+    onnx.checker.check_model(model_proto)
+    path.write_bytes(model_proto.SerializeToString())
