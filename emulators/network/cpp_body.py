@@ -157,7 +157,7 @@ def _statement(tokens: list[Token], state: _State) -> None:
     elif _is_stream(texts):
         _declare(_stream_statement(tokens, state), state)
     elif texts[-1] == "]":
-        bracket = texts.index("[")
+        bracket = texts.index("[") if "[" in texts else 0
         if bracket < 2 or tokens[bracket - 1].kind != "name":
             raise _fail("statement not understood", tokens)
         name, kind = tokens[bracket - 1], tokens[: bracket - 1]

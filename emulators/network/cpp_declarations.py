@@ -202,11 +202,14 @@ class _Reader:
         if self.tokens[self.position].text == ";":
             return
         qualified = "::".join([*self._scope_names(), name.text])
+        parameters = split_arguments(head[opening + 1 : closing])
+        if not all(parameters):
+            raise self.fail("declaration not understood", head)
         function = Function(
             name=owner or name.text,
             qualified_name=qualified,
             template_parameters=template,
-            parameters=tuple(tuple(part) for part in split_arguments(head[opening + 1 : closing])),
+            parameters=tuple(tuple(part) for part in parameters),
             tokens=tuple(self._block()),
             location=name.location,
         )

@@ -104,7 +104,7 @@ def _constant(tokens: list[Token], struct: OpenStruct, scope: Scope) -> None:
     result = scope.value(value, struct, name)
     if built_in and not isinstance(result, str):
         result = convert(result, built_in, name.location)
-    elif not built_in:
+    elif not isinstance(result, str):
         struct.types[name.text] = scope.type(type_tokens, struct, name)
     struct.constants[name.text] = result
 
