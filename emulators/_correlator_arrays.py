@@ -127,8 +127,8 @@ class Fields:
     """
 
     def __init__(self, n: int, slots: int, wide: tuple[str, ...], narrow: tuple[str, ...]) -> None:
-        self.wide = np.zeros((len(wide), n, slots), dtype=np.int16)
-        self.narrow = np.zeros((len(narrow), n, slots), dtype=np.int8)
+        self.wide = tuple(np.zeros((len(wide), n, slots), dtype=np.int16))
+        self.narrow = tuple(np.zeros((len(narrow), n, slots), dtype=np.int8))
         self._names = (wide, narrow)
 
     def named(self, prefix: str) -> dict[str, NDArray[Any]]:

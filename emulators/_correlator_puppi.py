@@ -187,12 +187,13 @@ def select(start, stop, counts, setup, passed, selected, keys, rank, order):
 
 
 @nb.njit(cache=True, nogil=True)
-def final_keys(lane, n_trk, n_neu, charged_pt, r, setup, kept, passed, selected, row):
+def final_keys(lane, n_trk, n_neu, charged_pt, r, setup, work, row):
     """Write the keys of one region in the order of the final sort's input slots; return how many.
 
     Slots are the tracks and then the neutrals, or the selected neutrals where fewer leave than
     enter. Empty slots get no key: they would end behind all others and be dropped.
     """
+    kept, passed, selected = work
     n_track, n_in, n_out = setup[0], setup[1], setup[6]
     m = 0
     for i in range(min(n_trk, n_track)):
@@ -207,22 +208,13 @@ def final_keys(lane, n_trk, n_neu, charged_pt, r, setup, kept, passed, selected,
 
 
 @nb.njit(cache=True, nogil=True)
-def final_sort(
-    start,
-    stop,
-    charged_pt,
-    counts,
-    setup,
-    network,
-    kept,
-    passed,
-    selected,
-    keys,
-    rank,
-    wires,
-    order,
-):
-    """Sort the candidates of a block of tracker regions; `order` int32[64, n_final] gets the keys."""
+def final_sort(start, stop, charged_pt, counts, setup, network, work, scratch, order, passing):
+    """Sort the candidates of a block of tracker regions.
+
+    `order` int32[64, n_final] gets the keys, `passing` int16[n] how many candidates were sorted.
+    """
+    kept, passed, selected = work
+    keys, rank, wires = scratch
     pairs, outputs = network
     n_track, n_in, n_out, n_final = setup[0], setup[1], setup[6], setup[7]
     by_network = pairs.shape[0] > 0
@@ -232,7 +224,8 @@ def final_sort(
     for r in range(start, stop):
         lane = r - start
         n_trk, n_neu = counts[1][r], min(counts[2][r], n_in)
-        m = final_keys(lane, n_trk, n_neu, charged_pt, r, setup, kept, passed, selected, keys)
+        m = final_keys(lane, n_trk, n_neu, charged_pt, r, setup, work, keys)
+        passing[r] = m
         if by_network:
             for i in range(m):
                 wires[keys[i] & 255, lane] = keys[i]

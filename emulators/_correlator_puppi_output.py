@@ -2,8 +2,8 @@
 # ruff: noqa: ANN001, ANN202
 """Kernels of LinPuppi that write the result of one block of regions into the output arrays.
 
-Fields of equal type share one array, `[field, region, slot]`, so that a kernel takes few arguments
-and the caller hands out views. Output arrays arrive filled with zeros.
+Fields of equal type come as one tuple of arrays `[region, slot]`. They arrive filled with zeros, and
+only slots in use are written.
 """
 
 import numba as nb
@@ -40,24 +40,24 @@ def _write_charged(start, stop, charged, region, counts, setup, associated, kept
         for i in range(min(n_trk, setup[0])):
             if kept[r - start, i]:
                 eta, phi = _vertex_position(r, i, charged, region)
-                ch16[0, r, i] = charged[0][r, i]
-                ch16[1, r, i] = eta
-                ch16[2, r, i] = phi
-                ch16[3, r, i] = charged[4][r, i]
-                ch16[4, r, i] = charged[5][r, i]
-                ch8[0, r, i] = charged[3][r, i]
-                ch8[1, r, i] = charged[8][r, i]
+                ch16[0][r, i] = charged[0][r, i]
+                ch16[1][r, i] = eta
+                ch16[2][r, i] = phi
+                ch16[3][r, i] = charged[4][r, i]
+                ch16[4][r, i] = charged[5][r, i]
+                ch8[0][r, i] = charged[3][r, i]
+                ch8[1][r, i] = charged[8][r, i]
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
 def _write_one(r, lane, i, k, neutral, region, weight, nocut, out16, out8):
     """Write neutral i of a region into slot k of a list."""
-    out16[0, r, k] = nocut[lane, i]
-    out16[1, r, k] = wrap(np.int32(region[0][r]) + neutral[1][r, i], 12)
-    out16[2, r, k] = global_phi(np.int32(region[1][r]) + neutral[2][r, i])
-    out16[3, r, k] = weight[lane, i]
-    out8[0, r, k] = 1 if neutral[3][r, i] else 0
-    out8[1, r, k] = neutral[4][r, i]
+    out16[0][r, k] = nocut[lane, i]
+    out16[1][r, k] = wrap(np.int32(region[0][r]) + neutral[1][r, i], 12)
+    out16[2][r, k] = global_phi(np.int32(region[1][r]) + neutral[2][r, i])
+    out16[3][r, k] = weight[lane, i]
+    out8[0][r, k] = 1 if neutral[3][r, i] else 0
+    out8[1][r, k] = neutral[4][r, i]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -82,7 +82,7 @@ def _write_neutral(start, stop, neutral, region, counts, setup, result, selected
 @nb.njit(cache=True, nogil=True)
 def _write_final(start, stop, charged, neutral, region, setup, weight, order, out):
     """Write the sorted candidates of tracker regions."""
-    out16, out8, data, n_puppi, origin = out
+    out16, out8, data, n_puppi, origin, _ = out
     n_track, n_final = setup[0], setup[7]
     for r in range(start, stop):
         lane = r - start
@@ -94,25 +94,25 @@ def _write_final(start, stop, charged, neutral, region, setup, weight, order, ou
             count += 1
             i = key & 255
             origin[r, k] = i
-            out16[0, r, k] = key >> 8
+            out16[0][r, k] = key >> 8
             if i < n_track:
                 eta, phi = _vertex_position(r, i, charged, region)
                 z0, dxy, quality = charged[4][r, i], charged[5][r, i], charged[8][r, i]
-                out16[1, r, k] = eta
-                out16[2, r, k] = phi
-                out16[3, r, k] = z0
-                out16[4, r, k] = dxy
-                out8[0, r, k] = charged[3][r, i]
-                out8[1, r, k] = quality
+                out16[1][r, k] = eta
+                out16[2][r, k] = phi
+                out16[3][r, k] = z0
+                out16[4][r, k] = dxy
+                out8[0][r, k] = charged[3][r, i]
+                out8[1][r, k] = quality
                 data[r, k] = (z0 & 1023) | (np.int32(dxy) << 10) | (np.int32(quality) << 18)
             else:
                 i -= n_track
                 w = weight[lane, i]
-                out16[1, r, k] = wrap(np.int32(region[0][r]) + neutral[1][r, i], 12)
-                out16[2, r, k] = global_phi(np.int32(region[1][r]) + neutral[2][r, i])
-                out16[5, r, k] = w
-                out8[0, r, k] = 1 if neutral[3][r, i] else 0
-                out8[2, r, k] = neutral[4][r, i]
+                out16[1][r, k] = wrap(np.int32(region[0][r]) + neutral[1][r, i], 12)
+                out16[2][r, k] = global_phi(np.int32(region[1][r]) + neutral[2][r, i])
+                out16[5][r, k] = w
+                out8[0][r, k] = 1 if neutral[3][r, i] else 0
+                out8[2][r, k] = neutral[4][r, i]
                 data[r, k] = w | (np.int32(neutral[4][r, i]) << 9)
         n_puppi[r] = count
 
@@ -140,8 +140,8 @@ def run_tracker(
     lists : tuple
         Association, charged and neutral lists.
     out : tuple
-        int16[6, n, n_final] pt eta phi z0 dxy weight, int8[3, ...] id quality emID, int32 data
-        word, int16[n] size, int16[n, n_final] slot of origin.
+        Tuple of int16[n, n_final] pt eta phi z0 dxy weight, tuple of int8 id quality emID, int32
+        data word, int16[n] size, int16[n, n_final] slot of origin, int16[n] size before the crop.
     """
     n_track, n_in, n_out, n_final = setup[0], setup[1], setup[6], setup[7]
     wide = (max(n_track, n_in) + n_track + n_out + 16) & ~7
@@ -169,8 +169,8 @@ def run_tracker(
         if full or n_out != n_in:
             select(start, stop, counts, setup, result[2], selected, rows[1], rows[2], rows[3])
         final_sort(
-            start, stop, charged[0], counts, setup, network, kept, result[2], selected,
-            rows[1], rows[2], wires, order,
+            start, stop, charged[0], counts, setup, network, (kept, result[2], selected),
+            (rows[1], rows[2], wires), order, out[5],
         )  # fmt: skip
         _write_final(start, stop, charged, neutral, region, setup, result[0], order, out)
         if full:
@@ -181,8 +181,34 @@ def run_tracker(
 
 
 @nb.njit(cache=True, nogil=True)
-def run_forward(cluster, region, counts, setup, bins, tables, full, lists, origin):
-    """Run LinPuppi without tracks; arguments as `run_tracker`, the selected list is the result."""
+def _write_selected(start, stop, cluster, region, counts, setup, result, selected, out):
+    """Write the sorted candidates of regions without tracks, without those of no momentum."""
+    weight, _, passed = result
+    out16, out8, _, n_puppi, origin, passing = out
+    for r in range(start, stop):
+        lane = r - start
+        count = 0
+        for k in range(min(counts[2][r], setup[1], setup[6])):
+            i = selected[lane, k]
+            if i < 0 or passed[lane, i] == 0:
+                break
+            count += 1
+            origin[r, k] = i
+            out16[0][r, k] = passed[lane, i]
+            out16[1][r, k] = wrap(np.int32(region[0][r]) + cluster[1][r, i], 12)
+            out16[2][r, k] = global_phi(np.int32(region[1][r]) + cluster[2][r, i])
+            out16[5][r, k] = weight[lane, i]
+            out8[0][r, k] = 1 if cluster[3][r, i] else 0
+        n_puppi[r] = count
+        passing[r] = count
+
+
+@nb.njit(cache=True, nogil=True)
+def run_forward(cluster, region, counts, setup, bins, tables, full, lists, out):
+    """Run LinPuppi without tracks; arguments as `run_tracker`.
+
+    The selected list is the result: `full` writes the lists, otherwise `out` is written.
+    """
     n_in, n_out = setup[1], setup[6]
     wide = (n_in + n_out + 16) & ~7
     empty = np.empty((1, 1), np.int8)
@@ -200,8 +226,7 @@ def run_forward(cluster, region, counts, setup, bins, tables, full, lists, origi
         stop = min(start + BLOCK, region[0].shape[0])
         weigh_forward(start, stop, cluster[:4], region, counts, setup, bins, tables, work)
         select(start, stop, counts, setup, result[2], selected, rows[1], rows[2], rows[3])
-        _write_neutral(start, stop, cluster, region, counts, setup, result, selected, lists)
-        if not full:
-            for r in range(start, stop):
-                for k in range(min(counts[2][r], n_in, n_out)):
-                    origin[r, k] = selected[r - start, k]
+        if full:
+            _write_neutral(start, stop, cluster, region, counts, setup, result, selected, lists)
+        else:
+            _write_selected(start, stop, cluster, region, counts, setup, result, selected, out)

@@ -18,7 +18,7 @@ from l1kd.emulators._correlator_tables import WEIGHT
 from l1kd.emulators.linpuppi_parameters import PRESETS, LinPuppiParameters
 from l1kd.emulators.sorting import sort_network
 
-__all__ = ["PRESETS", "VARIANTS", "LinPuppi", "LinPuppiParameters"]
+__all__ = ["PRESETS", "VARIANTS", "LinPuppi", "LinPuppiParameters", "final_arrays"]
 
 VARIANTS: Final = ("fixed-point", "integer")
 
@@ -146,34 +146,51 @@ class LinPuppi:
         is_em = neutral[3] & 1
         return track, charged, (*neutral[:3], is_em, neutral[4])
 
-    def _neutral_lists(self, n: int) -> tuple[tuple[NDArray[Any], ...], dict[str, NDArray[Any]]]:
-        """Allocate the lists of neutrals and name their fields."""
-        p = self.parameters
-        nocut = Fields(n, p.n_in, ("hwPt", "hwEta", "hwPhi", "hwPuppiW"), ("hwId", "hwEmID"))
-        sel = Fields(n, p.n_out, ("hwPt", "hwEta", "hwPhi", "hwPuppiW"), ("hwId", "hwEmID"))
-        kept = np.zeros((n, p.n_in), dtype=np.int16)
-        n_sel = np.zeros(n, dtype=np.int16)
-        named = {
-            **nocut.named("out_nocut_"),
-            "out_all_hwPt": kept,
-            **sel.named("out_sel_"),
-            "out_n_sel": n_sel,
-        }
-        return (nocut.wide, nocut.narrow, kept, sel.wide, sel.narrow, n_sel), named
-
     def _forward(
         self, n: int, cluster: Arrays, region: Arrays, counts: Arrays
     ) -> dict[str, NDArray[Any]]:
         """Run regions without tracks; the selected list is the output."""
-        lists, named = self._neutral_lists(n)
+        lists, named = _neutral_lists(n, self.parameters)
         run_forward(
-            cluster, region, counts, self._setup, self._bins, self._tables, True, lists,
-            np.empty((0, 0), dtype=np.int16),
-        )  # fmt: skip
+            cluster,
+            region,
+            counts,
+            self._setup,
+            self._bins,
+            self._tables,
+            True,
+            lists,
+            final_arrays(0, 0),
+        )
         for field in ("hwPt", "hwEta", "hwPhi", "hwId", "hwPuppiW", "hwEmID"):
             named[f"out_puppi_{field}"] = named[f"out_sel_{field}"]
         named["out_n_puppi"] = named["out_n_sel"]
         return named
+
+    def run_final(
+        self, track: Arrays, charged: Arrays, neutral: Arrays, region: Arrays, counts: Arrays,
+        out: tuple[NDArray[Any], ...],
+    ) -> None:  # fmt: skip
+        """Write only the final candidates, of arrays that are known to be valid.
+
+        Parameters
+        ----------
+        track, charged, neutral, region, counts : tuple of ndarray of int16
+            As the kernels take them; without tracks the first two are not read.
+        out : tuple of ndarray
+            Output of `final_arrays`, whose slots beyond the number of candidates stay as they are.
+            Candidates of no momentum are left out of regions without tracks too.
+        """
+        setup, bins, tables = self._setup, self._bins, self._tables
+        p = self.parameters
+        if p.forward:
+            lists = _neutral_lists(0, p)[0]
+            run_forward(neutral, region, counts, setup, bins, tables, False, lists, out)
+            return
+        run_tracker(
+            track, charged, neutral, region, counts, setup, bins, tables,
+            (self._network.pairs, self._network.outputs), False, _charged_lists(0, 1, p)[0] + _neutral_lists(0, p)[0], out,
+        )  # fmt: skip
 
     def _tracker(
         self, n: int, track: Arrays, charged: Arrays, neutral: Arrays, region: Arrays,
@@ -181,26 +198,66 @@ class LinPuppi:
     ) -> dict[str, NDArray[Any]]:  # fmt: skip
         """Run regions with tracks."""
         p = self.parameters
-        lists, named = self._neutral_lists(n)
-        ch = Fields(n, p.n_track, ("hwPt", "hwEta", "hwPhi", "hwZ0", "hwDxy"), ("hwId", "hwTkQual"))
-        puppi = Fields(
-            n, p.n_final, ("hwPt", "hwEta", "hwPhi", "hwZ0", "hwDxy", "hwPuppiW"),
-            ("hwId", "hwTkQual", "hwEmID"),
-        )  # fmt: skip
-        assoc = np.full(track[0].shape, -1, dtype=np.int8)
-        data = np.zeros((n, p.n_final), dtype=np.int32)
-        n_puppi = np.zeros(n, dtype=np.int16)
-        origin = np.zeros((n, p.n_final), dtype=np.int16)
+        lists, named = _neutral_lists(n, p)
+        charged_lists, charged_named = _charged_lists(n, track[0].shape[1], p)
+        out, final_named = _final_lists(n, p.n_final)
         run_tracker(
             track, charged, neutral, region, counts, self._setup, self._bins, self._tables,
-            (self._network.pairs, self._network.outputs), True,
-            (assoc, ch.wide, ch.narrow, *lists), (puppi.wide, puppi.narrow, data, n_puppi, origin),
+            (self._network.pairs, self._network.outputs), True, charged_lists + lists, out,
         )  # fmt: skip
-        return {
-            "out_assoc": assoc,
-            **ch.named("out_ch_"),
-            **named,
-            **puppi.named("out_puppi_"),
-            "out_puppi_hwData": data,
-            "out_n_puppi": n_puppi,
-        }
+        return {**charged_named, **named, **final_named}
+
+
+Named = dict[str, NDArray[Any]]
+
+
+def _neutral_lists(n: int, p: LinPuppiParameters) -> tuple[tuple[Any, ...], Named]:
+    """Allocate the lists of neutrals and name their fields."""
+    nocut = Fields(n, p.n_in, ("hwPt", "hwEta", "hwPhi", "hwPuppiW"), ("hwId", "hwEmID"))
+    sel = Fields(n, p.n_out, ("hwPt", "hwEta", "hwPhi", "hwPuppiW"), ("hwId", "hwEmID"))
+    kept = np.zeros((n, p.n_in), dtype=np.int16)
+    n_sel = np.zeros(n, dtype=np.int16)
+    named = {
+        **nocut.named("out_nocut_"),
+        "out_all_hwPt": kept,
+        **sel.named("out_sel_"),
+        "out_n_sel": n_sel,
+    }
+    return (nocut.wide, nocut.narrow, kept, sel.wide, sel.narrow, n_sel), named
+
+
+def _charged_lists(n: int, slots: int, p: LinPuppiParameters) -> tuple[tuple[Any, ...], Named]:
+    """Allocate the association flags and the charged list and name their fields."""
+    assoc = np.full((n, slots), -1, dtype=np.int8)
+    ch = Fields(n, p.n_track, ("hwPt", "hwEta", "hwPhi", "hwZ0", "hwDxy"), ("hwId", "hwTkQual"))
+    return (assoc, ch.wide, ch.narrow), {"out_assoc": assoc, **ch.named("out_ch_")}
+
+
+def _final_lists(n: int, slots: int) -> tuple[tuple[Any, ...], Named]:
+    """Allocate the final candidates and name their fields."""
+    puppi = Fields(
+        n, slots, ("hwPt", "hwEta", "hwPhi", "hwZ0", "hwDxy", "hwPuppiW"),
+        ("hwId", "hwTkQual", "hwEmID"),
+    )  # fmt: skip
+    data = np.zeros((n, slots), dtype=np.int32)
+    n_puppi = np.zeros(n, dtype=np.int16)
+    origin = np.zeros((n, slots), dtype=np.int16)
+    named = {
+        **puppi.named("out_puppi_"),
+        "out_puppi_hwData": data,
+        "out_n_puppi": n_puppi,
+    }
+    return (puppi.wide, puppi.narrow, data, n_puppi, origin, np.zeros_like(n_puppi)), named
+
+
+def final_arrays(n: int, slots: int) -> tuple[Any, ...]:
+    """Allocate what `LinPuppi.run_final` writes, for n regions.
+
+    Returns
+    -------
+    tuple
+        Tuples of pt, eta, phi, z0, dxy, weight (int16) and of id, track quality, emID (int8), all
+        (n, slots); the data word int32; the number of candidates int16 (n,); the slot each comes
+        from int16, tracks first, then neutrals from n_track on; the number before the crop int16.
+    """
+    return _final_lists(n, slots)[0]

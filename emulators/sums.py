@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.emulators._correlator_arrays import GLOBAL, matrices, row_limits, vectors
+from l1kd.emulators._correlator_math import atan2_single
 from l1kd.emulators._correlator_tables import MET_COS_SIN, MHT_SINE
 from l1kd.emulators.correlator_types import wrap
 
@@ -52,11 +53,11 @@ def _met(
             px -= (p * cos_sin[0, angle]) >> 22
             py -= (p * cos_sin[1, angle]) >> 22
         px, py = wrap(px, 22), wrap(py, 22)
-        x, y = px / 1024, py / 1024
-        size = np.float64(np.float32(sqrt(x * x + y * y)))
-        angle32 = np.float64(np.float32(atan2(y, x)))
-        raw = np.int64(np.floor(32768 * angle32))
-        out[0, event] = min(16383, np.int64(4 * size))
+        x, y = px / 1024, py / 1024  # exact in single precision: 22 bits
+        size = np.float64(np.float32(sqrt(x * x + y * y)))  # rounded once, as hypotf
+        direction = np.float64(atan2_single(np.float32(y), np.float32(x)))
+        raw = np.int64(np.floor(32768 * direction))
+        out[0, event] = np.int64(min(16383.0, 4 * size))
         out[1, event] = wrap(_toward_zero(raw * MET_PHI_SCALE, 30), 11)
         vector[0, event] = px
         vector[1, event] = py
@@ -112,7 +113,7 @@ def _ht(
 ) -> None:
     """Compute the scalar and vector sums of the jets of every event."""
     for event in range(len(n_jets)):
-        px, py, total = 0, 0, 0
+        px, py, total = np.int64(0), np.int64(0), np.int64(0)
         for i in range(n_jets[event]):
             p, angle = np.int64(pt[event, i]), np.int64(phi[event, i])
             half_degrees = abs(angle >> 1)
@@ -123,9 +124,9 @@ def _ht(
         px, py = wrap(px, 16), wrap(py, 16)
         size = sqrt((px * px + py * py) / 64)
         raw = wrap(np.int64(np.floor(512 * atan2(np.float64(py), np.float64(px)))), 12)
-        out[0, event] = min(16383, np.int64(4 * size))
+        out[0, event] = np.int64(min(16383.0, 4 * size))
         out[1, event] = wrap(_toward_zero(raw * MHT_PHI_SCALE, 16), 11)
-        out[2, event] = min(16383, total)
+        out[2, event] = np.int64(min(16383, total))
         out[3, event] = px
         out[4, event] = py
 
