@@ -7,7 +7,6 @@ from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import mplhep
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 __all__ = [
@@ -96,11 +95,20 @@ def new_figure(width: float = 6.6, height: float = 4.9) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def legend(figure: Figure, axes: Axes, columns: int = 3) -> None:
-    """Put the legend above the axes."""
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, labels, loc="outside upper center", ncols=columns, frameon=False)
+def legend(figure: Figure, columns: int = 3) -> None:
+    """Put one legend for all axes above them; a label that several axes use appears once."""
+    entries: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    if entries:
+        figure.legend(
+            list(entries.values()),
+            list(entries),
+            loc="outside upper center",
+            ncols=columns,
+            frameon=False,
+        )
 
 
 def save(figure: Figure, folder: str | Path, name: str, *, dpi: int = 150) -> tuple[Path, Path]:

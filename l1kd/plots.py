@@ -90,7 +90,7 @@ def _distributions(
         )
     axes.set(xlabel=label, ylabel=f"{counted} / {edges[1] - edges[0]:.2f}", ylim=(0, None))
     axes.set_xlim(edges[0], edges[-1])
-    legend(figure, axes)
+    legend(figure)
     return figure
 
 
@@ -104,6 +104,8 @@ def resolution_versus(
     reference: str = "puppi",
 ) -> Figure:
     """Draw a quantity in bins for each weighting, and below it the ratio to the reference.
+
+    The ratio of `none` is left out below: it would flatten the others.
 
     Parameters
     ----------
@@ -121,7 +123,8 @@ def resolution_versus(
     figure = new_figure(6.6, 5.8)
     above, below = figure.subplots(2, sharex=True, height_ratios=(2.4, 1.0))
     names = list(bins[0]["table"]) if bins else []
-    edges = _finite_edges(bins)
+    # bins are drawn equally wide: their edges are labels, not a scale
+    places = np.arange(len(bins)) + 0.5
     for i, name in enumerate(names):
         style: dict[str, Any] = {
             "color": colour_of(name, i),
@@ -130,23 +133,20 @@ def resolution_versus(
             "elinewidth": 1.5,
             "label": label_of(name),
         }
-        shift = (i - (len(names) - 1) / 2) / (1.6 * len(names))
-        centres = (edges[:-1] + edges[1:]) / 2 + shift * np.diff(edges) * 0.8
-        _points(above, centres, [b["table"][name].get(quantity) for b in bins], style)
-        if name != reference:
+        x = (places + 0.7 * (i - (len(names) - 1) / 2) / len(names)).astype(np.float64)
+        _points(above, x, [b["table"][name].get(quantity) for b in bins], style)
+        if name not in (reference, "none"):
             ratios = [b["table"][name].get(f"{quantity}_ratio") for b in bins]
-            _points(below, centres, ratios, style)
-    below.axhline(1.0, color=colour_of(reference, 0), linewidth=1.2)
-    below.set(xlabel=variable, ylabel=f"ratio to\n{label_of(reference)}")
-    above.set_ylabel(label or _QUANTITIES.get(quantity, quantity))
-    above.set_ylim(bottom=0.0)
+            _points(below, x, ratios, style)
+    below.axhline(1.0, color=colour_of(reference, 0), linewidth=1.2, zorder=0)
+    below.set(xlabel=variable, ylabel=f"ratio to\n{label_of(reference)}", ylim=(0.0, None))
+    above.set(ylabel=label or _QUANTITIES.get(quantity, quantity), ylim=(0.0, None))
+    _label_edges(below, bins)
     for axes in (above, below):
-        for edge in edges[1:-1]:
+        axes.tick_params(axis="x", which="minor", bottom=False, top=False)
+        for edge in range(1, len(bins)):
             axes.axvline(edge, color="#dddddd", linewidth=0.7, zorder=0)
-    if edges.size:
-        below.set_xlim(edges[0], edges[-1])
-    _mark_open_bin(below, bins, edges)
-    legend(figure, above)
+    legend(figure)
     return figure
 
 
@@ -159,27 +159,14 @@ _QUANTITIES = {
 }
 
 
-def _finite_edges(bins: Sequence[Mapping[str, Any]]) -> Floats:
-    """Edges of the bins; an open last bin is drawn half as wide again as the one before."""
-    if not bins:
-        return np.zeros(0)
-    edges = [float(b["low"]) for b in bins]
-    last = bins[-1]["high"]
-    if last is None:
-        last = edges[-1] + 1.5 * (edges[-1] - edges[-2] if len(edges) > 1 else 1.0)
-    return np.array([*edges, float(last)])
-
-
-def _mark_open_bin(axes: Axes, bins: Sequence[Mapping[str, Any]], edges: Floats) -> None:
-    """Label the ticks by the edges, the end of an open bin by infinity."""
+def _label_edges(axes: Axes, bins: Sequence[Mapping[str, Any]]) -> None:
+    """Label the ends of the bins, that of an open bin by infinity."""
     if not bins:
         return
-    names = [f"{edge:g}" for edge in edges]
-    if bins[-1]["high"] is None:
-        names[-1] = r"$\infty$"
-    axes.set_xticks(edges, names)
-    axes.minorticks_off()
-    axes.tick_params(axis="x", which="minor", bottom=False, top=False)
+    last = bins[-1]["high"]
+    names = [f"{b['low']:g}" for b in bins] + [r"$\infty$" if last is None else f"{last:g}"]
+    axes.set_xticks(np.arange(len(names)), names)
+    axes.set_xlim(0, len(bins))
 
 
 def _points(
@@ -239,10 +226,10 @@ def weight_histograms(
                     label=own,
                 )
         axes.set_title(title)
-        axes.set(xlabel="weight", yscale="log", xlim=(0, 1), ylim=(1e-5, 3.0))
+        axes.set(xlabel="weight", yscale="log", xlim=(-0.03, 1.03), ylim=(1e-5, 3.0))
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     np.atleast_1d(panels)[0].set_ylabel("share of particles / 0.02")
-    legend(figure, np.atleast_1d(panels)[0], 4)
+    legend(figure, 4)
     return figure
 
 

@@ -18,7 +18,9 @@ __all__ = ["efficiency_versus_rate", "rate_versus_threshold", "score_distributio
 def rate_versus_threshold(
     curves: Mapping[str, RateCurve], *, variable: str, norm: Normalisation
 ) -> Figure:
-    """Rate against threshold with Clopper-Pearson bands; upper limits where nothing passes.
+    """Rate against threshold with Clopper-Pearson bands, down to the last event.
+
+    An arrow marks the upper limit from where nothing passes; the line across is the budget.
 
     Parameters
     ----------
@@ -33,37 +35,33 @@ def rate_versus_threshold(
     axes = figure.add_subplot()
     lowest = norm.input_hz
     for i, (name, curve) in enumerate(curves.items()):
-        colour = colour_of(name, i)
+        colour, line = colour_of(name, i), DASHES.get(name, "-")
         some = ~curve.upper_limit
-        line = DASHES.get(name, "-")
-        axes.plot(
-            curve.thresholds[some],
-            curve.rate[some] / 1e3,
-            color=colour,
-            linestyle=line,
-            label=label_of(name),
-        )
+        x, rate = curve.thresholds[some], curve.rate[some] / 1e3
+        axes.plot(x, rate, color=colour, linestyle=line, label=label_of(name))
         axes.fill_between(
-            curve.thresholds, curve.low / 1e3, curve.high / 1e3, color=colour, alpha=0.18, lw=0
+            x, curve.low[some] / 1e3, curve.high[some] / 1e3, color=colour, alpha=0.18, linewidth=0
         )
+        if curve.upper_limit.any():
+            first = int(np.flatnonzero(curve.upper_limit)[0])
+            limit = (curve.thresholds[first : first + 1], curve.high[first : first + 1] / 1e3)
+            axes.plot(*limit, color=colour, marker=r"$\downarrow$", markersize=11, linestyle="none")
         lowest = min(lowest, norm.input_hz / max(curve.n_total, 1))
     if norm.budget_hz is not None:
         axes.axhline(norm.budget_hz / 1e3, color="#555555", linewidth=1.0, linestyle=(0, (4, 3)))
         axes.annotate(
-            f"whole trigger: {norm.budget_hz / 1e3:g} kHz",
-            (0.99, norm.budget_hz / 1e3),
+            f"{norm.budget_hz / 1e3:g}\nkHz",
+            (1.01, norm.budget_hz / 1e3),
             xycoords=("axes fraction", "data"),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="right",
+            va="center",
             fontsize=9.5,
             color="#555555",
         )
     axes.set_yscale("log")
-    axes.set_ylim(lowest / 2e3, norm.input_hz * 2 / 1e3)
+    axes.set_ylim(lowest / 4e3, norm.input_hz * 2 / 1e3)
     axes.set(xlabel=f"threshold on {variable}", ylabel="rate [kHz]")
     axes.margins(x=0)
-    legend(figure, axes)
+    legend(figure)
     return figure
 
 
@@ -89,7 +87,7 @@ def efficiency_versus_rate(
     axes.set_xscale("log")
     axes.set(xlabel="rate [kHz]", ylabel="signal efficiency", ylim=(0, 1.02))
     axes.margins(x=0)
-    legend(figure, axes)
+    legend(figure)
     return figure
 
 
@@ -116,7 +114,9 @@ def score_distributions(
             color=colour_of(name, i),
             label=f"{name} ({x.size})",
         )
+    most = max((x.size for x in filled), default=1)
+    axes.set_ylim(0.3 / most, 1.5)  # before the scale: an empty sample has no range of its own
     axes.set(xlabel=variable, ylabel="share of events", yscale="log")
     axes.set_xlim(edges[0], edges[-1])
-    legend(figure, axes)
+    legend(figure)
     return figure

@@ -1,0 +1,152 @@
+"""Figures: what is drawn, labels with units, legends off the data, files that repeat exactly."""
+
+import hist
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+
+from l1kd import plots
+from l1kd.physics import response
+from l1kd.physics.response import Resampling, ResponseSample
+from l1kd.trigger.rates import NORMALISATIONS, rate_curve
+
+WEIGHTINGS = ("none", "puppi", "qdistillnet", "delphes_puppi")
+HL_LHC = NORMALISATIONS["hl_lhc"]
+
+
+@pytest.fixture(scope="module")
+def sample():
+    generator = np.random.default_rng(1)
+    gen_met = generator.normal(0.0, 50.0, (2, 120))
+    met = {w: gen_met + generator.normal(0.0, 10.0, (2, 120)) for w in WEIGHTINGS}
+    gen_pt = generator.exponential(30.0, 300) + 15.0
+    jets = {w: gen_pt * generator.normal(1.0, 0.2, 300) for w in WEIGHTINGS}
+    jets["puppi"][:20] = np.nan
+    event = np.sort(generator.integers(0, 120, 300))
+    return ResponseSample(gen_met, met, np.ones(120), gen_pt, np.zeros(300), event, jets)
+
+
+@pytest.fixture(scope="module")
+def bins(sample):
+    return response.met_bins(sample, resampling=Resampling(replicas=20))
+
+
+def legend_labels(figure):
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def legend_is_off_the_data(figure):
+    figure.canvas.draw()
+    boxes = [legend.get_window_extent() for legend in figure.legends]
+    return all(not box.overlaps(a.get_window_extent()) for box in boxes for a in figure.axes)
+
+
+@pytest.mark.parametrize("draw", [plots.met_response, plots.jet_response])
+def test_response_distributions(sample, draw):
+    figure = draw(sample)
+    assert legend_labels(figure) == [plots.LABELS[w] for w in WEIGHTINGS]
+    assert legend_is_off_the_data(figure)
+    axes = figure.axes[0]
+    assert axes.get_ylim()[0] == 0.0
+    assert "T,gen" in axes.get_xlabel()
+    # steps and error bars of every weighting
+    assert len(axes.containers) + len(axes.collections) >= len(WEIGHTINGS)
+
+
+def test_response_counts_are_those_of_the_sample(sample):
+    figure = plots.jet_response(sample, edges=[0.0, 1.0, 10.0])
+    assert figure.axes[0].get_ylim()[1] >= (sample.jet_response("none") < 1.0).sum()
+
+
+def test_resolution_in_bins(bins):
+    figure = plots.resolution_versus(bins, variable="generated missing $p_T$ [GeV]")
+    above, below = figure.axes
+    assert "[GeV]" in below.get_xlabel()
+    assert "PUPPI" in below.get_ylabel()
+    assert [t.get_text() for t in below.get_xticklabels()][-1] == r"$\infty$"
+    assert len(above.containers) == len(WEIGHTINGS)
+    assert len(below.containers) == len(WEIGHTINGS) - 2  # neither the reference nor none
+    assert above.get_ylim()[0] == 0.0
+    assert legend_is_off_the_data(figure)
+
+
+def test_resolution_without_values_or_bins(bins):
+    empty = {"value": None, "low": None, "high": None, "n": 0}
+    blank = [{"low": 0.0, "high": 20.0, "table": {"puppi": {"corrected": empty}}}]
+    assert isinstance(plots.resolution_versus(blank, variable="x [GeV]"), Figure)
+    assert isinstance(plots.resolution_versus([], variable="x [GeV]"), Figure)
+
+
+def test_rates(tmp_path):
+    values = np.random.default_rng(3).exponential(10.0, 500)
+    curves = {"puppi": rate_curve(values, np.linspace(0, 150, 61), HL_LHC)}
+    figure = plots.rate_versus_threshold(curves, variable="MET [GeV]", norm=HL_LHC)
+    axes = figure.axes[0]
+    assert axes.get_ylabel() == "rate [kHz]"
+    assert axes.get_xlabel() == "threshold on MET [GeV]"
+    assert axes.get_yscale() == "log"
+    assert any("750" in text.get_text() for text in axes.texts)
+    arrows = [line for line in axes.lines if line.get_marker() not in ("None", "")]
+    assert arrows[0].get_ydata()[0] * 1e3 == curves["puppi"].high[-1]
+    assert len(axes.collections) == 1  # the Clopper-Pearson band
+    plots.save(figure, tmp_path, "rates")
+
+
+def test_efficiency_and_scores(tmp_path):
+    generator = np.random.default_rng(4)
+    zero_bias, top = generator.normal(60, 5, 400), generator.normal(80, 10, 100)
+    figure = plots.efficiency_versus_rate(zero_bias, {"top pairs": top}, HL_LHC)
+    curve = figure.axes[0].lines[0]
+    assert curve.get_xdata()[0] == pytest.approx(HL_LHC.input_hz / 400 / 1e3)
+    assert curve.get_ydata()[0] == (top >= zero_bias.max()).mean()
+    assert curve.get_ydata()[-1] == (top >= zero_bias.min()).mean()
+    scores = plots.score_distributions({"minimum bias": zero_bias, "top pairs": top})
+    assert legend_labels(scores) == ["minimum bias (400)", "top pairs (100)"]
+    assert isinstance(plots.score_distributions({"nothing": []}), Figure)
+    plots.save(scores, tmp_path, "scores")
+
+
+def test_weights(tmp_path):
+    histogram = hist.Hist(
+        hist.axis.StrCategory(["puppi"], name="weighting"),
+        hist.axis.StrCategory(["charged hadron", "photon"], name="kind"),
+        hist.axis.StrCategory(["hard", "pile-up", "unknown"], name="origin"),
+        hist.axis.Regular(50, 0.0, 1.0, name="value"),
+        storage=hist.storage.Int64(),
+    )
+    histogram.fill("puppi", "photon", "hard", np.linspace(0.0, 0.99, 200))
+    histogram.fill("puppi", "photon", "pile-up", np.linspace(0.0, 0.3, 200))
+    groups = {"charged": ("charged hadron",), "photons": ("photon",)}
+    figure = plots.weight_histograms(histogram, groups=groups)
+    assert [axes.get_title() for axes in figure.axes] == ["charged", "photons"]
+    assert legend_labels(figure) == ["PUPPI, hard", "PUPPI, pile-up"]
+    plots.save(figure, tmp_path, "weights")
+
+
+def test_event_display_leaves_out_what_a_weight_drops():
+    pt, eta, phi = np.array([10.0, 5.0, 1.0]), np.array([0.0, 1.0, -2.0]), np.array([0.0, 1.0, 2.0])
+    figure = plots.event_display(pt, eta, phi, {"none": None, "puppi": [1.0, 0.5, 0.0]})
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[0] == "no weight: 16 GeV, 3 particles"
+    assert titles[1].endswith("2 particles")
+    assert len(figure.axes[1].collections[0].get_offsets()) == 2
+    assert isinstance(plots.event_display([], [], [], {"none": None}), Figure)
+    assert isinstance(plots.event_display([], [], [], {}), Figure)
+
+
+def test_files_repeat_exactly_and_leave_nothing_behind(sample, tmp_path):
+    first = plots.save(plots.met_response(sample), tmp_path / "a", "met", dpi=50)
+    second = plots.save(plots.met_response(sample), tmp_path / "b", "met", dpi=50)
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+        assert one.stat().st_size > 1000
+    assert first[0].suffix == ".svg"
+    assert pyplot.get_fignums() == []
+
+
+def test_unknown_weightings_are_drawn_under_their_own_name():
+    assert plots.label_of("mine") == "mine"
+    curves = {"mine": rate_curve([1.0, 2.0], [0.0, 1.0], HL_LHC)}
+    figure = plots.rate_versus_threshold(curves, variable="x [GeV]", norm=HL_LHC)
+    assert legend_labels(figure) == ["mine"]
