@@ -31,8 +31,12 @@ def load_project(folder, name):
     alias = {}
     for layer in graph["layers"]:
         _add_struct(structs, layer, types)
-        for role, kind in (("weights", "weight"), ("scale", "scale"), ("biases", "bias"),
-                           ("bias", "bias")):
+        for role, kind in (
+            ("weights", "weight"),
+            ("scale", "scale"),
+            ("biases", "bias"),
+            ("bias", "bias"),
+        ):
             if isinstance(layer.get(role), str):
                 key, form = layer[role], _type(layer[f"{kind}_type"])
                 values = arrays[f"{key}_text"].astype(np.float64).reshape(-1)
@@ -48,13 +52,35 @@ def load_project(folder, name):
         )
         held = tuple(a for a in layer["args"] if a in weights)
         calls.append(
-            Call(layer["function"], (), layer["config"], tuple(reads), (layer["output"],), held,
-                 (), HERE, layer["name"])
+            Call(
+                layer["function"],
+                (),
+                layer["config"],
+                tuple(reads),
+                (layer["output"],),
+                held,
+                (),
+                HERE,
+                layer["name"],
+            )
         )
     outputs = (graph["output"]["tensor"],)
     return Project(
-        graph["name"], "", "io_parallel", (source["tensor"],), outputs, tensors, tuple(calls),
-        structs, types, {}, weights, {}, (), (), HERE,
+        graph["name"],
+        "",
+        "io_parallel",
+        (source["tensor"],),
+        outputs,
+        tensors,
+        tuple(calls),
+        structs,
+        types,
+        {},
+        weights,
+        {},
+        (),
+        (),
+        HERE,
     )
 
 

@@ -72,7 +72,9 @@ def piecewise(op, values, formats):
     columns = []
     for element, choice in enumerate(op.choice):
         middle = op.formats[choice]
-        columns.append(cast(cast(y[:, element], fraction, middle), middle.fraction, op.output.format))
+        columns.append(
+            cast(cast(y[:, element], fraction, middle), middle.fraction, op.output.format)
+        )
     return np.stack(columns, 1)
 
 

@@ -1,0 +1,113 @@
+"""Parameters of casts for the machine."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.network import machine
+from l1kd.emulators.network.intervals import Bounds, after_cast
+
+__all__ = ["Casts"]
+
+Integers = npt.NDArray[np.int64]
+_LOWEST, _HIGHEST = -(1 << 63), (1 << 63) - 1
+
+
+class Casts:
+    """The cast of many elements, each from ``fraction`` fraction bits to its own format.
+
+    Steps that the bounds rule out are left away.
+
+    Attributes
+    ----------
+    rounding : int
+        One of the roundings of the machine's ELEMENT.
+    wraps, zeroes : bool
+        Whether any element can wrap, or become zero where it overflows.
+    reach : int
+        Largest magnitude of an intermediate value.
+    trivial : bool
+        Whether the cast changes nothing at all.
+
+    Raises
+    ------
+    ValueError
+        If rounding or overflow differ between the elements, or too many bits are dropped.
+    """
+
+    def __init__(
+        self,
+        exact: Bounds,
+        fraction: int,
+        formats: Sequence[FixedPoint],
+        choice: npt.NDArray[np.int32] | None = None,
+        finest: int | None = None,
+    ) -> None:
+        count = exact.low.size
+        self.table = np.zeros((count, machine.PARAMETERS), np.int64)
+        self.table[:, machine.LOW], self.table[:, machine.HIGH] = _LOWEST, _HIGHEST
+        self.table[:, machine.MASK] = -1
+        self.wrap_bits = np.zeros(count, np.int64)
+        self.rounding, self.wraps, self.zeroes, self.reach = machine.EXACT, False, False, 0
+        self.trivial = True
+        used: set[tuple[str, str]] = set()
+        for number, form in enumerate(formats):
+            chosen = np.arange(count) if choice is None else np.flatnonzero(choice == number)
+            if chosen.size:
+                used.add((form.rounding, form.overflow))
+                post = 0 if finest is None else finest - form.fraction
+                self.table[chosen, machine.POST] = post
+                self.trivial &= post == 0
+                self._add(chosen, Bounds(exact.low[chosen], exact.high[chosen]), fraction, form)
+        if len(used) > 1:
+            raise ValueError("one layer mixes rounding or overflow modes")
+
+    def _add(self, chosen: Integers, exact: Bounds, fraction: int, form: FixedPoint) -> None:
+        table, drop, reach = self.table, fraction - form.fraction, exact.reach()
+        if drop > 0:
+            if drop > 62:
+                raise ValueError(f"a cast drops {drop} bits")
+            half = 1 << (drop - 1)
+            plus, extra, kind = {
+                "TRN": (0, 0, machine.FLOOR),
+                "TRN_ZERO": (0, (1 << drop) - 1, machine.OFFSET),
+                "RND": (half, 0, machine.OFFSET),
+                "RND_ZERO": (half - 1, 1, machine.OFFSET),
+                "RND_MIN_INF": (half - 1, 0, machine.OFFSET),
+                "RND_INF": (half, -1, machine.OFFSET),
+                "RND_CONV": (half - 1, 1, machine.EVEN),
+            }[form.rounding]
+            table[chosen, machine.RIGHT] = drop
+            table[chosen, machine.PLUS], table[chosen, machine.SIGNED_PLUS] = plus, extra
+            self.rounding = max(self.rounding, kind)
+            reach += abs(plus) + abs(extra)
+        elif drop < 0:
+            table[chosen, machine.LEFT] = -drop
+            reach <<= -drop
+        self.reach = max(self.reach, reach)
+        never = after_cast(exact, fraction, form)[1]
+        self.trivial &= never and drop == 0
+        if never:
+            return
+        if form.overflow == "WRAP":
+            self.wraps = True
+            self.wrap_bits[chosen] = form.width if form.signed else -form.width
+            return
+        symmetric = form.overflow == "SAT_SYM" and form.signed and form.width > 1
+        table[chosen, machine.LOW] = -form.maximum if symmetric else form.minimum
+        table[chosen, machine.HIGH] = form.maximum
+        self.zeroes |= form.overflow == "SAT_ZERO"
+
+    def parameters(self, compute: int) -> Integers:
+        """Return the machine's table for arithmetic in ``compute`` bits."""
+        table = self.table.copy()
+        signed, unsigned = self.wrap_bits > 0, self.wrap_bits < 0
+        table[signed, machine.WRAP] = np.maximum(compute - self.wrap_bits[signed], 0)
+        table[unsigned, machine.MASK] = (np.int64(1) << -self.wrap_bits[unsigned]) - 1
+        if compute == 32:
+            limits = np.iinfo(np.int32)
+            columns = [machine.LOW, machine.HIGH]
+            table[:, columns] = np.clip(table[:, columns], limits.min, limits.max)
+        return table

@@ -1,0 +1,13 @@
+"""All handlers of firmware functions together: importing this module registers them."""
+
+from l1kd.emulators.network import (
+    lowering_dense,
+    lowering_elementwise,
+    lowering_shapes,
+    lowering_tables,
+)
+from l1kd.emulators.network.lowering import HANDLERS, lower_project
+
+__all__ = ["HANDLERS", "lower_project"]
+
+MODULES = (lowering_dense, lowering_elementwise, lowering_shapes, lowering_tables)

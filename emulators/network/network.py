@@ -1,0 +1,227 @@
+"""A quantized network that computes what its firmware computes."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from l1kd.emulators.network import archive
+from l1kd.emulators.network.graph import Graph, Tensor
+from l1kd.emulators.network.machine import TILE, run_program
+from l1kd.emulators.network.plan import Program, build_program
+
+__all__ = ["Network"]
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class Network:
+    """An exact emulator of one network.
+
+    Parameters
+    ----------
+    graph : Graph
+        What to compute; made by one of the readers.
+
+    Notes
+    -----
+    Instances hold no state between calls: they may be used from many threads at once, and pickle as
+    their graph. A result depends on its event alone, not on the batch or the number of threads.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._programs: dict[tuple[str, ...], Program] = {}
+        self._program(graph.outputs)
+
+    @classmethod
+    def from_hls_project(cls, folder: str | Path) -> "Network":
+        """Read a firmware folder: hls4ml's own tree, CMS's flattened one, or AXOL1TL's.
+
+        Raises
+        ------
+        FirmwareSourceError
+            If the sources hold anything that is not understood, with file, line and construct.
+        """
+        from l1kd.emulators.network.hls_source import read_project
+        from l1kd.emulators.network.lowering_all import lower_project
+
+        return cls(lower_project(read_project(Path(folder))))
+
+    @classmethod
+    def from_hls_model(cls, model: Any) -> "Network":
+        """Read an hls4ml ``ModelGraph`` (hls4ml 1.3, Vivado or Vitis backend).
+
+        The model writes its firmware into a temporary folder, which is read like any other.
+        """
+        config = model.config.config
+        with TemporaryDirectory() as folder:
+            before = config["OutputDir"]
+            config["OutputDir"] = folder
+            try:
+                model.write()
+            finally:
+                config["OutputDir"] = before
+            return cls.from_hls_project(folder)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Network":
+        """Read a file written by `save`.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, of another schema, or not such a file at all.
+        """
+        return cls(archive.read_graph(Path(path)))
+
+    def save(self, path: str | Path) -> None:
+        """Write the network to an ``.npz`` file without executable content."""
+        archive.write_graph(Path(path), self.graph)
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The input tensors."""
+        return self.graph.inputs
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The output tensors."""
+        tensors = self.graph.tensors
+        return tuple(tensors[name] for name in self.graph.outputs)
+
+    def predict_raw(self, *inputs: npt.ArrayLike, threads: int = 1) -> Any:
+        """Compute raw integers from raw integers.
+
+        Parameters
+        ----------
+        *inputs : integer arrays, shape (n, *shape) or (n, size)
+            Raw values in the formats of `inputs`, one array for each.
+        threads : int
+            Chunks of events are spread over this many threads.
+
+        Returns
+        -------
+        int64 array, shape (n, *shape)
+            A tuple of arrays where the network has several outputs.
+
+        Raises
+        ------
+        ValueError
+            If an array has the wrong shape, is not of integers, or leaves its format.
+        """
+        results = self._run(self.graph.outputs, inputs, threads)
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def predict(self, *inputs: npt.ArrayLike, threads: int = 1) -> Any:
+        """Compute floating-point results from floating-point values.
+
+        The values are cast to the input formats as the constructor of ``ap_fixed`` does; see
+        `predict_raw` for shapes. Raises ValueError for NaN and infinity.
+        """
+        raw = [t.format.from_float(x) for t, x in zip(self.inputs, inputs, strict=True)]
+        results = self._run(self.graph.outputs, raw, threads)
+        floats = [t.format.to_float(y) for t, y in zip(self.outputs, results, strict=True)]
+        return floats[0] if len(floats) == 1 else tuple(floats)
+
+    def trace(self, *inputs: npt.ArrayLike) -> dict[str, Integers]:
+        """Compute the raw output of every layer, by layer name; inputs as in `predict_raw`."""
+        layers = self.graph.layers
+        names = tuple(layer.output.name for layer in layers)
+        results = self._run(names, inputs, 1)
+        return {layer.name: result for layer, result in zip(layers, results, strict=True)}
+
+    def _program(self, names: tuple[str, ...]) -> Program:
+        if names not in self._programs:
+            self._programs[names] = build_program(self.graph, names)
+        return self._programs[names]
+
+    def _run(
+        self, names: tuple[str, ...], inputs: Sequence[npt.ArrayLike], threads: int
+    ) -> list[Integers]:
+        x = _joined(self.inputs, inputs)
+        program = self._program(names)
+        y = np.empty((x.shape[0], program.rows_out.size), np.int64)
+        _spread(program, x, y, threads)
+        tensors = [self.graph.tensors[name] for name in names]
+        ends = np.cumsum([tensor.size for tensor in tensors])[:-1]
+        parts = np.split(y, ends, axis=1)
+        shapes = [tensor.shape for tensor in tensors]
+        return [p.reshape(len(y), *shape) for p, shape in zip(parts, shapes, strict=True)]
+
+    def __getstate__(self) -> Graph:
+        return self.graph
+
+    def __setstate__(self, graph: Graph) -> None:
+        self.__init__(graph)  # type: ignore[misc]
+
+    def __str__(self) -> str:
+        from l1kd.emulators.network.table import describe
+
+        return describe(self.graph)
+
+
+def _joined(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) -> npt.NDArray[Any]:
+    """Check the inputs and put them side by side, shape (n, all elements)."""
+    if len(inputs) != len(tensors):
+        raise ValueError(f"{len(tensors)} inputs expected, {len(inputs)} given")
+    flat = []
+    for tensor, values in zip(tensors, inputs, strict=True):
+        array = np.asarray(values)
+        if array.dtype.kind not in "iub":
+            raise ValueError(f"{tensor.name}: integers expected, not {array.dtype}")
+        if array.ndim < 2 or array.shape[1:] not in (tensor.shape, (tensor.size,)):
+            raise ValueError(
+                f"{tensor.name}: shape (n, {', '.join(map(str, tensor.shape))}) expected, "
+                f"not {array.shape}"
+            )
+        flat.append(array.reshape(array.shape[0], -1))
+        if array.size:
+            low, high = int(array.min()), int(array.max())
+            if low < tensor.format.minimum or high > tensor.format.maximum:
+                raise ValueError(f"{tensor.name}: values {low} to {high} leave {tensor.format}")
+    if len({array.shape[0] for array in flat}) != 1:
+        raise ValueError("the inputs differ in their number of events")
+    return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
+
+
+def _spread(program: Program, x: npt.NDArray[Any], y: Integers, threads: int) -> None:
+    """Run chunks of events on threads; every chunk is a whole number of tiles."""
+    if x.dtype not in (np.int16, np.int32, np.int64):
+        x = x.astype(np.int64 if x.dtype.itemsize >= 4 else np.int32)
+    tiles = -(-len(x) // TILE)
+    chunk = max(-(-tiles // max(threads, 1)), 1) * TILE
+    parts = [slice(start, start + chunk) for start in range(0, len(x), chunk)]
+    if len(parts) == 1:
+        _execute(program, x, y)
+    elif parts:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda part: _execute(program, x[part], y[part]), parts))
+
+
+def _execute(program: Program, x: npt.NDArray[Any], y: Integers) -> None:
+    memory = np.zeros(program.arena_words + 8, np.int64)
+    arena = memory[-memory.ctypes.data % 64 // 8 :]
+    for start, words, value in program.constants:
+        arena[start : start + words] = value
+    x = np.ascontiguousarray(x)
+    choices = [np.empty((0, 1), kind) for kind in (np.int16, np.int32, np.int64)]
+    choices[(2, 4, 8).index(x.dtype.itemsize)] = x
+    run_program(
+        program.code,
+        program.small,
+        program.large,
+        program.rows_in,
+        program.width_in,
+        program.rows_out,
+        program.widths_out,
+        arena,
+        *choices,
+        x.dtype.itemsize * 8,
+        y,
+    )
