@@ -1,5 +1,8 @@
 """Level-1 trigger algorithms in offline analysis, bit for bit as the firmware computes them."""
 
 from l1kd._version import __version__
+from l1kd.candidates import candidates
+from l1kd.insertion import available, insert
+from l1kd.regions import regions
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "available", "candidates", "insert", "regions"]

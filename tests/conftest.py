@@ -1,8 +1,14 @@
 """Fixtures that several test modules share."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import awkward as ak
 import pytest
+from coffea.nanoevents import NanoEventsFactory
+
+from l1kd.datasets import inspect_file
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -20,3 +26,16 @@ def shared() -> Path:
 def data() -> Path:
     """Return the folder of bundled real events."""
     return REPOSITORY / "tests" / "data"
+
+
+@pytest.fixture(scope="session")
+def open_events() -> Callable[..., ak.Array]:
+    """Return a function that opens a file as NanoEvents, with the schema that fits it."""
+
+    def opened(path: Path, **options: Any) -> ak.Array:
+        file = inspect_file(str(path))
+        return NanoEventsFactory.from_root(
+            {str(path): file.tree}, schemaclass=file.schema, **options
+        ).events()
+
+    return opened

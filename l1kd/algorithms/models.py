@@ -1,0 +1,209 @@
+"""Models from files, loaded once per process, and a user's own networks as algorithms."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import onnxruntime
+from coffea.ml_tools.helper import numpy_call_wrapper
+
+from l1kd._edge import Array, flat, is_dask, jagged, offsets_of, partitioned
+from l1kd.emulators.network import Network
+from l1kd.errors import ArtefactError, InputError
+
+__all__ = [
+    "FirmwareNetwork",
+    "OnnxModel",
+    "columns_of",
+    "onnx_session",
+    "read_network",
+    "run_onnx",
+]
+
+
+@lru_cache(maxsize=None)
+def read_network(path: Path) -> Network:
+    """Read a network file or a firmware folder."""
+    return Network.load(path) if path.is_file() else Network.from_hls_project(path)
+
+
+@lru_cache(maxsize=None)
+def onnx_session(path: Path) -> onnxruntime.InferenceSession:
+    """Open an ONNX model on one thread: coffea runs one worker a core."""
+    if not path.is_file():
+        raise ArtefactError(f"{path}: expected an ONNX file, found none")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(
+            str(path), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        raise ArtefactError(f"{path} is not a model that onnxruntime can read: {error}") from error
+
+
+def run_onnx(session: onnxruntime.InferenceSession, inputs: Mapping[str, Array]) -> Array:
+    """Run a session; a single input may be given under any name. The first output is returned."""
+    expected = session.get_inputs()
+    if len(inputs) == 1 and len(expected) == 1:
+        inputs = {expected[0].name: next(iter(inputs.values()))}
+    if set(inputs) != {tensor.name for tensor in expected}:
+        raise InputError(
+            f"expected the ONNX inputs {[t.name for t in expected]}, found {list(inputs)}"
+        )
+    output = np.asarray(session.run(None, dict(inputs))[0])
+    return output[:, 0] if output.ndim == 2 and output.shape[1] == 1 else output
+
+
+class _Prepared(numpy_call_wrapper):
+    """A network of the user's own: `prepare` turns events into its inputs.
+
+    `prepare(events)` returns one array or a mapping of names to arrays, either with one row an
+    event, or jagged with one row a particle; the result has the same jaggedness.
+    """
+
+    def __init__(self, path: str | Path, prepare: Callable[[ak.Array], Any]) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self.prepare = prepare
+
+    def prepare_awkward(self, events: ak.Array) -> tuple[tuple[dict[str, Array]], dict[str, Any]]:
+        """Open awkward: NumPy inputs with one row an event or a particle."""
+        return ({name: _rows(value)[0] for name, value in self._inputs(events).items()},), {}
+
+    def postprocess_awkward(self, return_array: ak.Array, events: ak.Array) -> ak.Array:
+        """Close awkward: as jagged as the inputs were."""
+        offsets = [_rows(value)[1] for value in self._inputs(events).values()][0]
+        if offsets is None:
+            return return_array
+        return jagged(ak.to_numpy(return_array), offsets)
+
+    def _inputs(self, events: ak.Array) -> dict[str, Any]:
+        prepared = self.prepare(events)
+        return dict(prepared) if isinstance(prepared, Mapping) else {"": prepared}
+
+    def _call_dask(self, events: Any) -> Any:
+        return partitioned(partial(_call_prepared, self), events)
+
+    def __call__(self, events: Any) -> Any:
+        """Evaluate on NanoEvents: eager, virtual or dask-awkward."""
+        return self._call_dask(events) if is_dask(events) else self._call_awkward(events)
+
+
+def _call_prepared(model: _Prepared, events: ak.Array) -> ak.Array:
+    return model(events)
+
+
+def _rows(value: Any) -> tuple[Array, Array | None]:
+    """NumPy rows of a prepared input, and the offsets if it is jagged."""
+    if isinstance(value, ak.Array) and value.ndim >= 2 and "var" in str(value.type).split("*")[1]:
+        offsets = offsets_of(value)
+        return np.ascontiguousarray(ak.to_numpy(ak.flatten(value, axis=1))), offsets
+    return np.ascontiguousarray(ak.to_numpy(value)), None
+
+
+class OnnxModel(_Prepared):
+    """A user's ONNX model on NanoEvents, through onnxruntime on one thread.
+
+    Parameters
+    ----------
+    path
+        The ONNX file. It is opened once per process; instances pickle without it.
+    prepare
+        Function of the events that returns the model's input or a mapping of inputs, by name: rows
+        of events, or jagged rows of particles. It must be picklable to run on workers.
+
+    Raises
+    ------
+    ArtefactError
+        If the file cannot be opened as an ONNX model.
+    InputError
+        If names, types or shapes differ from what the model declares.
+    """
+
+    def validate_numpy_input(self, inputs: Mapping[str, Array]) -> None:
+        """Check number, type and shape of the inputs against those that the model declares."""
+        expected = onnx_session(self.path).get_inputs()
+        named = len(expected) > 1 or next(iter(inputs)) != ""
+        for position, tensor in enumerate(expected):
+            value = inputs.get(tensor.name) if named else list(inputs.values())[position]
+            if value is None:
+                raise InputError(
+                    f"{self.path}: input {tensor.name!r} is missing; prepare gave {list(inputs)}"
+                )
+            shape = tuple(tensor.shape)
+            fits = len(shape) == value.ndim and all(
+                not isinstance(want, int) or want == have
+                for want, have in zip(shape[1:], value.shape[1:], strict=False)
+            )
+            if not fits or _ONNX_TYPES.get(tensor.type) != value.dtype:
+                raise InputError(
+                    f"{self.path}: expected input {tensor.name!r} of {tensor.type} and shape "
+                    f"{shape}, found {value.dtype} of shape {value.shape}"
+                )
+
+    def numpy_call(self, inputs: Mapping[str, Array]) -> Array:
+        """Return the model's first output; a last axis of length one is dropped."""
+        return run_onnx(onnx_session(self.path), inputs)
+
+
+_ONNX_TYPES = {
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(double)": np.dtype(np.float64),
+    "tensor(int64)": np.dtype(np.int64),
+    "tensor(int32)": np.dtype(np.int32),
+    "tensor(uint16)": np.dtype(np.uint16),
+    "tensor(bool)": np.dtype(np.bool_),
+}
+
+
+class FirmwareNetwork(_Prepared):
+    """A user's firmware network on NanoEvents, through the integer emulator.
+
+    Parameters
+    ----------
+    path
+        A network file (`Network.save`) or an hls4ml firmware folder, read once per process.
+    prepare
+        Function of the events that returns the network's input in physical values: rows of events,
+        or jagged rows of particles. They are cast to the input format as the firmware's type does.
+    """
+
+    @property
+    def network(self) -> Network:
+        """The integer network that runs."""
+        return read_network(self.path)
+
+    def validate_numpy_input(self, inputs: Mapping[str, Array]) -> None:
+        """Check the number of values in a row.
+
+        Raises
+        ------
+        InputError
+            If it differs from the size of the network's input.
+        """
+        (rows,) = inputs.values()
+        size = int(np.prod(self.network.inputs[0].shape))
+        if int(np.prod(rows.shape[1:])) != size:
+            raise InputError(
+                f"{self.path}: expected {size} values a row, found shape {rows.shape}"
+            )
+
+    def numpy_call(self, inputs: Mapping[str, Array]) -> Array:
+        """Return the outputs in physical values, float64; a single output loses its axis."""
+        (rows,) = inputs.values()
+        output = self.network.predict(rows)
+        return output[:, 0] if output.ndim == 2 and output.shape[1] == 1 else output
+
+
+def columns_of(particles: ak.Array, *names: str) -> ak.Array:
+    """Particles' columns as jagged rows of float32, shape (n_events, var, len(names)).
+
+    For the `prepare` of per-particle networks.
+    """
+    offsets = offsets_of(particles[names[0]])
+    rows = np.stack([flat(particles[name], np.float32) for name in names], axis=1)
+    return jagged(rows, offsets)

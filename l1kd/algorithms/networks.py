@@ -1,0 +1,132 @@
+"""The networks that l1kd ships, as algorithms."""
+
+from abc import abstractmethod
+from functools import lru_cache
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+
+from l1kd._edge import Array
+from l1kd.algorithms.base import CandidateWeight, EventScore
+from l1kd.algorithms.models import onnx_session, read_network, run_onnx
+from l1kd.algorithms.puppi import Puppi
+from l1kd.models.artefacts import Artefact, load
+from l1kd.emulators.distillnet_inputs import distillnet_inputs
+from l1kd.emulators.network import Network
+
+__all__ = ["Cicada", "DistillNet", "QDistillNet"]
+
+
+@lru_cache(maxsize=None)
+def _artefact(model: str, kind: str) -> Artefact:
+    return load(model, kind)
+
+
+class _DistilledWeight(CandidateWeight):
+    """A network that reads the 16 numbers a particle of `distillnet_inputs`."""
+
+    inputs = ("pt", "eta", "phi", "energy", "charge", "pid", "puppi_weight", "d0", "dz")
+    kind: str
+
+    def __init__(self, model: str | Path, source: str | None = None) -> None:
+        super().__init__(source)
+        self.model = str(model)
+
+    @property
+    def artefact(self) -> Artefact:
+        """The artefact, whose files were checked against their hashes."""
+        return _artefact(self.model, self.kind)
+
+    @property
+    def version(self) -> str:
+        """Name and version of the model."""
+        return self.artefact.title
+
+    def particles(self, events: ak.Array) -> ak.Array:
+        """Candidates with the PUPPI weight, which is computed unless it was inserted before."""
+        particles = super().particles(events)
+        if "L1Cand" in events.fields and "puppi_weight" in particles.fields:
+            return particles
+        weight = Puppi(source=self.source)(events)
+        return ak.with_field(particles, weight, "puppi_weight")
+
+    def numpy_call(self, *, offsets: Array, **columns: Array) -> Array:
+        """Weights of all particles, float32 in [0, 1]."""
+        weights = self.infer(distillnet_inputs(**columns))
+        return np.clip(weights, 0.0, 1.0).astype(np.float32, copy=False)
+
+    @abstractmethod
+    def infer(self, inputs: Array) -> Array:
+        """Evaluate the network on float32 of shape (n_particles, 16)."""
+
+
+class DistillNet(_DistilledWeight):
+    """DistillNet: a small dense network that gives every particle its weight, in float32.
+
+    Source: Bal et al., Mach. Learn.: Sci. Technol. 5 (2024) 025033.
+    """
+
+    name = "distillnet"
+    adds = "L1Cand.distillnet_weight"
+    kind = "distillnet"
+
+    def __init__(self, model: str | Path = "distillnet-v1", source: str | None = None) -> None:
+        super().__init__(model, source)
+
+    def infer(self, inputs: Array) -> Array:
+        """Evaluate the ONNX model on float32 of shape (n_particles, 16)."""
+        return run_onnx(onnx_session(self.artefact.file("model.onnx")), {"": inputs})
+
+
+class QDistillNet(_DistilledWeight):
+    """QDistillNet: the quantized DistillNet, bit for bit as its firmware computes it."""
+
+    name = "qdistillnet"
+    adds = "L1Cand.qdistillnet_weight"
+    kind = "qdistillnet"
+
+    def __init__(self, model: str | Path = "qdistillnet-v1", source: str | None = None) -> None:
+        super().__init__(model, source)
+
+    @property
+    def network(self) -> Network:
+        """The integer network that runs."""
+        return read_network(self.artefact.file("network.npz"))
+
+    def infer(self, inputs: Array) -> Array:
+        """Evaluate the integer network on float32 of shape (n_particles, 16)."""
+        return self.network.predict(inputs)[:, 0]
+
+
+class Cicada(EventScore):
+    """CICADA-style anomaly score of the calorimeter image, on the firmware's grid of 1/256."""
+
+    name = "cicada"
+    adds = "CICADA.score"
+
+    def __init__(self, model: str | Path = "cicada-v1", source: str | None = None) -> None:
+        super().__init__(source)
+        self.model = str(model)
+
+    @property
+    def artefact(self) -> Artefact:
+        """The artefact, whose files were checked against their hashes."""
+        return _artefact(self.model, "cicada")
+
+    @property
+    def version(self) -> str:
+        """Name and version of the model."""
+        return self.artefact.title
+
+    @property
+    def network(self) -> Network:
+        """The integer network that runs."""
+        return read_network(self.artefact.file("network.npz"))
+
+    def numpy_call(self, image: Array) -> Array:
+        """Scores of all events, float32, multiples of 1/256 in [0, 256)."""
+        network = self.network
+        raw = network.predict_raw(image.reshape(len(image), -1).astype(np.int64))
+        scale = 2.0 ** -network.outputs[0].format.fractional
+        return (raw.reshape(len(image), -1)[:, 0] * scale).astype(np.float32)
