@@ -57,8 +57,8 @@ def rate_versus_threshold(
             fontsize=9.5,
             color="#555555",
         )
-    axes.set_yscale("log")
     axes.set_ylim(lowest / 4e3, norm.input_hz * 2 / 1e3)
+    axes.set_yscale("log")
     axes.set(xlabel=f"threshold on {variable}", ylabel="rate [kHz]")
     axes.margins(x=0)
     legend(figure)

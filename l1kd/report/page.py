@@ -1,0 +1,174 @@
+"""The HTML page of a run: self-contained, no scripts, nothing loaded from the network."""
+
+import base64
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from l1kd.plot_style import label_of, save
+from l1kd.report.summary import Number, Summary
+
+__all__ = ["CAPTIONS", "write_page"]
+
+CAPTIONS: Mapping[str, tuple[str, str]] = {
+    "event": (
+        "One event, before and after weighting",
+        "Every point is a particle; its size and colour are its pt after the weight.",
+    ),
+    "met_response": (
+        "Missing momentum against the generated one",
+        "Error bars are the statistical uncertainty of the counts.",
+    ),
+    "met_resolution": (
+        "Resolution of missing momentum",
+        "Half the distance of the quartiles of MET / gen, divided by its median. Bars are "
+        "bootstrap intervals, the ratio's events are paired.",
+    ),
+    "jet_response": (
+        "Response of matched jets",
+        "Anti-kt, radius 0.4, pt above 15 GeV, matched one to one within dR < 0.4.",
+    ),
+    "jet_resolution": (
+        "Resolution of jets",
+        "Half the distance of the quartiles of pt / gen, divided by its median; whole events are "
+        "resampled.",
+    ),
+    "weights": (
+        "Particle weights",
+        "Each distribution is normalised to one; hard and pile-up are by the larger share of the "
+        "particle's true energy.",
+    ),
+    "rate_met": ("Rate of missing momentum", "Bands are Clopper-Pearson intervals."),
+    "rate_jet_pt": ("Rate of the leading jet", "Bands are Clopper-Pearson intervals."),
+    "rate_ht": ("Rate of HT", "Jets with pt above 30 GeV within |eta| < 2.4."),
+    "rate_cicada_score": ("Rate of CICADA's score", "Bands are Clopper-Pearson intervals."),
+    "score_cicada_score": ("CICADA's score", "Each sample is normalised to one."),
+    "efficiency_cicada_score": (
+        "What CICADA keeps at a rate",
+        "Efficiency of each signal against the zero-bias rate of the same threshold.",
+    ),
+}
+"""Title and caption of the figures, by the name before a colon."""
+
+_VARIABLES = {
+    "met": "missing pt [GeV]",
+    "jet_pt": "leading jet pt [GeV]",
+    "ht": "HT [GeV]",
+    "cicada_score": "CICADA score",
+}
+
+
+class _Picture(NamedTuple):
+    """A figure as the template needs it."""
+
+    key: str
+    group: str
+    title: str
+    caption: str
+    uri: str
+    svg: str
+    png: str
+
+
+def write_page(
+    summary: Summary | Mapping[str, Any], figures: Mapping[str, Figure], out: str | Path
+) -> Path:
+    """Write `out`/index.html, and every figure beside it as `out`/figures/<name>.svg and .png.
+
+    Parameters
+    ----------
+    summary
+        A `Summary`, or a mapping that its schema accepts.
+    figures
+        Named as in `CAPTIONS`, with `:<dataset>` behind the name where a figure belongs to one.
+        Figures of other names are shown at the end, under their own name.
+    out
+        Folder; made if it is not there.
+
+    Returns
+    -------
+    Path of index.html.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If the summary does not follow the schema.
+    """
+    content = summary if isinstance(summary, Summary) else Summary.model_validate(dict(summary))
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = [_picture(key, figure, folder) for key, figure in figures.items()]
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "number": _number,
+        "percent": lambda x: _number(x, 1, 100.0, " %"),
+        "label": label_of,
+        "variable": _variable,
+        "khz": lambda x: _number(x, 3, 1e-3),
+        "gain": _gain,
+    }
+    here = files("l1kd.report")
+    template = environment.from_string((here / "page.html").read_text(encoding="utf-8"))
+    page = folder / "index.html"
+    page.write_text(
+        template.render(
+            summary=content,
+            pictures=pictures,
+            known=set(CAPTIONS),
+            style=Markup((here / "page.css").read_text(encoding="utf-8")),
+        ),
+        encoding="utf-8",
+    )
+    return page
+
+
+def _picture(key: str, figure: Figure, folder: Path) -> _Picture:
+    """Save a figure and describe it."""
+    name, _, group = key.partition(":")
+    file = re.sub(r"[^A-Za-z0-9_-]+", "-", key)
+    svg, png = save(figure, folder / "figures", file)
+    title, caption = CAPTIONS.get(name, (name.replace("_", " "), ""))
+    uri = "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode("ascii")
+    return _Picture(name, group, title, caption, uri, f"figures/{svg.name}", f"figures/{png.name}")
+
+
+def _plain(value: float, digits: int) -> str:
+    """Fixed-point text with `digits` significant figures for small and none after large ones."""
+    magnitude = abs(value)
+    decimals = digits if magnitude < 1 else max(digits - len(str(int(magnitude))), 0)
+    return f"{value:.{decimals}f}".replace("-", "−")
+
+
+def _number(x: Number | None, digits: int = 3, scale: float = 1.0, unit: str = "") -> Markup:
+    """Value with its interval below it; a dash for what could not be computed."""
+    if x is None or x.value is None:
+        return Markup('<span class="none">–</span>')
+    value = _plain(x.value * scale, digits) + unit
+    ends = [
+        ("−∞" if i == 0 else "∞") if end is None else _plain(end * scale, digits)
+        for i, end in enumerate((x.low, x.high))
+    ]
+    return Markup('<span class="value">{}</span><span class="interval">{} … {}</span>').format(
+        value, *ends
+    )
+
+
+def _gain(ratio: Number) -> Number:
+    """Gain in resolution, one minus the ratio to the reference; the interval turns round."""
+    ends = {"value": ratio.value, "low": ratio.high, "high": ratio.low}
+    return Number(n=ratio.n, **{key: None if x is None else 1.0 - x for key, x in ends.items()})
+
+
+def _variable(name: str) -> str:
+    """Name of a trigger variable as it is printed: `met:puppi` is missing pt [GeV], PUPPI."""
+    variable, _, weighting = name.partition(":")
+    text = _VARIABLES.get(variable, variable)
+    return f"{text}, {label_of(weighting)}" if weighting else text

@@ -1,0 +1,274 @@
+"""From what the processors accumulated to the records of a summary and the figures of a page."""
+
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from l1kd import plots
+from l1kd._version import __version__
+from l1kd.physics import response
+from l1kd.physics.response import Resampling, ResponseSample
+from l1kd.report.summary import (
+    DatasetRecord,
+    Number,
+    Provenance,
+    RateCurveRecord,
+    RateStudy,
+    ResolutionStudy,
+    ScoreStudy,
+)
+from l1kd.statistics import ONE_SIGMA, emd, roc_auc
+from l1kd.trigger.rates import Normalisation, rate_curve, rate_table
+
+__all__ = [
+    "SCORE_STEP",
+    "TARGETS_HZ",
+    "dataset_record",
+    "provenance",
+    "rate_figures",
+    "rate_study",
+    "resolution_figures",
+    "resolution_study",
+    "score_figures",
+    "score_study",
+]
+
+TARGETS_HZ = (750e3, 100e3, 30e3)
+"""Rates for which thresholds are given: the whole trigger's at HL-LHC and Run 3, one seed's."""
+
+SCORE_STEP = 1.0 / 256.0
+"""Spacing of CICADA's score."""
+
+_PACKAGES = (
+    "awkward",
+    "coffea",
+    "dask",
+    "fastjet",
+    "hist",
+    "numba",
+    "numpy",
+    "onnxruntime",
+    "scipy",
+    "uproot",
+)
+_VARIABLES = {
+    "met": "missing $p_T$ [GeV]",
+    "jet_pt": "leading jet $p_T$ [GeV]",
+    "ht": "$H_T$ [GeV]",
+}
+
+Columns = Mapping[str, NDArray[Any]]
+
+
+def provenance(
+    algorithms: Mapping[str, str],
+    *,
+    command: Sequence[str] | None = None,
+    executor: str = "iterative",
+    workers: int = 1,
+) -> Provenance:
+    """Describe this process: versions, machine, command line, time.
+
+    `algorithms` names the version of each that ran; `command` is by default `sys.argv`.
+    """
+    packages = {}
+    for name in _PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return Provenance(
+        l1kd=__version__,
+        python=platform.python_version(),
+        platform=platform.platform(),
+        cpus=os.cpu_count() or 1,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=shlex.join(sys.argv if command is None else command),
+        packages=packages,
+        algorithms=dict(algorithms),
+        executor=executor,
+        workers=workers,
+    )
+
+
+def dataset_record(name: str, study: str, output: Mapping[str, Any]) -> DatasetRecord:
+    """Take the counts of one dataset out of a study processor's output."""
+    return DatasetRecord(
+        name=name,
+        study=study,
+        seen=output["seen"],
+        used=output["used"],
+        skipped=output["skipped"],
+        absent=output["absent"],
+    )
+
+
+def resolution_study(
+    dataset: str,
+    output: Mapping[str, Any],
+    *,
+    reference: str = "puppi",
+    resampling: Resampling = response.STANDARD,
+) -> ResolutionStudy:
+    """Tables of one dataset out of `ResolutionProcessor`'s output for it."""
+    sample = ResponseSample.from_columns(output["columns"].joined())
+    options: dict[str, Any] = {"reference": reference, "resampling": resampling}
+    return ResolutionStudy.model_validate(
+        {
+            "dataset": dataset,
+            "reference": reference,
+            **resampling._asdict(),
+            "met": response.met_table(sample, **options),
+            "met_bins": response.met_bins(sample, **options),
+            "jets": response.jet_table(sample, **options),
+            "jet_bins": response.jet_bins(sample, **options),
+        }
+    )
+
+
+def resolution_figures(study: ResolutionStudy, output: Mapping[str, Any]) -> dict[str, Figure]:
+    """Draw one dataset: response and resolution of missing momentum and jets, and the weights.
+
+    The names are `met_response:<dataset>`, `met_resolution:...`, `jet_response:...`,
+    `jet_resolution:...`, `weights:...`.
+    """
+    sample = ResponseSample.from_columns(output["columns"].joined())
+    tables = study.model_dump()
+    reference = study.reference
+    figures = {
+        "met_response": plots.met_response(sample),
+        "met_resolution": plots.resolution_versus(
+            tables["met_bins"], variable="generated missing $p_T$ [GeV]", reference=reference
+        ),
+        "jet_response": plots.jet_response(sample),
+        "jet_resolution": plots.resolution_versus(
+            tables["jet_bins"], variable="generated jet $p_T$ [GeV]", reference=reference
+        ),
+    }
+    if output["weights"].sum():
+        figures["weights"] = plots.weight_histograms(output["weights"])
+    return {f"{name}:{study.dataset}": figure for name, figure in figures.items()}
+
+
+def _values(columns: Columns) -> dict[str, NDArray[Any]]:
+    """Columns that thresholds are applied to."""
+    return {name: x for name, x in columns.items() if name != "event_weight"}
+
+
+def _thresholds(values: NDArray[Any], steps: int = 200) -> NDArray[np.float64]:
+    """Thresholds from the smallest value to just above the largest."""
+    low, high = float(values.min()), float(values.max())
+    return np.linspace(low, high + 0.02 * (high - low) + 1e-9, steps + 1)
+
+
+def rate_study(
+    dataset: str,
+    columns: Columns,
+    signals: Mapping[str, Columns],
+    norm: Normalisation,
+    *,
+    targets_hz: Sequence[float] = TARGETS_HZ,
+    level: float = ONE_SIGMA,
+) -> RateStudy:
+    """Rates of a zero-bias dataset, thresholds for given rates, efficiencies of signals.
+
+    `columns` and the values of `signals` are the joined columns of `RateProcessor`'s output.
+    """
+    background = _values(columns)
+    curves = {}
+    for name, values in background.items():
+        curve = rate_curve(values, _thresholds(values), norm, level)
+        curves[name] = RateCurveRecord(
+            thresholds=curve.thresholds.tolist(),
+            rate=curve.rate.tolist(),
+            low=curve.low.tolist(),
+            high=curve.high.tolist(),
+        )
+    table = rate_table(
+        background,
+        {name: _values(x) for name, x in signals.items()},
+        norm,
+        targets_hz,
+        steps={"cicada_score": SCORE_STEP},
+        level=level,
+    )
+    return RateStudy.model_validate(
+        {
+            "dataset": dataset,
+            "normalisation": norm.name,
+            "bunches": norm.bunches,
+            "input_hz": norm.input_hz,
+            "level": level,
+            "n_events": len(columns["event_weight"]),
+            "curves": curves,
+            "thresholds": table,
+        }
+    )
+
+
+def rate_figures(columns: Columns, norm: Normalisation) -> dict[str, Figure]:
+    """Draw rates against thresholds: rate_met, rate_jet_pt, rate_ht, rate_cicada_score."""
+    figures = {}
+    for variable, label in _VARIABLES.items():
+        chosen = {
+            name.partition(":")[2]: x
+            for name, x in columns.items()
+            if name.startswith(f"{variable}:")
+        }
+        if chosen:
+            cuts = _thresholds(np.concatenate(list(chosen.values())))
+            curves = {name: rate_curve(x, cuts, norm) for name, x in chosen.items()}
+            figures[f"rate_{variable}"] = plots.rate_versus_threshold(
+                curves, variable=label, norm=norm
+            )
+    if "cicada_score" in columns:
+        score = columns["cicada_score"]
+        curves = {"CICADA": rate_curve(score, _thresholds(score), norm)}
+        figures["rate_cicada_score"] = plots.rate_versus_threshold(
+            curves, variable="CICADA score", norm=norm
+        )
+    return figures
+
+
+def score_study(
+    background: str,
+    columns: Columns,
+    signals: Mapping[str, Columns],
+    *,
+    score: str = "cicada_score",
+    level: float = ONE_SIGMA,
+) -> ScoreStudy:
+    """ROC areas of a score for each signal against zero-bias events, and the distances."""
+    zero_bias = columns[score]
+    chosen = {name: x[score] for name, x in signals.items() if score in x and len(x[score]) > 1}
+    return ScoreStudy(
+        score=score,
+        background=background,
+        auc={name: Number.of(roc_auc(x, zero_bias, level)) for name, x in chosen.items()},
+        distance={name: emd(x, zero_bias) for name, x in chosen.items()},
+    )
+
+
+def score_figures(
+    background: str,
+    columns: Columns,
+    signals: Mapping[str, Columns],
+    norm: Normalisation,
+    *,
+    score: str = "cicada_score",
+) -> dict[str, Figure]:
+    """Draw a score: `score_<name>`, its distributions, and `efficiency_<name>` against rate."""
+    chosen = {name: x[score] for name, x in signals.items() if score in x}
+    figures = {f"score_{score}": plots.score_distributions({background: columns[score], **chosen})}
+    if chosen:
+        figures[f"efficiency_{score}"] = plots.efficiency_versus_rate(columns[score], chosen, norm)
+    return figures
