@@ -181,16 +181,32 @@ class Lowering:
     def weights(self, call: Call, position: int, size: int) -> tuple[Integers, FixedPoint]:
         """Return a parameter array as raw integers of its own type, and that type.
 
-        C++ turns every literal into a double and casts that: by floor and wrap for the usual types.
+        C++ turns every literal into a double and casts that: by floor and wrap for the usual
+        fixed-point types, by the constructor of the integer types for those.
         """
         array = self.weight_array(call, position, size)
         kind = self.format(array.type, array)
         if array.values.ndim != 1:
             raise self.refuse(call, f"{array.name} is an array of records")
+        if array.type.base in ("ap_int", "ap_uint"):
+            return integer_literals(array.values, kind), kind
         try:
             return kind.from_float(array.values), kind
         except ValueError as error:
             raise FirmwareSourceError(str(error), array.location, array.name) from None
+
+
+def integer_literals(values: npt.NDArray[np.float64], form: FixedPoint) -> Integers:
+    """Convert doubles as the constructor of ``ap_int`` does, which is not that of ``ap_fixed``.
+
+    The magnitude is truncated, wrapped and negated; a negative number above -1/2 becomes one.
+    """
+    whole = np.trunc(np.abs(values))
+    tiny = (values < 0) & (values > -0.5)
+    magnitude = np.where(tiny, -1.0, whole)
+    wrapping = FixedPoint(form.width, form.width, form.signed)
+    raw = wrapping.from_float(magnitude)
+    return wrapping.cast(np.where(values < 0, -raw, raw), FixedPoint(64, 64))
 
 
 def straight_lines(
