@@ -83,10 +83,8 @@ class ParticleData(_Strict):
     folder: Path
     train: tuple[str, ...]
     test: tuple[str, ...]
-    test_truth: tuple[str, ...] = ()
     validation_fraction: float = Field(default=0.1, gt=0, lt=1)
-    max_events: int | None = Field(default=None, gt=0)
-    min_pt: float = Field(default=1.0, ge=0)
+    max_events: int | None = Field(default=None, gt=1)
 
 
 class Loss(_Strict):
@@ -117,10 +115,12 @@ class QDistillNetConfig(Identity):
     data: ParticleData
     hidden: tuple[int, ...] = (64, 32)
     bits: int = Field(default=8, ge=2, le=16)
-    integer: int = Field(default=2, ge=0)
+    integer: int = Field(default=1, ge=0)
+    bias_bits: int = Field(default=8, ge=2, le=16)
+    activation_bits: int = Field(default=8, ge=2, le=16)
     activation_integer: int = Field(default=3, ge=0)
-    input_width: int = Field(default=16, ge=4, le=24)
-    input_integer: int = Field(default=6, ge=1)
+    input_width: int = Field(default=12, ge=4, le=18)
+    input_integer: int = Field(default=5, ge=1)
     sparsity: float = Field(default=0.75, ge=0, lt=1)
     prune_until: float = Field(default=0.6, gt=0, le=1)
     loss: Loss = Loss()

@@ -7,8 +7,9 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
+from l1kd.emulators.calorimeter import image_from_towers
 from l1kd.models.config import ImageData
-from l1kd.models.overlay import Calibration, RegionLibrary, calibrate, count, overlay
+from l1kd.models.overlay import Calibration, RegionLibrary, calibrate, overlay
 
 __all__ = ["ImageSource", "read_images"]
 
@@ -35,14 +36,9 @@ def read_images(path: Path) -> Images:
     with uproot.open(path) as file:
         tree = file["Events"]
         columns = [tree[name].array(library="np") for name in names]
-    towers = [len(event) for event in columns[0]]
-    row = np.repeat(np.arange(len(towers)), towers)
-    et, eta, phi = (np.concatenate(column).astype(np.int64) for column in columns)
-    inside = np.abs(eta) <= 28
-    column = np.where(eta < 0, eta + 28, eta + 27) // 4
-    region = (row * 18 + (phi + 1) % 72 // 4) * 14 + column
-    sums = np.bincount(region[inside], et[inside], minlength=len(towers) * 252)
-    return count(sums.reshape(-1, 18, 14))
+    offsets = np.concatenate(([0], np.cumsum([len(event) for event in columns[0]])))
+    iet, ieta, iphi = (np.concatenate(column).astype(np.int64) for column in columns)
+    return image_from_towers(iet, ieta, iphi, offsets)
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ class Batches:
             )
 
 
-def loss_function(model: Any, loss: Loss, events: int) -> Any:
+def loss_function(model: Any, loss: Loss, events: int, training: bool = True) -> Any:
     """Return the loss of a batch of whole events.
 
     It is the mean over events of three terms, in GeV^2, divided by 1000:
@@ -118,6 +118,8 @@ def loss_function(model: Any, loss: Loss, events: int) -> Any:
         Settings.
     events : int
         Events a batch.
+    training : bool
+        Whether batch normalisation takes its figures from the batch.
 
     Returns
     -------
@@ -129,7 +131,7 @@ def loss_function(model: Any, loss: Loss, events: int) -> Any:
     def value(
         x: Any, truth: Any, pt: Any, factor: Any, px: Any, py: Any, event: Any, cell: Any
     ) -> Any:
-        error = model(x, training=True)[:, 0] - truth
+        error = model(x, training=training)[:, 0] - truth
         total = tf.reduce_sum(factor * tf.square(error))
         if loss.event_factor:
             for component in (px, py):

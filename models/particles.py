@@ -1,13 +1,24 @@
 """Flat particle columns of simulated events, with the truth that training needs."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
 
+import awkward as ak
 import numpy as np
+from coffea.nanoevents import DelphesSchema, NanoEventsFactory
 from numpy.typing import NDArray
 
+from l1kd.candidates import candidates
 from l1kd.emulators.distillnet_inputs import distillnet_inputs
+from l1kd.physics.jets import Jets, sorted_jets
+from l1kd.truth import gen_jets, gen_met
 
-__all__ = ["Particles"]
+__all__ = ["Generated", "Particles", "read_particles"]
+
+_CHUNK = 200
+_COLUMNS = ("pt", "eta", "phi", "energy", "charge", "pid", "d0", "dz")
 
 
 @dataclass(frozen=True)
@@ -80,3 +91,112 @@ class Particles:
             self.d0,
             self.dz,
         )
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What was generated in the events of a `Particles`.
+
+    Attributes
+    ----------
+    met : numpy.ndarray, shape (2, events), float64
+        Components of the missing transverse momentum, GeV.
+    jets : Jets
+        Generated jets.
+    """
+
+    met: NDArray[np.float64]
+    jets: Jets
+
+
+def _chunks(path: Path, stop: int | None) -> Iterator[Any]:
+    """Yield the events of a Delphes file, a few hundred at a time."""
+    begin = 0
+    while stop is None or begin < stop:
+        end = begin + _CHUNK if stop is None else min(begin + _CHUNK, stop)
+        source = {str(path): "Delphes"}
+        events = NanoEventsFactory.from_root(
+            source, schemaclass=DelphesSchema, entry_start=begin, entry_stop=end
+        ).events()
+        if len(events) == 0:
+            return
+        yield events
+        begin += len(events)
+        if len(events) < _CHUNK:
+            return
+
+
+def _particles(events: Any) -> Particles:
+    from l1kd.algorithms import Puppi
+
+    record = candidates(events)
+    columns = {name: ak.to_numpy(ak.flatten(record[name])) for name in _COLUMNS}
+    return Particles(
+        **columns,
+        puppi_weight=ak.to_numpy(ak.flatten(Puppi()(events))),
+        truth=ak.to_numpy(ak.flatten(record.hard_fraction)),
+        offsets=_offsets(ak.num(record.pt)),
+    )
+
+
+def _offsets(counts: Any) -> NDArray[np.int64]:
+    return np.concatenate(([0], np.cumsum(ak.to_numpy(counts)))).astype(np.int64)
+
+
+def _generated(events: Any) -> Generated:
+    met, jets = gen_met(events), gen_jets(events)
+    pt, phi = ak.to_numpy(met.pt), ak.to_numpy(met.phi)
+    flat = (ak.to_numpy(ak.flatten(jets[name])) for name in ("pt", "eta", "phi", "mass"))
+    return Generated(
+        np.stack([pt * np.cos(phi), pt * np.sin(phi)]), sorted_jets(*flat, _offsets(ak.num(jets)))
+    )
+
+
+def _join_offsets(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.concatenate(([0], np.cumsum(np.concatenate([np.diff(part) for part in parts]))))
+
+
+def read_particles(
+    paths: Iterable[Path], max_events: int | None = None
+) -> tuple[Particles, Generated]:
+    """Read simulated Delphes events as the networks will see them.
+
+    Candidates and PUPPI weights are those that `l1kd.insert` computes by default, so that a
+    network meets in use what it met in training.
+
+    Parameters
+    ----------
+    paths : iterable of pathlib.Path
+        Delphes files with E-Flow collections.
+    max_events : int, optional
+        Read no more events than this of each file.
+
+    Returns
+    -------
+    particles : Particles
+        All particles of all events.
+    generated : Generated
+        The truth of the same events.
+
+    Raises
+    ------
+    MissingBranchError
+        The files lack what simulation should have.
+    """
+    parts, truths = [], []
+    for path in paths:
+        for events in _chunks(path, max_events):
+            parts.append(_particles(events))
+            truths.append(_generated(events))
+    joined = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts])
+        for field in fields(Particles)
+        if field.name != "offsets"
+    }
+    particles = Particles(**joined, offsets=_join_offsets([part.offsets for part in parts]))
+    columns = [
+        np.concatenate([getattr(truth.jets, name) for truth in truths])
+        for name in ("pt", "eta", "phi", "mass")
+    ]
+    jets = sorted_jets(*columns, _join_offsets([truth.jets.offsets for truth in truths]))
+    return particles, Generated(np.concatenate([truth.met for truth in truths], axis=1), jets)

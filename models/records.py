@@ -14,7 +14,10 @@ from pydantic import BaseModel
 from l1kd._version import __version__
 from l1kd.models.artefacts import sha256
 
-__all__ = ["fingerprint", "write_config", "write_json", "write_provenance"]
+__all__ = ["COMMON_FILES", "fingerprint", "write_records"]
+
+COMMON_FILES = ("card.md", "config.yaml", "metrics.json", "provenance.json")
+"""What every artefact holds beside its network."""
 
 _PACKAGES = (
     "numpy",
@@ -29,20 +32,23 @@ _PACKAGES = (
 )
 
 
-def fingerprint(config: BaseModel) -> str:
-    """Return a hash of a configuration, leaving out what does not change the result."""
-    text = config.model_dump_json(exclude={"threads", "check_vectors"})
-    return hashlib.sha256(text.encode()).hexdigest()
+def fingerprint(config: BaseModel, without: Iterable[str] = ()) -> str:
+    """Return a hash of a configuration, leaving out what does not change the result.
+
+    Parameters
+    ----------
+    config : pydantic.BaseModel
+        Configuration.
+    without : iterable of str
+        Further fields that do not matter here.
+    """
+    ignored = {"name", "version", "threads", "check_vectors", *without}
+    return hashlib.sha256(config.model_dump_json(exclude=ignored).encode()).hexdigest()
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON that people can read."""
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def write_config(folder: Path, source: Path) -> None:
-    """Copy the configuration as it was given."""
-    (folder / "config.yaml").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def _version(package: str) -> str | None:
@@ -52,32 +58,11 @@ def _version(package: str) -> str | None:
         return None
 
 
-def write_provenance(
-    folder: Path,
-    config: BaseModel,
-    files: Iterable[Path],
-    seconds: Mapping[str, float],
+def _provenance(
+    config: BaseModel, files: Iterable[Path], seconds: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Write where a model comes from.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Folder of the artefact.
-    config : pydantic.BaseModel
-        The validated configuration, with every default written out.
-    files : iterable of pathlib.Path
-        Data files that were read.
-    seconds : mapping
-        Wall time of each stage.
-
-    Returns
-    -------
-    dict
-        The content of ``provenance.json``.
-    """
     versions = {package: _version(package) for package in _PACKAGES}
-    content = {
+    return {
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "l1kd": __version__,
         "python": platform.python_version(),
@@ -88,5 +73,36 @@ def write_provenance(
         "data": {path.name: sha256(path) for path in sorted(set(files))},
         "seconds": {stage: round(value, 1) for stage, value in seconds.items()},
     }
-    write_json(folder / "provenance.json", content)
-    return content
+
+
+def write_records(
+    out: Path,
+    config: BaseModel,
+    config_path: Path,
+    files: Iterable[Path],
+    seconds: Mapping[str, float],
+    metrics: Mapping[str, Any],
+    card: str,
+) -> None:
+    """Write what belongs to every artefact: `COMMON_FILES`.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        Folder of the artefact.
+    config, config_path
+        The validated configuration, with every default written out, and the file as it was given.
+    files : iterable of pathlib.Path
+        Data files that were read; their hashes are recorded.
+    seconds : mapping
+        Wall time of each training, over all attempts.
+    metrics : mapping
+        JSON-ready figures.
+    card : str
+        The model card, Markdown.
+    """
+    text = config_path.read_text(encoding="utf-8")
+    (out / "config.yaml").write_text(text, encoding="utf-8")
+    write_json(out / "metrics.json", metrics)
+    write_json(out / "provenance.json", _provenance(config, files, seconds))
+    (out / "card.md").write_text(card, encoding="utf-8")

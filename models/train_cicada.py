@@ -1,6 +1,5 @@
 """The recipe of CICADA: teacher, student, quantized student, test, export."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.models import backend, cicada
+from l1kd.models.artefacts import Artefact, write_manifest
 from l1kd.models.cicada_card import card, separation
 from l1kd.models.config import CicadaConfig, Optimisation, read_config
+from l1kd.models.export import export_network
 from l1kd.models.images import ImageSource
-from l1kd.models.records import fingerprint, write_config, write_json, write_provenance
+from l1kd.models.records import COMMON_FILES, fingerprint, write_records
 from l1kd.models.training import Fit, adam, fit, history_seconds
 
-__all__ = ["train"]
+__all__ = ["train_cicada"]
 
+# a teacher serves every student that is tried on it
+_AFTER_TEACHER = (
+    "student_images",
+    "exposure_images",
+    "test_images",
+    "student",
+    "quantized",
+    "target",
+)
 Scores = Callable[[NDArray[np.uint16]], NDArray[np.floating]]
 
 
@@ -45,7 +55,7 @@ def _teacher(
     task = Fit(
         "teacher", model, adam(settings, steps), settings.epochs, steps, batches, loss, validate
     )
-    return model, fit(task, folder, fingerprint(config), quiet)
+    return model, fit(task, folder, fingerprint(config, _AFTER_TEACHER), quiet)
 
 
 def _fit_student(
@@ -80,7 +90,7 @@ def _fit_student(
     return fit(task, folder, fingerprint(config), quiet)
 
 
-def train(config_path: Path, out: Path, quiet: bool = False) -> None:
+def train_cicada(config_path: Path, out: Path, quiet: bool = False) -> Artefact:
     """Train CICADA as a configuration says, and write the artefact.
 
     Parameters
@@ -92,6 +102,11 @@ def train(config_path: Path, out: Path, quiet: bool = False) -> None:
     quiet : bool
         Show no progress bars.
 
+    Returns
+    -------
+    Artefact
+        With ``network.npz``, the integer network.
+
     Raises
     ------
     ConfigurationError
@@ -100,7 +115,6 @@ def train(config_path: Path, out: Path, quiet: bool = False) -> None:
         The exported network differs from the compiled C++ of hls4ml on any image.
     """
     config = read_config(config_path, CicadaConfig)
-    started = time.monotonic()
     backend.seed_everything(config.seed, config.threads)
     checkpoints = out / "checkpoints"
     source = ImageSource.read(config.data, config.seed)
@@ -142,21 +156,33 @@ def train(config_path: Path, out: Path, quiet: bool = False) -> None:
         "gain": source.calibration.gain.tolist(),
         "pedestal": source.calibration.pedestal.tolist(),
     }
-    _finish(config, config_path, out, source, quantized, metrics)
+    vectors = source.training(config.check_vectors, config.teacher.epochs + 1)
+    network, metrics["export"] = export_network(
+        quantized,
+        {"inputs": {"result": cicada.INPUT_PRECISION}},
+        vectors.reshape(-1, 252),
+        out / "network.npz",
+        cicada.score(quantized)(vectors)[:, None],
+    )
     seconds = {name: history_seconds(history) for name, history in histories.items()}
-    seconds["last attempt, all stages"] = time.monotonic() - started
-    write_provenance(out, config, source.files(), seconds)
-    (out / "card.md").write_text(card(config, metrics), encoding="utf-8")
-
-
-def _finish(
-    config: CicadaConfig,
-    config_path: Path,
-    out: Path,
-    source: ImageSource,
-    quantized: Any,
-    metrics: dict[str, Any],
-) -> None:
-    write_config(out, config_path)
-    write_json(out / "metrics.json", metrics)
-    quantized.save_weights(str(out / "checkpoints" / "quantized.weights.h5"))
+    write_records(out, config, config_path, source.files(), seconds, metrics, card(config, metrics))
+    return write_manifest(
+        out,
+        name=config.name,
+        version=config.version,
+        kind="cicada",
+        description="Anomaly score of a calorimeter image, as firmware.",
+        inputs={
+            "regions": {
+                "shape": ["n", 252],
+                "order": "14 * gctPhi + (gctEta - 4)",
+                "unit": "counts of 0.5 GeV, clipped at 1023",
+                "format": str(network.inputs[0].format),
+                "mu": config.data.mu,
+            }
+        },
+        outputs={
+            "score": {"format": str(network.outputs[0].format), "target": config.target},
+        },
+        files=("network.npz", *COMMON_FILES),
+    )

@@ -1,0 +1,252 @@
+"""Metrics and card of the networks that give every particle a weight."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l1kd.emulators.distillnet_inputs import FEATURES
+from l1kd.models.config import DistillNetConfig, QDistillNetConfig
+from l1kd.models.particles import Generated, Particles
+from l1kd.physics.jets import anti_kt
+from l1kd.physics.matching import match_nearest
+from l1kd.physics.met import missing_pt
+from l1kd.physics.response import ResponseSample, jet_table, met_table
+
+__all__ = ["INPUTS", "accuracy", "card", "describe", "weightings"]
+
+INPUTS = {
+    "particles": {
+        "shape": ["n", len(FEATURES)],
+        "columns": list(FEATURES),
+        "made_by": "l1kd.emulators.distillnet_inputs.distillnet_inputs",
+        "units": "GeV, rad, cm",
+    }
+}
+"""How the networks' inputs are described in manifests."""
+
+
+Weights = NDArray[np.float32]
+OUTPUT_FORMAT = "ap_ufixed<9,1> (steps of 1/256), rounded to nearest even and saturated"
+_JET_PT = 20.0
+_JET_ETA = 4.0
+
+
+def _sample(
+    particles: Particles, generated: Generated, weightings: Mapping[str, Weights]
+) -> ResponseSample:
+    p = particles
+    met, jet_pt = {}, {}
+    for name, weights in weightings.items():
+        met[name] = np.stack(missing_pt(p.pt, p.phi, p.offsets, weights))
+        jets = anti_kt(p.pt, p.eta, p.phi, p.energy, p.offsets, weights)
+        measured, wanted = match_nearest(jets, generated.jets)
+        matched = np.full(len(generated.jets.pt), np.nan)
+        matched[wanted] = jets.pt[measured]
+        jet_pt[name] = matched
+    events = p.n_events
+    return ResponseSample(
+        generated.met,
+        met,
+        np.ones(events),
+        generated.jets.pt,
+        generated.jets.eta,
+        np.repeat(np.arange(events), np.diff(generated.jets.offsets)),
+        jet_pt,
+    )
+
+
+def weightings(particles: Particles, weights: Weights) -> dict[str, Weights]:
+    """Return the weightings that a card compares, by name.
+
+    ``network`` takes the network's weights for all particles; ``network, charged by vertex`` takes
+    them for neutrals only, and for charged particles the vertex association that PUPPI makes.
+    """
+    charged = particles.charge != 0
+    return {
+        "none": np.ones(len(particles), np.float32),
+        "puppi": particles.puppi_weight,
+        "network": weights,
+        "network, charged by vertex": np.where(charged, particles.puppi_weight, weights),
+        "truth": particles.truth,
+    }
+
+
+def describe(
+    particles: Particles, generated: Generated, weights: Mapping[str, Weights]
+) -> dict[str, Any]:
+    """Measure a network on test events.
+
+    Parameters
+    ----------
+    particles, generated
+        Test events.
+    weights : mapping
+        What `weightings` returned.
+
+    Returns
+    -------
+    dict
+        JSON-ready: ``met`` and ``jets``, the tables of `l1kd.physics.response`, and ``accuracy``
+        of the neutrals' weights against the truth.
+    """
+    sample = _sample(particles, generated, weights)
+    neutral = particles.charge == 0
+    truth = particles.truth[neutral]
+    return {
+        "events": particles.n_events,
+        "particles": len(particles),
+        "met": met_table(sample),
+        "jets": jet_table(sample, max_abs_eta=_JET_ETA, gen_pt_range=(_JET_PT, np.inf)),
+        "accuracy": {
+            name: accuracy(weights[name][neutral], truth) for name in ("puppi", "network")
+        },
+    }
+
+
+def accuracy(weights: Weights, truth: Weights, bins: int = 20) -> float:
+    """Return the mean ratio of two weight histograms, as the DistillNet paper defines accuracy.
+
+    Parameters
+    ----------
+    weights, truth : numpy.ndarray, shape (n,)
+        Weights of a network and those that it should give, in [0, 1].
+    bins : int
+        Bins of equal width.
+
+    Returns
+    -------
+    float
+        Mean over the bins that hold anything of smaller over larger content.
+    """
+    first, _ = np.histogram(weights, bins, (0.0, 1.0))
+    second, _ = np.histogram(truth, bins, (0.0, 1.0))
+    filled = np.maximum(first, second) > 0
+    ratio = np.minimum(first, second)[filled] / np.maximum(first, second)[filled]
+    return float(ratio.mean())
+
+
+def _cell(table: Mapping[str, Any], name: str, quantity: str) -> str:
+    entry = table[name][quantity]
+    return f"{entry['value']:.3f} ({entry['low']:.3f} to {entry['high']:.3f})"
+
+
+def _gain(table: Mapping[str, Any], name: str, quantity: str) -> str:
+    if name == "puppi":
+        return "reference"
+    entry = table[name][f"{quantity}_ratio"]
+    gain, low, high = (100.0 * (1.0 - entry[key]) for key in ("value", "high", "low"))
+    return f"{gain:+.0f}% ({low:+.0f} to {high:+.0f})"
+
+
+def _table(title: str, table: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"| {title} | resolution | gain over PUPPI | response-corrected | gain | median response |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in table:
+        cells = [
+            _cell(table, name, "resolution"),
+            _gain(table, name, "resolution"),
+            _cell(table, name, "corrected"),
+            _gain(table, name, "corrected"),
+            _cell(table, name, "response"),
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _training(config: DistillNetConfig | QDistillNetConfig) -> list[str]:
+    loss, data = config.loss, config.data
+    return [
+        "## Training",
+        f"- Data: {', '.join(data.train)}, the last {100 * data.validation_fraction:.0f}% of the "
+        f"events for validation; test: {', '.join(data.test)}. Simulated (Pythia, Delphes), 14 TeV,"
+        " 140 collisions a crossing, candidates above 1 GeV before PUPPI.",
+        "- Truth: share of a neutral's energy that comes from the hard collision; charged "
+        "particles 1 or 0 by their origin.",
+        "- PUPPI weight, an input: the default of `l1kd.algorithms.Puppi`.",
+        f"- Loss: error of the weight squared times min(pt, {loss.pt_cap:g})^{loss.pt_power:g}, "
+        f"plus {loss.event_factor:g} times the squared error of the missing momentum, plus "
+        f"{loss.cell_factor:g} times the squared relative error of the momentum in jet-sized "
+        f"cells above {loss.cell_min_pt:g} GeV (charged particles count "
+        f"{loss.charged_factor:g}). Plain squared error or cross-entropy suppresses jets: the "
+        "weight becomes a mean over all crossings, where hard neutrals are rare.",
+        f"- {config.optimisation.epochs} epochs, {config.optimisation.batch} events a batch, seed "
+        f"{config.seed}. Command, versions and hashes of the data: `provenance.json`.",
+        "",
+    ]
+
+
+def _architecture(
+    config: DistillNetConfig | QDistillNetConfig, metrics: Mapping[str, Any]
+) -> list[str]:
+    sizes = " -> ".join(str(size) for size in (len(FEATURES), *config.hidden, 1))
+    export = metrics["export"]
+    if isinstance(config, DistillNetConfig):
+        return [
+            f"Dense {sizes}, batch normalisation and ReLU after each hidden layer, sigmoid at the "
+            f"end; {metrics['parameters']:,} parameters. Standardisation of the inputs and batch "
+            "normalisation are folded into the weights of `model.onnx`. Largest difference between "
+            f"onnxruntime and Keras on {export['vectors']:,} particles: "
+            f"{export['largest_difference_keras_onnx']:.1e}.",
+            "",
+        ]
+    return [
+        f"Dense {sizes}, ReLU after each hidden layer, sigmoid by table. Weights of {config.bits} "
+        f"bits ({config.integer} integer bits and a sign), activations unsigned of "
+        f"{config.activation_bits} bits ({config.activation_integer} integer), inputs "
+        f"ap_fixed<{config.input_width},{config.input_integer}> rounded to nearest even and "
+        f"saturated, output {OUTPUT_FORMAT}. {100 * metrics['sparsity']:.1f}% of the kernel weights "
+        "are zero.",
+        "",
+        f"`network.npz` against the compiled C++ of hls4ml (Vitis, latency) on "
+        f"{export['vectors']:,} particles of the test sample: "
+        f"{export['mismatches_firmware_emulator']} mismatches. Against QKeras, whose sigmoid is no "
+        f"table: largest difference {export['largest_difference_keras_emulator']:.4f}.",
+        "",
+    ]
+
+
+def card(config: DistillNetConfig | QDistillNetConfig, metrics: Mapping[str, Any]) -> str:
+    """Write the model card, Markdown.
+
+    Parameters
+    ----------
+    config : DistillNetConfig or QDistillNetConfig
+        How the network was trained.
+    metrics : mapping
+        What `describe` measured, and what the export recorded.
+    """
+    accuracies = metrics["accuracy"]
+    lines = [
+        f"# {config.name}-v{config.version}",
+        "",
+        "A weight in [0, 1] for every particle, its share from the hard collision, from the 16 "
+        "inputs of `l1kd.emulators.distillnet_inputs` (Bal et al., MLST 5 (2024) 025033).",
+        "",
+        *_architecture(config, metrics),
+        f"## Test: {metrics['events']:,} events, {metrics['particles']:,} particles",
+        "Half the distance of the quartiles of measured over generated; 68% intervals by "
+        "bootstrap of events, gains paired. PUPPI on the same candidates with the same charged "
+        "association is the reference; a positive gain is better. Response-corrected: divided by "
+        "the median response.",
+        "",
+        *_table("missing momentum", metrics["met"]),
+        *_table(f"jets, generated pt > {_JET_PT:g} GeV, abs(eta) < {_JET_ETA:g}", metrics["jets"]),
+        "`network, charged by vertex` takes the network's weight for neutrals only and PUPPI's "
+        "vertex association for charged particles. `truth` bounds what any weight can reach.",
+        "",
+        "Accuracy of the neutrals' weights against the truth (mean ratio of 20-bin histograms): "
+        f"network {accuracies['network']:.3f}, PUPPI {accuracies['puppi']:.3f}.",
+        "",
+        *_training(config),
+        "## Limits",
+        "Trained on one simulation and one pile-up. The 16 inputs know of a particle's "
+        "surroundings only through its PUPPI weight, which saturates at 1: hence what is lost or "
+        "gained in jets. Candidates below 1 GeV, other detectors and other charged associations "
+        "than the default are outside the training.",
+        "",
+    ]
+    return "\n".join(lines)
