@@ -136,6 +136,7 @@ def candidates(events: Any, source: str | None = None) -> ak.Array:
         Jagged records, order of the source: `pt` [GeV], `eta`, `phi` [rad, (-pi, pi]], `energy`
         [GeV], all float32; `charge` int8; `pid` uint8 (`PID_NAMES`); `d0`, `dz`, `dz_error` [cm],
         float32: 0 for neutrals, NaN for charged particles where the file has no value.
+        A source without charges (perfNano `L1PFCands`) gives momenta only.
         Where the source has them: `puppi_weight`, `hard_fraction`, `is_pu`, `is_reco_pu`.
         Every column is read when it is first used.
 
@@ -151,7 +152,7 @@ def candidates(events: Any, source: str | None = None) -> ak.Array:
         return partitioned(candidates, events, name)
     offsets, columns = SOURCES[name].columns(events)
     return lazy_record(
-        "L1Cand",
+        "L1Cand" if "charge" in columns else "PtEtaPhiELorentzVector",
         offsets,
         {field: (DTYPES[field], make) for field, make in columns.items()},
         behavior,

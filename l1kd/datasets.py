@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import uproot
 import yaml
@@ -30,14 +30,14 @@ __all__ = [
 class TriggerNanoSchema(NanoAODSchema):  # type: ignore[misc]
     """NanoAOD of the trigger, which need not have event numbers or cross-references."""
 
-    error_missing_event_ids = False
+    event_ids: ClassVar[list[str]] = []
     warn_missing_crossrefs = False
 
 
 class TriggerPFNanoSchema(PFNanoAODSchema):  # type: ignore[misc]
     """PFNano with the same lenience."""
 
-    error_missing_event_ids = False
+    event_ids: ClassVar[list[str]] = []
     warn_missing_crossrefs = False
 
 
@@ -93,7 +93,7 @@ class InputFile:
 
     @property
     def schema(self) -> type[BaseSchema]:
-        """coffea's schema for this file."""
+        """Coffea's schema for this file."""
         return SCHEMAS[self.kind]
 
 
@@ -151,7 +151,9 @@ def _dataset(name: str, value: Any) -> Dataset:
             f"{len(dataset.files)} files"
         )
     if len(set(dataset.files)) != len(dataset.files):
-        raise ConfigurationError(f"dataset {name!r} names a file twice: its events would count twice")
+        raise ConfigurationError(
+            f"dataset {name!r} names a file twice: its events would count twice"
+        )
     return dataset
 
 
@@ -173,7 +175,13 @@ def inspect_file(path: str, dataset: str = "events", truth: str | None = None) -
                     names = set(root[tree].keys(recursive=False))
                     entries = int(root[tree].num_entries)
                     return InputFile(
-                        path, dataset, tree, _kind(tree, names), entries, root.file.uuid.bytes, truth
+                        path,
+                        dataset,
+                        tree,
+                        _kind(tree, names),
+                        entries,
+                        root.file.uuid.bytes,
+                        truth,
                     )
     except Exception as error:  # uproot meets corrupt bytes with many classes of error
         raise UnreadableFileError(

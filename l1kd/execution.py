@@ -157,7 +157,7 @@ def _client(workers: int, scheduler: Any) -> Iterator[Any]:
 
 
 def _checkpointer(folder: str | Path | None, processor: Any) -> Any:
-    """coffea's checkpointer in a folder of its own for this very processor.
+    """Coffea's checkpointer in a folder of its own for this very processor.
 
     Chunks of another processor, other parameters or another version are not mistaken for ours.
     """
@@ -273,7 +273,7 @@ def _run_files(
                     raise cause from None
             raise
         out.pop("exception", None)
-        accumulated = out["out"] if "out" in out else out
+        accumulated = out.get("out", out)
         merged = coffea_processor.accumulate([merged, accumulated]) if merged else accumulated
     return merged
 

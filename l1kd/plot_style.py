@@ -49,6 +49,7 @@ MARKERS = "osD^vP*X"
 
 _STYLE: dict[str, Any] = {
     **{key: x for key, x in mplhep.style.CMS.items() if not key.startswith(("figure", "savefig"))},
+    "mathtext.cal": "TeX Gyre Heros",  # the style's own is found on few machines
     "font.size": 12,
     "axes.labelsize": 12,
     "axes.titlesize": 12,
@@ -123,5 +124,9 @@ def save(figure: Figure, folder: str | Path, name: str, *, dpi: int = 150) -> tu
     svg, png = folder / f"{name}.svg", folder / f"{name}.png"
     with mpl.rc_context(_STYLE):
         figure.savefig(svg, metadata={"Date": None}, dpi=dpi)
+        # the layout is half of the work, and it is the same for both files
+        engine = figure.get_layout_engine()
+        figure.set_layout_engine("none")
         figure.savefig(png, metadata={"Software": None}, dpi=dpi)
+        figure.set_layout_engine(engine)
     return svg, png

@@ -1,4 +1,4 @@
-"""What simulation knows: generated missing momentum and jets, and the same event without pile-up."""
+"""What simulation knows: generated momenta, and the same event without pile-up."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ _GEN_MET = {
 
 
 def gen_met(events: ak.Array) -> ak.Array:
-    """Generated missing transverse momentum, one record an event: `pt` [GeV], `phi` [rad].
+    """Return the generated missing momentum, one record an event: `pt` [GeV], `phi` [rad].
 
     Raises
     ------
@@ -41,7 +41,7 @@ def gen_met(events: ak.Array) -> ak.Array:
 
 
 def gen_jets(events: ak.Array) -> ak.Array:
-    """Generated jets, jagged records as the file has them: `pt` [GeV], `eta`, `phi`, `mass` [GeV].
+    """Return the generated jets, jagged records: `pt` [GeV], `eta`, `phi`, `mass` [GeV].
 
     Raises
     ------
@@ -59,11 +59,14 @@ def gen_jets(events: ak.Array) -> ak.Array:
 
 
 def open_twin(path: str | Path, start: int, stop: int) -> ak.Array:
-    """Entries `start` to `stop` of the Delphes file that holds the same events without pile-up."""
-    events = NanoEventsFactory.from_root(
+    """Open entries `start` to `stop` of a Delphes file with the same events without pile-up."""
+    return NanoEventsFactory.from_root(
         {str(path): "Delphes"}, schemaclass=DelphesSchema, entry_start=start, entry_stop=stop
     ).events()
-    return events
+
+
+def _sums(jagged: ak.Array) -> Array:
+    return np.asarray(ak.to_numpy(ak.sum(jagged, axis=1)))
 
 
 def _first_difference(mine: Array, other: Array) -> int | None:
@@ -100,7 +103,10 @@ def require_pairing(events: ak.Array, twin: ak.Array, name: str, first_entry: in
     quantities: list[tuple[str, Any, Any]] = [
         ("generated missing pt [GeV]", ak.to_numpy(mine.pt), ak.to_numpy(other.pt)),
         ("number of generated jets", ak.to_numpy(ak.num(jets)), ak.to_numpy(ak.num(others))),
-        ("sum of generated jet pt [GeV]", *(ak.to_numpy(ak.sum(j, axis=1)) for j in (jets, others))),
+        (
+            "sum of generated jet pt [GeV]",
+            *(_sums(j) for j in (jets, others)),
+        ),
     ]
     differences = [
         (entry, label, a[entry], b[entry])

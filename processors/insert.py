@@ -100,7 +100,7 @@ class InsertProcessor(processor.ProcessorABC):
 
 
 def _plain(array: ak.Array) -> ak.Array:
-    """Records without behaviour, of numbers only: what a flat tree can hold."""
+    """Return records without behaviour, of numbers only: what a flat tree can hold."""
     if not array.fields:
         return ak.without_parameters(array)
     numbers = {f: array[f] for f in array.fields if not array[f].fields and array[f].ndim <= 2}

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import awkward as ak
 import numpy as np
-from coffea.ml_tools.helper import numpy_call_wrapper
 
+from l1kd._coffea import numpy_call_wrapper
 from l1kd._edge import Array, flat, jagged, offsets_of, partitioned, require_finite
 from l1kd.candidates import DTYPES, candidates
 from l1kd.errors import InputError, MissingBranchError

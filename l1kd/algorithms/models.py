@@ -1,15 +1,15 @@
 """Models from files, loaded once per process, and a user's own networks as algorithms."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import awkward as ak
 import numpy as np
 import onnxruntime
-from coffea.ml_tools.helper import numpy_call_wrapper
 
+from l1kd._coffea import numpy_call_wrapper
 from l1kd._edge import Array, flat, is_dask, jagged, offsets_of, partitioned
 from l1kd.emulators.network import Network
 from l1kd.errors import ArtefactError, InputError
@@ -24,13 +24,13 @@ __all__ = [
 ]
 
 
-@lru_cache(maxsize=None)
+@cache
 def read_network(path: Path) -> Network:
     """Read a network file or a firmware folder."""
     return Network.load(path) if path.is_file() else Network.from_hls_project(path)
 
 
-@lru_cache(maxsize=None)
+@cache
 def onnx_session(path: Path) -> onnxruntime.InferenceSession:
     """Open an ONNX model on one thread: coffea runs one worker a core."""
     if not path.is_file():
@@ -76,7 +76,7 @@ class _Prepared(numpy_call_wrapper):
 
     def postprocess_awkward(self, return_array: ak.Array, events: ak.Array) -> ak.Array:
         """Close awkward: as jagged as the inputs were."""
-        offsets = [_rows(value)[1] for value in self._inputs(events).values()][0]
+        offsets = next(_rows(value)[1] for value in self._inputs(events).values())
         if offsets is None:
             return return_array
         return jagged(ak.to_numpy(return_array), offsets)
@@ -188,9 +188,7 @@ class FirmwareNetwork(_Prepared):
         (rows,) = inputs.values()
         size = int(np.prod(self.network.inputs[0].shape))
         if int(np.prod(rows.shape[1:])) != size:
-            raise InputError(
-                f"{self.path}: expected {size} values a row, found shape {rows.shape}"
-            )
+            raise InputError(f"{self.path}: expected {size} values a row, found shape {rows.shape}")
 
     def numpy_call(self, inputs: Mapping[str, Array]) -> Array:
         """Return the outputs in physical values, float64; a single output loses its axis."""

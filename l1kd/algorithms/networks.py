@@ -1,7 +1,7 @@
 """The networks that l1kd ships, as algorithms."""
 
 from abc import abstractmethod
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import awkward as ak
@@ -11,14 +11,14 @@ from l1kd._edge import Array
 from l1kd.algorithms.base import CandidateWeight, EventScore
 from l1kd.algorithms.models import onnx_session, read_network, run_onnx
 from l1kd.algorithms.puppi import Puppi
-from l1kd.models.artefacts import Artefact, load
 from l1kd.emulators.distillnet_inputs import distillnet_inputs
 from l1kd.emulators.network import Network
+from l1kd.models.artefacts import Artefact, load
 
 __all__ = ["Cicada", "DistillNet", "QDistillNet"]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _artefact(model: str, kind: str) -> Artefact:
     return load(model, kind)
 

@@ -10,7 +10,6 @@ from l1kd._edge import Array, flat, has_branch, offsets_of, read
 from l1kd.algorithms.base import CandidateWeight
 from l1kd.candidates import source_of
 from l1kd.emulators.puppi import (
-    CHARGED_PILEUP,
     CMS_RUN2,
     DELPHES,
     PuppiConfig,
@@ -66,7 +65,7 @@ def charged_codes(particles: ak.Array, association: Association) -> Array:
 
 
 def _vertex_count(events: ak.Array) -> Array:
-    """Number of vertices of every event, int64."""
+    """Count the vertices of every event, int64."""
     if has_branch(events, "Vertex", "Z"):
         return np.diff(offsets_of(read(events, "Vertex", "Z")))
     if has_branch(events, "PV", "npvs"):

@@ -22,6 +22,10 @@ REFUSALS = {
         "Phase-2 L1Nano holds trigger objects ('L1puppiMET', jets, sums) and no candidates; it "
         "serves rates, not weights"
     ),
+    "L1puppiJetSC4": (
+        "Phase-2 L1Nano holds trigger objects ('L1puppiJetSC4', sums) and no candidates; it serves "
+        "rates, not weights"
+    ),
     "L1EmulCaloTower": "this customised L1 NANO holds calorimeter towers and no candidates",
     "L1UnpackedCaloTower": "this customised L1 NANO holds calorimeter towers and no candidates",
     "Regions": "this ntuple holds calorimeter regions and no candidates",

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from l1kd.plot_style import label_of, save
-from l1kd.report.summary import Number, Summary
+from l1kd.report.summary import Number, Summary, ThresholdRow
 
 __all__ = ["CAPTIONS", "write_page"]
 
@@ -57,7 +57,7 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
 """Title and caption of the figures, by the name before a colon."""
 
 _VARIABLES = {
-    "met": "missing pt [GeV]",
+    "met": "missing momentum [GeV]",
     "jet_pt": "leading jet pt [GeV]",
     "ht": "HT [GeV]",
     "cicada_score": "CICADA score",
@@ -109,10 +109,11 @@ def write_page(
     )
     environment.filters |= {
         "number": _number,
-        "percent": lambda x: _number(x, 1, 100.0, " %"),
+        "percent": _percent,
         "label": label_of,
         "variable": _variable,
-        "khz": lambda x: _number(x, 3, 1e-3),
+        "rate": _rate,
+        "by_variable": _by_variable,
         "gain": _gain,
     }
     here = files("l1kd.report")
@@ -141,24 +142,54 @@ def _picture(key: str, figure: Figure, folder: Path) -> _Picture:
 
 
 def _plain(value: float, digits: int) -> str:
-    """Fixed-point text with `digits` significant figures for small and none after large ones."""
+    """Fixed-point text with about `digits` significant figures."""
+    if 0.0 < value < 1e-300:
+        return "> 0"  # a threshold just above zero
     magnitude = abs(value)
     decimals = digits if magnitude < 1 else max(digits - len(str(int(magnitude))), 0)
-    return f"{value:.{decimals}f}".replace("-", "−")
+    text = f"{value:.{decimals}f}" if magnitude else "0"
+    return text.replace("-", "−")
 
 
-def _number(x: Number | None, digits: int = 3, scale: float = 1.0, unit: str = "") -> Markup:
+def _number(x: Number | ThresholdRow | None, digits: int = 3, scale: float = 1.0) -> Markup:
     """Value with its interval below it; a dash for what could not be computed."""
     if x is None or x.value is None:
         return Markup('<span class="none">–</span>')
-    value = _plain(x.value * scale, digits) + unit
     ends = [
         ("−∞" if i == 0 else "∞") if end is None else _plain(end * scale, digits)
         for i, end in enumerate((x.low, x.high))
     ]
     return Markup('<span class="value">{}</span><span class="interval">{} … {}</span>').format(
-        value, *ends
+        _plain(x.value * scale, digits), *ends
     )
+
+
+def _percent(x: Number | None) -> Markup:
+    """Value and interval in per cent."""
+    if x is None or x.value is None:
+        return _number(None)
+    value, low, high = (
+        "?" if end is None else _plain(end * 100.0, 2) for end in (x.value, x.low, x.high)
+    )
+    return Markup('<span class="value">{} %</span><span class="interval">{} … {}</span>').format(
+        value, low, high
+    )
+
+
+def _rate(x: Number) -> Markup:
+    """Rate [kHz] from one in Hz; the upper limit where nothing passed."""
+    if x.value == 0.0 and x.high is not None:
+        return Markup('<span class="value">&lt; {}</span>').format(_plain(x.high / 1e3, 3))
+    return _number(x, 3, 1e-3)
+
+
+def _by_variable(thresholds: Mapping[str, list[ThresholdRow]]) -> dict[str, dict[str, Any]]:
+    """Group `met:puppi`, `met:none`, ... under `met`, the weighting as the key."""
+    groups: dict[str, dict[str, Any]] = {}
+    for name, rows in thresholds.items():
+        variable, _, weighting = name.partition(":")
+        groups.setdefault(variable, {})[weighting or variable] = rows
+    return groups
 
 
 def _gain(ratio: Number) -> Number:
@@ -168,7 +199,5 @@ def _gain(ratio: Number) -> Number:
 
 
 def _variable(name: str) -> str:
-    """Name of a trigger variable as it is printed: `met:puppi` is missing pt [GeV], PUPPI."""
-    variable, _, weighting = name.partition(":")
-    text = _VARIABLES.get(variable, variable)
-    return f"{text}, {label_of(weighting)}" if weighting else text
+    """Name of a trigger variable as it is printed, with its unit."""
+    return _VARIABLES.get(name, label_of(name))

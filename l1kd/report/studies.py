@@ -170,6 +170,17 @@ def _thresholds(values: NDArray[Any], steps: int = 200) -> NDArray[np.float64]:
     return np.linspace(low, high + 0.02 * (high - low) + 1e-9, steps + 1)
 
 
+def _range_of(values: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """Smallest and largest threshold to draw.
+
+    Unweighted sums lie far above all others: they are cut at three times the others' largest.
+    """
+    largest = {name: float(x.max()) for name, x in values.items()}
+    others = [x for name, x in largest.items() if name != "none"]
+    high = min(max(largest.values()), 3.0 * max(others)) if others else largest["none"]
+    return np.array([min(float(x.min()) for x in values.values()), high])
+
+
 def rate_study(
     dataset: str,
     columns: Columns,
@@ -225,7 +236,7 @@ def rate_figures(columns: Columns, norm: Normalisation) -> dict[str, Figure]:
             if name.startswith(f"{variable}:")
         }
         if chosen:
-            cuts = _thresholds(np.concatenate(list(chosen.values())))
+            cuts = _thresholds(_range_of(chosen))
             curves = {name: rate_curve(x, cuts, norm) for name, x in chosen.items()}
             figures[f"rate_{variable}"] = plots.rate_versus_threshold(
                 curves, variable=label, norm=norm

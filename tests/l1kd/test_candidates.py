@@ -171,9 +171,7 @@ def test_pfnano(data, open_events):
     without_track = charged & (events.PFCands.dzErr < 0)
     assert ak.any(without_track)
     assert ak.all(np.isnan(particles.dz[without_track]))
-    assert same(
-        particles.dz[charged & ~without_track], events.PFCands.dz[charged & ~without_track]
-    )
+    assert same(particles.dz[charged & ~without_track], events.PFCands.dz[charged & ~without_track])
     by_code = {211: 0, 11: 1, 13: 2, 22: 3, 130: 4, 1: 5, 2: 6}
     for code, pid in by_code.items():
         assert ak.all(particles.pid[abs(events.PFCands.pdgId) == code] == pid), code
@@ -261,9 +259,7 @@ def test_unknown_source(top):
 
 def test_missing_branch_names_it_and_the_others():
     events = delphes_events(
-        ParticleFlowCandidate=records(
-            [1], PT=[1.0], Eta=[0.0], Mass=[0.0], Charge=[1], PID=[211]
-        )
+        ParticleFlowCandidate=records([1], PT=[1.0], Eta=[0.0], Mass=[0.0], Charge=[1], PID=[211])
     )
     with pytest.raises(MissingBranchError, match=r"'ParticleFlowCandidate.Phi' is missing.*PT"):
         candidates(events)

@@ -1,0 +1,53 @@
+"""Generated quantities and the pairing with files without pile-up."""
+
+import awkward as ak
+import numpy as np
+import pytest
+
+from l1kd.errors import InputError, PairingError, UnknownFormatError
+from l1kd.truth import gen_jets, gen_met, open_twin, require_pairing
+
+
+@pytest.fixture(scope="module")
+def top(data, open_events):
+    return open_events(data / "ttbar2l_PU140.root")
+
+
+def test_generated_momenta_agree_between_formats(data, open_events, top):
+    nano = open_events(data / "ttbar2l_PU140_l1nano.root")
+    np.testing.assert_allclose(gen_met(top).pt, gen_met(nano).pt, rtol=1e-3)
+    np.testing.assert_array_equal(ak.num(gen_jets(top).pt), ak.num(gen_jets(nano).pt))
+    np.testing.assert_allclose(
+        ak.flatten(gen_jets(top).eta), ak.flatten(gen_jets(nano).eta), rtol=1e-2, atol=1e-2
+    )
+
+
+def test_the_twin_pairs(data, top):
+    twin = open_twin(data / "ttbar2l_PU0.root", 10, 20)
+    require_pairing(top[10:20], twin, "ttbar2l_PU0.root", 10)
+
+
+def test_a_shifted_twin_names_the_first_different_event(data, top):
+    twin = open_twin(data / "ttbar2l_PU0.root", 10, 20)
+    shuffled = twin[[0, 1, 2, 4, 3, 5, 6, 7, 8, 9]]
+    with pytest.raises(PairingError, match=r"twin.root .* entry 13 differs first"):
+        require_pairing(top[10:20], shuffled, "twin.root", 10)
+
+
+def test_a_short_twin(data, top):
+    twin = open_twin(data / "ttbar2l_PU0.root", 40, 60)
+    with pytest.raises(PairingError, match="found only 10 of these 20"):
+        require_pairing(top[:20], twin, "twin.root", 0)
+
+
+def test_no_simulation():
+    with pytest.raises(UnknownFormatError, match="GenMissingET"):
+        gen_met(ak.Array([{"x": 1}]))
+    with pytest.raises(UnknownFormatError, match="GenJet"):
+        gen_jets(ak.Array([{"x": 1}]))
+
+
+def test_two_generated_met_in_an_event():
+    events = ak.Array([{"GenMissingET": [{"MET": 1.0, "Phi": 0.0}] * 2}])
+    with pytest.raises(InputError, match="found 2 in event 0"):
+        gen_met(events)
