@@ -180,7 +180,7 @@ def _joined(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) -> npt.N
                 f"{tensor.name}: shape (n, {', '.join(map(str, tensor.shape))}) expected, "
                 f"not {array.shape}"
             )
-        flat.append(array.reshape(array.shape[0], -1))
+        flat.append(array.reshape(array.shape[0], tensor.size))
         if array.size:
             low, high = int(array.min()), int(array.max())
             if low < tensor.format.minimum or high > tensor.format.maximum:
