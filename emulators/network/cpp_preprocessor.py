@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from l1kd.emulators.network.cpp_constants import evaluate
-from l1kd.emulators.network.cpp_expressions import Number, parse_expression, split_arguments
+from l1kd.emulators.network.cpp_expressions import Number, parse_expression
+from l1kd.emulators.network.cpp_macros import Macro, expand, read_macro
 from l1kd.emulators.network.cpp_tokens import (
     FirmwareSourceError,
     Location,
@@ -27,20 +28,13 @@ MAX_FILE_BYTES = 64 * 2**20
 MAX_TOTAL_BYTES = 256 * 2**20
 MAX_FILES = 4000
 MAX_INCLUDE_DEPTH = 30
-MAX_EXPANSION = 20_000
+MAX_CONDITIONS = 100
 
 _EXTERNAL = re.compile(r"(ap|hls|ac|nnet)_[a-z0-9_]+\.h$")
 _GENERATED = "nnet_code_gen.h"
 _INCLUDE = re.compile(r'include\s*(?:"([^"]+)"|(<[^>]+>))\s*$')
-_DEFINE = re.compile(r"define\s+([A-Za-z_]\w*)(\(([^()]*)\))?(.*)$", re.DOTALL | re.ASCII)
 _NAME = re.compile(r"[A-Za-z_]\w*$", re.ASCII)
 _WORD = re.compile(r"[a-z]*")
-
-
-@dataclass(frozen=True)
-class _Macro:
-    parameters: tuple[str, ...] | None
-    body: tuple[Token, ...]
 
 
 # What the synthesis tool and hls4ml's nnet_common.h define.
@@ -71,13 +65,13 @@ class Preprocessor:
     search: Path
     files: list[str] = field(default_factory=list)
     comments: dict[tuple[str, int], str] = field(default_factory=dict)
-    macros: dict[str, _Macro] = field(default_factory=dict)
+    macros: dict[str, Macro] = field(default_factory=dict)
     _bytes: int = 0
     _once: set[Path] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for token in tokenize(_PREDEFINED, "<built in>").tokens:
-            self._define(token)
+            self.macros.update([read_macro(token)])
 
     def run(self, path: Path) -> list[Token]:
         """Return the tokens of the file at `path` with everything it includes, macros expanded."""
@@ -118,7 +112,7 @@ class Preprocessor:
         return numbers
 
     def _number(self, tokens: Sequence[Token]) -> Number:
-        expanded = self._expand(tokens)
+        expanded = expand(tokens, self.macros)
         location = tokens[0].location
 
         def unknown(name: str) -> Number:
@@ -152,17 +146,19 @@ class Preprocessor:
                 self._condition(word, token, conditions)
                 active = all(taken for taken, _, _ in conditions)
             elif active:
-                output.extend(self._expand(pending))
+                output.extend(expand(pending, self.macros))
                 pending.clear()
                 self._command(word, token, path, output, depth)
         if conditions:
             raise FirmwareSourceError("condition without #endif", conditions[-1][2].location)
-        output.extend(self._expand(pending))
+        output.extend(expand(pending, self.macros))
 
     def _condition(
         self, word: str, token: Token, conditions: list[tuple[bool, bool, Token]]
     ) -> None:
         rest = token.text[len(word) :].strip()
+        if len(conditions) > MAX_CONDITIONS:
+            raise FirmwareSourceError("conditions nested too deeply", token.location, token.text)
         enclosing = all(taken for taken, _, _ in conditions)
         if word in ("ifdef", "ifndef"):
             if not _NAME.match(rest):
@@ -193,7 +189,7 @@ class Preprocessor:
         ]
         if not tokens:
             raise FirmwareSourceError("empty condition", directive.location)
-        expression = parse_expression(self._expand(tokens))
+        expression = parse_expression(expand(tokens, self.macros))
         # A name that is no macro counts as 0 in a condition.
         value = evaluate(expression, lambda _: Number(0, "int"), directive.location)
         return isinstance(value, Number) and value.value != 0
@@ -202,7 +198,7 @@ class Preprocessor:
         self, word: str, token: Token, path: Path, output: list[Token], depth: int
     ) -> None:
         if word == "define":
-            self._define(token)
+            self.macros.update([read_macro(token)])
         elif word == "undef":
             self.macros.pop(token.text[len(word) :].strip(), None)
         elif word == "include":
@@ -214,17 +210,6 @@ class Preprocessor:
                 self._once.add(path.resolve())
         elif word not in ("", "warning"):
             raise FirmwareSourceError("directive not understood", token.location, f"#{token.text}")
-
-    def _define(self, token: Token) -> None:
-        match = _DEFINE.match(token.text)
-        if match is None:
-            raise FirmwareSourceError("macro not understood", token.location, f"#{token.text}")
-        name, brackets, parameters, body = match.groups()
-        names = None
-        if brackets is not None:
-            names = tuple(part.strip() for part in parameters.split(",")) if parameters else ()
-        tokens = tuple(part._replace(line=token.line) for part in tokenize(body, token.path).tokens)
-        self.macros[name] = _Macro(names, tokens)
 
     def _find(self, token: Token, path: Path) -> Path | None:
         """Return the included file, or None for headers that are not part of the network."""
@@ -247,67 +232,6 @@ class Preprocessor:
         if library or _EXTERNAL.match(relative.name):
             return None
         raise FirmwareSourceError("header not found", token.location, f"#{token.text}")
-
-    def _expand(self, tokens: Sequence[Token]) -> list[Token]:
-        """Replace macros; a macro is not replaced again inside its own expansion."""
-        macros = self.macros
-        if not any(token.kind == "name" and token.text in macros for token in tokens):
-            return list(tokens)
-        output: list[Token] = []
-        # A stack of what is still to be read, each with the macros that are being expanded.
-        stack: list[tuple[Token, frozenset[str]]] = [(t, frozenset()) for t in reversed(tokens)]
-        produced = 0
-        while stack:
-            token, hidden = stack.pop()
-            macro = macros.get(token.text) if token.kind == "name" else None
-            if macro is None or token.text in hidden:
-                output.append(token)
-                continue
-            if macro.parameters is None:
-                body = list(macro.body)
-            elif stack and stack[-1][0].text == "(":
-                body = self._apply(token, macro, macro.parameters, stack)
-            else:
-                output.append(token)
-                continue
-            produced += len(body)
-            if produced > MAX_EXPANSION + len(tokens):
-                raise FirmwareSourceError("macros expand too far", token.location, token.text)
-            inner = hidden | {token.text}
-            stack.extend(
-                (part._replace(line=token.line, path=token.path), inner) for part in reversed(body)
-            )
-        return output
-
-    def _apply(
-        self,
-        token: Token,
-        macro: _Macro,
-        parameters: tuple[str, ...],
-        stack: list[tuple[Token, frozenset[str]]],
-    ) -> list[Token]:
-        """Take the arguments of a macro call off the stack and put them into its body."""
-        stack.pop()
-        taken: list[Token] = []
-        depth = 1
-        while depth:
-            if not stack:
-                raise FirmwareSourceError("unfinished macro call", token.location, token.text)
-            part, _ = stack.pop()
-            depth += {"(": 1, ")": -1}.get(part.text, 0) if part.kind == "symbol" else 0
-            taken.append(part)
-        arguments = split_arguments(taken[:-1], closers=")]}")
-        if len(arguments) != len(parameters):
-            raise FirmwareSourceError("wrong number of arguments", token.location, token.text)
-        values = dict(zip(parameters, arguments, strict=True))
-        body: list[Token] = []
-        for part in macro.body:
-            if part.kind == "symbol" and part.text == "#":
-                raise FirmwareSourceError("# in a macro", token.location, token.text)
-            body.extend(values.get(part.text, [part]) if part.kind == "name" else [part])
-            if len(body) > MAX_EXPANSION:
-                raise FirmwareSourceError("macros expand too far", token.location, token.text)
-        return body
 
 
 def _directive(token: Token) -> str:

@@ -1,0 +1,1 @@
+this file belongs to another version and is not C++ at all: ` @

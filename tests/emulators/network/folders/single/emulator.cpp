@@ -1,0 +1,2 @@
+#include "NN/Anomaly_v8.h"
+using namespace anomaly_v8;
