@@ -56,14 +56,14 @@ FloatArray = npt.NDArray[np.floating]
 
 
 @nb.njit(cache=True, nogil=True)
-def _log(value):  # noqa: ANN001, ANN202
+def _log(value: float) -> float:
     if not value > 0.0:
         return LOG_LIMITS[0]
     return min(max(math.log(value), LOG_LIMITS[0]), LOG_LIMITS[1])
 
 
 @nb.njit(cache=True, nogil=True)
-def _length(value):  # noqa: ANN001, ANN202
+def _length(value: float) -> float:
     # NaN is "no track parameter in the file": as good as nothing known against the vertex
     if math.isnan(value):
         return 0.0
@@ -71,7 +71,18 @@ def _length(value):  # noqa: ANN001, ANN202
 
 
 @nb.njit(cache=True, nogil=True)
-def _fill(pt, eta, phi, energy, charge, pid, weight, d0, dz, out):  # noqa: ANN001, ANN202
+def _fill(
+    pt: FloatArray,
+    eta: FloatArray,
+    phi: FloatArray,
+    energy: FloatArray,
+    charge: npt.NDArray[np.integer],
+    pid: npt.NDArray[np.integer],
+    weight: FloatArray,
+    d0: FloatArray,
+    dz: FloatArray,
+    out: npt.NDArray[np.float32],
+) -> None:
     for i in range(len(pt)):
         out[i, 0] = min(max(eta[i], -LARGEST_ETA), LARGEST_ETA)
         out[i, 1] = phi[i]

@@ -79,7 +79,7 @@ def _mismatches(
 def export_network(
     model: Any,
     precisions: Precisions,
-    vectors: NDArray[np.floating],
+    vectors: NDArray[np.number],
     path: Path,
     keras_output: NDArray[np.floating] | None = None,
 ) -> tuple[Network, dict[str, Any]]:

@@ -17,6 +17,9 @@ from l1kd.errors import InputError
 
 __all__ = ["Calibration", "RegionLibrary", "calibrate", "count", "overlay", "pileup"]
 
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
 N_PHI = 18
 N_ETA = 14
 COUNTS_PER_GEV = 2.0
@@ -99,7 +102,15 @@ class Calibration:
 
 
 @nb.njit(cache=True, nogil=True)
-def _add(image, offset, index, et, picks, turns, mirrors):  # noqa: ANN001, ANN202
+def _add(
+    image: Floats,
+    offset: Integers,
+    index: NDArray[np.uint8],
+    et: Floats,
+    picks: Integers,
+    turns: Integers,
+    mirrors: NDArray[np.bool_],
+) -> None:
     for k in range(len(picks)):
         for j in range(offset[picks[k]], offset[picks[k] + 1]):
             phi = (index[j] // 14 + turns[k]) % 18
@@ -110,7 +121,16 @@ def _add(image, offset, index, et, picks, turns, mirrors):  # noqa: ANN001, ANN2
 
 
 @nb.njit(cache=True, nogil=True)
-def _overlay(offset, index, et, begin, picks, turns, mirrors, out):  # noqa: ANN001, ANN202
+def _overlay(
+    offset: Integers,
+    index: NDArray[np.uint8],
+    et: Floats,
+    begin: Integers,
+    picks: Integers,
+    turns: Integers,
+    mirrors: NDArray[np.bool_],
+    out: Floats,
+) -> None:
     for i in range(len(out)):
         part = slice(begin[i], begin[i + 1])
         _add(out[i], offset, index, et, picks[part], turns[part], mirrors[part])

@@ -146,10 +146,15 @@ def _offsets(counts: Any) -> NDArray[np.int64]:
 def _generated(events: Any) -> Generated:
     met, jets = gen_met(events), gen_jets(events)
     pt, phi = ak.to_numpy(met.pt), ak.to_numpy(met.phi)
-    flat = (ak.to_numpy(ak.flatten(jets[name])) for name in ("pt", "eta", "phi", "mass"))
+    columns = [ak.to_numpy(ak.flatten(jets[name])) for name in ("pt", "eta", "phi", "mass")]
     return Generated(
-        np.stack([pt * np.cos(phi), pt * np.sin(phi)]), sorted_jets(*flat, _offsets(ak.num(jets)))
+        np.stack([pt * np.cos(phi), pt * np.sin(phi)]), _jets(columns, _offsets(ak.num(jets)))
     )
+
+
+def _jets(columns: list[NDArray[np.floating]], offsets: NDArray[np.int64]) -> Jets:
+    pt, eta, phi, mass = columns
+    return sorted_jets(pt, eta, phi, mass, offsets)
 
 
 def _join_offsets(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -198,5 +203,5 @@ def read_particles(
         np.concatenate([getattr(truth.jets, name) for truth in truths])
         for name in ("pt", "eta", "phi", "mass")
     ]
-    jets = sorted_jets(*columns, _join_offsets([truth.jets.offsets for truth in truths]))
+    jets = _jets(columns, _join_offsets([truth.jets.offsets for truth in truths]))
     return particles, Generated(np.concatenate([truth.met for truth in truths], axis=1), jets)

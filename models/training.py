@@ -161,14 +161,14 @@ def _compiled_step(task: Fit) -> Callable[..., Any]:
     tf = backend.tensorflow()
     variables = task.model.trainable_variables
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    @tf.function(reduce_retracing=True)
     def step(*batch: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = task.loss(*batch)
         task.optimiser.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return loss
 
-    return step  # type: ignore[no-any-return]
+    return step
 
 
 def fit(task: Fit, folder: Path, fingerprint: str, quiet: bool = False) -> list[dict[str, float]]:

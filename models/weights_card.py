@@ -198,8 +198,8 @@ def _architecture(
         f"bits ({config.integer} integer bits and a sign), activations unsigned of "
         f"{config.activation_bits} bits ({config.activation_integer} integer), inputs "
         f"ap_fixed<{config.input_width},{config.input_integer}> rounded to nearest even and "
-        f"saturated, output {OUTPUT_FORMAT}. {100 * metrics['sparsity']:.1f}% of the kernel weights "
-        "are zero.",
+        f"saturated, output {OUTPUT_FORMAT}. {100 * metrics['sparsity']:.1f}% of the kernel "
+        "weights are zero.",
         "",
         f"`network.npz` against the compiled C++ of hls4ml (Vitis, latency) on "
         f"{export['vectors']:,} particles of the test sample: "
