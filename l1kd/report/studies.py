@@ -226,8 +226,11 @@ def rate_study(
     )
 
 
-def rate_figures(columns: Columns, norm: Normalisation) -> dict[str, Figure]:
-    """Draw rates against thresholds: rate_met, rate_jet_pt, rate_ht, rate_cicada_score."""
+def rate_figures(dataset: str, columns: Columns, norm: Normalisation) -> dict[str, Figure]:
+    """Draw rates against thresholds.
+
+    The names are `rate_met:<dataset>`, `rate_jet_pt:...`, `rate_ht:...`, `rate_cicada_score:...`.
+    """
     figures = {}
     for variable, label in _VARIABLES.items():
         chosen = {
@@ -238,13 +241,13 @@ def rate_figures(columns: Columns, norm: Normalisation) -> dict[str, Figure]:
         if chosen:
             cuts = _thresholds(_range_of(chosen))
             curves = {name: rate_curve(x, cuts, norm) for name, x in chosen.items()}
-            figures[f"rate_{variable}"] = plots.rate_versus_threshold(
+            figures[f"rate_{variable}:{dataset}"] = plots.rate_versus_threshold(
                 curves, variable=label, norm=norm
             )
     if "cicada_score" in columns:
         score = columns["cicada_score"]
         curves = {"CICADA": rate_curve(score, _thresholds(score), norm)}
-        figures["rate_cicada_score"] = plots.rate_versus_threshold(
+        figures[f"rate_cicada_score:{dataset}"] = plots.rate_versus_threshold(
             curves, variable="CICADA score", norm=norm
         )
     return figures
@@ -277,9 +280,18 @@ def score_figures(
     *,
     score: str = "cicada_score",
 ) -> dict[str, Figure]:
-    """Draw a score: `score_<name>`, its distributions, and `efficiency_<name>` against rate."""
+    """Draw a score's distributions and the signals' efficiency against rate.
+
+    The names are `score_<score>:<background>` and `efficiency_<score>:<background>`.
+    """
     chosen = {name: x[score] for name, x in signals.items() if score in x}
-    figures = {f"score_{score}": plots.score_distributions({background: columns[score], **chosen})}
+    figures = {
+        f"score_{score}:{background}": plots.score_distributions(
+            {background: columns[score], **chosen}
+        )
+    }
     if chosen:
-        figures[f"efficiency_{score}"] = plots.efficiency_versus_rate(columns[score], chosen, norm)
+        figures[f"efficiency_{score}:{background}"] = plots.efficiency_versus_rate(
+            columns[score], chosen, norm
+        )
     return figures
