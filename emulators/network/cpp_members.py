@@ -76,7 +76,7 @@ def _template_alias(tokens: list[Token], struct: OpenStruct) -> None:
     opening = next((i for i, token in enumerate(target) if token.text == "<"), 0)
     arguments = [join(part) for part in split_arguments(target[opening + 1 : -1])]
     if opening == 0 or target[-1].text != ">" or arguments != parameters:
-        raise _fail("template alias with other arguments than its own", tokens)
+        raise _fail("template alias with other arguments than its own", target)
     struct.templates[tokens[using + 1].text] = join(target[:opening])
 
 
