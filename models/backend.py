@@ -16,17 +16,23 @@ from typing import Any
 
 from l1kd.errors import ConfigurationError
 
-__all__ = ["keras", "keras_is_legacy", "pruning", "qkeras", "seed_everything", "tensorflow"]
+__all__ = ["keras", "keras_is_legacy", "pruning", "qkeras", "quiet", "seed_everything", "tensorflow"]
 
 _FLAG = "TF_USE_LEGACY_KERAS"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence warnings of the frameworks about each other, which a user can do nothing about."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _import(name: str) -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        with warnings.catch_warnings():
-            # deprecations inside the frameworks are no concern of who trains a network
-            warnings.simplefilter("ignore")
+        with quiet():
             return importlib.import_module(name)
     except ImportError as error:
         message = f"training needs '{name}', which does not import ({error}): install l1kd[train]"

@@ -4,7 +4,6 @@ The integer network is accepted only if it equals the compiled C++ in every bit 
 """
 
 import tempfile
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,9 +51,7 @@ def compile_firmware(model: Any, precisions: Precisions, folder: Path) -> Any:
     hls4ml.model.ModelGraph
         Compiled, with `predict`.
     """
-    with backend.keras_is_legacy(), warnings.catch_warnings():
-        # hls4ml and QKeras warn of matters that the bit-by-bit comparison settles
-        warnings.simplefilter("ignore")
+    with backend.keras_is_legacy(), backend.quiet():
         import hls4ml
 
         hls_model = hls4ml.converters.convert_from_keras_model(
@@ -109,7 +106,7 @@ def export_network(
         The integer network differs from the C++ on any vector; the first ones are shown.
     """
     values = np.ascontiguousarray(vectors, dtype=np.float32)
-    with tempfile.TemporaryDirectory() as folder:
+    with backend.quiet(), tempfile.TemporaryDirectory() as folder:
         hls_model = compile_firmware(model, precisions, Path(folder))
         network = Network.from_hls_model(hls_model)
         firmware = np.asarray(hls_model.predict(values), np.float64).reshape(len(values), -1)

@@ -92,7 +92,8 @@ def prunable(model: Any, config: QDistillNetConfig, steps: int) -> Any:
             return layer
         return pruning.prune_low_magnitude(layer, pruning_schedule=schedule)
 
-    return backend.keras().models.clone_model(model, clone_function=wrap)
+    with backend.quiet():
+        return backend.keras().models.clone_model(model, clone_function=wrap)
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,8 @@ class PruningClock:
 
 def stripped(model: Any) -> Any:
     """Return the network without the pruning wrappers, zeros in place."""
-    return backend.pruning().strip_pruning(model)
+    with backend.quiet():
+        return backend.pruning().strip_pruning(model)
 
 
 def precisions(config: QDistillNetConfig) -> dict[str, dict[str, str]]:

@@ -1,0 +1,63 @@
+import pytest
+from l1kd.errors import ConfigurationError
+from l1kd.models.config import (
+    CicadaConfig,
+    DistillNetConfig,
+    QDistillNetConfig,
+    read_config,
+    shipped_configs,
+)
+
+KINDS = {
+    "cicada": CicadaConfig,
+    "distillnet": DistillNetConfig,
+    "qdistillnet": QDistillNetConfig,
+}
+
+
+def variant(tmp_path, name, old, new):
+    text = shipped_configs()[name].read_text()
+    assert old in text
+    path = tmp_path / "config.yaml"
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def test_every_training_has_a_shipped_configuration():
+    assert set(shipped_configs()) == set(KINDS)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_shipped_configurations_are_valid(name):
+    assert read_config(shipped_configs()[name], KINDS[name]).kind == name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seed:", "sead:", "sead: unknown key; the nearest known key is 'seed'"),
+        ("epochs:", "epoch:", "epoch: unknown key; the nearest known key is 'epochs'"),
+        ("batch: 8", "batch: 0", "optimisation.batch: Input should be greater than 0, found 0"),
+        ("kind: distillnet", "kind: cicada", "kind: Input should be 'distillnet', found 'cicada'"),
+        ("train: [wjets", "trainn: [wjets", "trainn: unknown key; the nearest known key is 'train'"),
+    ],
+)
+def test_mistakes_are_explained(tmp_path, old, new, message):
+    path = variant(tmp_path, "distillnet", old, new)
+    with pytest.raises(ConfigurationError) as error:
+        read_config(path, DistillNetConfig)
+    assert message in str(error.value)
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["- a list", "a: [", "!!python/object/apply:os.getcwd []"])
+def test_what_is_no_mapping_of_plain_values_is_refused(tmp_path, text):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match="config.yaml"):
+        read_config(path, DistillNetConfig)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        read_config(tmp_path / "none.yaml", CicadaConfig)
