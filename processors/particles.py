@@ -1,6 +1,6 @@
 """The flat view that the study processors share: particles, their weightings, jets, weights."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import awkward as ak
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd._edge import by_event, collections, flat, has_branch, offsets_of, read
+from l1kd.algorithms import SHIPPED, Algorithm, CandidateWeight
 from l1kd.candidates import candidates
 from l1kd.errors import ConfigurationError
 from l1kd.insertion import insert
@@ -15,7 +16,6 @@ from l1kd.physics.jets import Jets, anti_kt, sorted_jets
 from l1kd.physics.met import missing_pt
 
 __all__ = [
-    "ALGORITHM_WEIGHTINGS",
     "DELPHES_PUPPI",
     "WEIGHTINGS",
     "Particles",
@@ -29,15 +29,18 @@ __all__ = [
     "open_particles",
 ]
 
-ALGORITHM_WEIGHTINGS = ("puppi", "distillnet", "qdistillnet", "linpuppi")
-"""Weightings that `l1kd.insert` computes, as L1Cand.<name>_weight."""
-
 DELPHES_PUPPI = "delphes_puppi"
 """Delphes' own PUPPI, from its branches PuppiMissingET and JetPUPPI: a cross-check."""
 
-WEIGHTINGS = ("none", *ALGORITHM_WEIGHTINGS, "soft_truth", "no_pileup", DELPHES_PUPPI)
-"""Every weighting: weight one; the algorithms; the share of hard energy that the simulation knows;
-all particles of the same event without pile-up; Delphes' PUPPI."""
+WEIGHTINGS = (
+    "none",
+    *(name for name, algorithm in SHIPPED.items() if issubclass(algorithm, CandidateWeight)),
+    "soft_truth",
+    "no_pileup",
+    DELPHES_PUPPI,
+)
+"""Every weighting: weight one; the algorithms of `l1kd.insert`; the share of hard energy that the
+simulation knows; all particles of the same event without pile-up; Delphes' PUPPI."""
 
 Floats = NDArray[np.float64]
 
@@ -77,28 +80,46 @@ def open_particles(candidates: ak.Array) -> Particles:
     return Particles(pt, eta, phi, energy, offsets_of(candidates["pt"]))
 
 
-def algorithms_for(weightings: Iterable[str]) -> list[str]:
-    """Names of the algorithms to insert for these weightings.
+def algorithms_for(
+    weightings: Sequence[str], own: Sequence[Algorithm] = ()
+) -> list[str | Algorithm]:
+    """Find the algorithms to insert for these weightings.
+
+    Parameters
+    ----------
+    weightings
+        Names out of `WEIGHTINGS`, or of algorithms in `own`.
+    own
+        Algorithm objects; one of a shipped name takes the shipped one's place.
 
     Raises
     ------
     ConfigurationError
         If a weighting is unknown or named twice.
     """
-    asked = list(weightings)
-    unknown = [w for w in asked if w not in WEIGHTINGS]
-    if unknown or len(set(asked)) != len(asked):
+    mine = {algorithm.name: algorithm for algorithm in own}
+    known = (*WEIGHTINGS, *(name for name in mine if name not in WEIGHTINGS))
+    unknown = [w for w in weightings if w not in known]
+    if unknown or len(set(weightings)) != len(weightings):
         raise ConfigurationError(
-            f"weightings {asked}: each once, out of {', '.join(WEIGHTINGS)}"
+            f"weightings {list(weightings)}: each once, out of {', '.join(known)}"
             + (f"; unknown: {', '.join(unknown)}" if unknown else "")
         )
-    return [w for w in asked if w in ALGORITHM_WEIGHTINGS]
+    return [mine.get(w, w) for w in weightings if w in mine or w in SHIPPED]
 
 
-def insert_particles(events: ak.Array, algorithms: Sequence[str], source: str | None) -> ak.Array:
-    """Insert `L1Cand` with these algorithms' weights, and scores; `L1Cand` even without any."""
-    if algorithms:
-        events = insert(events, algorithms=algorithms, source=source)
+def insert_particles(
+    events: ak.Array, algorithms: Sequence[str | Algorithm], source: str | None
+) -> ak.Array:
+    """Insert `L1Cand` with these algorithms' weights, and scores; `L1Cand` even without any.
+
+    What an earlier insertion left in the events is not computed again.
+    """
+    present = [*events["L1Cand"].fields] if "L1Cand" in collections(events) else []
+    present += ["cicada_weight"] if "CICADA" in collections(events) else []
+    missing = [a for a in algorithms if f"{a}_weight" not in present]
+    if missing:
+        events = insert(events, algorithms=missing, source=source)
     if "L1Cand" not in collections(events):
         events = ak.with_field(events, candidates(events, source), "L1Cand")
     return events

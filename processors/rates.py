@@ -7,6 +7,7 @@ import awkward as ak
 import numpy as np
 from coffea import processor
 
+from l1kd.algorithms import Algorithm
 from l1kd.errors import ConfigurationError
 from l1kd.insertion import insert
 from l1kd.physics.jets import ht, leading_pt
@@ -31,6 +32,9 @@ class RateProcessor(processor.ProcessorABC):
         hold no candidates.
     score
         Whether to compute CICADA's score, for files that hold a calorimeter.
+    algorithms
+        The user's own algorithm objects: `CandidateWeight`, whose names are weightings too, or a
+        `Cicada` with another model. One of a shipped name takes the shipped one's place.
     source
         Particle source, as for `l1kd.insert`.
     min_pt
@@ -51,6 +55,7 @@ class RateProcessor(processor.ProcessorABC):
         weightings: Sequence[str] = ("none", "puppi", "distillnet", "qdistillnet"),
         *,
         score: bool = True,
+        algorithms: Sequence[Algorithm] = (),
         source: str | None = None,
         min_pt: float = 0.0,
         jet_min_pt: float = 15.0,
@@ -58,7 +63,10 @@ class RateProcessor(processor.ProcessorABC):
         if "no_pileup" in weightings:
             raise ConfigurationError("weighting no_pileup: a trigger has no events without pile-up")
         self.weightings = tuple(weightings)
-        self.algorithms = algorithms_for(self.weightings) + (["cicada"] if score else [])
+        self.algorithms = algorithms_for(self.weightings, algorithms)
+        if score:
+            own = [algorithm for algorithm in algorithms if algorithm.name == "cicada"]
+            self.algorithms += own or ["cicada"]
         self.score = score
         self.source = source
         self.min_pt = min_pt
@@ -69,7 +77,7 @@ class RateProcessor(processor.ProcessorABC):
         metadata = dict(events.metadata)
         if self.weightings:
             events = insert_particles(events, self.algorithms, self.source)
-        else:
+        elif "CICADA" not in events.fields:
             events = insert(events, algorithms=self.algorithms, source=self.source)
         columns = {"event_weight": event_weight(events)}
         absent = {}

@@ -10,12 +10,12 @@ from coffea import processor
 from numpy.typing import NDArray
 
 from l1kd._edge import flat
+from l1kd.algorithms import Algorithm
 from l1kd.candidates import PID_NAMES, candidates
 from l1kd.physics.jets import Jets
 from l1kd.physics.matching import match_nearest
 from l1kd.processors.columns import Columns, chunk_key
 from l1kd.processors.particles import (
-    ALGORITHM_WEIGHTINGS,
     DELPHES_PUPPI,
     algorithms_for,
     event_weight,
@@ -53,6 +53,9 @@ class ResolutionProcessor(processor.ProcessorABC):
     weightings
         Out of `l1kd.processors.particles.WEIGHTINGS`. `soft_truth`, `no_pileup` and
         `delphes_puppi` are left out, and counted under `absent`, for events that do not have them.
+    algorithms
+        The user's own `CandidateWeight` objects; their names are weightings too, and one of a
+        shipped name takes the shipped one's place.
     source
         Particle source, as for `l1kd.insert`.
     min_pt
@@ -73,13 +76,14 @@ class ResolutionProcessor(processor.ProcessorABC):
         self,
         weightings: Sequence[str] = ("none", "puppi", "distillnet", "qdistillnet", DELPHES_PUPPI),
         *,
+        algorithms: Sequence[Algorithm] = (),
         source: str | None = None,
         min_pt: float = 0.0,
         jet_min_pt: float = 15.0,
         max_dr: float = 0.4,
     ) -> None:
         self.weightings = tuple(weightings)
-        self.algorithms = algorithms_for(self.weightings)
+        self.algorithms = algorithms_for(self.weightings, algorithms)
         self.source = source
         self.min_pt = min_pt
         self.jet_min_pt = jet_min_pt
@@ -149,7 +153,7 @@ class ResolutionProcessor(processor.ProcessorABC):
 
     def _weights(self, inserted: ak.Array) -> hist.Hist:
         """Histogram of the weights of all particles, by kind and origin."""
-        inserted_weightings = [w for w in self.weightings if w in ALGORITHM_WEIGHTINGS]
+        inserted_weightings = [a if isinstance(a, str) else a.name for a in self.algorithms]
         histogram = weight_histogram(inserted_weightings)
         if not inserted_weightings or "pid" not in inserted.fields:
             return histogram
