@@ -104,9 +104,18 @@ def delta_phi(a: float, b: float) -> float:
     return TWO_PI - difference if difference > np.pi else difference
 
 
+@nb.njit(cache=True, nogil=True)
+def _periodic(phi: Doubles, result: Doubles) -> None:
+    for i in range(len(phi)):
+        angle = phi[i] if phi[i] >= 0.0 else phi[i] + TWO_PI
+        if not 0.0 <= angle < TWO_PI:
+            angle = phi[i] % TWO_PI
+        # The remainder of a tiny negative angle rounds to the full turn.
+        result[i] = angle if angle < TWO_PI else 0.0
+
+
 def periodic(phi: npt.NDArray[np.floating]) -> Doubles:
     """Return angles in [0, 2 pi), where a difference never needs more than one turn."""
-    angles = np.mod(np.asarray(phi, np.float64), TWO_PI)
-    # The remainder of a tiny negative angle rounds to the full turn.
-    angles[angles >= TWO_PI] = 0.0
-    return angles
+    result = np.empty(len(phi))
+    _periodic(np.asarray(phi, np.float64), result)
+    return result

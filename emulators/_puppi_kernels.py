@@ -6,6 +6,8 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators._grid import longest_event
+
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
@@ -73,7 +75,7 @@ def weigh_bin(
     """
     neutral, pool, signal = roles
     weight_min, median_scale, rms_scale = parameters
-    values = np.empty(len(alpha), np.float32)
+    values = np.empty(longest_event(offsets), np.float32)
     for event in range(len(offsets) - 1):
         first, last = offsets[event], offsets[event + 1]
         size = 0

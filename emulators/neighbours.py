@@ -60,7 +60,7 @@ def check_flat(offsets: npt.ArrayLike, **columns: npt.ArrayLike) -> Offsets:
 
 
 @nb.njit(cache=True, nogil=True)
-def _pt2_over_dr2(
+def pt2_over_dr2(
     pt: Doubles,
     eta: Doubles,
     phi: Doubles,
@@ -72,6 +72,7 @@ def _pt2_over_dr2(
     nearest: float,
     result: Doubles,
 ) -> None:
+    """Sum as `sum_pt2_over_dr2` does: checked float64 columns, `phi` in [0, 2 pi)."""
     rows, columns = grid_shape(radius)
     starts = np.empty(rows * columns + 1, np.int64)
     longest = longest_event(offsets)
@@ -153,7 +154,7 @@ def sum_pt2_over_dr2(
     edges = check_flat(offsets, pt=pt, eta=eta, phi=phi, sources=sources, targets=targets)
     result = np.zeros(edges[-1])
     coordinate = np.asarray(eta, np.float64)
-    _pt2_over_dr2(
+    pt2_over_dr2(
         np.asarray(pt, np.float64),
         coordinate,
         periodic(phi),

@@ -15,9 +15,10 @@ that median; one below the median gets 0. Charged particles get 1 or 0 by their 
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators._grid import periodic
 from l1kd.emulators._puppi_config import CMS_RUN2, DELPHES, PHASE2, EtaBin, Pool, PuppiConfig
 from l1kd.emulators._puppi_kernels import weigh_bin
-from l1kd.emulators.neighbours import check_flat, sum_pt2_over_dr2
+from l1kd.emulators.neighbours import check_flat, pt2_over_dr2
 
 __all__ = [
     "CHARGED_PILEUP",
@@ -37,6 +38,10 @@ Floats = npt.NDArray[np.floating]
 Doubles = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
+Edges = npt.NDArray[np.int64]
+
+NEAREST = 0.01
+"""Neighbours closer than this in dR do not enter alpha, as in Delphes and CMS."""
 
 NEUTRAL, CHARGED_PV, CHARGED_PILEUP = 0, 1, 2
 """Codes of the vertex association.
@@ -97,7 +102,7 @@ def puppi_weights(
     eta: Floats,
     phi: Floats,
     association: Codes,
-    offsets: npt.NDArray[np.int64],
+    offsets: Edges,
     n_vertices: npt.NDArray[np.integer],
     config: PuppiConfig = PHASE2,
     *,
@@ -136,15 +141,16 @@ def puppi_weights(
     edges = check_flat(offsets, pt=pt, eta=eta, phi=phi, association=association)
     codes = np.asarray(association, np.int8)
     vertices = np.asarray(n_vertices)
-    pt = np.asarray(pt, np.float64)
-    if len(pt) and (pt.min() < 0.0 or np.abs(codes).max() > CHARGED_PILEUP):
-        raise ValueError("pt must not be negative and association must lie from -2 to 2")
     if vertices.shape != (len(edges) - 1,):
         raise ValueError(f"n_vertices has shape {vertices.shape} for {len(edges) - 1} events")
-    counted = np.maximum(1, np.floor(config.vertex_efficiency * vertices)).astype(np.int64)
-    true_eta = _pseudorapidity(pt, eta, mass) if config.eta_as_rapidity else np.asarray(eta)
-    abs_eta, abs_true_eta = np.abs(eta), np.abs(true_eta)
-    own_bin, pool_bin = _bin_of(abs_eta, config), _bin_of(abs_true_eta, config)
+    if (np.asarray(pt) < 0.0).any() or (codes < -CHARGED_PILEUP).any() or (codes > 2).any():
+        raise ValueError("pt must not be negative and association must lie from -2 to 2")
+    pt, eta, angle = np.asarray(pt, np.float64), np.asarray(eta, np.float64), periodic(phi)
+    true_eta = _pseudorapidity(pt, eta, mass, edges) if config.eta_as_rapidity else eta
+    abs_true_eta = np.abs(true_eta)
+    own_bin = _bin_of(np.abs(eta), config)
+    pool_bin = _bin_of(abs_true_eta, config) if config.eta_as_rapidity else own_bin
+    counted = np.maximum(1, np.floor(config.vertex_efficiency * vertices))
     weights = np.where(np.abs(codes) == CHARGED_PV, 1.0, 0.0).astype(np.float32)
     for number, eta_bin in enumerate(config.bins):
         neutral = (codes == NEUTRAL) & (own_bin == number)
@@ -153,18 +159,13 @@ def puppi_weights(
         else:
             region = abs_true_eta < eta_bin.pool_eta_max
         pool, signal = _pool(codes, region & (pt >= eta_bin.pool_pt_min), eta_bin.pool)
-        sums = sum_pt2_over_dr2(
-            pt,
-            eta,
-            phi,
-            edges,
-            sources=codes == CHARGED_PV if eta_bin.charged_neighbours else codes >= 0,
-            targets=neutral | pool | signal,
-            radius=eta_bin.cone,
-            distance_eta=true_eta,
-        )
-        # No neighbours: 0, which stands for the median later on.
-        alpha = np.log(sums, out=np.zeros_like(sums), where=sums > 0.0)
+        alpha = np.zeros(len(pt))
+        sources = codes == CHARGED_PV if eta_bin.charged_neighbours else codes >= NEUTRAL
+        targets = neutral | pool | signal
+        geometry = (pt, eta, angle, true_eta, edges)
+        pt2_over_dr2(*geometry, sources, targets, eta_bin.cone, NEAREST, alpha)
+        # Without neighbours alpha stays 0, which later stands for the median.
+        np.log(alpha, out=alpha, where=alpha > 0.0)
         weigh_bin(
             alpha,
             pt,
@@ -192,11 +193,13 @@ def _pool(codes: Codes, inside: Mask, pool: Pool) -> tuple[Mask, Mask]:
     return inside & (codes >= (CHARGED_PV if pool == "charged" else NEUTRAL)), np.zeros_like(inside)
 
 
-def _pseudorapidity(pt: Doubles, rapidity: Floats, mass: Floats | None) -> Doubles:
+def _pseudorapidity(pt: Doubles, rapidity: Doubles, mass: Floats | None, edges: Edges) -> Doubles:
     """Return the pseudorapidity of particles of given rapidity."""
-    if mass is None or np.shape(mass) != pt.shape:
+    if mass is None:
         raise ValueError("config.eta_as_rapidity needs the mass of every particle")
-    y = np.asarray(rapidity, np.float64)
+    check_flat(edges, mass=mass)
+    # Beyond 50 both are the same to all digits that matter, and the exponential ends at 700.
+    y = np.clip(rapidity, -50.0, 50.0)
     ratio = np.divide(np.asarray(mass, np.float64), pt, out=np.zeros_like(pt), where=pt > 0.0)
     result: Doubles = np.arcsinh(np.sqrt(1.0 + ratio * ratio) * np.sinh(y))
     return result
