@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import uproot
 import yaml
-from coffea.nanoevents import DelphesSchema, NanoAODSchema, PFNanoAODSchema
+from coffea.nanoevents import DelphesSchema, NanoAODSchema, NanoEventsFactory, PFNanoAODSchema
 from coffea.nanoevents.schemas.base import BaseSchema
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -96,6 +96,12 @@ class InputFile:
         """Coffea's schema for this file."""
         return SCHEMAS[self.kind]
 
+    def open(self, start: int = 0, stop: int | None = None) -> Any:
+        """Open entries `start` to `stop` as NanoEvents with virtual arrays."""
+        return NanoEventsFactory.from_root(
+            {self.path: self.tree}, schemaclass=self.schema, entry_start=start, entry_stop=stop
+        ).events()
+
 
 def load_fileset(fileset: Any) -> dict[str, Dataset]:
     """Bring a fileset into one form.
@@ -134,6 +140,8 @@ def _read_yaml(path: Path) -> Any:
 
 
 def _dataset(name: str, value: Any) -> Dataset:
+    if isinstance(value, Dataset):
+        return value
     content = dict(value) if isinstance(value, Mapping) else {"files": value}
     for key in content.keys() - Dataset.model_fields.keys():
         near = difflib.get_close_matches(key, Dataset.model_fields, 1, 0.0)[0]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import awkward as ak
+import numpy as np
 import uproot
 from coffea import processor
 
@@ -20,7 +21,6 @@ from l1kd.processors.columns import chunk_key
 __all__ = ["InsertProcessor"]
 
 _IDENTITY = ("run", "luminosityBlock", "event", "genWeight")
-"""Event columns that are copied wherever they are stored."""
 
 
 class InsertProcessor(processor.ProcessorABC):
@@ -41,6 +41,9 @@ class InsertProcessor(processor.ProcessorABC):
         As for `l1kd.insert`.
     keep
         Collections of the input that are copied too.
+
+    Every skim has `run`, `luminosityBlock` and `event`; where the input has no event number (as
+    Delphes) `event` is the entry of the input file and the other two are 1.
 
     Notes
     -----
@@ -67,7 +70,7 @@ class InsertProcessor(processor.ProcessorABC):
         """Insert into one chunk and write it."""
         metadata = dict(events.metadata)
         inserted = insert(events, self.algorithms, self.source)
-        fields = {name: inserted[name] for name in _IDENTITY if name in collections(inserted)}
+        fields = _identity(inserted, chunk_key(metadata)[1])
         for name in ("L1Cand", "CICADA"):
             if name in collections(inserted):
                 fields[name] = _plain(inserted[name])
@@ -97,6 +100,17 @@ class InsertProcessor(processor.ProcessorABC):
         of_path = hashlib.sha256(source.encode()).hexdigest()[:8]
         stem = f"{Path(source).stem}-{of_path}-{start}-{stop}"
         return Path(self.out) / metadata.get("dataset", "events") / f"{stem}.{self.format}"
+
+
+def _identity(events: ak.Array, first_entry: int) -> dict[str, ak.Array]:
+    """Return what tells events apart: the stored numbers, or the entry of the input file."""
+    stored = {name: events[name] for name in _IDENTITY if name in collections(events)}
+    if "event" in stored:
+        return stored
+    entry = np.arange(first_entry, first_entry + len(events), dtype=np.uint64)
+    one = np.ones(len(events), np.uint32)
+    made = {"run": one, "luminosityBlock": one, "event": entry}
+    return {name: ak.from_numpy(values) for name, values in made.items()} | stored
 
 
 def _plain(array: ak.Array) -> ak.Array:

@@ -1,0 +1,48 @@
+"""Several studies in one pass over the events."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import awkward as ak
+from coffea import processor
+
+from l1kd.insertion import insert
+
+__all__ = ["Together"]
+
+
+class Together(processor.ProcessorABC):
+    """Insert once, then let several processors work on the same chunk.
+
+    Parameters
+    ----------
+    processors
+        By name; the result is {name: that processor's result}.
+    algorithms
+        Inserted before they run; they find the fields there and do not compute them again.
+    source
+        Particle source, as for `l1kd.insert`.
+    """
+
+    def __init__(
+        self,
+        processors: Mapping[str, processor.ProcessorABC],
+        algorithms: list[str],
+        source: str | None = None,
+    ) -> None:
+        self.processors = dict(processors)
+        self.algorithms = algorithms
+        self.source = source
+
+    def process(self, events: ak.Array) -> dict[str, Any]:
+        """Process one chunk."""
+        if self.algorithms:
+            events = insert(events, self.algorithms, self.source)
+        return {name: each.process(events) for name, each in self.processors.items()}
+
+    def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
+        """Let every processor finish its own result."""
+        return {
+            name: each.postprocess(accumulator[name]) or accumulator[name]
+            for name, each in self.processors.items()
+        }
