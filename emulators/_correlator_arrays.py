@@ -16,12 +16,13 @@ SIGNED_BITS: Final = {"hwEta": 10, "hwPhi": 10, "hwZ0": 10, "hwDEta": 6, "pv_hwZ
 
 
 @nb.njit(cache=True, nogil=True)
-def _used_bits(values: NDArray[np.int16], signed: bool) -> np.int16:
-    """Return the union of the bits in use; those of the complement for negative numbers."""
-    used = np.int16(0)
-    for x in values:
-        used |= x ^ (x >> 15) if signed else x
-    return used
+def _range(values: NDArray[np.int16]) -> tuple[np.int16, np.int16]:
+    """Return the smallest and the largest value, or 0 where that lies outside."""
+    low, high = np.int16(0), np.int16(0)
+    for i in range(values.size):
+        low = min(low, values[i])
+        high = max(high, values[i])
+    return low, high
 
 
 def _checked(name: str, array: NDArray[np.int16], bits: Mapping[str, tuple[int, bool]]) -> None:
@@ -29,8 +30,8 @@ def _checked(name: str, array: NDArray[np.int16], bits: Mapping[str, tuple[int, 
     if field not in bits or array.size == 0:
         return
     width, signed = bits[field]
-    used = int(_used_bits(array.reshape(-1), signed))
-    if used < 0 or used >> (width - signed):
+    low, high = _range(array.reshape(-1))
+    if low < (-(1 << (width - 1)) if signed else 0) or high >= 1 << (width - signed):
         kind = "signed" if signed else "unsigned"
         raise ValueError(
             f"{name} holds values from {array.min()} to {array.max()}; the firmware's type has "

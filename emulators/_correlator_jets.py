@@ -21,7 +21,7 @@ JET_FIELDS = (
     "seed_hwPhi",
     "massTieAmbiguous",
 )
-SLOTS = 136
+SLOTS = 160
 MASS_CONSTITUENTS = 32
 UNSIGNED_MAX = (1 << 20) - 1
 SIGNED_MAX = (1 << 21) - 1

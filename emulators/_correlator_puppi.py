@@ -3,7 +3,7 @@
 """Kernels of LinPuppi: sums over neighbours, weights, final sort; blocks of 64 regions.
 
 Every stage runs over one block of regions whose work arrays stay in the first-level cache.
-Inner loops have the fixed length of eight lanes, which compiles to vector instructions.
+Inner loops have a fixed length where that compiles to vector instructions.
 """
 
 import numba as nb
@@ -12,10 +12,9 @@ import numpy as np
 from l1kd.emulators.correlator_types import wrap
 from l1kd.emulators.sorting import insertion_order, network_order
 
-__all__ = ["BLOCK", "LANES", "weigh_forward", "weigh_tracker"]
+__all__ = ["BLOCK", "final_sort", "select", "weigh_forward", "weigh_tracker"]
 
 BLOCK = 64
-LANES = 8
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
@@ -40,29 +39,47 @@ def _eta_bin(eta, edges):
     return n
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
-def neighbour_sums(n, m, dr2_min, dr2_max, target, source, sums):
-    """Add up min(pt^2, ptMax^2)/dR^2 of m sources around each of n targets, in 1/64, unsaturated.
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _term(deta, dphi, pt2, dr2_min, dr2_max):
+    """Return min(pt^2, ptMax^2)/dR^2 of one source in 1/64, 0 outside the cone.
 
-    `target` is (eta, phi), `source` is (eta, phi, min(pt^2, ptMax^2) >> 5), all int32 rows.
     The reciprocal in single precision equals the reference's table for every 16-bit argument.
     """
-    for first in range(0, n, LANES):
-        for lane in range(LANES):
+    dr2 = np.int32(np.int32(deta * deta) + np.int32(dphi * dphi))
+    s = np.int32(max(dr2, dr2_min) >> 5)
+    ratio = np.float32(65536) / np.float32(max(s, np.int32(1))) + np.float32(0.5)
+    inverse = min(np.int32(ratio), np.int32(65535)) if s > 0 else np.int32(0)
+    term = min(np.int32(np.int32(pt2 * inverse) >> 10), np.int32(4095))
+    return term if dr2 <= dr2_max else np.int32(0)
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def neighbour_sums(n, m, dr2_min, dr2_max, target, source, sums):
+    """Add up the terms of m sources around each of n targets, unsaturated.
+
+    `target` is (eta, phi), `source` is (eta, phi, min(pt^2, ptMax^2) >> 5), all int32 rows with
+    room for n rounded up to 32. The lanes are 16 or 32 because shorter loops of fixed length are
+    unrolled before they can become vector instructions.
+    """
+    if n <= 16:
+        for lane in range(16):
+            sums[lane] = 0
+        for k in range(m):
+            eta, phi, pt2 = source[0, k], source[1, k], source[2, k]
+            for lane in range(16):
+                deta = np.int32(target[0, lane] - eta)
+                dphi = np.int32(target[1, lane] - phi)
+                sums[lane] += _term(deta, dphi, pt2, dr2_min, dr2_max)
+        return
+    for first in range(0, n, 32):
+        for lane in range(32):
             sums[first + lane] = 0
         for k in range(m):
-            eta = source[0, k]
-            phi = source[1, k]
-            pt2 = source[2, k]
-            for lane in range(LANES):
+            eta, phi, pt2 = source[0, k], source[1, k], source[2, k]
+            for lane in range(32):
                 deta = np.int32(target[0, first + lane] - eta)
                 dphi = np.int32(target[1, first + lane] - phi)
-                dr2 = np.int32(np.int32(deta * deta) + np.int32(dphi * dphi))
-                s = np.int32(max(dr2, dr2_min) >> 5)
-                ratio = np.float32(65536) / np.float32(max(s, np.int32(1))) + np.float32(0.5)
-                inverse = min(np.int32(ratio), np.int32(65535)) if s > 0 else np.int32(0)
-                term = min(np.int32(np.int32(pt2 * inverse) >> 10), np.int32(4095))
-                sums[first + lane] += term if dr2 <= dr2_max else np.int32(0)
+                sums[first + lane] += _term(deta, dphi, pt2, dr2_min, dr2_max)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -213,9 +230,9 @@ def final_sort(start, stop, charged_pt, counts, setup, network, work, scratch, o
 
     `order` int32[64, n_final] gets the keys, `passing` int16[n] how many candidates were sorted.
     """
-    kept, passed, selected = work
+    selected = work[2]
     keys, rank, wires = scratch
-    pairs, outputs = network
+    pairs, outputs, _ = network
     n_track, n_in, n_out, n_final = setup[0], setup[1], setup[6], setup[7]
     by_network = pairs.shape[0] > 0
     if by_network:

@@ -2,8 +2,8 @@
 # ruff: noqa: ANN001, ANN202
 """Kernels of LinPuppi that write the result of one block of regions into the output arrays.
 
-Fields of equal type come as one tuple of arrays `[region, slot]`. They arrive filled with zeros, and
-only slots in use are written.
+Fields of equal type come as one tuple of arrays `[region, slot]`. They arrive filled with zeros,
+and only slots in use are written.
 """
 
 import numba as nb
@@ -133,8 +133,8 @@ def run_tracker(
         pt, eta, phi, isEM, emID.
     region, counts, setup, bins, tables
         As for `weigh_tracker`; setup continues with n_out and n_final.
-    network : tuple of int16 arrays
-        Exchanges and output wires; no exchanges for insertion.
+    network : tuple
+        Exchanges, output wires and number of wires; no exchanges for insertion.
     full : bool
         Write the intermediate lists too.
     lists : tuple
@@ -144,7 +144,7 @@ def run_tracker(
         data word, int16[n] size, int16[n, n_final] slot of origin, int16[n] size before the crop.
     """
     n_track, n_in, n_out, n_final = setup[0], setup[1], setup[6], setup[7]
-    wide = (max(n_track, n_in) + n_track + n_out + 16) & ~7
+    wide = (max(n_track, n_in) + n_track + n_out + 64) & ~31
     n_slots = track[0].shape[1]
     associated = np.empty((BLOCK, n_slots), np.int8)
     kept = np.empty((BLOCK, n_slots), np.int8)
@@ -157,7 +157,7 @@ def run_tracker(
     source = np.zeros((3, wide), np.int32)
     rows = np.zeros((4, wide), np.int32)
     selected = np.empty((BLOCK, n_out), np.int16)
-    wires = np.zeros((wide, BLOCK), np.int32)
+    wires = np.zeros((network[2], BLOCK), np.int32)
     order = np.zeros((BLOCK, max(n_final, 1)), np.int32)
     work = (associated, kept, result, target, source, rows[0])
     assoc, ch16, ch8 = lists[0], lists[1], lists[2]
@@ -210,7 +210,7 @@ def run_forward(cluster, region, counts, setup, bins, tables, full, lists, out):
     The selected list is the result: `full` writes the lists, otherwise `out` is written.
     """
     n_in, n_out = setup[1], setup[6]
-    wide = (n_in + n_out + 16) & ~7
+    wide = (n_in + n_out + 64) & ~31
     empty = np.empty((1, 1), np.int8)
     result = (
         np.empty((BLOCK, n_in), np.int16),

@@ -34,7 +34,7 @@ BARREL_END = 1.479
 @nb.njit(cache=True, nogil=True, inline="always")
 def _round(x):
     """Round to the nearest integer, halves away from zero."""
-    return int(floor(x + 0.5)) if x >= 0 else -int(floor(0.5 - x))
+    return floor(x + 0.5) if x >= 0 else -floor(0.5 - x)
 
 
 @nb.njit(cache=True, nogil=True)

@@ -56,7 +56,8 @@ class LinPuppi:
         self.parameters = parameters
         self.variant = variant
         p, raw = parameters, parameters.raw()
-        self._network = sort_network(p.final_sort, p.n_track + p.n_out, p.n_final)
+        network = sort_network(p.final_sort, p.n_track + p.n_out, p.n_final)
+        self._exchanges = (network.pairs, network.outputs, network.n_wires)
         self._bins = raw.bins
         self._tables = (raw.edges, raw.alpha_table(), WEIGHT)
         pt2_max = min((raw.pt_max * raw.pt_max) >> 5, 32767)
@@ -169,7 +170,7 @@ class LinPuppi:
 
     def run_final(
         self, track: Arrays, charged: Arrays, neutral: Arrays, region: Arrays, counts: Arrays,
-        out: tuple[NDArray[Any], ...],
+        out: tuple[Any, ...],
     ) -> None:  # fmt: skip
         """Write only the final candidates, of arrays that are known to be valid.
 
@@ -183,13 +184,14 @@ class LinPuppi:
         """
         setup, bins, tables = self._setup, self._bins, self._tables
         p = self.parameters
+        lists = _neutral_lists(0, p)[0]
         if p.forward:
-            lists = _neutral_lists(0, p)[0]
             run_forward(neutral, region, counts, setup, bins, tables, False, lists, out)
             return
+        lists = _charged_lists(0, 1, p)[0] + lists
         run_tracker(
             track, charged, neutral, region, counts, setup, bins, tables,
-            (self._network.pairs, self._network.outputs), False, _charged_lists(0, 1, p)[0] + _neutral_lists(0, p)[0], out,
+            self._exchanges, False, lists, out,
         )  # fmt: skip
 
     def _tracker(
@@ -203,7 +205,7 @@ class LinPuppi:
         out, final_named = _final_lists(n, p.n_final)
         run_tracker(
             track, charged, neutral, region, counts, self._setup, self._bins, self._tables,
-            (self._network.pairs, self._network.outputs), True, charged_lists + lists, out,
+            self._exchanges, True, charged_lists + lists, out,
         )  # fmt: skip
         return {**charged_named, **named, **final_named}
 
@@ -247,7 +249,8 @@ def _final_lists(n: int, slots: int) -> tuple[tuple[Any, ...], Named]:
         "out_puppi_hwData": data,
         "out_n_puppi": n_puppi,
     }
-    return (puppi.wide, puppi.narrow, data, n_puppi, origin, np.zeros_like(n_puppi)), named
+    passing = np.zeros(n, dtype=np.int16)
+    return (puppi.wide, puppi.narrow, data, n_puppi, origin, passing), named
 
 
 def final_arrays(n: int, slots: int) -> tuple[Any, ...]:
@@ -258,6 +261,7 @@ def final_arrays(n: int, slots: int) -> tuple[Any, ...]:
     tuple
         Tuples of pt, eta, phi, z0, dxy, weight (int16) and of id, track quality, emID (int8), all
         (n, slots); the data word int32; the number of candidates int16 (n,); the slot each comes
-        from int16, tracks first, then neutrals from n_track on; the number before the crop int16.
+        from int16, tracks first, then neutrals from n_track on; the number of candidates before
+        the crop, int16.
     """
     return _final_lists(n, slots)[0]

@@ -6,6 +6,7 @@ taken as done. `docs/correlator.md` states what this leaves out.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -57,7 +58,7 @@ def read_particles(
         negative or a class unknown.
     """
     bounds = np.ascontiguousarray(offsets, dtype=np.int64)
-    columns = []
+    columns: list[NDArray[Any]] = []
     for name, kind in _COLUMNS:
         if name not in particles:
             raise ValueError(f"particle column {name} is missing; there are {sorted(particles)}")
@@ -135,7 +136,7 @@ class Batch:
         self.n_events = n_events
         sizes = np.array([b.n_regions for b in BOARDS])
         first = np.concatenate([[0], np.cumsum(sizes * n_events)])
-        self.rows = [slice(int(a), int(b)) for a, b in zip(first[:-1], first[1:], strict=True)]
+        self.rows = [slice(int(a), int(b)) for a, b in pairwise(first)]
         limits = [(b.n_tracks, b.n_neutrals) for b in BOARDS]
         self.boards = np.array(
             [(first[b], sizes[b], *limits[b], PUPPI_TRACKS[b]) for b in range(len(BOARDS))],

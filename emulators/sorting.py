@@ -105,9 +105,14 @@ def _hybrid(wires: list[int], descending: bool) -> Pairs:
 
 
 def _network(pairs: Pairs, outputs: list[int], n_wires: int) -> SortNetwork:
-    return SortNetwork(
-        np.array(pairs, dtype=np.int16).reshape(-1, 2), np.array(outputs, dtype=np.int16), n_wires
-    )
+    """Make a network, without the exchanges that no output depends on."""
+    live, needed = set(outputs), []
+    for pair in reversed(pairs):
+        if live.intersection(pair):
+            live.update(pair)
+            needed.append(pair)
+    array = np.array(needed[::-1], dtype=np.int16).reshape(-1, 2)
+    return SortNetwork(array, np.array(outputs, dtype=np.int16), n_wires)
 
 
 def hybrid_network(n: int, n_out: int) -> SortNetwork:
@@ -168,16 +173,16 @@ def insertion_order(
     """Sort n distinct keys downwards; of equal momenta the later slot comes first.
 
     The rank of a key is the number of larger keys: no branch depends on the data. `keys` and
-    `rank` are int32 work arrays with room for n rounded up to 8; `order` receives the first
+    `rank` are int32 work arrays with room for n rounded up to 32; `order` receives the first
     n_out keys.
     """
-    for first in range(0, n, 8):
-        for lane in range(8):
-            rank[first + lane] = 0
-        for j in range(n):
-            other = keys[j]
-            for lane in range(8):
-                rank[first + lane] += np.int32(other > keys[first + lane])
+    lanes = (n + 31) & ~31
+    for i in range(lanes):
+        rank[i] = 0
+    for j in range(n):
+        other = keys[j]
+        for i in range(lanes):
+            rank[i] += np.int32(other > keys[i])
     for i in range(n):
         if rank[i] < n_out:
             order[rank[i]] = keys[i]
@@ -187,14 +192,16 @@ def insertion_order(
 def network_order(wires: NDArray[np.int32], pairs: NDArray[np.int16]) -> None:
     """Run a network over many regions at once; `wires` is int32[n_wires, 64], in place.
 
-    Only the momentum decides: equal momenta stay where they are, whatever their slots.
+    Only the momentum decides: equal momenta stay where they are, whatever their slots. The
+    exchange is written with a mask because a choice would compile to slow masked stores.
     """
     for k in range(pairs.shape[0]):
-        i = np.intp(pairs[k, 0])
-        j = np.intp(pairs[k, 1])
+        i = np.uintp(pairs[k, 0])
+        j = np.uintp(pairs[k, 1])
         for lane in range(64):
             a = wires[i, lane]
             b = wires[j, lane]
-            swap = (a | 255) < b
-            wires[i, lane] = b if swap else a
-            wires[j, lane] = a if swap else b
+            smaller = np.int32(np.int32(a | np.int32(255)) - b) >> 31
+            change = np.int32(a ^ b) & np.int32(smaller)
+            wires[i, lane] = a ^ change
+            wires[j, lane] = b ^ change
