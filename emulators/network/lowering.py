@@ -23,12 +23,13 @@ from l1kd.emulators.network.cpp_model import (
 )
 from l1kd.emulators.network.graph import Graph, Layer, Operation, Piecewise, Tensor
 
-__all__ = ["Config", "Lowering", "handles", "lower_project", "straight_lines"]
+__all__ = ["Config", "Lowering", "handles", "handles_generated", "lower_project", "straight_lines"]
 
 Integers = npt.NDArray[np.int64]
 Handler = Callable[["Lowering", Call], Layer]
 Number = int | float
 HANDLERS: dict[str, Handler] = {}
+GENERATED: list[Callable[["Lowering", Call], Layer | None]] = []
 
 _ARBITRARY = {"ap_fixed", "ap_ufixed", "ap_int", "ap_uint"}
 _BUILT_IN = {
@@ -48,6 +49,17 @@ def handles(*names: str) -> Callable[[Handler], Handler]:
         return handler
 
     return register
+
+
+def handles_generated(
+    handler: Callable[["Lowering", Call], Layer | None],
+) -> Callable[["Lowering", Call], Layer | None]:
+    """Register the handler of code that the generator wrote for this network alone.
+
+    It is asked first, and returns None for calls of the library.
+    """
+    GENERATED.append(handler)
+    return handler
 
 
 class Config:
@@ -266,11 +278,8 @@ def lower_project(project: Project) -> Graph:
     layers: list[Layer] = []
     names: set[str] = set()
     for call in project.calls:
-        handler = HANDLERS.get(call.function.rpartition("::")[2])
-        if handler is None:
-            raise lowering.refuse(call, "this function is not known")
         try:
-            layer = handler(lowering, call)
+            layer = _layer_of_call(lowering, call)
         except FirmwareSourceError:
             raise
         except (ValueError, IndexError, MemoryError, OverflowError) as error:
@@ -288,6 +297,18 @@ def lower_project(project: Project) -> Graph:
         return Graph(project.name, inputs, tuple(project.outputs), tuple(layers))
     except ValueError as error:
         raise FirmwareSourceError(str(error), project.location) from error
+
+
+def _layer_of_call(lowering: Lowering, call: Call) -> Layer:
+    """Ask the handlers of generated code, then the one of the library function."""
+    for generated in GENERATED:
+        layer = generated(lowering, call)
+        if layer is not None:
+            return layer
+    handler = HANDLERS.get(call.function.rpartition("::")[2])
+    if handler is None:
+        raise lowering.refuse(call, "this function is not known")
+    return handler(lowering, call)
 
 
 def _shaped(tensor: Tensor, project: Project) -> Tensor:

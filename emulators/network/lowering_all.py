@@ -3,6 +3,7 @@
 from l1kd.emulators.network import (
     lowering_dense,
     lowering_elementwise,
+    lowering_generated,
     lowering_shapes,
     lowering_tables,
 )
@@ -10,4 +11,10 @@ from l1kd.emulators.network.lowering import HANDLERS, lower_project
 
 __all__ = ["HANDLERS", "lower_project"]
 
-MODULES = (lowering_dense, lowering_elementwise, lowering_shapes, lowering_tables)
+MODULES = (
+    lowering_dense,
+    lowering_elementwise,
+    lowering_generated,
+    lowering_shapes,
+    lowering_tables,
+)

@@ -20,7 +20,7 @@ from l1kd.emulators.network.lowering import (
     straight_lines,
 )
 
-__all__ = ["Product", "affine", "dense_terms", "product_of", "window_index"]
+__all__ = ["Product", "affine", "dense_terms", "geometry", "product_of", "window_index"]
 
 Integers = npt.NDArray[np.int64]
 Index = npt.NDArray[np.int32]
@@ -279,7 +279,7 @@ def dense(lowering: Lowering, call: Call) -> Layer:
 def convolution(lowering: Lowering, call: Call) -> Layer:
     """Convolution of an image, channels last."""
     config = lowering.config(call)
-    shape, windows, source, out = _geometry(lowering, call, config)
+    shape, windows, source, out = geometry(lowering, call, config)
     (filters,) = config.sizes("n_filt")
     output = lowering.result(call, (*shape, filters))
     matrix = config.child("mult_config")
@@ -294,7 +294,7 @@ def convolution(lowering: Lowering, call: Call) -> Layer:
 def depthwise(lowering: Lowering, call: Call) -> Layer:
     """Convolution of every channel with its own kernel."""
     config = lowering.config(call)
-    shape, windows, source, _ = _geometry(lowering, call, config)
+    shape, windows, source, _ = geometry(lowering, call, config)
     channels, filters = config.sizes("n_chan", "n_filt")
     if channels != filters:
         raise config.refuse("depth multipliers other than 1 are not supported")
@@ -337,7 +337,7 @@ def depthwise_layer(
     )
 
 
-def _geometry(
+def geometry(
     lowering: Lowering, call: Call, config: Config
 ) -> tuple[tuple[int, ...], Index, Tensor, tuple[int, int]]:
     """Return output shape without channels, windows, source, and output size of a convolution."""
