@@ -111,7 +111,7 @@ def _fileset(files: list[str] | None, fileset: Path | None) -> Any:
 
 def _study(
     *,
-    studies: dict[str, bool],
+    studies: dict[str, Any],
     out: Path,
     quiet: bool,
     as_json: bool,

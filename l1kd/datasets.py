@@ -27,14 +27,14 @@ __all__ = [
 ]
 
 
-class TriggerNanoSchema(NanoAODSchema):  # type: ignore[misc]
+class TriggerNanoSchema(NanoAODSchema):
     """NanoAOD of the trigger, which need not have event numbers or cross-references."""
 
     event_ids: ClassVar[list[str]] = []
     warn_missing_crossrefs = False
 
 
-class TriggerPFNanoSchema(PFNanoAODSchema):  # type: ignore[misc]
+class TriggerPFNanoSchema(PFNanoAODSchema):
     """PFNano with the same lenience."""
 
     event_ids: ClassVar[list[str]] = []

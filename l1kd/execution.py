@@ -52,7 +52,7 @@ class RunResult:
     seconds: float = field(compare=False)
 
 
-class _Bookkeeper(coffea_processor.ProcessorABC):  # type: ignore[misc]
+class _Bookkeeper(coffea_processor.ProcessorABC):
     """Runs a processor, counts its events by file, and turns bad files into a record."""
 
     def __init__(self, processor: Any) -> None:

@@ -117,7 +117,7 @@ def insert_particles(
     """
     present = [*events["L1Cand"].fields] if "L1Cand" in collections(events) else []
     present += ["cicada_weight"] if "CICADA" in collections(events) else []
-    missing = [a for a in algorithms if f"{a}_weight" not in present]
+    missing = [a for a in algorithms if f"{getattr(a, 'name', a)}_weight" not in present]
     if missing:
         events = insert(events, algorithms=missing, source=source)
     if "L1Cand" not in collections(events):

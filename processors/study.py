@@ -10,12 +10,12 @@ import uproot
 from matplotlib.figure import Figure
 
 from l1kd import plots
-from l1kd.algorithms import SHIPPED
+from l1kd.algorithms import SHIPPED, CandidateWeight
 from l1kd.datasets import Dataset, InputFile, load_fileset, read_fileset
 from l1kd.errors import ConfigurationError, UnreadableFileError
 from l1kd.execution import Executor, RunResult, run
 from l1kd.insertion import insert
-from l1kd.processors.particles import ALGORITHM_WEIGHTINGS, DELPHES_PUPPI
+from l1kd.processors.particles import DELPHES_PUPPI
 from l1kd.processors.rates import RateProcessor
 from l1kd.processors.resolution import ResolutionProcessor
 from l1kd.processors.together import Together
@@ -95,9 +95,13 @@ def _has_calorimeter(file: InputFile) -> bool:
     return any(name in names or f"n{name}" in names for name in REGION_SOURCES)
 
 
+def _weightings(request: Request) -> list[str]:
+    return [a for a in request.algorithms if issubclass(SHIPPED[a], CandidateWeight)]
+
+
 def _processor(request: Request, name: str, *, score: bool, truth: bool) -> Together:
     """Processor of one dataset: rates for all, resolution for signals."""
-    weightings = ["none", *(a for a in request.algorithms if a in ALGORITHM_WEIGHTINGS)]
+    weightings = ["none", *_weightings(request)]
     parts: dict[str, Any] = {}
     if request.resolution and name != MINBIAS:
         extra = [w for w in _TRUTH_WEIGHTINGS if truth or w != "no_pileup"]
@@ -201,7 +205,7 @@ def _add_rates(
     }
     background = columns.pop(MINBIAS)
     summary.rates.append(studies.rate_study(MINBIAS, background, columns, norm))
-    figures |= studies.rate_figures(background, norm)
+    figures |= studies.rate_figures(MINBIAS, background, norm)
     if "cicada_score" in background:
         summary.scores.append(studies.score_study(MINBIAS, background, columns))
         figures |= studies.score_figures(MINBIAS, background, columns, norm)
@@ -232,7 +236,7 @@ def _file_records(name: str, files: list[InputFile], result: RunResult) -> list[
 def _event_display(file: InputFile, request: Request) -> Figure:
     """Draw the first event of the first signal file."""
     events = file.open(0, 1)
-    weightings = [a for a in request.algorithms if a in ALGORITHM_WEIGHTINGS]
+    weightings = _weightings(request)
     particles = insert(events, weightings, request.source)["L1Cand"][0]
     weights = {"none": None} | {w: particles[f"{w}_weight"] for w in weightings}
     return plots.event_display(particles.pt, particles.eta, particles.phi, weights)

@@ -93,7 +93,7 @@ class CandidateWeight(Algorithm):
         columns = {name: self.column(particles, name) for name in self.inputs}
         return (), {"offsets": offsets_of(particles), **columns}
 
-    def validate_numpy_input(self, offsets: Array, **columns: Array) -> None:
+    def validate_numpy_input(self, *, offsets: Array, **columns: Array) -> None:
         """Check lengths and values.
 
         Raises

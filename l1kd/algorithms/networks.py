@@ -128,5 +128,5 @@ class Cicada(EventScore):
         """Scores of all events, float32, multiples of 1/256 in [0, 256)."""
         network = self.network
         raw = network.predict_raw(image.reshape(len(image), -1).astype(np.int64))
-        scale = 2.0 ** -network.outputs[0].format.fractional
+        scale = 2.0 ** -network.outputs[0].format.fraction
         return (raw.reshape(len(image), -1)[:, 0] * scale).astype(np.float32)

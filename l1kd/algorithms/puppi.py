@@ -144,15 +144,10 @@ class Puppi(CandidateWeight):
             "config": config,
         }
 
-    def validate_numpy_input(
-        self,
-        *,
-        n_vertices: Array | None = None,
-        config: PuppiConfig | None = None,
-        **columns: Array,
-    ) -> None:
+    def validate_numpy_input(self, *, offsets: Array, **columns: Any) -> None:
         """Check lengths and values, see `CandidateWeight`; the kernel checks the rest."""
-        super().validate_numpy_input(**columns)
+        rest = {name: columns[name] for name in columns.keys() - {"n_vertices", "config"}}
+        super().validate_numpy_input(offsets=offsets, **rest)
 
     def numpy_call(self, *, offsets: Array, **columns: Any) -> Array:
         """Weights of all particles, float32 in [0, 1]."""

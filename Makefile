@@ -1,0 +1,60 @@
+# Sets up a fresh machine and runs: `make demo` the main job, `make test` the tests.
+# Needs python3 (3.11 or 3.12) with venv, and a C++ compiler for the tests of firmware.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SOURCES := setup.cfg pyproject.toml constraints.txt
+
+.PHONY: demo test lint typecheck docs clean
+
+demo: $(VENV)/.base
+	@echo "== running the main job on the bundled events"
+	$(BIN)/l1kd run tests/data/ttbar2l_PU140.root --truth tests/data/ttbar2l_PU0.root \
+	  --minbias tests/data/minbias_PU140.root --out demo \
+	  --label "Delphes simulation, 14 TeV, pile-up 140"
+	@echo "== open demo/index.html"
+
+test: $(VENV)/.full
+	@echo "== running the tests"
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/.full
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy sees the four source folders as one package only where they are installed
+typecheck: $(VENV)/.full
+	@echo "== checking types"
+	rm -rf build/types && mkdir -p build/types
+	$(PIP) install --no-deps --target build/types .
+	cd build/types && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml -p l1kd
+
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict
+
+$(BIN)/python:
+	@echo "== making the environment $(VENV)"
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: $(BIN)/python $(SOURCES)
+	@echo "== installing l1kd and what it needs to run"
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.full: $(VENV)/.base
+	@echo "== installing what the trainings, the firmware and the tests need (about 3 GB)"
+	$(PIP) install -c constraints.txt -e ".[train,firmware,test]"
+	@echo "== putting back the QKeras that the wheel of hgq2 overwrites"
+	rm -rf $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/qkeras
+	$(PIP) install -c constraints.txt --force-reinstall --no-deps qkeras==0.9.0
+	$(BIN)/l1kd doctor
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.base
+	$(PIP) install -c constraints.txt -e ".[docs]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist demo site l1kd.egg-info
