@@ -16,10 +16,12 @@ TWO_PI = 2.0 * np.pi
 
 @nb.njit(cache=True, nogil=True)
 def grid_shape(radius: float) -> tuple[int, int]:
-    """Return rows and columns of a grid whose cells are at least `radius` wide."""
-    columns = int(TWO_PI / radius)
+    """Return rows and columns of a grid whose cells are wider than `radius`."""
+    # A little wider: rounding must not put two particles a radius apart two cells apart.
+    width = 1.000001 * radius
+    columns = int(TWO_PI / width)
     # With three columns or fewer the left and right neighbour are the same cell.
-    return max(1, int(2.0 * ETA_LIMIT / radius)), columns if columns > 3 else 1
+    return max(1, int(2.0 * ETA_LIMIT / width)), columns if columns > 3 else 1
 
 
 @nb.njit(cache=True, nogil=True)
@@ -102,6 +104,13 @@ def delta_phi(a: float, b: float) -> float:
     """Return the absolute difference of two angles in [0, 2 pi)."""
     difference = abs(a - b)
     return TWO_PI - difference if difference > np.pi else difference
+
+
+@nb.njit(cache=True, nogil=True)
+def squared_distances(eta: float, phi: float, etas: Doubles, phis: Doubles, out: Doubles) -> None:
+    """Write dR^2 from one direction to others, all phi in [0, 2 pi); free of branches."""
+    for k in range(len(etas)):
+        out[k] = (eta - etas[k]) ** 2 + delta_phi(phi, phis[k]) ** 2
 
 
 @nb.njit(cache=True, nogil=True)

@@ -20,6 +20,7 @@ from l1kd.emulators._grid import (
     periodic,
     row_spans,
     sort_into_cells,
+    squared_distances,
 )
 
 __all__ = ["check_flat", "sum_pt2_over_dr2", "sum_pt_in_cones", "sum_pt_in_events"]
@@ -77,32 +78,31 @@ def pt2_over_dr2(
     starts = np.empty(rows * columns + 1, np.int64)
     longest = longest_event(offsets)
     order = np.empty(longest, np.int64)
-    sorted_ = np.empty((longest, 4))
+    # eta, phi, eta for the distance and pT^2 of the sources in the order of the cells.
+    near = np.empty((longest, 4))
     spans = np.empty(4, np.int64)
     for event in range(len(offsets) - 1):
         first, last = offsets[event], offsets[event + 1]
         total = sort_into_cells(eta, phi, (first, last), sources, (rows, columns), starts, order)
         for k in range(total):
             i = order[k]
-            sorted_[k, 0], sorted_[k, 1] = eta[i], phi[i]
-            sorted_[k, 2], sorted_[k, 3] = distance_eta[i], pt[i] * pt[i]
+            near[k, 0], near[k, 1] = eta[i], phi[i]
+            near[k, 2], near[k, 3] = distance_eta[i], pt[i] * pt[i]
         for i in range(first, last):
             if total == 0 or not targets[i]:
                 continue
             row, column = cell_of(eta[i], phi[i], rows, columns)
             value = 0.0
-            for near in range(max(row - 1, 0), min(row + 2, rows)):
-                row_spans(near, column, columns, starts, spans)
+            for r in range(max(row - 1, 0), min(row + 2, rows)):
+                row_spans(r, column, columns, starts, spans)
                 for part in range(0, 4, 2):
                     for k in range(spans[part], spans[part + 1]):
-                        dphi = delta_phi(phi[i], sorted_[k, 1])
-                        deta = eta[i] - sorted_[k, 0]
-                        if deta * deta + dphi * dphi > radius * radius:
+                        d_phi2 = delta_phi(phi[i], near[k, 1]) ** 2
+                        if (eta[i] - near[k, 0]) ** 2 + d_phi2 > radius * radius:
                             continue
-                        deta = distance_eta[i] - sorted_[k, 2]
-                        dr2 = deta * deta + dphi * dphi
+                        dr2 = (distance_eta[i] - near[k, 2]) ** 2 + d_phi2
                         if dr2 >= nearest * nearest:
-                            value += sorted_[k, 3] / dr2
+                            value += near[k, 3] / dr2
             result[i] = value
 
 
@@ -185,7 +185,7 @@ def _pt_in_cones(
     starts = np.empty(rows * columns + 1, np.int64)
     longest = longest_event(offsets)
     order = np.empty(longest, np.int64)
-    sorted_ = np.empty((longest, 3))
+    near, dr2 = np.empty((3, longest)), np.empty(longest)
     counted = group >= 0
     spans = np.empty(4, np.int64)
     sums = np.empty((len(radii2), n_groups))
@@ -194,23 +194,22 @@ def _pt_in_cones(
         total = sort_into_cells(eta, phi, (first, last), counted, (rows, columns), starts, order)
         for k in range(total):
             i = order[k]
-            sorted_[k, 0], sorted_[k, 1], sorted_[k, 2] = eta[i], phi[i], pt[i]
+            near[0, k], near[1, k], near[2, k] = eta[i], phi[i], pt[i]
         for i in range(first, last):
             row, column = cell_of(eta[i], phi[i], rows, columns)
             sums[:] = 0.0
-            for near in range(max(row - 1, 0), min(row + 2, rows)):
-                row_spans(near, column, columns, starts, spans)
+            for r in range(max(row - 1, 0), min(row + 2, rows)):
+                row_spans(r, column, columns, starts, spans)
                 for part in range(0, 4, 2):
-                    for k in range(spans[part], spans[part + 1]):
-                        dphi = delta_phi(phi[i], sorted_[k, 1])
-                        deta = eta[i] - sorted_[k, 0]
-                        dr2 = deta * deta + dphi * dphi
-                        if dr2 > radii2[-1] or order[k] == i:
+                    a, b = spans[part], spans[part + 1]
+                    squared_distances(eta[i], phi[i], near[0, a:b], near[1, a:b], dr2)
+                    for k in range(b - a):
+                        if dr2[k] > radii2[-1] or order[a + k] == i:
                             continue
                         ring = 0
-                        while dr2 > radii2[ring]:
+                        while dr2[k] > radii2[ring]:
                             ring += 1
-                        sums[ring, group[order[k]]] += sorted_[k, 2]
+                        sums[ring, group[order[a + k]]] += near[2, a + k]
             for ring in range(len(radii2)):
                 for g in range(n_groups):
                     if ring > 0:
