@@ -206,7 +206,7 @@ def rate_study(
         )
     table = rate_table(
         background,
-        {name: _values(x) for name, x in signals.items()},
+        signals,
         norm,
         targets_hz,
         steps={"cicada_score": SCORE_STEP},
@@ -261,14 +261,19 @@ def score_study(
     score: str = "cicada_score",
     level: float = ONE_SIGMA,
 ) -> ScoreStudy:
-    """ROC areas of a score for each signal against zero-bias events, and the distances."""
+    """ROC areas of a score for each signal against zero-bias events, and the distances.
+
+    In the areas every event counts once, whatever its weight: DeLong's variance knows no weights.
+    """
     zero_bias = columns[score]
     chosen = {name: x[score] for name, x in signals.items() if score in x and len(x[score]) > 1}
     return ScoreStudy(
         score=score,
         background=background,
         auc={name: Number.of(roc_auc(x, zero_bias, level)) for name, x in chosen.items()},
-        distance={name: emd(x, zero_bias) for name, x in chosen.items()},
+        distance={
+            name: emd(x, zero_bias, signals[name]["event_weight"]) for name, x in chosen.items()
+        },
     )
 
 
@@ -285,13 +290,14 @@ def score_figures(
     The names are `score_<score>:<background>` and `efficiency_<score>:<background>`.
     """
     chosen = {name: x[score] for name, x in signals.items() if score in x}
+    weights = {name: signals[name]["event_weight"] for name in chosen}
     figures = {
         f"score_{score}:{background}": plots.score_distributions(
-            {background: columns[score], **chosen}
+            {background: columns[score], **chosen}, weights=weights
         )
     }
     if chosen:
         figures[f"efficiency_{score}:{background}"] = plots.efficiency_versus_rate(
-            columns[score], chosen, norm
+            columns[score], chosen, norm, weights
         )
     return figures

@@ -166,7 +166,9 @@ class ScoreStudy(_Record):
 
     score: str
     background: str
-    auc: dict[str, Number] = Field(description="area under the ROC curve, DeLong interval")
+    auc: dict[str, Number] = Field(
+        description="area under the ROC curve, DeLong interval; each event counts once"
+    )
     distance: dict[str, float] = Field(
         default={}, description="earth mover's distance of the score's distributions"
     )

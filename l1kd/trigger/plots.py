@@ -1,6 +1,7 @@
 """Figures of rates, efficiencies and event scores; see `l1kd.plots`."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import mplhep
 import numpy as np
@@ -8,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from l1kd.plot_style import DASHES, colour_of, label_of, legend, new_figure, styled
-from l1kd.statistics import clopper_pearson
+from l1kd.statistics import clopper_pearson, effective_counts
 from l1kd.trigger.rates import Normalisation, RateCurve
 
 __all__ = ["efficiency_versus_rate", "rate_versus_threshold", "score_distributions"]
@@ -67,23 +68,32 @@ def rate_versus_threshold(
 
 @styled
 def efficiency_versus_rate(
-    background: ArrayLike, signals: Mapping[str, ArrayLike], norm: Normalisation
+    background: ArrayLike,
+    signals: Mapping[str, ArrayLike],
+    norm: Normalisation,
+    weights: Mapping[str, ArrayLike] = MappingProxyType({}),
 ) -> Figure:
-    """Fraction of each signal that a threshold keeps, against the rate at that threshold."""
+    """Fraction of each signal that a threshold keeps, against the rate at that threshold.
+
+    `weights` holds the event weights of the signals that have any.
+    """
     figure = new_figure()
     axes = figure.add_subplot()
     zero_bias = np.sort(np.asarray(background, dtype=np.float64))
     cuts = np.unique(zero_bias)[::-1]
     share = (zero_bias.size - np.searchsorted(zero_bias, cuts)) / max(zero_bias.size, 1)
+    rate = share * norm.input_hz / 1e3
     for i, (name, values) in enumerate(signals.items()):
-        x = np.sort(np.asarray(values, dtype=np.float64))
-        n_pass = x.size - np.searchsorted(x, cuts)
-        low, high = clopper_pearson(n_pass, x.size)
+        x = np.asarray(values, dtype=np.float64)
+        w = np.asarray(weights.get(name, np.ones(x.size)), dtype=np.float64)
+        order = np.argsort(x)
+        above = np.append(np.cumsum(w[order][::-1])[::-1], 0.0)
+        passed = above[np.searchsorted(x[order], cuts)] / max(above[0], np.finfo(float).tiny)
+        n_effective = effective_counts(np.ones(x.size, dtype=bool), w)[1]
+        low, high = clopper_pearson(np.minimum(passed, 1.0) * n_effective, n_effective)
         colour = colour_of(name, i)
-        axes.plot(share * norm.input_hz / 1e3, n_pass / max(x.size, 1), color=colour, label=name)
-        axes.fill_between(
-            share * norm.input_hz / 1e3, low, high, color=colour, alpha=0.18, linewidth=0
-        )
+        axes.plot(rate, passed, color=colour, label=name)
+        axes.fill_between(rate, low, high, color=colour, alpha=0.18, linewidth=0)
     axes.set_xscale("log")
     axes.set(xlabel="rate [kHz]", ylabel="signal efficiency", ylim=(0, 1.02))
     axes.margins(x=0)
@@ -93,9 +103,17 @@ def efficiency_versus_rate(
 
 @styled
 def score_distributions(
-    scores: Mapping[str, ArrayLike], *, variable: str = "CICADA score", bins: int = 40
+    scores: Mapping[str, ArrayLike],
+    *,
+    weights: Mapping[str, ArrayLike] = MappingProxyType({}),
+    variable: str = "CICADA score",
+    bins: int = 40,
 ) -> Figure:
-    """Normalised distributions of an event score for several samples, with their errors."""
+    """Normalised distributions of an event score for several samples, with their errors.
+
+    `weights` holds the event weights of the samples that have any; the number in the legend is
+    that of the events.
+    """
     figure = new_figure()
     axes = figure.add_subplot()
     arrays = {name: np.asarray(x, dtype=np.float64) for name, x in scores.items()}
@@ -104,13 +122,15 @@ def score_distributions(
     high = max((float(x.max()) for x in filled), default=1.0)
     edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
     for i, (name, x) in enumerate(arrays.items()):
-        counts = np.histogram(x, edges)[0]
-        total = max(int(counts.sum()), 1)
+        w = np.asarray(weights.get(name, np.ones(x.size)), dtype=np.float64)
+        counts = np.histogram(x, edges, weights=w)[0]
+        squares = np.histogram(x, edges, weights=w * w)[0]
+        total = max(float(counts.sum()), np.finfo(float).tiny)
         mplhep.histplot(
             counts / total,
             edges,
             ax=axes,
-            yerr=np.sqrt(counts) / total,
+            yerr=np.sqrt(squares) / total,
             color=colour_of(name, i),
             label=f"{name} ({x.size})",
         )

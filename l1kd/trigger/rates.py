@@ -279,7 +279,8 @@ def rate_table(
     background
         float[n] of zero-bias events for each variable.
     signals
-        For each signal its values, float[m], of the same variables (those it has).
+        For each signal its values, float[m], of the same variables (those it has), and its event
+        weights under `event_weight` where they are not all the same.
     norm, targets_hz, level
         Normalisation, allowed rates [Hz], level of all intervals.
     steps
@@ -297,7 +298,9 @@ def rate_table(
         for target in targets_hz:
             found = threshold_for_rate(values, target, norm, step=steps.get(variable), level=level)
             left = {
-                name: efficiency(signal[variable], found.value, level=level).as_dict()
+                name: efficiency(
+                    signal[variable], found.value, signal.get("event_weight"), level
+                ).as_dict()
                 for name, signal in signals.items()
                 if variable in signal
             }

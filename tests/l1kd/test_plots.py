@@ -101,6 +101,10 @@ def test_efficiency_and_scores(tmp_path):
     assert curve.get_xdata()[0] == pytest.approx(HL_LHC.input_hz / 400 / 1e3)
     assert curve.get_ydata()[0] == (top >= zero_bias.max()).mean()
     assert curve.get_ydata()[-1] == (top >= zero_bias.min()).mean()
+    weighted = plots.efficiency_versus_rate(
+        zero_bias, {"top pairs": top}, HL_LHC, {"top pairs": np.full(100, 3.0)}
+    )
+    np.testing.assert_allclose(weighted.axes[0].lines[0].get_ydata(), curve.get_ydata())
     scores = plots.score_distributions({"minimum bias": zero_bias, "top pairs": top})
     assert legend_labels(scores) == ["minimum bias (400)", "top pairs (100)"]
     assert isinstance(plots.score_distributions({"nothing": []}), Figure)

@@ -5,9 +5,10 @@ import itertools
 import awkward as ak
 import numpy as np
 import pytest
-from coffea.nanoevents import DelphesSchema, NanoEventsFactory, PFNanoAODSchema
+from coffea.nanoevents import DelphesSchema, NanoEventsFactory
 from coffea.processor import accumulate
 
+from l1kd.datasets import TriggerPFNanoSchema
 from l1kd.errors import ConfigurationError, PairingError
 from l1kd.physics.response import Resampling, ResponseSample, met_table
 from l1kd.processors.particles import algorithms_for
@@ -137,7 +138,7 @@ def test_events_without_generated_momentum_are_counted(files):
 def test_what_a_file_does_not_have_is_counted_as_absent(data):
     path = data / "pfnano.root"
     events = NanoEventsFactory.from_root(
-        {str(path): "Events"}, schemaclass=PFNanoAODSchema, metadata={"dataset": "pf"}
+        {str(path): "Events"}, schemaclass=TriggerPFNanoSchema, metadata={"dataset": "pf"}
     ).events()
     found = ResolutionProcessor(("none", "soft_truth", "no_pileup", "delphes_puppi")).process(
         events

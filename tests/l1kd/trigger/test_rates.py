@@ -141,14 +141,17 @@ def test_rate_table():
         "met": generator.exponential(10.0, 2000),
         "score": generator.integers(0, 2560, 2000) / 256,
     }
-    signals = {"top": {"met": generator.exponential(40.0, 500)}}
+    top = generator.exponential(40.0, 500)
+    weight = np.where(top > 60.0, 1.0, 5.0)
+    signals = {"top": {"met": top}, "weighted": {"met": top, "event_weight": weight}}
     table = rates.rate_table(background, signals, HL_LHC, [750e3, 1e4], steps={"score": 1 / 256})
     first, second = table["met"]
     assert first["value"] < second["value"]
     assert first["resolved"]
     assert not second["resolved"]
-    assert first["efficiency"]["top"]["value"] == pytest.approx(
-        (signals["top"]["met"] >= first["value"]).mean()
+    assert first["efficiency"]["top"]["value"] == pytest.approx((top >= first["value"]).mean())
+    assert first["efficiency"]["weighted"]["value"] == pytest.approx(
+        weight[top >= first["value"]].sum() / weight.sum()
     )
     assert table["score"][0]["efficiency"] == {}
     assert table["score"][0]["value"] * 256 % 1 == 0
