@@ -2,6 +2,8 @@
 # ruff: noqa: ANN001, ANN202
 """Kernels of the seeded-cone jets."""
 
+from typing import Any
+
 import numba as nb
 import numpy as np
 
@@ -40,7 +42,7 @@ def inverse_pt():
 INVERSE_PT = inverse_pt()
 
 
-def empty_jets(n, n_jets):
+def empty_jets(n: int, n_jets: int) -> tuple[Any, Any, Any]:
     """Allocate the number of jets, the 16-bit fields and the squared masses."""
     return (
         np.zeros(n, dtype=np.int16),

@@ -169,6 +169,32 @@ class LinPuppiParameters:
         """Return a copy with some parameters changed."""
         return replace(self, **changes)
 
+    def quantized(self) -> Self:
+        """Return the parameters as the firmware holds them: physical values of the raw integers."""
+        raw, ln2 = self.raw(), log(2)
+        bins, alpha = raw.bins.T.tolist(), raw.alpha.T.tolist()
+
+        def scaled(row: list[int], step: float) -> tuple[float, ...]:
+            return tuple(x * step for x in row)
+
+        return self.replace(
+            dz=raw.dz * Z0_LSB,
+            dr_min=raw.dr2_min**0.5 * ETA_PHI_LSB,
+            dr_max=raw.dr2_max**0.5 * ETA_PHI_LSB,
+            pt_max=raw.pt_max / 4,
+            eta_edges=tuple(float(e) * ETA_PHI_LSB for e in raw.edges),
+            pt_cut=scaled(bins[0], 1 / 4),
+            pt_slope=scaled(bins[1], 1 / 64),
+            pt_zero=scaled(bins[2], 1 / 4),
+            prior=scaled(bins[3], 1 / 32),
+            pt_slope_photon=scaled(bins[4], 1 / 64),
+            pt_zero_photon=scaled(bins[5], 1 / 4),
+            prior_photon=scaled(bins[6], 1 / 32),
+            alpha_slope=scaled(alpha[0], 1 / 32 / ln2),
+            alpha_zero=scaled(alpha[1], ln2 / 16),
+            alpha_crop=scaled(alpha[2], 1 / 32),
+        )
+
     def raw(self) -> LinPuppiRaw:
         """Convert to the integers of the firmware.
 

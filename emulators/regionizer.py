@@ -25,6 +25,7 @@ from l1kd.emulators.region_geometry import (
 
 __all__ = ["LOSSES", "Batch", "Regionizer", "deregionize", "read_particles", "read_vertices"]
 
+Arrays = tuple[NDArray[Any], ...]
 CHOOSE: Final = -32768
 """Raw vertex position that asks for a choice."""
 N_PID: Final = 8
@@ -161,7 +162,7 @@ class Batch:
             self.tracks, self.neutrals, self.pv, lost,
         )  # fmt: skip
 
-    def arguments(self, kind: int) -> tuple[tuple[NDArray[Any], ...], ...]:
+    def arguments(self, kind: int) -> tuple[Arrays, Arrays, Arrays, Arrays, Arrays]:
         """Return track, charged, neutral, region and counts of a board type, as LinPuppi reads."""
         rows = self.rows[kind]
         region = tuple(r[rows] for r in self.region)

@@ -126,7 +126,7 @@ def _ht(
         raw = wrap(np.int64(np.floor(512 * atan2(np.float64(py), np.float64(px)))), 12)
         out[0, event] = np.int64(min(16383.0, 4 * size))
         out[1, event] = wrap(_toward_zero(raw * MHT_PHI_SCALE, 16), 11)
-        out[2, event] = np.int64(min(16383, total))
+        out[2, event] = np.int16(min(np.int64(16383), total))
         out[3, event] = px
         out[4, event] = py
 
