@@ -16,7 +16,15 @@ from typing import Any
 
 from l1kd.errors import ConfigurationError
 
-__all__ = ["keras", "keras_is_legacy", "pruning", "qkeras", "quiet", "seed_everything", "tensorflow"]
+__all__ = [
+    "keras",
+    "keras_is_legacy",
+    "pruning",
+    "qkeras",
+    "quiet",
+    "seed_everything",
+    "tensorflow",
+]
 
 _FLAG = "TF_USE_LEGACY_KERAS"
 

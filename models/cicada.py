@@ -73,8 +73,15 @@ def teacher(latent: int) -> Any:
     )
 
 
+def _within(limit: float) -> Callable[[Any], Any]:
+    tf = backend.tensorflow()
+    return lambda weights: tf.clip_by_value(weights, -limit, limit)
+
+
 def student() -> Any:
     """Build the student in floating point, with the saturation of the quantized one.
+
+    Layers and the weights of the inner layer stay within the ranges of the quantized formats.
 
     Returns
     -------
@@ -84,7 +91,7 @@ def student() -> Any:
     keras = backend.keras()
     layers = keras.layers
     # filters of both signs see contrast, and start well inside the saturation
-    start = keras.initializers.RandomUniform(-0.2, 0.2)
+    start = keras.initializers.RandomUniform(-0.1, 0.1)
     model = keras.Sequential(
         [
             layers.Input((252,)),
@@ -92,18 +99,23 @@ def student() -> Any:
             layers.Conv2D(4, 2, strides=2, use_bias=False, kernel_initializer=start, name="conv"),
             layers.ReLU(max_value=_HIDDEN_LIMIT),
             layers.Flatten(),
-            layers.Dense(16, name="dense1"),
+            layers.Dense(
+                16,
+                kernel_constraint=_within(2.0),
+                bias_constraint=_within(8.0),
+                name="dense1",
+            ),
             layers.ReLU(max_value=_HIDDEN_LIMIT),
             layers.Dense(1, use_bias=False, name="dense2"),
             layers.ReLU(max_value=LARGEST_SCORE),
         ],
         name="student",
     )
-    # every neuron alive, and scores of the right size from the first step: 16 * 15 * 0.6 = 144
+    # every neuron alive, and scores of the right size from the first step: 16 * 7 * 1.3 = 146
     kernel, bias = model.get_layer("dense1").get_weights()
-    model.get_layer("dense1").set_weights([0.2 * kernel, np.full_like(bias, 15.0)])
+    model.get_layer("dense1").set_weights([0.2 * kernel, np.full_like(bias, 7.0)])
     (kernel,) = model.get_layer("dense2").get_weights()
-    model.get_layer("dense2").set_weights([0.6 + 0.2 * kernel])
+    model.get_layer("dense2").set_weights([1.3 + 0.4 * kernel])
     return model
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "DistillNetConfig",
     "Optimisation",
     "QDistillNetConfig",
+    "Training",
     "read_config",
     "shipped_configs",
 ]
@@ -34,9 +35,10 @@ class Optimisation(_Strict):
     learning_rate: float = Field(gt=0)
 
 
-class Identity(_Strict):
+class Training(_Strict):
     """What every training configuration has."""
 
+    kind: str
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     version: int = Field(ge=1)
     seed: int = Field(ge=0)
@@ -60,7 +62,7 @@ class ImageData(_Strict):
     split: tuple[float, float] = (0.7, 0.8)
 
 
-class CicadaConfig(Identity):
+class CicadaConfig(Training):
     """Teacher autoencoder and quantized student of CICADA."""
 
     kind: Literal["cicada"]
@@ -98,7 +100,7 @@ class Loss(_Strict):
     cell_min_pt: float = Field(default=15.0, gt=0)
 
 
-class DistillNetConfig(Identity):
+class DistillNetConfig(Training):
     """DistillNet in floating point."""
 
     kind: Literal["distillnet"]
@@ -108,7 +110,7 @@ class DistillNetConfig(Identity):
     optimisation: Optimisation
 
 
-class QDistillNetConfig(Identity):
+class QDistillNetConfig(Training):
     """DistillNet with quantized, pruned weights."""
 
     kind: Literal["qdistillnet"]
@@ -127,12 +129,7 @@ class QDistillNetConfig(Identity):
     optimisation: Optimisation
 
 
-_KINDS: dict[str, type[Identity]] = {
-    "cicada": CicadaConfig,
-    "distillnet": DistillNetConfig,
-    "qdistillnet": QDistillNetConfig,
-}
-_Config = TypeVar("_Config", bound=Identity)
+_Config = TypeVar("_Config", bound=Training)
 
 
 def shipped_configs() -> dict[str, Path]:

@@ -3,16 +3,14 @@
 import hashlib
 import json
 import platform
-import sys
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from l1kd._version import __version__
 from l1kd.models.artefacts import sha256
+from l1kd.models.config import Training
 
 __all__ = ["COMMON_FILES", "fingerprint", "write_records"]
 
@@ -32,12 +30,12 @@ _PACKAGES = (
 )
 
 
-def fingerprint(config: BaseModel, without: Iterable[str] = ()) -> str:
+def fingerprint(config: Training, without: Iterable[str] = ()) -> str:
     """Return a hash of a configuration, leaving out what does not change the result.
 
     Parameters
     ----------
-    config : pydantic.BaseModel
+    config : Training
         Configuration.
     without : iterable of str
         Further fields that do not matter here.
@@ -59,11 +57,11 @@ def _version(package: str) -> str | None:
 
 
 def _provenance(
-    config: BaseModel, files: Iterable[Path], seconds: Mapping[str, float]
+    config: Training, out: Path, files: Iterable[Path], seconds: Mapping[str, float]
 ) -> dict[str, Any]:
     versions = {package: _version(package) for package in _PACKAGES}
     return {
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": f"l1kd train {config.kind} --config config.yaml --out {out.name}",
         "l1kd": __version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
@@ -77,7 +75,7 @@ def _provenance(
 
 def write_records(
     out: Path,
-    config: BaseModel,
+    config: Training,
     config_path: Path,
     files: Iterable[Path],
     seconds: Mapping[str, float],
@@ -104,5 +102,5 @@ def write_records(
     text = config_path.read_text(encoding="utf-8")
     (out / "config.yaml").write_text(text, encoding="utf-8")
     write_json(out / "metrics.json", metrics)
-    write_json(out / "provenance.json", _provenance(config, files, seconds))
+    write_json(out / "provenance.json", _provenance(config, out, files, seconds))
     (out / "card.md").write_text(card, encoding="utf-8")

@@ -129,6 +129,8 @@ def accuracy(weights: Weights, truth: Weights, bins: int = 20) -> float:
 
 def _cell(table: Mapping[str, Any], name: str, quantity: str) -> str:
     entry = table[name][quantity]
+    if entry["value"] is None:
+        return "no entries"
     return f"{entry['value']:.3f} ({entry['low']:.3f} to {entry['high']:.3f})"
 
 
@@ -136,6 +138,8 @@ def _gain(table: Mapping[str, Any], name: str, quantity: str) -> str:
     if name == "puppi":
         return "reference"
     entry = table[name][f"{quantity}_ratio"]
+    if entry["value"] is None:
+        return "no entries"
     gain, low, high = (100.0 * (1.0 - entry[key]) for key in ("value", "high", "low"))
     return f"{gain:+.0f}% ({low:+.0f} to {high:+.0f})"
 

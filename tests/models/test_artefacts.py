@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+
 from l1kd.errors import ArtefactError
 from l1kd.models.artefacts import SCHEMA, load, sha256, shipped, write_manifest
 
@@ -98,7 +99,7 @@ def test_a_manifest_cannot_reach_outside_its_folder(artefact):
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(ArtefactError, match="no artefact 'nothing-v9'.*shipped: "):
+    with pytest.raises(ArtefactError, match=r"no artefact 'nothing-v9'.*shipped: "):
         load("nothing-v9")
 
 

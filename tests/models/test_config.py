@@ -1,4 +1,5 @@
 import pytest
+
 from l1kd.errors import ConfigurationError
 from l1kd.models.config import (
     CicadaConfig,
@@ -39,7 +40,11 @@ def test_shipped_configurations_are_valid(name):
         ("epochs:", "epoch:", "epoch: unknown key; the nearest known key is 'epochs'"),
         ("batch: 8", "batch: 0", "optimisation.batch: Input should be greater than 0, found 0"),
         ("kind: distillnet", "kind: cicada", "kind: Input should be 'distillnet', found 'cicada'"),
-        ("train: [wjets", "trainn: [wjets", "trainn: unknown key; the nearest known key is 'train'"),
+        (
+            "train: [wjets",
+            "trainn: [wjets",
+            "trainn: unknown key; the nearest known key is 'train'",
+        ),
     ],
 )
 def test_mistakes_are_explained(tmp_path, old, new, message):
@@ -54,7 +59,7 @@ def test_mistakes_are_explained(tmp_path, old, new, message):
 def test_what_is_no_mapping_of_plain_values_is_refused(tmp_path, text):
     path = tmp_path / "config.yaml"
     path.write_text(text)
-    with pytest.raises(ConfigurationError, match="config.yaml"):
+    with pytest.raises(ConfigurationError, match=r"config\.yaml"):
         read_config(path, DistillNetConfig)
 
 

@@ -1,6 +1,7 @@
 import importlib.util
 
 import pytest
+
 from l1kd.models.doctor import check, qkeras_problem
 
 HGQ2_SHIM = "from hgq.qkeras_compat import *\n"

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from l1kd.errors import InputError
 from l1kd.models.overlay import Calibration, RegionLibrary, calibrate, count, overlay, pileup
 

@@ -1,0 +1,172 @@
+"""The recipes from end to end, on a few bundled events and a handful of made-up collisions."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import onnxruntime
+import pytest
+import yaml
+
+from l1kd.emulators.network import Network
+from l1kd.errors import ConfigurationError
+from l1kd.models import cicada, train_cicada
+from l1kd.models.artefacts import load
+from l1kd.models.config import QDistillNetConfig, read_config, shipped_configs
+from l1kd.models.particles import read_particles
+from l1kd.models.train import NAMES, train
+from l1kd.models.weights_card import accuracy
+
+
+def configuration(name, path, **changes):
+    content = yaml.safe_load(shipped_configs()[name].read_text())
+    content.update(changes)
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def particle_data(folder):
+    return {
+        "folder": str(folder),
+        "train": ["ttbar2l_PU140.root"],
+        "test": ["minbias_PU140.root"],
+        "validation_fraction": 0.25,
+        "max_events": 4,
+    }
+
+
+def test_an_unknown_training_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="no training 'ppo'; known are cicada"):
+        train("ppo", tmp_path / "none.yaml", tmp_path)
+    assert set(NAMES) == set(shipped_configs())
+
+
+def test_the_configuration_of_another_training_is_refused(tf, tmp_path):
+    with pytest.raises(ConfigurationError, match="kind"):
+        train("distillnet", shipped_configs()["qdistillnet"], tmp_path)
+
+
+def test_particles_keep_their_order_and_their_events(data):
+    path = data / "ttbar2l_PU140.root"
+    four, generated = read_particles([path], 4)
+    twice, _ = read_particles([path, path], 2)
+    assert four.n_events == twice.n_events == generated.met.shape[1] == 4
+    assert generated.jets.n_events == 4
+    first = four.events(0, 2)
+    np.testing.assert_array_equal(twice.events(0, 2).pt, first.pt)
+    np.testing.assert_array_equal(twice.events(2, 4).puppi_weight, first.puppi_weight)
+    assert len(first) == four.offsets[2]
+    assert four.inputs().shape == (len(four), 16)
+    assert ((four.truth >= 0) & (four.truth <= 1)).all()
+
+
+def test_accuracy_is_one_for_the_truth_and_falls_with_distance():
+    truth = np.random.default_rng(1).random(1000).astype(np.float32)
+    assert accuracy(truth, truth) == 1.0
+    assert accuracy(np.zeros(1000, np.float32), truth) < 0.2
+
+
+def test_distillnet(tf, data, tmp_path):
+    config = configuration(
+        "distillnet",
+        tmp_path / "config.yaml",
+        data=particle_data(data),
+        hidden=[8, 4],
+        optimisation={"epochs": 1, "batch": 1, "learning_rate": 0.001},
+    )
+    artefact = train("distillnet", config, tmp_path / "out", quiet=True)
+    assert load(tmp_path / "out", kind="distillnet") == artefact
+    session = onnxruntime.InferenceSession(str(artefact.file("model.onnx")))
+    weights = session.run(None, {"particles": np.zeros((5, 16), np.float32)})[0]
+    assert weights.shape == (5, 1)
+    assert "/" not in artefact.json("provenance.json")["command"]
+    assert "## Limits" in artefact.card
+
+
+def test_qdistillnet_is_exact_and_resumes(tf, data, tmp_path):
+    config = configuration(
+        "qdistillnet",
+        tmp_path / "config.yaml",
+        data=particle_data(data),
+        hidden=[8, 4],
+        check_vectors=3000,
+        optimisation={"epochs": 2, "batch": 1, "learning_rate": 0.001},
+    )
+    out = tmp_path / "out"
+    artefact = train("qdistillnet", config, out, quiet=True)
+    export = artefact.json("metrics.json")["export"]
+    assert export["vectors"] == 3000
+    assert export["mismatches_firmware_emulator"] == 0
+    assert export["largest_difference_keras_emulator"] < 0.02
+    provenance = artefact.json("provenance.json")
+    assert set(provenance["data"]) == {"ttbar2l_PU140.root", "minbias_PU140.root"}
+    assert provenance["configuration"]["loss"]["charged_factor"] == 1.0
+    network = Network.load(artefact.file("network.npz"))
+    assert str(network.inputs[0].format).startswith("ap_fixed<12,5")
+    weights = network.predict(np.random.default_rng(1).normal(size=(500, 16)))
+    np.testing.assert_array_equal(weights * 256, np.round(weights * 256))
+    assert ((weights >= 0) & (weights <= 1)).all()
+    assert read_config(out / "config.yaml", QDistillNetConfig).hidden == (8, 4)
+
+
+def write_collisions(path, n, hardest, seed):
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 12, n)
+    offset = np.concatenate(([0], np.cumsum(sizes)))
+    np.savez(
+        path,
+        region_offset=offset,
+        region_index=np.concatenate([rng.choice(252, k, replace=False) for k in sizes]).astype(
+            np.uint8
+        ),
+        region_et16=rng.integers(1, hardest, offset[-1]).astype(np.uint16),
+        lsb_gev=1 / 16,
+    )
+
+
+def without_compiler(model, precisions, vectors, path, keras_output):
+    """Stand in for the export, which compiles C++ for half a minute; QDistillNet tests it."""
+    assert precisions == {"inputs": {"result": cicada.INPUT_PRECISION}}
+    assert vectors.shape == (300, 252)
+    assert keras_output.shape == (300, 1)
+    path.write_bytes(b"")
+    tensor = SimpleNamespace(format="as the firmware has it")
+    figures = dict.fromkeys(("mismatches_firmware_emulator", "mismatches_keras_emulator"), 0)
+    network = SimpleNamespace(inputs=[tensor], outputs=[tensor])
+    return network, {"vectors": len(vectors), **figures}
+
+
+def test_cicada(tf, tmp_path, monkeypatch):
+    monkeypatch.setattr(train_cicada, "export_network", without_compiler)
+    write_collisions(tmp_path / "regions_minbias.npz", 2000, 60, 1)
+    write_collisions(tmp_path / "regions_hot.npz", 100, 4000, 2)
+    pace = {"epochs": 1, "batch": 32, "learning_rate": 0.001}
+    config = configuration(
+        "cicada",
+        tmp_path / "config.yaml",
+        data={
+            "folder": str(tmp_path),
+            "minimum_bias": "regions_minbias.npz",
+            "signals": ["hot"],
+            "exposure": ["hot"],
+            "mu": 40,
+        },
+        images_per_epoch=64,
+        validation_images=32,
+        test_images=200,
+        student_images=64,
+        exposure_images=32,
+        check_vectors=300,
+        latent=4,
+        teacher=pace,
+        student=pace,
+        quantized=pace,
+    )
+    artefact = train("cicada", config, tmp_path / "out", quiet=True)
+    metrics = artefact.json("metrics.json")
+    assert metrics["auc_overlay"]["hot"]["hottest region"]["auc"] > 0.99
+    assert set(metrics["history"]) == {"teacher", "student", "quantized"}
+    assert set(artefact.json("provenance.json")["data"]) == {
+        "regions_minbias.npz",
+        "regions_hot.npz",
+    }
+    assert "## Domain" in artefact.card
