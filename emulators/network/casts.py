@@ -22,10 +22,10 @@ class Casts:
 
     Attributes
     ----------
-    rounding : int
-        One of the roundings of the machine's ELEMENT.
     wraps, zeroes : bool
         Whether any element can wrap, or become zero where it overflows.
+    simple : bool
+        Whether a right shift with additions and limits are enough.
     reach : int
         Largest magnitude of an intermediate value.
     trivial : bool
@@ -50,8 +50,8 @@ class Casts:
         self.table[:, machine.LOW], self.table[:, machine.HIGH] = _LOWEST, _HIGHEST
         self.table[:, machine.MASK] = -1
         self.wrap_bits = np.zeros(count, np.int64)
-        self.rounding, self.wraps, self.zeroes, self.reach = machine.EXACT, False, False, 0
-        self.trivial = True
+        self.wraps, self.zeroes, self.reach = False, False, 0
+        self.trivial, self.simple = True, True
         used: set[tuple[str, str]] = set()
         for number, form in enumerate(formats):
             chosen = np.arange(count) if choice is None else np.flatnonzero(choice == number)
@@ -60,6 +60,7 @@ class Casts:
                 post = 0 if finest is None else finest - form.fraction
                 self.table[chosen, machine.POST] = post
                 self.trivial &= post == 0
+                self.simple &= post == 0
                 self._add(chosen, Bounds(exact.low[chosen], exact.high[chosen]), fraction, form)
         if len(used) > 1:
             raise ValueError("one layer mixes rounding or overflow modes")
@@ -70,21 +71,22 @@ class Casts:
             if drop > 62:
                 raise ValueError(f"a cast drops {drop} bits")
             half = 1 << (drop - 1)
-            plus, extra, kind = {
-                "TRN": (0, 0, machine.FLOOR),
-                "TRN_ZERO": (0, (1 << drop) - 1, machine.OFFSET),
-                "RND": (half, 0, machine.OFFSET),
-                "RND_ZERO": (half - 1, 1, machine.OFFSET),
-                "RND_MIN_INF": (half - 1, 0, machine.OFFSET),
-                "RND_INF": (half, -1, machine.OFFSET),
-                "RND_CONV": (half - 1, 1, machine.EVEN),
+            plus, even, extra = {
+                "TRN": (0, 0, 0),
+                "TRN_ZERO": (0, 0, (1 << drop) - 1),
+                "RND": (half, 0, 0),
+                "RND_ZERO": (half - 1, 0, 1),
+                "RND_MIN_INF": (half - 1, 0, 0),
+                "RND_INF": (half, 0, -1),
+                "RND_CONV": (half - 1, 1, 0),
             }[form.rounding]
-            table[chosen, machine.RIGHT] = drop
-            table[chosen, machine.PLUS], table[chosen, machine.SIGNED_PLUS] = plus, extra
-            self.rounding = max(self.rounding, kind)
-            reach += abs(plus) + abs(extra)
+            columns = [machine.RIGHT, machine.PLUS, machine.EVEN, machine.SIGNED_PLUS]
+            table[np.ix_(chosen, columns)] = drop, plus, even, extra
+            self.simple &= extra == 0
+            reach += plus + even + abs(extra)
         elif drop < 0:
             table[chosen, machine.LEFT] = -drop
+            self.simple = False
             reach <<= -drop
         self.reach = max(self.reach, reach)
         never = after_cast(exact, fraction, form)[1]
@@ -92,22 +94,28 @@ class Casts:
         if never:
             return
         if form.overflow == "WRAP":
-            self.wraps = True
+            self.wraps, self.simple = True, False
             self.wrap_bits[chosen] = form.width if form.signed else -form.width
             return
         symmetric = form.overflow == "SAT_SYM" and form.signed and form.width > 1
         table[chosen, machine.LOW] = -form.maximum if symmetric else form.minimum
         table[chosen, machine.HIGH] = form.maximum
         self.zeroes |= form.overflow == "SAT_ZERO"
+        self.simple &= not self.zeroes
 
-    def parameters(self, compute: int) -> Integers:
-        """Return the machine's table for arithmetic in ``compute`` bits."""
+    def positive(self) -> "Casts":
+        """Take zero for negative values as well: rounding does not carry them above zero."""
+        self.table[:, machine.LOW] = np.maximum(self.table[:, machine.LOW], 0)
+        return self
+
+    def parameters(self, compute: int, out: int) -> Integers:
+        """Return the table for arithmetic in ``compute`` bits and results that fit ``out``."""
         table = self.table.copy()
         signed, unsigned = self.wrap_bits > 0, self.wrap_bits < 0
         table[signed, machine.WRAP] = np.maximum(compute - self.wrap_bits[signed], 0)
         table[unsigned, machine.MASK] = (np.int64(1) << -self.wrap_bits[unsigned]) - 1
-        if compute == 32:
-            limits = np.iinfo(np.int32)
-            columns = [machine.LOW, machine.HIGH]
-            table[:, columns] = np.clip(table[:, columns], limits.min, limits.max)
+        bits = min(compute, out)
+        low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+        columns = [machine.LOW, machine.HIGH]
+        table[:, columns] = np.clip(table[:, columns], low, high)
         return table

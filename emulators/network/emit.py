@@ -1,5 +1,6 @@
 """Steps of the machine for every kind of operation, in the widths that the facts allow."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import NamedTuple
@@ -14,15 +15,17 @@ from l1kd.emulators.network.graph import (
     Binary,
     Divide,
     Gather,
+    Graph,
     Lookup,
     Operation,
     Piecewise,
     Tensor,
+    sources,
 )
 from l1kd.emulators.network.intervals import Bounds, Facts
 from l1kd.emulators.network.memory import Memory, Rows, Step, bits_for
 
-__all__ = ["Builder", "affine_kernel", "emit"]
+__all__ = ["Builder", "affine_kernel", "emit", "followers"]
 
 Integers = npt.NDArray[np.int64]
 Index = npt.NDArray[np.int32]
@@ -44,20 +47,20 @@ class Held(NamedTuple):
 
 @dataclass
 class Builder:
-    """The state of one translation: facts, wishes of readers, memory, and tensors placed so far."""
+    """The state of one translation: facts, casts to fuse, memory, and tensors placed so far."""
 
     fractions: dict[str, int]
     facts: dict[str, Facts]
-    wanted: dict[str, int]
+    followers: dict[str, Piecewise]
     memory: Memory = field(default_factory=Memory)
     held: dict[str, Held] = field(default_factory=dict)
 
     def width_of(self, name: str) -> int:
-        """Return the width a tensor needs or its readers want."""
+        """Return the width a tensor needs."""
         needed = bits_for(*intervals.hull(self.facts[name].bounds))
         if needed > 64:
             raise ValueError("values beyond 64 bits")
-        return max(needed, self.wanted.get(name, 16))
+        return needed
 
     def new(self, name: str, width: int | None = None) -> Held:
         """Reserve rows for a tensor."""
@@ -102,9 +105,18 @@ class Builder:
             raise ValueError("an exact intermediate value could exceed 64 bits")
         widths = [source.width, target.width, partner.width if partner else 16]
         compute = 32 if largest < 1 << 31 and max(widths) <= 32 else 64
+        if front in (machine.COPY, machine.RELU) and casts.simple and compute == 32:
+            if front == machine.RELU:
+                casts.positive()
+            kind = machine.CASTS.index((widths[0], 32, widths[1]))
+            table = self.memory.keep64(casts.parameters(32, target.width))
+            step = Step([machine.CAST, kind, count, 0, 0, table])
+            step.reads[3], step.writes[4] = source.rows, target.rows
+            self.memory.steps.append(step)
+            return
         step = Step([machine.ELEMENT, front, compute, widths[0], widths[2], widths[1], count])
         step.words += [0, 0, 0, self.memory.keep64(numbers), numbers.shape[1]]
-        step.words += [self.memory.keep64(casts.parameters(compute)), casts.rounding]
+        step.words += [self.memory.keep64(casts.parameters(compute, target.width))]
         step.words += [int(casts.wraps), int(casts.zeroes)]
         step.reads[7] = source.rows
         if partner is not None:
@@ -139,8 +151,12 @@ class Kernel(NamedTuple):
     weights: npt.NDArray[np.object_]
 
 
-def affine_kernel(operation: Affine, facts: dict[str, Facts], fraction: int) -> Kernel:
+def affine_kernel(
+    operation: Affine, facts: dict[str, Facts], fraction: int, reach: int = 0
+) -> Kernel:
     """Choose the narrowest machine width that gives the exact sums of an `Affine`.
+
+    ``reach`` is the largest magnitude that the cast of a sum meets, where the kernel does it.
 
     Raises
     ------
@@ -171,6 +187,7 @@ def affine_kernel(operation: Affine, facts: dict[str, Facts], fraction: int) -> 
         fits = bits_for(*intervals.hull(source)) <= width and largest < limit and bias < limit
         modular = accumulator.overflow == "WRAP" and accumulator.width <= width
         whole_sum = modular or bits_for(*intervals.hull(sums.exact)) <= width
+        whole_sum &= reach < limit
         if fits and whole_sum and (shift == 0 or (products < limit and width > 16)):
             return Kernel(width, shift, weights)
     raise ValueError("sums or products could exceed 64 bits")
@@ -182,38 +199,82 @@ def emit(operation: Operation, builder: Builder) -> None:
     raise TypeError(type(operation).__name__)
 
 
+def followers(graph: Graph, outputs: Sequence[str]) -> dict[str, Piecewise]:
+    """Return the plain casts and relus that alone read the result of an `Affine`, by its name."""
+    readers: dict[str, list[Operation]] = {}
+    for operation in graph.operations:
+        for name in sources(operation):
+            readers.setdefault(name, []).append(operation)
+    found = {}
+    for operation in graph.operations:
+        name = operation.output.name
+        after = readers.get(name, [])
+        if not isinstance(operation, Affine) or name in outputs or len(after) != 1:
+            continue
+        reader = after[0]
+        if isinstance(reader, Piecewise) and _front(reader)[0] in (machine.COPY, machine.RELU):
+            in_place = np.array_equal(reader.index, np.arange(operation.output.size))
+            if in_place and not reader.formats:
+                found[name] = reader
+    return found
+
+
 @emit.register
 def _(operation: Affine, builder: Builder) -> None:
-    output, name = operation.output, operation.source
-    facts = builder.facts[output.name]
-    assert facts.sums is not None
-    fraction = builder.fractions[name]
-    kernel = affine_kernel(operation, builder.facts, fraction)
-    accumulator = operation.accumulator
-    totals = Held(builder.memory.rows(output.size, kernel.width), kernel.width)
+    output = operation.output
+    facts, fraction = builder.facts[output.name], builder.fractions[operation.source]
+    accumulator, sums = operation.accumulator, facts.sums
+    assert sums is not None
     casts = Casts(facts.exact, accumulator.fraction, (output.format,))
-    if intervals.in_order(operation, facts.sums, fraction):
+    kernel = affine_kernel(operation, builder.facts, fraction)
+    if intervals.in_order(operation, sums, fraction):
+        totals = Held(builder.memory.rows(output.size, 64), 64)
         _sequence(operation, builder, kernel, totals)
-    else:
-        _dots(operation, builder, kernel, totals)
-        limit = 1 << (kernel.width - 1)
-        reachable = Bounds(
-            np.clip(facts.sums.exact.low, -limit, limit - 1),
-            np.clip(facts.sums.exact.high, -limit, limit - 1),
-        )
-        wrap = Casts(reachable, accumulator.fraction, (accumulator,))
-        if not facts.sums.never_overflows and not wrap.trivial:
-            width = max(bits_for(*intervals.hull(facts.exact)), 16)
-            wrapped = Held(builder.memory.rows(output.size, width), width)
-            builder.element(machine.COPY, totals, wrapped, wrap, facts.exact.reach())
-            totals = wrapped
+        builder.cast(machine.COPY, totals, output, casts)
+        return
+    limit = 1 << (kernel.width - 1)
+    low, high = (np.clip(side, -limit, limit - 1) for side in sums.exact)
+    wrap = Casts(Bounds(low, high), accumulator.fraction, (accumulator,))
+    if sums.never_overflows or wrap.trivial:
+        target = output
+        follower = builder.followers.get(output.name)
+        if casts.trivial and follower is not None:
+            target = follower.output
+            casts = _plain_cast(follower, facts.bounds)
+        if casts.simple:
+            kernel = affine_kernel(operation, builder.facts, fraction, casts.reach)
+            width = 64 if kernel.width == 64 else builder.width_of(target.name)
+            held = builder.new(target.name, width)
+            _dots(operation, builder, kernel, held, casts.parameters(kernel.width, width))
+            return
+        casts = Casts(facts.exact, accumulator.fraction, (output.format,))
+    totals = Held(builder.memory.rows(output.size, kernel.width), kernel.width)
+    nothing = Casts(Bounds(low, high), 0, ()).parameters(kernel.width, kernel.width)
+    _dots(operation, builder, kernel, totals, nothing)
+    if not (sums.never_overflows or wrap.trivial):
+        width = bits_for(*intervals.hull(facts.exact))
+        wrapped = Held(builder.memory.rows(output.size, width), width)
+        builder.element(machine.COPY, totals, wrapped, wrap, facts.exact.reach())
+        totals = wrapped
     builder.cast(machine.COPY, totals, output, casts)
+
+
+def _plain_cast(operation: Piecewise, bounds: Bounds) -> Casts:
+    """Return the cast of a `Piecewise` that is a cast or a relu of elements in place."""
+    front, scale = _front(operation)
+    fraction = operation.fraction - (scale.bit_length() - 1)
+    if front == machine.COPY:
+        return Casts(bounds, fraction, (operation.output.format,))
+    upper = Bounds(np.maximum(bounds.low, 0), np.maximum(bounds.high, 0))
+    casts = Casts(upper, fraction, (operation.output.format,))
+    # The machine still rounds negative values before it takes zero for them.
+    casts.reach = max(casts.reach, Casts(bounds, fraction, (operation.output.format,)).reach)
+    return casts.positive()
 
 
 def _sequence(operation: Affine, builder: Builder, kernel: Kernel, totals: Held) -> None:
     """Add the terms in the order of the firmware, with all casts between."""
     memory, accumulator = builder.memory, operation.accumulator
-    builder.widened(operation.source, 64)
     source = _wide_rows(builder, operation.source, 64, operation.index)
     _, terms, filters = operation.weight.shape
     rounding, overflow = accumulator.modes
@@ -224,33 +285,54 @@ def _sequence(operation: Affine, builder: Builder, kernel: Kernel, totals: Held)
     memory.steps.append(Step(words, {4: source}, {8: totals.rows}))
 
 
-def _dots(operation: Affine, builder: Builder, kernel: Kernel, totals: Held) -> None:
-    """Add the products with weights that are not zero, in any order."""
-    memory, held = builder.memory, builder.held[operation.source]
-    data = held.width
-    if data > kernel.width or (kernel.width == 64 and data < 64):
+def _dots(
+    operation: Affine, builder: Builder, kernel: Kernel, target: Held, casts: Integers
+) -> None:
+    """Add the products with weights that are not zero, in any order, and cast the sums."""
+    memory, data = builder.memory, builder.held[operation.source].width
+    kind = (data, kernel.width, target.width, kernel.shift > 0)
+    if kind not in machine.DOTS:
         data = kernel.width
-    kind = machine.DOTS.index((data, kernel.width, kernel.shift > 0))
+        kind = (data, kernel.width, target.width, kernel.shift > 0)
+    largest = int(np.abs(kernel.weights).max(initial=0))
+    pairs = machine.HAS_PAIRS and kind[:2] == (16, 32) and not kind[3] and largest < 1 << 15
     source = _wide_rows(builder, operation.source, data, operation.index)
     groups, terms, filters = operation.weight.shape
-    entries, starts = [], [0]
     flat = kernel.weights.transpose(0, 2, 1).reshape(groups * filters, terms)
-    for row in flat:
-        entries.append(np.flatnonzero(row))
-        starts.append(starts[-1] + entries[-1].size)
-    used = np.concatenate(entries) if entries else np.zeros(0, np.int64)
-    which = np.repeat(np.arange(flat.shape[0]), np.diff(starts))
-    values = flat[which, used].astype(np.int64)
-    if kernel.width == 16:
+    used, values, starts = _terms(flat, pairs)
+    number, weight_bytes = machine.DOTS.index(kind), max(kernel.width // 8, 4)
+    if pairs:
+        # Two 16-bit weights in one word.
+        number, weight_bytes = machine.PAIRS[target.width], 2
+        values = values.astype(np.int16).view(np.int32)
+    elif kernel.width == 16:
         # Twice in one word, so that one 32-bit broadcast fills all lanes.
-        values = (values & 0xFFFF) * 0x10001
-        values = np.where(values >= 1 << 31, values - (1 << 32), values)
-    words = [machine.AFFINE, kind, operation.index.shape[0], filters, terms, 0]
+        values = np.repeat(values.astype(np.int16), 2).view(np.int32)
+    stride = 0 if (casts == casts[0]).all() else machine.PARAMETERS
+    words = [machine.AFFINE, number, operation.index.shape[0], filters, terms, 0]
     words += [memory.keep32(operation.group), memory.keep64(starts), memory.keep64(operation.bias)]
     words += [memory.keep32(used)]
     words += [memory.keep64(values) if kernel.width == 64 else memory.keep32(values)]
-    words += [kernel.shift, 0, data // 8, kernel.width // 8]
-    memory.steps.append(Step(words, {5: source}, {12: totals.rows}))
+    words += [kernel.shift, 0, data // 8, kernel.width // 8, target.width // 8]
+    words += [memory.keep64(casts if stride else casts[:1]), stride, weight_bytes]
+    memory.steps.append(Step(words, {5: source}, {12: target.rows}))
+
+
+def _terms(flat: npt.NDArray[np.object_], pairs: bool) -> tuple[Integers, Integers, Integers]:
+    """Return the terms that matter, row after row, their weights, and where each row begins.
+
+    For kernels that take pairs, rows of odd length get a term of weight zero.
+    """
+    which, used = np.nonzero(flat)
+    values = flat[which, used].astype(np.int64)
+    lengths = np.bincount(which, minlength=len(flat))
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    if pairs:
+        odd = np.flatnonzero(lengths % 2)
+        ends = starts[odd + 1]
+        used, values = np.insert(used, ends, 0), np.insert(values, ends, 0)
+        starts = np.concatenate([[0], np.cumsum(lengths + lengths % 2)])
+    return used, values, starts
 
 
 def _wide_rows(builder: Builder, name: str, width: int, index: Index) -> Rows:
@@ -264,6 +346,8 @@ def _wide_rows(builder: Builder, name: str, width: int, index: Index) -> Rows:
 @emit.register
 def _(operation: Piecewise, builder: Builder) -> None:
     output = operation.output
+    if output.name in builder.held:
+        return
     facts = builder.facts[output.name]
     source = builder.take(operation.source, operation.index)
     bounds = builder.facts[operation.source].bounds.take(operation.index)
@@ -272,8 +356,8 @@ def _(operation: Piecewise, builder: Builder) -> None:
     fraction = operation.fraction - (scale.bit_length() - 1 if front != machine.LINES else 0)
     numbers, reach = None, bounds.reach()
     if front in (machine.COPY, machine.RELU):
-        high = bounds.high if front == machine.COPY else np.maximum(bounds.high, 0)
-        exact = Bounds(bounds.low if front == machine.COPY else np.maximum(bounds.low, 0), high)
+        floor = 0 if front == machine.RELU else intervals.hull(bounds)[0]
+        exact = Bounds(np.maximum(bounds.low, floor), np.maximum(bounds.high, floor))
     else:
         fraction = operation.fraction
         numbers = _line_numbers(operation, front)

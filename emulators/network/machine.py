@@ -12,32 +12,55 @@ import numba as nb
 import numpy as np
 
 from l1kd.emulators.fixed_point import cast_raw
-from l1kd.emulators.network.simd import LANES, dot_kernel, shift_right
+from l1kd.emulators.network.simd import (
+    cast_kernel,
+    dot_kernel,
+    has_pair_products,
+    lanes,
+    pair_kernel,
+    shift_left,
+    shift_right,
+    transpose_kernel,
+)
 
-__all__ = ["TILE", "run_program"]
+__all__ = ["TILE", "WORDS", "run_program"]
 
 TILE = 128
-WORDS = 24
+WORDS = 20
 
-AFFINE, SEQUENCE, ELEMENT, LOOKUP = range(4)
+AFFINE, SEQUENCE, CAST, ELEMENT, LOOKUP = range(5)
 # Fronts of ELEMENT: what is computed before the cast.
 COPY, RELU, LINE, LINES, DIVIDE, ADD, SUBTRACT, MULTIPLY, MAXIMUM, MINIMUM = range(10)
-# Rounding of ELEMENT: none, plain right shift, with additions, with the lowest bit.
-EXACT, FLOOR, OFFSET, EVEN = range(4)
-# Columns of the per-element parameters of a cast.
-LEFT, RIGHT, PLUS, SIGNED_PLUS, WRAP, MASK, LOW, HIGH, POST, PARAMETERS = range(10)
-# Kernels of AFFINE: (bits of data, bits of accumulator, products shifted).
+# Parameters of a cast; AFFINE and CAST know the first five.
+RIGHT, PLUS, EVEN, LOW, HIGH, SIGNED_PLUS, LEFT, WRAP, MASK, POST, PARAMETERS = range(11)
+# Kernels of AFFINE: bits of data, sums, results; whether every product is shifted.
 DOTS = (
-    (16, 16, False),
-    (16, 32, False),
-    (32, 32, False),
-    (64, 64, False),
-    (16, 32, True),
-    (32, 32, True),
-    (64, 64, True),
+    (16, 16, 16, False),
+    (16, 32, 16, False),
+    (16, 32, 32, False),
+    (32, 32, 16, False),
+    (32, 32, 32, False),
+    (64, 64, 64, False),
+    (16, 32, 16, True),
+    (16, 32, 32, True),
+    (32, 32, 16, True),
+    (32, 32, 32, True),
+    (64, 64, 64, True),
 )
-_dot_16_16, _dot_16_32, _dot_32_32, _dot_64_64, _dots_16_32, _dots_32_32, _dots_64_64 = (
-    dot_kernel(*kind) for kind in DOTS
+_DOTS = [dot_kernel(*kind) for kind in DOTS]
+_dot0, _dot1, _dot2, _dot3, _dot4, _dot5, _dot6, _dot7, _dot8, _dot9, _dot10 = _DOTS
+# Kernels for pairs of terms, with results of 16 and 32 bits; elsewhere they are never asked for.
+HAS_PAIRS = has_pair_products()
+PAIRS = {16: len(DOTS), 32: len(DOTS) + 1}
+_pair0, _pair1 = [pair_kernel(out) for out in PAIRS] if HAS_PAIRS else _DOTS[1:3]
+# Kernels of CAST: bits of data, arithmetic, results.
+CASTS = ((16, 32, 16), (16, 32, 32), (32, 32, 16), (32, 32, 32))
+_cast0, _cast1, _cast2, _cast3 = (cast_kernel(*kind) for kind in CASTS)
+_LANES = {total: lanes(total) for total in (16, 32, 64)}
+LANES16, LANES32, LANES64 = (_LANES[total] for total in (16, 32, 64))
+BLOCK = 8
+_turn0, _turn1, _turn2, _turn3, _turn4, _turn5, _turn6, _turn7, _turn8 = (
+    transpose_kernel(source, target) for source in (16, 32, 64) for target in (16, 32, 64)
 )
 
 
@@ -46,38 +69,70 @@ def _affine(code: Any, small: Any, large: Any, base: int) -> None:
     kind, positions, filters, terms = code[1], code[2], code[3], code[4]
     windows, groups, starts, biases = code[5], code[6], code[7], code[8]
     entries, weights, shift, results = code[9], code[10], code[11], code[12]
-    data_bytes, total_bytes = code[13], code[14]
+    data_bytes, total_bytes, out_bytes = code[13], code[14], code[15]
+    casts, stride = code[16], code[17]
     small_base, large_base = small.ctypes.data, large.ctypes.data
+    step = LANES16 if total_bytes == 2 else (LANES32 if total_bytes == 4 else LANES64)
+    weight_base = large_base + 8 * weights if total_bytes == 8 else small_base + 4 * weights
+    weight_bytes = code[18]
     for p in range(positions):
         window = small_base + 4 * (windows + p * terms)
         first = small[groups + p] * filters
         for f in range(filters):
             begin = large[starts + first + f]
             count = large[starts + first + f + 1] - begin
-            bias = large[biases + first + f]
-            entry = small_base + 4 * (entries + begin)
-            if total_bytes == 8:
-                weight = large_base + 8 * (weights + begin)
-            else:
-                weight = small_base + 4 * (weights + begin)
-            row = np.int64(small[results + p * filters + f])
-            for block in range(TILE // LANES):
-                lane = block * LANES * data_bytes
-                out = row + block * LANES * total_bytes
+            start = large[biases + first + f]
+            term = small_base + 4 * (entries + begin)
+            weight = weight_base + weight_bytes * begin
+            words = large_base + 8 * (casts + (p * filters + f) * stride)
+            out = base + np.int64(small[results + p * filters + f])
+            for lane in range(0, TILE, step):
+                x = base + lane * data_bytes
+                y = out + lane * out_bytes
                 if kind == 0:
-                    _dot_16_16(base, window, entry, weight, count, bias, shift, lane, out)
+                    _dot0(x, window, term, weight, count, start, shift, words, y)
                 elif kind == 1:
-                    _dot_16_32(base, window, entry, weight, count, bias, shift, lane, out)
+                    _dot1(x, window, term, weight, count, start, shift, words, y)
                 elif kind == 2:
-                    _dot_32_32(base, window, entry, weight, count, bias, shift, lane, out)
+                    _dot2(x, window, term, weight, count, start, shift, words, y)
                 elif kind == 3:
-                    _dot_64_64(base, window, entry, weight, count, bias, shift, lane, out)
+                    _dot3(x, window, term, weight, count, start, shift, words, y)
                 elif kind == 4:
-                    _dots_16_32(base, window, entry, weight, count, bias, shift, lane, out)
+                    _dot4(x, window, term, weight, count, start, shift, words, y)
                 elif kind == 5:
-                    _dots_32_32(base, window, entry, weight, count, bias, shift, lane, out)
+                    _dot5(x, window, term, weight, count, start, shift, words, y)
+                elif kind == 6:
+                    _dot6(x, window, term, weight, count, start, shift, words, y)
+                elif kind == 7:
+                    _dot7(x, window, term, weight, count, start, shift, words, y)
+                elif kind == 8:
+                    _dot8(x, window, term, weight, count, start, shift, words, y)
+                elif kind == 9:
+                    _dot9(x, window, term, weight, count, start, shift, words, y)
+                elif kind == 10:
+                    _dot10(x, window, term, weight, count, start, shift, words, y)
+                elif kind == 11:
+                    _pair0(x, window, term, weight, count, start, shift, words, y)
                 else:
-                    _dots_64_64(base, window, entry, weight, count, bias, shift, lane, out)
+                    _pair1(x, window, term, weight, count, start, shift, words, y)
+
+
+@nb.njit(cache=True, nogil=True)
+def _cast_rows(code: Any, small: Any, large: Any, base: int) -> None:
+    kind, count, reads, results, casts = code[1], code[2], code[3], code[4], code[5]
+    large_base = large.ctypes.data
+    for e in range(count):
+        source = base + np.int64(small[reads + e])
+        target = base + np.int64(small[results + e])
+        words = large_base + 8 * (casts + e * PARAMETERS)
+        if kind == 0:
+            _cast0(source, target, words, TILE)
+        elif kind == 1:
+            _cast1(source, target, words, TILE)
+        elif kind == 2:
+            _cast2(source, target, words, TILE)
+        else:
+            _cast3(source, target, words, TILE)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -87,6 +142,7 @@ def _sequence(code: Any, small: Any, large: Any, arena: Any) -> None:
     groups, weights, biases, results = code[5], code[6], code[7], code[8]
     shift, rounding, width, signed, overflow = code[9], code[10], code[11], code[12] != 0, code[13]
     late = code[14] != 0
+    common = max(shift, 0)
     for p in range(positions):
         group = small[groups + p]
         for f in range(filters):
@@ -97,7 +153,6 @@ def _sequence(code: Any, small: Any, large: Any, arena: Any) -> None:
                     x = arena[(small[windows + p * terms + k] >> 3) + lane]
                     product = x * large[weights + (group * terms + k) * filters + f]
                     if late:
-                        common = max(shift, 0)
                         total = (total << common) + (product << (common - shift))
                         total = cast_raw(total, common, rounding, width, signed, overflow)
                     else:
@@ -113,89 +168,101 @@ def _load(source: Any, start: int, row: Any) -> None:
 
 
 @nb.njit(cache=True, nogil=True)
-def _store(row: Any, target: Any, start: int, low: int, high: int, post: int) -> None:
-    lowest, highest = row.dtype.type(low), row.dtype.type(high)
+def _save(row: Any, target: Any, start: int) -> None:
     for i in range(TILE):
-        target[start + i] = min(max(row[i], lowest), highest) << post
+        target[start + i] = row[i]
 
 
 @nb.njit(cache=True, nogil=True)
-def _fetch(width: int, offset: int, arena16: Any, arena32: Any, arena64: Any, row: Any) -> None:
+def _fetch(width: int, offset: int, a16: Any, a32: Any, a64: Any, row: Any) -> None:
     if width == 16:
-        _load(arena16, offset >> 1, row)
+        _load(a16, offset >> 1, row)
     elif width == 32:
-        _load(arena32, offset >> 2, row)
+        _load(a32, offset >> 2, row)
     else:
-        _load(arena64, offset >> 3, row)
+        _load(a64, offset >> 3, row)
+
+
+@nb.njit(cache=True, nogil=True)
+def _keep(width: int, offset: int, a16: Any, a32: Any, a64: Any, row: Any) -> None:
+    if width == 16:
+        _save(row, a16, offset >> 1)
+    elif width == 32:
+        _save(row, a32, offset >> 2)
+    else:
+        _save(row, a64, offset >> 3)
 
 
 @nb.njit(cache=True, nogil=True)
 def _front(front: int, row: Any, other: Any, numbers: Any) -> None:
     """Compute the exact value of one row in place."""
+    kind = row.dtype.type
     if front == RELU:
         for i in range(TILE):
-            row[i] = max(row[i], row.dtype.type(0))
+            row[i] = max(row[i], kind(0))
     elif front == LINE:
-        scale, offset = row.dtype.type(numbers[0]), row.dtype.type(numbers[1])
+        scale, offset = kind(numbers[0]), kind(numbers[1])
         for i in range(TILE):
             row[i] = row[i] * scale + offset
     elif front == LINES:
+        above, rise, below, start = numbers[0], numbers[1], numbers[2], numbers[3]
+        threshold, low, high = numbers[4], numbers[5], numbers[6]
         for i in range(TILE):
-            if row[i] > numbers[4]:
-                value = row[i] * numbers[0] + numbers[1]
-            else:
-                value = row[i] * numbers[2] + numbers[3]
-            row[i] = min(max(value, numbers[5]), numbers[6])
+            value = row[i] * below + start
+            if row[i] > threshold:
+                value = row[i] * above + rise
+            row[i] = min(max(value, low), high)
     elif front == DIVIDE:
         for i in range(TILE):
             quotient = abs(np.int64(row[i])) // numbers[0]
             row[i] = -quotient if row[i] < 0 else quotient
-    elif front >= ADD:
+    else:
         left, right = numbers[0], numbers[1]
         for i in range(TILE):
-            a, b = row[i] << left, other[i] << right
-            if front == ADD:
-                a += b
-            elif front == SUBTRACT:
-                a -= b
-            elif front == MULTIPLY:
-                a *= b
-            elif front == MAXIMUM:
-                a = max(a, b)
-            else:
-                a = min(a, b)
-            row[i] = a
+            row[i] = shift_left(row[i], left)
+            other[i] = shift_left(other[i], right)
+        if front == ADD:
+            for i in range(TILE):
+                row[i] = row[i] + other[i]
+        elif front == SUBTRACT:
+            for i in range(TILE):
+                row[i] = row[i] - other[i]
+        elif front == MULTIPLY:
+            for i in range(TILE):
+                row[i] = row[i] * other[i]
+        elif front == MAXIMUM:
+            for i in range(TILE):
+                row[i] = max(row[i], other[i])
+        else:
+            for i in range(TILE):
+                row[i] = min(row[i], other[i])
 
 
 @nb.njit(cache=True, nogil=True)
-def _cast(row: Any, rounding: int, wraps: bool, zeroes: bool, numbers: Any, sign: int) -> None:
-    """Round and wrap one row in place; saturation happens when the row is stored."""
+def _cast(row: Any, sign: int, wraps: bool, zeroes: bool, numbers: Any) -> None:
+    """Round, wrap and limit one row in place."""
     kind = row.dtype.type
-    left, right = kind(numbers[LEFT]), kind(numbers[RIGHT])
-    plus, extra = kind(numbers[PLUS]), kind(numbers[SIGNED_PLUS])
-    one = kind(1)
-    if rounding == FLOOR:
+    right, plus, even, extra = numbers[RIGHT], numbers[PLUS], numbers[EVEN], numbers[SIGNED_PLUS]
+    if right != 0:
+        add, odd, signed = kind(plus), kind(even), kind(extra)
         for i in range(TILE):
-            row[i] = shift_right(row[i], right)
-    elif rounding == OFFSET:
-        for i in range(TILE):
-            value = kind(row[i] + plus + (shift_right(row[i], sign) & extra))
-            row[i] = shift_right(value, right)
-    elif rounding == EVEN:
-        for i in range(TILE):
-            value = kind(row[i] + plus + (shift_right(row[i], right) & one & extra))
-            row[i] = shift_right(value, right)
+            value = row[i]
+            both = (shift_right(value, right) & odd) + (shift_right(value, sign) & signed)
+            row[i] = shift_right(kind(kind(value + add) + kind(both)), right)
+    left = numbers[LEFT]
     if left != 0:
         for i in range(TILE):
-            row[i] = row[i] << left
+            row[i] = shift_left(row[i], left)
     if wraps:
-        places, mask = kind(numbers[WRAP]), kind(numbers[MASK])
+        places, mask = numbers[WRAP], kind(numbers[MASK])
         for i in range(TILE):
-            row[i] = shift_right(kind(row[i] << places), places) & mask
+            row[i] = shift_right(shift_left(row[i], places), places) & mask
+    low, high, post = kind(numbers[LOW]), kind(numbers[HIGH]), numbers[POST]
     if zeroes:
-        low, high = kind(numbers[LOW]), kind(numbers[HIGH])
         for i in range(TILE):
             row[i] = row[i] if low <= row[i] <= high else kind(0)
+    for i in range(TILE):
+        row[i] = shift_left(min(max(row[i], low), high), post)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -205,7 +272,7 @@ def _element(
     front, sign, first, second, last = code[1], code[2] - 1, code[3], code[4], code[5]
     count, reads, partners, results = code[6], code[7], code[8], code[9]
     exact, numbers, casts = code[10], code[11], code[12]
-    rounding, wraps, zeroes = code[13], code[14] != 0, code[15] != 0
+    wraps, zeroes = code[13] != 0, code[14] != 0
     for e in range(count):
         _fetch(first, np.int64(small[reads + e]), a16, a32, a64, row)
         if front >= ADD:
@@ -213,14 +280,8 @@ def _element(
         if front != COPY:
             _front(front, row, other, large[exact + e * numbers : exact + (e + 1) * numbers])
         cast = large[casts + e * PARAMETERS : casts + (e + 1) * PARAMETERS]
-        _cast(row, rounding, wraps, zeroes, cast, sign)
-        out = np.int64(small[results + e])
-        if last == 16:
-            _store(row, a16, out >> 1, cast[LOW], cast[HIGH], cast[POST])
-        elif last == 32:
-            _store(row, a32, out >> 2, cast[LOW], cast[HIGH], cast[POST])
-        else:
-            _store(row, a64, out >> 3, cast[LOW], cast[HIGH], cast[POST])
+        _cast(row, sign, wraps, zeroes, cast)
+        _keep(last, np.int64(small[results + e]), a16, a32, a64, row)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -228,42 +289,69 @@ def _lookup(code: Any, small: Any, large: Any, a16: Any, a32: Any, a64: Any, row
     first, last, count, reads, results = code[1], code[2], code[3], code[4], code[5]
     multiplier, shift, toward_zero, offset = code[6], code[7], code[8] != 0, code[9]
     entries, columns, table, column = code[10], code[11], code[12], code[13]
+    # Rounding towards zero is rounding down after adding nearly one to negative numbers.
+    lift = (np.int64(1) << shift) - 1 if toward_zero else np.int64(0)
     for e in range(count):
         _fetch(first, np.int64(small[reads + e]), a16, a32, a64, row)
         place = table + small[column + e]
         for i in range(TILE):
             value = row[i] * multiplier
-            index = -((-value) >> shift) if toward_zero and value < 0 else value >> shift
-            index = min(max(index + offset, 0), entries - 1)
-            row[i] = large[place + index * columns]
-        out = np.int64(small[results + e])
-        low, high = np.int64(-(2**63)), np.int64(2**63 - 1)
-        if last == 16:
-            _store(row, a16, out >> 1, low, high, 0)
-        elif last == 32:
-            _store(row, a32, out >> 2, low, high, 0)
-        else:
-            _store(row, a64, out >> 3, low, high, 0)
+            index = ((value + ((value >> 63) & lift)) >> shift) + offset
+            row[i] = large[place + min(max(index, 0), entries - 1) * columns]
+        _keep(last, np.int64(small[results + e]), a16, a32, a64, row)
+
+
+@nb.njit(cache=True, nogil=True)
+def _turn(kind: int, events: int, stride: int, rows: int, lane: int) -> None:
+    if kind == 0:
+        _turn0(events, stride, rows, lane)
+    elif kind == 1:
+        _turn1(events, stride, rows, lane)
+    elif kind == 2:
+        _turn2(events, stride, rows, lane)
+    elif kind == 3:
+        _turn3(events, stride, rows, lane)
+    elif kind == 4:
+        _turn4(events, stride, rows, lane)
+    elif kind == 5:
+        _turn5(events, stride, rows, lane)
+    elif kind == 6:
+        _turn6(events, stride, rows, lane)
+    elif kind == 7:
+        _turn7(events, stride, rows, lane)
+    else:
+        _turn8(events, stride, rows, lane)
+
+
+@nb.njit(cache=True, nogil=True)
+def _read_rows(x: Any, first: int, target: Any, rows: Any, base: int) -> None:
+    """Transpose the events of one tile into rows; lanes without an event become zero."""
+    count, size = min(TILE, x.shape[0] - first), target.itemsize
+    kind = 3 * (x.itemsize >> 2) + (size >> 2)
+    elements, stride = x.shape[1], x.shape[1] * x.itemsize
+    whole = elements // BLOCK * BLOCK if count == TILE else 0
+    for e in range(0, whole, BLOCK):
+        row = rows.ctypes.data + 4 * e
+        for i in range(0, TILE, BLOCK):
+            events = x.ctypes.data + (first + i) * stride + e * x.itemsize
+            _turn(kind, events, stride, row, base + i * size)
+    for e in range(whole, elements):
+        start = rows[e] // size
+        for i in range(count):
+            target[start + i] = x[first + i, e]
+        for i in range(count, TILE):
+            target[start + i] = 0
 
 
 @nb.njit(cache=True, nogil=True)
 def _read_tile(x: Any, first: int, width: int, rows: Any, a16: Any, a32: Any, a64: Any) -> None:
-    """Transpose the events of one tile into rows; lanes without an event become zero."""
-    count = min(TILE, x.shape[0] - first)
-    for e in range(x.shape[1]):
-        offset = np.int64(rows[e])
-        if width == 16:
-            for i in range(count):
-                a16[(offset >> 1) + i] = x[first + i, e]
-            a16[(offset >> 1) + count : (offset >> 1) + TILE] = 0
-        elif width == 32:
-            for i in range(count):
-                a32[(offset >> 2) + i] = x[first + i, e]
-            a32[(offset >> 2) + count : (offset >> 2) + TILE] = 0
-        else:
-            for i in range(count):
-                a64[(offset >> 3) + i] = x[first + i, e]
-            a64[(offset >> 3) + count : (offset >> 3) + TILE] = 0
+    base = a64.ctypes.data
+    if width == 16:
+        _read_rows(x, first, a16, rows, base)
+    elif width == 32:
+        _read_rows(x, first, a32, rows, base)
+    else:
+        _read_rows(x, first, a64, rows, base)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -271,12 +359,14 @@ def _write_tile(y: Any, first: int, rows: Any, widths: Any, a16: Any, a32: Any, 
     count = min(TILE, y.shape[0] - first)
     for e in range(y.shape[1]):
         offset = np.int64(rows[e])
-        for i in range(count):
-            if widths[e] == 16:
+        if widths[e] == 16:
+            for i in range(count):
                 y[first + i, e] = a16[(offset >> 1) + i]
-            elif widths[e] == 32:
+        elif widths[e] == 32:
+            for i in range(count):
                 y[first + i, e] = a32[(offset >> 2) + i]
-            else:
+        else:
+            for i in range(count):
                 y[first + i, e] = a64[(offset >> 3) + i]
 
 
@@ -329,6 +419,8 @@ def run_program(
             word = code[step]
             if word[0] == AFFINE:
                 _affine(word, small, large, base)
+            elif word[0] == CAST:
+                _cast_rows(word, small, large, base)
             elif word[0] == SEQUENCE:
                 _sequence(word, small, large, a64)
             elif word[0] == LOOKUP:

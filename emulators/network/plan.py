@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.network.emit import Builder, affine_kernel, emit
-from l1kd.emulators.network.graph import Affine, Graph
+from l1kd.emulators.network.emit import Builder, emit, followers
+from l1kd.emulators.network.graph import Graph
 from l1kd.emulators.network.intervals import analyse
 
 __all__ = ["Program", "build_program"]
@@ -44,15 +44,8 @@ def build_program(graph: Graph, outputs: Sequence[str]) -> Program:
     ValueError
         If exact results could need more than 64 bits, or the tile more than a gigabyte.
     """
-    facts = analyse(graph)
     fractions = {name: tensor.format.fraction for name, tensor in graph.tensors.items()}
-    wanted: dict[str, int] = {}
-    for operation in graph.operations:
-        if isinstance(operation, Affine):
-            name = operation.source
-            width = affine_kernel(operation, facts, fractions[name]).width
-            wanted[name] = min(wanted.get(name, 64), width)
-    builder = Builder(fractions, facts, wanted)
+    builder = Builder(fractions, analyse(graph), followers(graph, outputs))
     first = [builder.width_of(tensor.name) for tensor in graph.inputs]
     inputs = [builder.new(tensor.name, max(first)) for tensor in graph.inputs]
     for operation in graph.operations:
