@@ -1,8 +1,8 @@
 """The single-precision arc tangent of the reference's mathematical library.
 
-The MET emulator rounds an angle that glibc 2.36 computes in single precision. That function is up
-to one unit in the last place off the correctly rounded value, in one of six arguments, which moves
-the trigger's azimuth by one step in about five of a million events. The same reduction, polynomial
+The MET emulator rounds an angle that glibc 2.36 computes in single precision. That function is not
+the correctly rounded value in one of six arguments, which moves the trigger's azimuth by one step
+in about five of a million events. The same reduction, polynomial
 and order of operations are followed here, so that the result does not depend on the machine.
 """
 
