@@ -171,14 +171,14 @@ def _thresholds(values: NDArray[Any], steps: int = 200) -> NDArray[np.float64]:
 
 
 def _range_of(values: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
-    """Smallest and largest threshold to draw.
+    """Smallest and largest threshold [GeV] to draw.
 
     Unweighted sums lie far above all others: they are cut at three times the others' largest.
     """
     largest = {name: float(x.max()) for name, x in values.items()}
-    others = [x for name, x in largest.items() if name != "none"]
-    high = min(max(largest.values()), 3.0 * max(others)) if others else largest["none"]
-    return np.array([min(float(x.min()) for x in values.values()), high])
+    others = max((x for name, x in largest.items() if name != "none"), default=0.0)
+    high = max(largest.values())
+    return np.array([0.0, min(high, 3.0 * others) if others > 0.0 else high])
 
 
 def rate_study(
