@@ -108,13 +108,15 @@ def _insert(events: ak.Array, algorithms: Sequence[Algorithm], source: str | Non
     if weights and "L1Cand" not in events.fields:
         events = ak.with_field(events, candidates(events, source), "L1Cand")
     for algorithm in algorithms:
-        collection, field = algorithm.adds.split(".")
-        result = algorithm(events)
-        if collection in events.fields:
-            record = ak.with_field(events[collection], result, field)
-        else:
-            record = ak.zip({field: result}, depth_limit=1)
-        events = ak.with_field(events, record, collection)
+        for place, result in algorithm.fields(events).items():
+            collection, _, field = place.partition(".")
+            if not field:
+                record = result
+            elif collection in events.fields:
+                record = ak.with_field(events[collection], result, field)
+            else:
+                record = ak.zip({field: result}, depth_limit=1)
+            events = ak.with_field(events, record, collection)
     return events
 
 

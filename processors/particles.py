@@ -16,6 +16,7 @@ from l1kd.physics.jets import Jets, anti_kt, sorted_jets
 from l1kd.physics.met import missing_pt
 
 __all__ = [
+    "CORRELATOR",
     "DELPHES_PUPPI",
     "WEIGHTINGS",
     "Particles",
@@ -32,15 +33,20 @@ __all__ = [
 DELPHES_PUPPI = "delphes_puppi"
 """Delphes' own PUPPI, from its branches PuppiMissingET and JetPUPPI: a cross-check."""
 
+CORRELATOR = "correlator"
+"""The Level-1 correlator's own MET and seeded-cone jets, with the firmware's steps and limits."""
+
 WEIGHTINGS = (
     "none",
     *(name for name, algorithm in SHIPPED.items() if issubclass(algorithm, CandidateWeight)),
     "soft_truth",
     "no_pileup",
     DELPHES_PUPPI,
+    CORRELATOR,
 )
 """Every weighting: weight one; the algorithms of `l1kd.insert`; the share of hard energy that the
-simulation knows; all particles of the same event without pile-up; Delphes' PUPPI."""
+simulation knows; all particles of the same event without pile-up; Delphes' PUPPI; the correlator's
+own objects."""
 
 Floats = NDArray[np.float64]
 
@@ -105,7 +111,10 @@ def algorithms_for(
             f"weightings {list(weightings)}: each once, out of {', '.join(known)}"
             + (f"; unknown: {', '.join(unknown)}" if unknown else "")
         )
-    return [mine.get(w, w) for w in weightings if w in mine or w in SHIPPED]
+    chosen = [mine.get(w, w) for w in weightings if w in mine or w in SHIPPED]
+    if CORRELATOR in weightings and "linpuppi" not in weightings:
+        chosen.append(mine.get("linpuppi", "linpuppi"))
+    return chosen
 
 
 def insert_particles(
@@ -160,6 +169,15 @@ def generated_jets(records: ak.Array, min_pt: float) -> Jets:
     return jets.select(jets.pt > min_pt)
 
 
+def _correlator(events: ak.Array, min_pt: float) -> tuple[tuple[Floats, Floats], Jets]:
+    """Missing momentum and jets of the collections that LinPUPPI leaves in the events."""
+    met, found = events["L1PuppiMET"], events["L1SeededConeJet"]
+    size, azimuth = (ak.to_numpy(met[x]).astype(np.float64) for x in ("pt", "phi"))
+    pt, eta, phi, mass = (flat(found[x], np.float64) for x in ("pt", "eta", "phi", "mass"))
+    jets = sorted_jets(pt, eta, phi, mass, offsets_of(found["pt"]))
+    return (size * np.cos(azimuth), size * np.sin(azimuth)), jets.select(jets.pt > min_pt)
+
+
 def measure(
     weighting: str, events: ak.Array, min_pt: float, jet_min_pt: float
 ) -> tuple[tuple[Floats, Floats], Jets] | None:
@@ -171,6 +189,8 @@ def measure(
     if weighting == DELPHES_PUPPI:
         met, jets = delphes_puppi_met(events), delphes_puppi_jets(events, jet_min_pt)
         return None if met is None or jets is None else (met, jets)
+    if weighting == CORRELATOR:
+        return _correlator(events, jet_min_pt)
     inserted = events["L1Cand"]
     field = "hard_fraction" if weighting == "soft_truth" else f"{weighting}_weight"
     if weighting != "none" and field not in inserted.fields:

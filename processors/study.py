@@ -15,7 +15,7 @@ from l1kd.datasets import Dataset, InputFile, load_fileset, read_fileset
 from l1kd.errors import ConfigurationError, UnreadableFileError
 from l1kd.execution import Executor, RunResult, run
 from l1kd.insertion import insert
-from l1kd.processors.particles import DELPHES_PUPPI
+from l1kd.processors.particles import CORRELATOR, DELPHES_PUPPI
 from l1kd.processors.rates import RateProcessor
 from l1kd.processors.resolution import ResolutionProcessor
 from l1kd.processors.together import Together
@@ -96,7 +96,9 @@ def _has_calorimeter(file: InputFile) -> bool:
 
 
 def _weightings(request: Request) -> list[str]:
-    return [a for a in request.algorithms if issubclass(SHIPPED[a], CandidateWeight)]
+    """Weights to study; LinPUPPI brings the correlator's own objects with it."""
+    names = [a for a in request.algorithms if issubclass(SHIPPED[a], CandidateWeight)]
+    return [*names, CORRELATOR] if "linpuppi" in names else names
 
 
 def _processor(request: Request, name: str, *, score: bool, truth: bool) -> Together:
@@ -112,7 +114,7 @@ def _processor(request: Request, name: str, *, score: bool, truth: bool) -> Toge
         parts["rates"] = RateProcessor(
             weightings, score=score, source=request.source, min_pt=request.min_pt
         )
-    inserted = [w for w in weightings if w != "none"] + (["cicada"] if score else [])
+    inserted = [w for w in weightings if w in SHIPPED] + (["cicada"] if score else [])
     return Together(parts, inserted, request.source)
 
 
@@ -236,7 +238,7 @@ def _file_records(name: str, files: list[InputFile], result: RunResult) -> list[
 def _event_display(file: InputFile, request: Request) -> Figure:
     """Draw the first event of the first signal file."""
     events = file.open(0, 1)
-    weightings = _weightings(request)
+    weightings = [w for w in _weightings(request) if w in SHIPPED]
     particles = insert(events, weightings, request.source)["L1Cand"][0]
     weights = {"none": None} | {w: particles[f"{w}_weight"] for w in weightings}
     return plots.event_display(particles.pt, particles.eta, particles.phi, weights)

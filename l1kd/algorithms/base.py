@@ -51,6 +51,13 @@ class Algorithm(numpy_call_wrapper):
         source = f", source={self.source!r}" if self.source else ""
         return f"{type(self).__name__}({self.version!r}{source})"
 
+    def fields(self, events: ak.Array) -> dict[str, ak.Array]:
+        """Return what `l1kd.insert` puts into the events, as {"collection.field" or "collection"}.
+
+        By default the one result under the name `adds`.
+        """
+        return {self.adds: self(events)}
+
     def _call_dask(self, events: Any) -> Any:
         return partitioned(partial(_call_on_partition, self), events)
 

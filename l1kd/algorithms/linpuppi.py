@@ -1,0 +1,145 @@
+"""LinPUPPI of the Level-1 correlator, and the trigger objects that follow from it."""
+
+from typing import Any, Literal
+
+import awkward as ak
+import numpy as np
+
+from l1kd._edge import Array, jagged, offsets_of
+from l1kd.algorithms.base import CandidateWeight
+from l1kd.emulators.correlator import CorrelatorResult, correlate
+from l1kd.emulators.correlator_types import ETA_PHI_LSB, PT_LSB
+from l1kd.errors import ConfigurationError
+
+__all__ = ["LinPuppi", "Vertex"]
+
+Vertex = Literal["simulated", "tracks"]
+
+_LARGEST_Z0 = 25.0
+"""Tracks farther from the vertex [cm] are put here: the firmware's z0 would wrap at 25.6 cm."""
+_MASS2_LSB = 0.25
+_WEIGHT_LSB = 1.0 / 256.0
+
+
+class LinPuppi(CandidateWeight):
+    """LinPUPPI bit for bit, with the correlator's jets, MET and HT.
+
+    The weight is the firmware's of the region to which a particle belongs: 0 where it is dropped
+    (also by a full region), 1 for charged particles that are kept. Beside it four collections are
+    inserted, in physical units and with the firmware's integers (`hw*`): `L1PuppiCand` (up to 128
+    an event), `L1SeededConeJet` (radius 0.4, up to 16), `L1PuppiMET` and `L1PuppiHT`.
+
+    Parameters
+    ----------
+    source
+        Particle source. Particles, not detector signals, enter: the particle-flow step of layer 1
+        is the source's.
+    vertex
+        "simulated": the primary vertex is the true one, dz being relative to it. "tracks": the
+        vertex that the correlator chooses from the tracks.
+    """
+
+    name = "linpuppi"
+    inputs = ("pt", "eta", "phi", "charge", "pid", "dz")
+    adds = "L1Cand.linpuppi_weight"
+
+    def __init__(self, source: str | None = None, *, vertex: Vertex = "simulated") -> None:
+        super().__init__(source)
+        if vertex not in ("simulated", "tracks"):
+            raise ConfigurationError(f"unknown vertex {vertex!r}; expected 'simulated' or 'tracks'")
+        self.vertex: Vertex = vertex
+
+    @property
+    def version(self) -> str:
+        """Reference of the firmware and the vertex."""
+        return f"cmssw-1c4c42c4-{self.vertex}"
+
+    def correlator(self, events: ak.Array) -> CorrelatorResult:
+        """Run the whole correlator; raw integers, and the counts of lost particles."""
+        _, columns = self.prepare_awkward(events)
+        self.validate_numpy_input(**columns)
+        return self._correlate(**columns)
+
+    def numpy_call(self, *, offsets: Array, **columns: Array) -> Array:
+        """Weights of all particles, float32 in [0, 1]."""
+        return self._correlate(offsets=offsets, **columns).weights
+
+    def fields(self, events: ak.Array) -> dict[str, ak.Array]:
+        """Return the weight and the four collections."""
+        result = self.correlator(events)
+        return {
+            self.adds: jagged(result.weights, offsets_of(self.particles(events))),
+            "L1PuppiCand": _candidates(result.candidates),
+            "L1SeededConeJet": _jets(result.jets),
+            "L1PuppiMET": _met(result.met),
+            "L1PuppiHT": _ht(result.ht),
+        }
+
+    def _correlate(self, *, offsets: Array, dz: Array, **columns: Array) -> CorrelatorResult:
+        # a charged particle without a track cannot be associated: far from every vertex
+        z0 = np.clip(np.nan_to_num(dz, nan=_LARGEST_Z0), -_LARGEST_Z0, _LARGEST_Z0)
+        vertex = 0.0 if self.vertex == "simulated" else None
+        return correlate({**columns, "z0": z0}, offsets, vertex)
+
+
+def _by_event(counts: Array, columns: dict[str, Array]) -> ak.Array:
+    """Make records of the first `counts` entries of padded columns of shape (n_events, slots)."""
+    kept = np.arange(next(iter(columns.values())).shape[1]) < counts[:, np.newaxis]
+    flat = {name: values[kept] for name, values in columns.items()}
+    return ak.unflatten(ak.zip(flat), np.asarray(counts, np.int64))
+
+
+def _momentum(raw: Any, prefix: str) -> dict[str, Array]:
+    return {
+        "pt": (raw[f"{prefix}hwPt"] * PT_LSB).astype(np.float32),
+        "eta": (raw[f"{prefix}hwEta"] * ETA_PHI_LSB).astype(np.float32),
+        "phi": _azimuth(raw[f"{prefix}hwPhi"]),
+    }
+
+
+def _azimuth(raw: Array) -> Array:
+    """Azimuth in (-pi, pi]; the firmware's integer of a jet may lie a turn further."""
+    turned = raw - 1440 * np.ceil((raw - 720) / 1440)
+    return (turned * ETA_PHI_LSB).astype(np.float32)
+
+
+def _candidates(raw: dict[str, Array]) -> ak.Array:
+    names = ("hwPt", "hwEta", "hwPhi", "hwPuppiW", "hwId")
+    columns = _momentum(raw, "cand_") | {
+        "puppi_weight": (raw["cand_hwPuppiW"] * _WEIGHT_LSB).astype(np.float32),
+        **{name: raw[f"cand_{name}"] for name in names},
+    }
+    return _by_event(raw["n_cand"], columns)
+
+
+def _jets(raw: dict[str, Array]) -> ak.Array:
+    columns = _momentum(raw, "") | {
+        "mass": np.sqrt(raw["hwMassSq"] * _MASS2_LSB).astype(np.float32),
+        **{name: raw[name] for name in ("hwPt", "hwEta", "hwPhi", "hwMassSq")},
+    }
+    return _by_event(raw["n_jets"], columns)
+
+
+def _met(raw: dict[str, Array]) -> ak.Array:
+    return ak.zip(
+        {
+            "pt": (raw["met_hwPt"] * PT_LSB).astype(np.float32),
+            "phi": _azimuth(raw["met_hwPhi"]),
+            "hwPt": raw["met_hwPt"],
+            "hwPhi": raw["met_hwPhi"],
+        }
+    )
+
+
+def _ht(raw: dict[str, Array]) -> ak.Array:
+    """HT, and the missing HT's magnitude and azimuth; the firmware's vector is the jets' sum."""
+    return ak.zip(
+        {
+            "ht": (raw["ht_hwSumPt"] * PT_LSB).astype(np.float32),
+            "mht": (raw["mht_hwPt"] * PT_LSB).astype(np.float32),
+            "mht_phi": _azimuth(raw["mht_hwPhi"]),
+            "hwHt": raw["ht_hwSumPt"],
+            "hwMht": raw["mht_hwPt"],
+            "hwMhtPhi": raw["mht_hwPhi"],
+        }
+    )
