@@ -13,8 +13,18 @@ from .firmware import Firmware, assert_equal, edge_vectors  # noqa: E402
 EVENTS = 10_000
 
 
-def add_dense(fw, number, data, n_in, n_out, kinds, kernel="DenseLatency", strategy="latency",
-              reuse=1, product="mult"):
+def add_dense(
+    fw,
+    number,
+    data,
+    n_in,
+    n_out,
+    kinds,
+    kernel="DenseLatency",
+    strategy="latency",
+    reuse=1,
+    product="mult",
+):
     """Add a dense layer with random weights; ``kinds`` are weight, bias, accumulator, result."""
     rng = np.random.default_rng(number)
     weight, bias, accumulator, result = kinds
@@ -48,7 +58,9 @@ def add_dense(fw, number, data, n_in, n_out, kinds, kernel="DenseLatency", strat
     template<class x_T, class y_T>
     using product = nnet::product::{product}<x_T, y_T>;
 }};""")
-    fw.call(f"nnet::dense<{data}_t, {out}_t, config{number}>({data}, {out}, {w}, {b}); // layer{number}")
+    fw.call(
+        f"nnet::dense<{data}_t, {out}_t, config{number}>({data}, {out}, {w}, {b}); // layer{number}"
+    )
 
 
 def check(fw, tmp_path, seed=0, events=EVENTS):
