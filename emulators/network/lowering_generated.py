@@ -21,7 +21,8 @@ from l1kd.emulators.network.straight_line import Element, Linear, StraightLine, 
 __all__ = ["generated"]
 
 Windows = npt.NDArray[np.int32]
-_MAX_BITS = 62
+_MAX_BITS = 63
+_CONVOLUTIONS = ("conv_1d_cl", "conv_2d_cl", "pointwise_conv_1d_cl", "pointwise_conv_2d_cl")
 
 
 @handles_generated
@@ -42,7 +43,7 @@ def generated(lowering: Lowering, call: Call) -> Layer | None:
             return _layer(lowering, call, function, source, output, _all(n_in))
         if name in ("conv1d_cl", "conv2d_cl"):
             return _buffered(lowering, call, config, function)
-    if "mult_config" in config.struct.structs and name in ("conv_1d_cl", "conv_2d_cl"):
+    if "mult_config" in config.struct.structs and name in _CONVOLUTIONS:
         kernel = config.child("mult_config").word("kernel")
         target = functions.get(kernel.replace("dense_da_wrapper_", "dense_da_"))
         if kernel.startswith("dense_da_wrapper_") and target is not None:
@@ -310,7 +311,7 @@ def _matrix(
     Raises
     ------
     ValueError
-        If the sums need more than 62 bits.
+        If the sums need more than 63 bits.
     """
 
     def fraction_of(key: int, value: Linear) -> int:
@@ -328,7 +329,7 @@ def _matrix(
             weights[0, columns[key], column] = weight << (fraction - fraction_of(key, value))
         bias[0, column] = value.constant << (total - value.fraction)
         reach = max(reach, line.reach(value) << (total - value.fraction))
-    bits = max(reach.bit_length() + 2, max(abs(w).bit_length() for w in weights.flat) + 1)
+    bits = max(reach.bit_length() + 1, max(abs(w).bit_length() for w in weights.flat) + 1)
     if bits > _MAX_BITS:
         raise ValueError(f"{line.function.name} needs sums of {bits} bits")
     accumulator = FixedPoint(bits, bits - total)
