@@ -100,17 +100,12 @@ def row_spans(row: int, column: int, columns: int, starts: Integers, spans: Inte
 
 
 @nb.njit(cache=True, nogil=True)
-def delta_phi(a: float, b: float) -> float:
-    """Return the absolute difference of two angles in [0, 2 pi)."""
-    difference = abs(a - b)
-    return TWO_PI - difference if difference > np.pi else difference
-
-
-@nb.njit(cache=True, nogil=True)
 def squared_distances(eta: float, phi: float, etas: Doubles, phis: Doubles, out: Doubles) -> None:
     """Write dR^2 from one direction to others, all phi in [0, 2 pi); free of branches."""
     for k in range(len(etas)):
-        out[k] = (eta - etas[k]) ** 2 + delta_phi(phi, phis[k]) ** 2
+        d_phi = abs(phi - phis[k])
+        d_phi = min(d_phi, TWO_PI - d_phi)
+        out[k] = (eta - etas[k]) ** 2 + d_phi * d_phi
 
 
 @nb.njit(cache=True, nogil=True)

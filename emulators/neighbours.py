@@ -8,20 +8,11 @@ Events lie one behind the other in flat columns; event ``i`` owns the particles
 ``offsets[i]:offsets[i + 1]``. Neighbours are always of the same event.
 """
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators._grid import (
-    cell_of,
-    delta_phi,
-    grid_shape,
-    longest_event,
-    periodic,
-    row_spans,
-    sort_into_cells,
-    squared_distances,
-)
+from l1kd.emulators._grid import periodic
+from l1kd.emulators._neighbour_kernels import pt2_over_dr2, pt_in_cones, pt_in_events
 
 __all__ = ["check_flat", "sum_pt2_over_dr2", "sum_pt_in_cones", "sum_pt_in_events"]
 
@@ -58,52 +49,6 @@ def check_flat(offsets: npt.ArrayLike, **columns: npt.ArrayLike) -> Offsets:
         if column.dtype.kind == "f" and not np.isfinite(column).all():
             raise ValueError(f"{name} contains NaN or infinity")
     return edges
-
-
-@nb.njit(cache=True, nogil=True)
-def pt2_over_dr2(
-    pt: Doubles,
-    eta: Doubles,
-    phi: Doubles,
-    distance_eta: Doubles,
-    offsets: Offsets,
-    sources: Mask,
-    targets: Mask,
-    radius: float,
-    nearest: float,
-    result: Doubles,
-) -> None:
-    """Sum as `sum_pt2_over_dr2` does: checked float64 columns, `phi` in [0, 2 pi)."""
-    rows, columns = grid_shape(radius)
-    starts = np.empty(rows * columns + 1, np.int64)
-    longest = longest_event(offsets)
-    order = np.empty(longest, np.int64)
-    # eta, phi, eta for the distance and pT^2 of the sources in the order of the cells.
-    near = np.empty((longest, 4))
-    spans = np.empty(4, np.int64)
-    for event in range(len(offsets) - 1):
-        first, last = offsets[event], offsets[event + 1]
-        total = sort_into_cells(eta, phi, (first, last), sources, (rows, columns), starts, order)
-        for k in range(total):
-            i = order[k]
-            near[k, 0], near[k, 1] = eta[i], phi[i]
-            near[k, 2], near[k, 3] = distance_eta[i], pt[i] * pt[i]
-        for i in range(first, last):
-            if total == 0 or not targets[i]:
-                continue
-            row, column = cell_of(eta[i], phi[i], rows, columns)
-            value = 0.0
-            for r in range(max(row - 1, 0), min(row + 2, rows)):
-                row_spans(r, column, columns, starts, spans)
-                for part in range(0, 4, 2):
-                    for k in range(spans[part], spans[part + 1]):
-                        d_phi2 = delta_phi(phi[i], near[k, 1]) ** 2
-                        if (eta[i] - near[k, 0]) ** 2 + d_phi2 > radius * radius:
-                            continue
-                        dr2 = (distance_eta[i] - near[k, 2]) ** 2 + d_phi2
-                        if dr2 >= nearest * nearest:
-                            value += near[k, 3] / dr2
-            result[i] = value
 
 
 def sum_pt2_over_dr2(
@@ -152,6 +97,8 @@ def sum_pt2_over_dr2(
     if not (radius > 0.0 and nearest > 0.0):
         raise ValueError(f"radius and nearest must be positive, not {radius} and {nearest}")
     edges = check_flat(offsets, pt=pt, eta=eta, phi=phi, sources=sources, targets=targets)
+    if distance_eta is not None:
+        check_flat(edges, distance_eta=distance_eta)
     result = np.zeros(edges[-1])
     coordinate = np.asarray(eta, np.float64)
     pt2_over_dr2(
@@ -167,54 +114,6 @@ def sum_pt2_over_dr2(
         result,
     )
     return result
-
-
-@nb.njit(cache=True, nogil=True)
-def _pt_in_cones(
-    pt: Doubles,
-    eta: Doubles,
-    phi: Doubles,
-    group: Offsets,
-    offsets: Offsets,
-    radii2: Doubles,
-    n_groups: int,
-    result: npt.NDArray[np.float32],
-) -> None:
-    largest = np.sqrt(radii2[-1])
-    rows, columns = grid_shape(largest)
-    starts = np.empty(rows * columns + 1, np.int64)
-    longest = longest_event(offsets)
-    order = np.empty(longest, np.int64)
-    near, dr2 = np.empty((3, longest)), np.empty(longest)
-    counted = group >= 0
-    spans = np.empty(4, np.int64)
-    sums = np.empty((len(radii2), n_groups))
-    for event in range(len(offsets) - 1):
-        first, last = offsets[event], offsets[event + 1]
-        total = sort_into_cells(eta, phi, (first, last), counted, (rows, columns), starts, order)
-        for k in range(total):
-            i = order[k]
-            near[0, k], near[1, k], near[2, k] = eta[i], phi[i], pt[i]
-        for i in range(first, last):
-            row, column = cell_of(eta[i], phi[i], rows, columns)
-            sums[:] = 0.0
-            for r in range(max(row - 1, 0), min(row + 2, rows)):
-                row_spans(r, column, columns, starts, spans)
-                for part in range(0, 4, 2):
-                    a, b = spans[part], spans[part + 1]
-                    squared_distances(eta[i], phi[i], near[0, a:b], near[1, a:b], dr2)
-                    for k in range(b - a):
-                        if dr2[k] > radii2[-1] or order[a + k] == i:
-                            continue
-                        ring = 0
-                        while dr2[k] > radii2[ring]:
-                            ring += 1
-                        sums[ring, group[order[a + k]]] += near[2, a + k]
-            for ring in range(len(radii2)):
-                for g in range(n_groups):
-                    if ring > 0:
-                        sums[ring, g] += sums[ring - 1, g]
-                    result[i, g, ring] = sums[ring, g]
 
 
 def sum_pt_in_cones(
@@ -259,7 +158,7 @@ def sum_pt_in_cones(
         raise ValueError(f"radii must be positive and rising, not {radii}")
     kinds = _groups(group, n_groups)
     result = np.zeros((edges[-1], n_groups, len(sizes)), np.float32)
-    _pt_in_cones(
+    pt_in_cones(
         np.asarray(pt, np.float64),
         np.asarray(eta, np.float64),
         periodic(phi),
@@ -272,14 +171,6 @@ def sum_pt_in_cones(
     return result
 
 
-@nb.njit(cache=True, nogil=True)
-def _pt_in_events(pt: Doubles, group: Offsets, offsets: Offsets, result: Doubles) -> None:
-    for event in range(len(offsets) - 1):
-        for i in range(offsets[event], offsets[event + 1]):
-            if group[i] >= 0:
-                result[event, group[i]] += pt[i]
-
-
 def sum_pt_in_events(pt: Floats, group: Integers, offsets: Offsets, *, n_groups: int) -> Doubles:
     """Sum pT [GeV] by event and kind of particle: float64, (n_events, n_groups).
 
@@ -287,7 +178,7 @@ def sum_pt_in_events(pt: Floats, group: Integers, offsets: Offsets, *, n_groups:
     """
     edges = check_flat(offsets, pt=pt, group=group)
     result = np.zeros((len(edges) - 1, n_groups))
-    _pt_in_events(np.asarray(pt, np.float64), _groups(group, n_groups), edges, result)
+    pt_in_events(np.asarray(pt, np.float64), _groups(group, n_groups), edges, result)
     return result
 
 

@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from l1kd.emulators._grid import periodic
+from l1kd.emulators._neighbour_kernels import pt2_over_dr2
 from l1kd.emulators._puppi_config import CMS_RUN2, DELPHES, PHASE2, EtaBin, Pool, PuppiConfig
 from l1kd.emulators._puppi_kernels import weigh_bin
-from l1kd.emulators.neighbours import check_flat, pt2_over_dr2
+from l1kd.emulators.neighbours import check_flat
 
 __all__ = [
     "CHARGED_PILEUP",
@@ -193,7 +194,7 @@ def _pool(codes: Codes, inside: Mask, pool: Pool) -> tuple[Mask, Mask]:
     return inside & (codes >= (CHARGED_PV if pool == "charged" else NEUTRAL)), np.zeros_like(inside)
 
 
-def _pseudorapidity(pt: Doubles, rapidity: Doubles, mass: Floats | None, edges: Edges) -> Doubles:
+def _pseudorapidity(pt: Floats, rapidity: Floats, mass: Floats | None, edges: Edges) -> Doubles:
     """Return the pseudorapidity of particles of given rapidity."""
     if mass is None:
         raise ValueError("config.eta_as_rapidity needs the mass of every particle")
