@@ -1,4 +1,4 @@
-"""Reading of named input arrays and allocation of named output arrays."""
+"""Reading of named input arrays: presence, type, shape and range."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -7,7 +7,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Fields", "matrices", "row_limits", "vectors"]
+__all__ = ["GLOBAL", "LOCAL", "matrices", "row_limits", "vectors"]
 
 UNSIGNED_BITS: Final = {
     "hwPt": 14, "hwId": 3, "hwDxy": 8, "hwDPhi": 7, "hwTkQuality": 3, "hwEmID": 6,
@@ -114,25 +114,3 @@ def row_limits(name: str, counts: NDArray[np.int16], slots: int) -> None:
         raise ValueError(
             f"{name} runs from {counts.min()} to {counts.max()}; there are {slots} slots"
         )
-
-
-class Fields:
-    """Output fields that share two arrays, 16 and 8 bits wide, filled with zeros.
-
-    Parameters
-    ----------
-    n, slots : int
-        Number of regions and of slots.
-    wide, narrow : tuple of str
-        Names of the 16-bit and of the 8-bit fields.
-    """
-
-    def __init__(self, n: int, slots: int, wide: tuple[str, ...], narrow: tuple[str, ...]) -> None:
-        self.wide = tuple(np.zeros((len(wide), n, slots), dtype=np.int16))
-        self.narrow = tuple(np.zeros((len(narrow), n, slots), dtype=np.int8))
-        self._names = (wide, narrow)
-
-    def named(self, prefix: str) -> dict[str, NDArray[Any]]:
-        """Return the fields by name, as views."""
-        pairs = ((self._names[0], self.wide), (self._names[1], self.narrow))
-        return {prefix + name: field[i] for names, field in pairs for i, name in enumerate(names)}

@@ -11,8 +11,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators._correlator_lists import final_arrays
 from l1kd.emulators._correlator_regionizer import LOSSES, collect
-from l1kd.emulators.linpuppi import LinPuppi, final_arrays
+from l1kd.emulators.linpuppi import LinPuppi
 from l1kd.emulators.region_geometry import BOARDS, LAYER2_SLOTS, layer2_order
 from l1kd.emulators.regionizer import (
     PUPPI_TRACKS,
@@ -115,7 +116,7 @@ def correlate(
     lists = _lists(n)
     batch = Batch(min(BATCH, max(n, 1)))
     arguments = [batch.arguments(kind) for kind in range(len(BOARDS))]
-    final = final_arrays(batch.rows[-1].stop, FINAL_SLOTS)
+    final = final_arrays(batch.rows[-1].stop, FINAL_SLOTS, algorithms[0].parameters)
     parts = [_rows(final, rows) for rows in batch.rows]
     collected = ((*final[0][:3], final[0][5]), final[1][0], *final[3:])
     for first in range(0, n, batch.n_events):

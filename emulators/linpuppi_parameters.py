@@ -55,18 +55,18 @@ class LinPuppiRaw:
         ndarray of int16, shape (n_bins, 4096)
             Each step is truncated downwards and saturated at 12 bits before the next.
         """
+        total = np.arange(4096)
+        halvings = (total >= 1024).astype(int) + (total >= 2048)
+        logarithm = LOG2[total >> halvings].astype(int)
         table = np.empty((len(self.alpha), 4096), dtype=np.int16)
         for row, (slope, zero, crop) in zip(table, self.alpha.tolist(), strict=True):
             start = _saturate(-(slope * zero) >> 4)
-            with_offset = _saturate(start + ((slope * LOG_OFFSET) >> 4))
-            for total in range(4096):
-                x, mantissa = with_offset, total
-                while mantissa >= 1024:
-                    mantissa >>= 1
-                    x = _saturate(x + slope)
-                logarithm = (slope * int(LOG2[mantissa])) >> 4
-                x = start if total == 0 else _saturate(x + logarithm)
-                row[total] = min(max(x, -crop), crop)
+            steps = [_saturate(start + ((slope * LOG_OFFSET) >> 4))]
+            steps += [_saturate(steps[0] + slope)]
+            steps += [_saturate(steps[1] + slope)]
+            x = np.clip(np.array(steps)[halvings] + ((slope * logarithm) >> 4), -2048, 2047)
+            x[0] = start
+            row[:] = np.clip(x, -crop, crop)
         return table
 
 

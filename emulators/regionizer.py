@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
+import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,15 +73,33 @@ def read_particles(
         raise ValueError(f"offsets must run from 0 to the number of particles, {len(pt)}")
     if np.any(np.diff(bounds) < 0):
         raise ValueError("offsets decrease; an event cannot have a negative number of particles")
-    finite = {"pt": pt, "eta": eta, "phi": phi, "z0 of a charged particle": z0[charge != 0]}
-    for name, column in finite.items():
-        if not np.all(np.isfinite(column)):
-            raise ValueError(f"{name} is not finite in {np.sum(~np.isfinite(column))} particles")
-    if np.any(pt < 0):
-        raise ValueError(f"pt is negative in {np.sum(pt < 0)} particles, down to {pt.min()}")
-    if np.any((pid < 0) | (pid >= N_PID)):
+    infinite, negative, unknown = _defects(pt, eta, phi, charge, pid, z0)
+    for name, count in zip(("pt", "eta", "phi", "z0 of a charged particle"), infinite, strict=True):
+        if count:
+            raise ValueError(f"{name} is not finite in {count} particles")
+    if negative:
+        raise ValueError(f"pt is negative in {negative} particles, down to {pt.min()}")
+    if unknown:
         raise ValueError(f"pid runs from {pid.min()} to {pid.max()}; expected 0 to {N_PID - 1}")
     return tuple(columns), bounds
+
+
+@nb.njit(cache=True, nogil=True)
+def _defects(
+    pt: NDArray[np.float64], eta: NDArray[np.float64], phi: NDArray[np.float64],
+    charge: NDArray[np.int8], pid: NDArray[np.int8], z0: NDArray[np.float64],
+) -> tuple[Any, int, int]:  # fmt: skip
+    """Count values that are not finite (pt, eta, phi, z0), negative momenta, unknown classes."""
+    infinite = np.zeros(4, dtype=np.int64)
+    negative, unknown = 0, 0
+    for i in range(len(pt)):
+        infinite[0] += not np.isfinite(pt[i])
+        infinite[1] += not np.isfinite(eta[i])
+        infinite[2] += not np.isfinite(phi[i])
+        infinite[3] += (charge[i] != 0) and not np.isfinite(z0[i])
+        negative += pt[i] < 0
+        unknown += (pid[i] < 0) | (pid[i] >= N_PID)
+    return infinite, negative, unknown
 
 
 _COLUMNS: Final = (

@@ -6,6 +6,7 @@ Sources: bitonic_hybrid_sort_ref.h (cms-sw/cmssw b9fae229) and bitonic_sort_ref.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numba as nb
@@ -134,6 +135,7 @@ def folded_hybrid_network(n: int, n_out: int) -> SortNetwork:
     return _network(pairs, merged[:n_out], 2 * half)
 
 
+@cache
 def sort_network(algorithm: str, n: int, n_out: int) -> SortNetwork:
     """Return the network of an algorithm; insertion needs none and gives an empty one.
 

@@ -202,6 +202,20 @@ def test_regions_are_independent_of_their_block(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_arrays_of_an_earlier_call_can_be_used_again(name: str):
+    algorithm = LinPuppi.preset(name)
+    out = algorithm.run(random_regions(name, 70, seed=14))
+    d = random_regions(name, 70, seed=15)
+    again, new = algorithm.run(d, out), algorithm.run(d)
+    assert again["out_sel_hwPt"] is out["out_sel_hwPt"]
+    assert all(np.array_equal(again[k], new[k]) for k in new)
+    with pytest.raises(ValueError, match=r"has shape \(70,.*expected \(69,"):
+        algorithm.run({k: v[1:] for k, v in d.items()}, out)
+    with pytest.raises(ValueError, match="it is not from this algorithm"):
+        algorithm.run(d, {})
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_weights_follow_a_permutation_of_neutrals(name: str):
     d = random_regions(name, 40, seed=5)
     prefix = "calo_" if PRESETS[name].forward else "pfne_"
