@@ -29,6 +29,8 @@ LSB = np.float32(np.pi / 720)
 BARREL_BEND = 0.3 * 3.81 / 2 * 1.29
 ENDCAP_BEND = 0.3 * 3.81 / 2 * 3.2
 BARREL_END = 1.479
+# raw vertex position that asks for a choice
+CHOOSE = -32768
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
@@ -237,7 +239,7 @@ def regionize(
 ):
     """Digitize, sort and distribute the particles of events first to last.
 
-    `vertices` int16[n_events] holds raw z0, or -32768 where the vertex is to be chosen; `pv`
+    `vertices` int16[n_events] holds raw z0, or CHOOSE where the vertex is to be chosen; `pv`
     int16[rows] receives it for every region with tracks, `lost` int64[n_events, 8] the losses.
     """
     longest = 0
@@ -252,7 +254,7 @@ def regionize(
     for event in range(first, last):
         start, stop = offsets[event], offsets[event + 1]
         digitize(start, stop, particles, limits, words, kind, lost[event])
-        if vertices[event] == -32768:
+        if vertices[event] == CHOOSE:
             vertices[event] = choose_vertices(stop - start, words, kind, histogram)
         m = _descending(words[0], kind, stop - start, order, spare, count)
         e = event - first
