@@ -58,6 +58,7 @@ def compile_firmware(model: Any, precisions: Precisions, folder: Path) -> Any:
             model,
             hls_config=_configuration(model, precisions),
             output_dir=str(folder),
+            project_name=model.name,
             backend="Vitis",
             io_type="io_parallel",
         )
