@@ -19,6 +19,7 @@ __all__ = [
     "Array",
     "by_event",
     "collections",
+    "concatenated",
     "flat",
     "has_branch",
     "is_dask",
@@ -29,6 +30,7 @@ __all__ = [
     "read",
     "recording",
     "require_finite",
+    "shown",
 ]
 
 Array = npt.NDArray[Any]
@@ -57,6 +59,13 @@ def collections(events: Any) -> set[str]:
     return set(events.fields)
 
 
+def shown(names: set[str], most: int = 20) -> str:
+    """Names of collections for a message: the first ones, and how many more there are."""
+    listed = sorted(name for name in names if not name.endswith(".offsets"))
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return (", ".join(listed[:most]) or "nothing") + more
+
+
 def has_branch(events: Any, collection: str, branch: str) -> bool:
     """Whether `events` has this branch; nothing is read."""
     return collection in events.fields and branch in events[collection].fields
@@ -71,7 +80,7 @@ def read(events: Any, collection: str, branch: str) -> ak.Array:
         If the collection lacks the branch; the message lists the branches it has.
     """
     if collection not in events.fields:
-        found = ", ".join(sorted(f for f in events.fields if not f.endswith(".offsets")))
+        found = shown(collections(events))
         raise MissingBranchError(f"collection {collection!r} is missing; the events have: {found}")
     if branch not in events[collection].fields:
         found = ", ".join(events[collection].fields)

@@ -18,6 +18,7 @@ from l1kd._edge import (
     is_dask,
     lazy_record,
     partitioned,
+    shown,
 )
 from l1kd.errors import RefusedFormatError, UnknownFormatError
 from l1kd.formats.cms import REFUSALS, perfnano_candidates, pfnano_candidates
@@ -111,10 +112,9 @@ def source_of(events: Any, source: str | None = None) -> str:
     for collection, reason in REFUSALS.items():
         if collection in present:
             raise RefusedFormatError(reason)
-    shown = ", ".join(sorted(f for f in present if not f.endswith(".offsets"))) or "none"
     raise UnknownFormatError(
         f"no particle collection of a known format; expected one of "
-        f"{[s.collections for s in SOURCES.values()]}, found: {shown}. "
+        f"{[s.collections for s in SOURCES.values()]}, found: {shown(present)}. "
         "Delphes files need coffea's DelphesSchema, NanoAOD-like files its NanoAODSchema."
     )
 

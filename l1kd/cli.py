@@ -69,7 +69,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-def _explained(command: Callable[..., None]) -> Callable[..., None]:
+def explained(command: Callable[..., None]) -> Callable[..., None]:
     """Turn the errors that l1kd explains into a message and exit code 1."""
 
     @wraps(command)
@@ -146,7 +146,7 @@ def _study(
 
 
 @app.command()
-@_explained
+@explained
 def run(
     out: Out,
     files: Files = None,
@@ -172,7 +172,7 @@ def run(
 
 
 @app.command()
-@_explained
+@explained
 def resolution(
     out: Out,
     files: Files = None,
@@ -196,7 +196,7 @@ def resolution(
 
 
 @app.command()
-@_explained
+@explained
 def rates(
     out: Out,
     files: Files = None,
@@ -221,7 +221,7 @@ def rates(
 
 
 @app.command()
-@_explained
+@explained
 def insert(
     out: Out,
     files: Files = None,
@@ -272,82 +272,6 @@ def insert(
             out_console.print(f"[yellow]left out[/] {escape(reason)}")
 
 
-@app.command()
-@_explained
-def train(
-    name: Annotated[str, typer.Argument(help="distillnet, qdistillnet or cicada")],
-    config: Annotated[Path, typer.Option(help="YAML configuration.")],
-    out: Out,
-    quiet: Quiet = False,
-) -> None:
-    """Train a network and write its artefact; go on where an earlier run stopped."""
-    from l1kd.models.train import train as train_model
-
-    artefact = train_model(name, config, out, quiet)
-    if not quiet:
-        out_console.print(f"{artefact.title}: {artefact.folder}")
-
-
-@app.command()
-@_explained
-def models(quiet: Quiet = False, as_json: AsJson = False) -> None:
-    """List the algorithms and the shipped models; check the models' hashes."""
-    from l1kd.insertion import available
-    from l1kd.models.artefacts import load, shipped
-
-    rows = [a._asdict() for a in available()]
-    artefacts = [load(name) for name in shipped()]
-    described = [{"name": a.title, "description": a.manifest["description"]} for a in artefacts]
-    if as_json:
-        typer.echo(json.dumps({"algorithms": rows, "models": described}))
-    elif not quiet:
-        table = Table("algorithm", "version", "reads", "adds")
-        for row in rows:
-            table.add_row(row["name"], row["version"], ", ".join(row["reads"]), row["adds"])
-        out_console.print(table)
-        table = Table("model", "what it is")
-        for entry in described:
-            table.add_row(entry["name"], entry["description"])
-        out_console.print(table)
-
-
-@app.command()
-@_explained
-def inspect(file: str, quiet: Quiet = False, as_json: AsJson = False) -> None:
-    """Say what format a file is, what can be computed from it and what is missing."""
-    from l1kd.inspection import inspect as inspect_events
-
-    found = inspect_events(file)
-    if as_json:
-        typer.echo(json.dumps(found.as_dict()))
-    elif not quiet:
-        out_console.print(
-            f"{escape(file)}: {found.kind}, tree {found.tree}, {found.entries} events"
-        )
-        table = Table("algorithm", "can be computed", "why not")
-        for name, reason in found.algorithms.items():
-            table.add_row(name, "no" if reason else "yes", escape(reason or ""))
-        out_console.print(table)
-        for name, reason in found.truth.items():
-            out_console.print(f"{name}: {'yes' if reason is None else escape(reason)}")
-
-
-@app.command()
-def doctor(quiet: Quiet = False, as_json: AsJson = False) -> None:
-    """Check the training environment and say how to repair it."""
-    from l1kd.models.doctor import check
-
-    findings = check()
-    if as_json:
-        typer.echo(json.dumps([f._asdict() for f in findings]))
-    elif not quiet:
-        for finding in findings:
-            mark = "[green]ok[/]" if finding.ok else "[red]wrong[/]"
-            out_console.print(f"{mark} {finding.subject}: {escape(finding.message)}")
-    if not all(finding.ok for finding in findings):
-        raise typer.Exit(1)
-
-
 def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(__version__)
@@ -365,4 +289,6 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
+    from l1kd import cli_tools  # noqa: F401  (registers its verbs)
+
     app(_expanded(sys.argv[1:]))

@@ -6,7 +6,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from l1kd._edge import Array, collections, flat, is_dask, offsets_of, partitioned, read
+from l1kd._edge import Array, collections, flat, is_dask, offsets_of, partitioned, read, shown
 from l1kd.emulators.calorimeter import (
     COUNT_GEV,
     N_ETA,
@@ -86,10 +86,9 @@ def region_source_of(events: Any, source: str | None = None) -> str:
         return source
     if source is None and found:
         return found[0]
-    shown = ", ".join(sorted(f for f in collections(events) if not f.endswith(".offsets")))
     raise UnknownFormatError(
-        f"expected the calorimeter collection {source or ' or '.join(SOURCES)}, found: {shown}. "
-        "Delphes must store 'Tower', L1 NANO its calorimeter towers."
+        f"expected the calorimeter collection {source or ' or '.join(SOURCES)}, found: "
+        f"{shown(collections(events))}. Delphes must store 'Tower', L1 NANO its calorimeter towers."
     )
 
 

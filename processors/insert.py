@@ -12,7 +12,7 @@ import numpy as np
 import uproot
 from coffea import processor
 
-from l1kd._edge import collections
+from l1kd._edge import collections, shown
 from l1kd.algorithms import Algorithm
 from l1kd.errors import ConfigurationError, MissingBranchError
 from l1kd.insertion import insert
@@ -76,7 +76,7 @@ class InsertProcessor(processor.ProcessorABC):
                 fields[name] = _plain(inserted[name])
         for name in self.keep:
             if name not in collections(inserted):
-                found = ", ".join(sorted(f for f in collections(inserted) if "." not in f))
+                found = shown(collections(inserted))
                 raise MissingBranchError(f"collection {name!r} to keep is missing; found: {found}")
             fields[name] = _plain(inserted[name])
         path = self._path(metadata)

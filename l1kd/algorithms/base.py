@@ -122,6 +122,14 @@ class CandidateWeight(Algorithm):
     def numpy_call(self, *, offsets: Array, **columns: Array) -> Array:
         """Weights of all particles, float32 in [0, 1]."""
 
+    def _call_numpy(self, **columns: Any) -> Array:
+        try:
+            return super()._call_numpy(**columns)
+        except ValueError as error:  # kernels know nothing of l1kd's errors
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{self.name}: {error}") from error
+
     def postprocess_awkward(self, return_array: ak.Array, events: ak.Array) -> ak.Array:
         """Close awkward: the weights by event."""
         return jagged(ak.to_numpy(return_array), offsets_of(self.particles(events)))

@@ -9,7 +9,7 @@ from l1kd._edge import Array, jagged, offsets_of
 from l1kd.algorithms.base import CandidateWeight
 from l1kd.emulators.correlator import CorrelatorResult, correlate
 from l1kd.emulators.correlator_types import ETA_PHI_LSB, PT_LSB
-from l1kd.errors import ConfigurationError
+from l1kd.errors import ConfigurationError, InputError
 
 __all__ = ["LinPuppi", "Vertex"]
 
@@ -58,7 +58,10 @@ class LinPuppi(CandidateWeight):
         """Run the whole correlator; raw integers, and the counts of lost particles."""
         _, columns = self.prepare_awkward(events)
         self.validate_numpy_input(**columns)
-        return self._correlate(**columns)
+        try:
+            return self._correlate(**columns)
+        except ValueError as error:  # the emulator knows nothing of l1kd's errors
+            raise InputError(f"{self.name}: {error}") from error
 
     def numpy_call(self, *, offsets: Array, **columns: Array) -> Array:
         """Weights of all particles, float32 in [0, 1]."""

@@ -1,6 +1,5 @@
 """PUPPI in floating point as an insertable algorithm."""
 
-from dataclasses import replace
 from typing import Any, Literal
 
 import awkward as ak
@@ -8,10 +7,11 @@ import numpy as np
 
 from l1kd._edge import Array, flat, has_branch, offsets_of, read
 from l1kd.algorithms.base import CandidateWeight
-from l1kd.candidates import source_of
+from l1kd.candidates import PID, source_of
 from l1kd.emulators.puppi import (
     CMS_RUN2,
     DELPHES,
+    PHASE2,
     PuppiConfig,
     charged_association,
     flagged_association,
@@ -19,16 +19,16 @@ from l1kd.emulators.puppi import (
 )
 from l1kd.errors import ConfigurationError, MissingBranchError
 
-__all__ = ["PHASE2", "Association", "Puppi", "charged_codes"]
-
-PHASE2 = replace(DELPHES, eta_as_rapidity=False)
-"""Delphes' parameters of the Phase-II card; pseudorapidity is not mistaken for rapidity."""
+__all__ = ["Association", "Puppi", "charged_codes"]
 
 Association = Literal["dz", "truth"]
 
 
 def charged_codes(particles: ak.Array, association: Association) -> Array:
     """Vertex association of flat candidates, int8, as `l1kd.emulators.puppi` numbers it.
+
+    Electrons and muons are bystanders: weighted by their vertex, but nobody's neighbours, as in
+    the Delphes card (a lepton has few hadrons of its vertex around it, and would draw in pile-up).
 
     "dz" takes the significance of dz. A charged candidate without a track (dz NaN) takes the
     source's own PUPPI weight, which for charged particles is the association of the
@@ -39,7 +39,7 @@ def charged_codes(particles: ak.Array, association: Association) -> Array:
     MissingBranchError
         If the source has no dz at all, or no `is_reco_pu` for "truth".
     """
-    for name in ("charge", "dz") if association == "dz" else ("charge", "is_reco_pu"):
+    for name in ("charge", "pid", "dz" if association == "dz" else "is_reco_pu"):
         if name not in particles.fields:
             raise MissingBranchError(
                 f"PUPPI needs the candidates' {name!r} to associate charged particles, which this "
@@ -47,7 +47,15 @@ def charged_codes(particles: ak.Array, association: Association) -> Array:
             )
     charge = flat(particles.charge, np.int8)
     if association == "truth":
-        return flagged_association(charge, flat(particles.is_reco_pu, np.bool_))
+        codes = flagged_association(charge, flat(particles.is_reco_pu, np.bool_))
+    else:
+        codes = _codes_by_dz(particles, charge)
+    pid = flat(particles.pid, np.uint8)
+    lepton = (pid == PID["electron"]) | (pid == PID["muon"])
+    return np.where(lepton, -codes, codes)
+
+
+def _codes_by_dz(particles: ak.Array, charge: Array) -> Array:
     dz = flat(particles.dz, np.float64)
     untracked = np.isnan(dz)
     if untracked.any() and untracked[charge != 0].all():
@@ -97,7 +105,7 @@ class Puppi(CandidateWeight):
     """
 
     name = "puppi"
-    inputs = ("pt", "eta", "phi", "charge", "dz", "dz_error")
+    inputs = ("pt", "eta", "phi", "charge", "pid", "dz", "dz_error")
     adds = "L1Cand.puppi_weight"
 
     def __init__(

@@ -186,11 +186,19 @@ def test_pfnano_of_shared_sample(shared, open_events):
 
 def pf_branches(n=4):
     one = np.ones(n, np.float32)
-    return dict(
-        pt=one, eta=one, phi=one, mass=0 * one, charge=np.ones(n, np.int32),
-        pdgId=np.full(n, 211, np.int32), d0=0 * one, d0Err=one, dz=0 * one, dzErr=one,
-        puppiWeight=one,
-    )  # fmt: skip
+    return {
+        "pt": one,
+        "eta": one,
+        "phi": one,
+        "mass": 0 * one,
+        "charge": np.ones(n, np.int32),
+        "pdgId": np.full(n, 211, np.int32),
+        "d0": 0 * one,
+        "d0Err": one,
+        "dz": 0 * one,
+        "dzErr": one,
+        "puppiWeight": one,
+    }
 
 
 @pytest.mark.parametrize(("used", "warned"), [([0, 1, 0, 1], True), ([0, 1, 0, 0], False)])

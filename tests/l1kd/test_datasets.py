@@ -40,7 +40,7 @@ def test_yaml_is_not_executed(tmp_path):
 
 
 def test_missing_yaml(tmp_path):
-    with pytest.raises(UnreadableFileError, match="none.yaml"):
+    with pytest.raises(UnreadableFileError, match=r"none\.yaml"):
         load_fileset(tmp_path / "none.yaml")
 
 

@@ -1,0 +1,90 @@
+"""LinPUPPI and the correlator's objects in events."""
+
+import awkward as ak
+import numpy as np
+import pytest
+
+import l1kd
+from l1kd.algorithms import LinPuppi
+from l1kd.errors import ConfigurationError
+
+
+@pytest.fixture(scope="module")
+def inserted(data, open_events):
+    return l1kd.insert(open_events(data / "ttbar2l_PU140.root")[:20], ["linpuppi"])
+
+
+def test_weights(inserted):
+    particles = inserted.L1Cand
+    weight = particles.linpuppi_weight
+    central = (particles.charge != 0) & (abs(particles.eta) < 2.3)
+    assert set(np.unique(ak.to_numpy(ak.flatten(weight[central])))) == {0.0, 1.0}
+    values = ak.to_numpy(ak.flatten(weight))
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values * 256, np.round(values * 256))
+    neutral = (particles.charge == 0) & (particles.pt > 4)
+    hard = weight[neutral & (particles.hard_fraction > 0.5)]
+    pileup = weight[neutral & (particles.hard_fraction < 0.5)]
+    assert ak.mean(hard) > 2 * ak.mean(pileup)
+
+
+def test_collections_have_physical_units_and_the_firmware_integers(inserted):
+    lsb = np.pi / 720
+    for name in ("L1PuppiCand", "L1SeededConeJet"):
+        objects = inserted[name]
+        np.testing.assert_allclose(ak.flatten(objects.pt), 0.25 * ak.flatten(objects.hwPt))
+        np.testing.assert_allclose(
+            ak.flatten(objects.eta), lsb * ak.flatten(objects.hwEta), rtol=1e-6
+        )
+        assert ak.all(abs(objects.phi) <= np.float32(np.pi))
+    assert ak.max(ak.num(inserted.L1PuppiCand.pt)) <= 128
+    assert ak.max(ak.num(inserted.L1SeededConeJet.pt)) <= 16
+    np.testing.assert_allclose(inserted.L1PuppiMET.pt, 0.25 * inserted.L1PuppiMET.hwPt)
+    np.testing.assert_allclose(inserted.L1PuppiHT.ht, 0.25 * inserted.L1PuppiHT.hwHt)
+
+
+def test_objects_follow_from_the_candidates(inserted):
+    candidates, met = inserted.L1PuppiCand, inserted.L1PuppiMET
+    px = -ak.sum(candidates.pt * np.cos(candidates.phi), axis=1)
+    py = -ak.sum(candidates.pt * np.sin(candidates.phi), axis=1)
+    # the firmware's cosine is a polynomial, and its phi has steps
+    np.testing.assert_allclose(met.pt, np.hypot(px, py), atol=2.0)
+    jets = inserted.L1SeededConeJet
+    counted = jets[(jets.pt > 30) & (abs(jets.hwEta) < 550)]
+    np.testing.assert_allclose(inserted.L1PuppiHT.ht, ak.sum(counted.pt, axis=1))
+
+
+def test_jets_agree_with_generated_jets(inserted):
+    """From physics: the hardest trigger jet lies at the direction of some hard generated jet."""
+    jet = ak.firsts(inserted.L1SeededConeJet)
+    generated = inserted.GenJet[inserted.GenJet.pt > 20]
+    hard = ak.fill_none(jet.pt > 50, False) & (ak.num(generated) > 0)
+    deta = jet.eta[hard] - generated.eta[hard]
+    dphi = (jet.phi[hard] - generated.phi[hard] + np.pi) % (2 * np.pi) - np.pi
+    nearest = ak.min(np.hypot(deta, dphi), axis=1)
+    assert ak.mean(nearest < 0.4) > 0.9
+
+
+def test_vertex_of_the_tracks_is_the_true_one_mostly(data, open_events):
+    events = open_events(data / "ttbar2l_PU140.root")[:20]
+    result = LinPuppi(vertex="tracks").correlator(events)
+    assert np.mean(np.abs(result.vertex) <= 2) > 0.8, "dz is relative to the true vertex"
+    assert (result.losses["layer2_list"] == 0).all()
+
+
+def test_the_object_alone_gives_the_weight(data, open_events, inserted):
+    events = open_events(data / "ttbar2l_PU140.root")[:20]
+    assert ak.array_equal(LinPuppi()(events), inserted.L1Cand.linpuppi_weight)
+
+
+def test_no_events_and_masked_events(data, open_events, inserted):
+    events = open_events(data / "ttbar2l_PU140.root")
+    assert len(l1kd.insert(events[:0], ["linpuppi"]).L1SeededConeJet.pt) == 0
+    masked = l1kd.insert(ak.mask(events[:4], [True, False, True, True]), ["linpuppi"])
+    assert masked.L1PuppiMET.pt[1] is None
+    assert masked.L1PuppiMET.pt[2] == inserted.L1PuppiMET.pt[2]
+
+
+def test_unknown_vertex():
+    with pytest.raises(ConfigurationError, match="unknown vertex 'best'"):
+        LinPuppi(vertex="best")

@@ -1,0 +1,174 @@
+"""The command line: verbs, exit codes, JSON and quiet output."""
+
+import json
+from importlib import import_module
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from l1kd import cli
+
+import_module("l1kd.cli_tools")
+
+
+@pytest.fixture
+def l1kd(data):
+    def called(*arguments):
+        return CliRunner().invoke(cli.app, cli._expanded([str(a) for a in arguments]))
+
+    return called
+
+
+def test_run_does_the_whole_job(l1kd, data, tmp_path):
+    result = l1kd(
+        "run", data / "ttbar2l_PU140.root", "--truth", data / "ttbar2l_PU0.root",
+        "--minbias", data / "minbias_PU140.root", "--out", tmp_path, "--json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    printed = json.loads(result.stdout)
+    stored = json.loads((tmp_path / "summary.json").read_text())
+    assert printed == stored
+    met = stored["resolution"][0]["met"]
+    for weighting in ("none", "puppi", "distillnet", "qdistillnet", "delphes_puppi", "no_pileup"):
+        number = met[weighting]["corrected"]
+        assert number["low"] <= number["value"] <= number["high"], weighting
+        assert number["n"] == 50
+    assert met["no_pileup"]["corrected"]["value"] < met["puppi"]["corrected"]["value"]
+    assert met["puppi"]["corrected"]["value"] < met["none"]["corrected"]["value"]
+    assert {record["processed"] for record in stored["files"]} == {50}
+    assert "cicada_score" in stored["rates"][0]["thresholds"]
+    assert stored["scores"][0]["auc"]["events"]["value"] > 0.5
+    assert stored["provenance"]["algorithms"]["qdistillnet"] == "qdistillnet-v1"
+    assert (tmp_path / "index.html").stat().st_size > 10_000
+    assert len(list((tmp_path / "figures").glob("*.png"))) >= 8
+
+
+def test_resolution_of_chosen_algorithms(l1kd, data, tmp_path):
+    result = l1kd(
+        "resolution", data / "ttbar2l_PU140.root",
+        "--algorithms", "puppi,linpuppi", "--out", tmp_path,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "PUPPI" in result.stdout
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert {"puppi", "linpuppi", "correlator"} <= set(summary["resolution"][0]["met"])
+    assert "distillnet" not in summary["resolution"][0]["met"]
+    assert summary["rates"] == []
+
+
+def test_rates_from_the_calorimeter_alone(l1kd, data, tmp_path):
+    result = l1kd(
+        "rates", data / "ttbar2l_PU140_l1nano.root", "--minbias", data / "minbias_PU140_l1nano.root",
+        "--algorithms", "cicada", "--out", tmp_path, "--quiet",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert result.output == ""
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert set(summary["rates"][0]["thresholds"]) == {"cicada_score"}
+
+
+def test_insert_writes_skims(l1kd, data, tmp_path):
+    result = l1kd(
+        "insert", data / "pfnano.root", "--out", tmp_path, "--algorithms", "puppi",
+        "--keep", "GenJet", "MET", "--format", "parquet", "--json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    assert content["datasets"]["events"]["seen"] == 3
+    assert len(list(tmp_path.rglob("*.parquet"))) == 1
+
+
+def test_fileset_from_yaml(l1kd, data, tmp_path):
+    fileset = tmp_path / "fileset.yaml"
+    fileset.write_text(
+        f"top:\n  files: [{data / 'ttbar2l_PU140_l1nano.root'}]\n"
+        f"minbias:\n  files: [{data / 'minbias_PU140_l1nano.root'}]\n"
+    )
+    result = l1kd(
+        "rates", "--fileset", fileset, "--algorithms", "cicada", "--out", tmp_path / "out", "--json"
+    )
+    assert result.exit_code == 0, result.output
+    assert list(json.loads(result.stdout)["scores"][0]["auc"]) == ["top"]
+
+
+def test_bad_files_are_errors_or_listed(l1kd, data, tmp_path):
+    bad = tmp_path / "bad.root"
+    bad.write_bytes(b"root" + bytes(100))
+    arguments = ("insert", data / "pfnano.root", bad, "--algorithms", "puppi", "--out", tmp_path)
+    failed = l1kd(*arguments)
+    assert failed.exit_code == 1
+    assert "UnreadableFileError" in failed.stderr
+    assert "bad.root" in failed.stderr
+    listed = l1kd(*arguments, "--skip-bad-files")
+    assert listed.exit_code == 0
+    assert "left out" in listed.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "--out", "x"], 2, "either files or --fileset"),
+        (["run"], 2, "--out"),
+        (["fly"], 2, "No such command"),
+        (["run", "none.root", "--out", "x"], 1, "none.root"),
+        (["rates", "none.root", "--normalisation", "lep", "--out", "x"], 1, "'lep'"),
+        (["run", "none.root", "--algorithms", "pupi", "--out", "x"], 1, "'pupi'; available: puppi"),
+        (["emulate", "none", "none.npy", "--out", "x.npy"], 1, "none: expected a firmware folder"),
+    ],
+)
+def test_exit_codes(l1kd, arguments, code, message):
+    result = l1kd(*arguments)
+    assert result.exit_code == code
+    assert message in " ".join(result.stderr.split())
+
+
+def test_inspect(l1kd, data):
+    found = json.loads(l1kd("inspect", data / "ttbar2l_PU140.root", "--json").stdout)
+    assert found["kind"] == "delphes"
+    assert found["entries"] == 50
+    assert found["particle_sources"] == ["EFlow", "ParticleFlowCandidate"]
+    assert set(found["algorithms"].values()) == {None}
+    nano = json.loads(l1kd("inspect", data / "ttbar2l_PU140_l1nano.root", "--json").stdout)
+    assert nano["algorithms"]["cicada"] is None
+    assert "calorimeter towers and no candidates" in nano["algorithms"]["puppi"]
+    assert l1kd("inspect", data / "pfnano.root").exit_code == 0
+
+
+def test_models(l1kd):
+    listed = json.loads(l1kd("models", "--json").stdout)
+    assert {"puppi", "linpuppi", "qdistillnet"} <= {a["name"] for a in listed["algorithms"]}
+    assert {"distillnet-v1", "qdistillnet-v1", "cicada-v1"} <= {m["name"] for m in listed["models"]}
+    assert "qdistillnet-v1" in l1kd("models").stdout
+
+
+def test_emulate_and_inspect_a_network(l1kd, data, tmp_path):
+    from l1kd.algorithms import Cicada
+
+    network = Cicada().network
+    network.save(tmp_path / "cicada.npz")
+    rows = np.random.default_rng(1).integers(0, 1024, (100, 252))
+    np.save(tmp_path / "rows.npy", rows)
+    raw, values = tmp_path / "raw.npy", tmp_path / "values.npy"
+    arguments = ("emulate", tmp_path / "cicada.npz", tmp_path / "rows.npy")
+    assert l1kd(*arguments, "--out", raw, "--raw").exit_code == 0
+    assert l1kd(*arguments, "--out", values).exit_code == 0
+    np.testing.assert_array_equal(np.load(raw), network.predict_raw(rows))
+    np.testing.assert_array_equal(np.load(values) * 256, np.load(raw))
+    events = data / "ttbar2l_PU140_l1nano.root"
+    scores = tmp_path / "scores.npy"
+    done = l1kd("emulate", tmp_path / "cicada.npz", events, "--out", scores)
+    assert done.exit_code == 0, done.output
+    assert np.load(scores).shape == (50, 1)
+    assert "16" in l1kd("inspect-network", tmp_path / "cicada.npz").stdout
+    np.save(tmp_path / "short.npy", rows[:, :10])
+    short = l1kd("emulate", tmp_path / "cicada.npz", tmp_path / "short.npy", "--out", raw)
+    assert short.exit_code == 1
+    assert "short.npy" in short.stderr
+
+
+def test_values_of_many_options():
+    expanded = cli._expanded(["run", "a", "--truth", "b", "c,d", "--out", "e", "--minbias", "f"])
+    assert expanded == [
+        "run", "a", "--truth", "b", "--truth", "c", "--truth", "d", "--out", "e", "--minbias", "f",
+    ]  # fmt: skip
