@@ -50,7 +50,7 @@ def _round_up(floor: int, half: bool, rest: bool, negative: bool, rounding: int)
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _bounds(width: int, signed: bool, overflow: int) -> tuple[int, int]:
+def _bounds(width: int, signed: bool, overflow: int) -> Any:
     """Return the smallest and largest raw value that a saturating cast can give."""
     if not signed:
         return np.int64(0), (np.int64(1) << (width - 1)) - 1 + (np.int64(1) << (width - 1))
@@ -60,7 +60,7 @@ def _bounds(width: int, signed: bool, overflow: int) -> tuple[int, int]:
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _wrap(raw: int, width: int, signed: bool) -> int:
+def _wrap(raw: int, width: int, signed: bool) -> Any:
     """Keep the lowest ``width`` bits (at most 64), as two's complement where signed."""
     if width >= 64:
         return raw
@@ -70,7 +70,7 @@ def _wrap(raw: int, width: int, signed: bool) -> int:
 
 
 @nb.njit(cache=True, nogil=True)
-def cast_raw(raw: int, shift: int, rounding: int, width: int, signed: bool, overflow: int) -> int:
+def cast_raw(raw: int, shift: int, rounding: int, width: int, signed: bool, overflow: int) -> Any:
     """Cast one raw integer to another format.
 
     Parameters
@@ -117,15 +117,11 @@ def cast_raw(raw: int, shift: int, rounding: int, width: int, signed: bool, over
 @nb.njit(cache=True, nogil=True)
 def cast_float(
     value: float, fraction: int, rounding: int, width: int, signed: bool, overflow: int
-) -> int:
+) -> Any:
     """Cast one finite double to a raw integer; see `cast_raw` for the arguments."""
     scaled = np.ldexp(value, fraction)
     if np.isinf(scaled):
-        return (
-            0
-            if overflow == WRAP or overflow == SAT_ZERO
-            else _saturated(value, width, signed, overflow)
-        )
+        return 0 if overflow in (WRAP, SAT_ZERO) else _saturated(value, width, signed, overflow)
     if scaled == 0.0 and value != 0.0:
         scaled = np.copysign(2.0**-1000, value)
     floor = np.floor(scaled)
@@ -147,13 +143,13 @@ def cast_float(
 
 
 @nb.njit(cache=True, nogil=True)
-def _saturated(value: float, width: int, signed: bool, overflow: int) -> int:
+def _saturated(value: float, width: int, signed: bool, overflow: int) -> Any:
     smallest, largest = _bounds(width, signed, overflow)
     return smallest if value < 0.0 else largest
 
 
 @nb.njit(cache=True, nogil=True)
-def _low_bits(integer: float) -> int:
+def _low_bits(integer: float) -> Any:
     """Return the low 64 bits, two's complement, of a double that holds a large integer."""
     remainder = np.fmod(integer, 2.0**64)
     high = np.floor(remainder / 2.0**32)

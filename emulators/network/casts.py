@@ -80,8 +80,8 @@ class Casts:
                 "RND_INF": (half, 0, -1),
                 "RND_CONV": (half - 1, 1, 0),
             }[form.rounding]
-            columns = [machine.RIGHT, machine.PLUS, machine.EVEN, machine.SIGNED_PLUS]
-            table[np.ix_(chosen, columns)] = drop, plus, even, extra
+            table[chosen, machine.RIGHT], table[chosen, machine.PLUS] = drop, plus
+            table[chosen, machine.EVEN], table[chosen, machine.SIGNED_PLUS] = even, extra
             self.simple &= extra == 0
             reach += plus + even + abs(extra)
         elif drop < 0:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import singledispatch
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -148,7 +148,7 @@ class Kernel(NamedTuple):
 
     width: int
     shift: int
-    weights: npt.NDArray[np.object_]
+    weights: npt.NDArray[Any]
 
 
 def affine_kernel(
@@ -318,7 +318,7 @@ def _dots(
     memory.steps.append(Step(words, {5: source}, {12: target.rows}))
 
 
-def _terms(flat: npt.NDArray[np.object_], pairs: bool) -> tuple[Integers, Integers, Integers]:
+def _terms(flat: npt.NDArray[Any], pairs: bool) -> tuple[Integers, Integers, Integers]:
     """Return the terms that matter, row after row, their weights, and where each row begins.
 
     For kernels that take pairs, rows of odd length get a term of weight zero.

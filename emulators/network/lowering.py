@@ -104,7 +104,7 @@ class Config:
 
     def child(self, name: str) -> "Config":
         """Return the structure that a typedef member names."""
-        child = self.struct.structs.get(name)
+        child = self.struct.structs.get(name, "")
         if child not in self._lowering.project.structs:
             raise self.refuse(f"no structure {name}")
         return Config(self._lowering, self._lowering.project.structs[child])

@@ -4,6 +4,7 @@ Facts of the arithmetic: hls4ml 1.3, nnet_dense_latency.h, nnet_dense_resource.h
 nnet_conv*_latency.h, nnet_conv*_resource.h, nnet_sepconv*_latency.h, nnet_dense_compressed.h.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,14 @@ import numpy.typing as npt
 
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp_model import Call
-from l1kd.emulators.network.graph import Affine, Layer, Lookup, Operation, Tensor
+from l1kd.emulators.network.graph import (
+    Affine,
+    Layer,
+    Lookup,
+    Operation,
+    Piecewise,
+    Tensor,
+)
 from l1kd.emulators.network.lowering import (
     Config,
     Lowering,
@@ -25,6 +33,7 @@ __all__ = ["Product", "affine", "dense_terms", "geometry", "product_of", "window
 Integers = npt.NDArray[np.int64]
 Index = npt.NDArray[np.int32]
 BIT = FixedPoint(1, 1, False)
+MAX_WINDOWS = 1 << 26
 
 
 class Product(NamedTuple):
@@ -130,36 +139,18 @@ def affine(
     if product.binary_input or product.xnor:
         # A one-bit zero stands for -1; a comparison picks the bit or its opposite.
         spread = Tensor(f"{output.name}.bits", (source.size * 2,), FixedPoint(2, 2))
-        table = np.array([[-1, 0, 1], [1, 1, 0]] if product.binary_input else [[0, 1], [1, 0]])
-        table = np.array([[-1], [1]]) if product.binary_input else np.array([[0, 1], [1, 0]])
-        column = np.arange(source.size * 2, dtype=np.int32) % 2
-        if product.binary_input:
-            column = column * 0
-        elements = (np.arange(source.size * 2) // 2).astype(np.int32)
-        operations.append(
-            Lookup(spread, source.name, elements, 1, 0, False, 0, table.astype(np.int64), column)
-        )
+        table = np.array([[-1, -1], [1, 1]] if product.binary_input else [[0, 1], [1, 0]], np.int64)
+        twice = np.arange(source.size * 2, dtype=np.int32)
+        operations.append(Lookup(spread, source.name, twice // 2, 1, 0, False, 0, table, twice % 2))
         source = spread
     if product.xnor:
-        index = 2 * windows[:, inputs] + (1 - weights)[None]
-        index = index.reshape(-1, n_in)
-        ones = np.ones((1, n_in, 1), np.int64)
+        index = (2 * windows[:, inputs] + (1 - weights)[None]).reshape(-1, n_in).astype(np.int32)
+        ones = np.ones((n_out, n_in, 1), np.int64)
         group = np.tile(np.arange(n_out, dtype=np.int32), windows.shape[0])
-        ones = np.repeat(ones, n_out, axis=0)
         count = Tensor(f"{output.name}.count", output.shape, accumulator)
-        operations.append(
-            Affine(
-                count,
-                source.name,
-                index.astype(np.int32),
-                group,
-                ones,
-                0,
-                bias[:, None],
-                accumulator,
-            )
-        )
-        return [*operations, *_xnor_result(output, count, n_in)]
+        offsets = bias[:, None]
+        step = Affine(count, source.name, index, group, ones, 0, offsets, accumulator)
+        return [*operations, step, _xnor_result(output, count, n_in)]
     if product.binary_input:
         windows = np.where(windows < 0, -1, 2 * windows).astype(np.int32)
     same_order = bool((inputs == inputs[0]).all())
@@ -176,15 +167,14 @@ def affine(
     return [*operations, last]
 
 
-def _xnor_result(output: Tensor, count: Tensor, n_in: int) -> list[Operation]:
+def _xnor_result(output: Tensor, count: Tensor, n_in: int) -> Piecewise:
     """Turn a count of equal bits into the sum of products of -1 and 1."""
-    bits = FixedPoint(max(n_in - 1, 1).bit_length() + 2, max(n_in - 1, 1).bit_length() + 2)
+    width = max((n_in - 1).bit_length(), 1) + 2
     fraction = max(count.format.fraction, 0)
     scale = 2 << (fraction - count.format.fraction)
     line = straight_lines(output, count, fraction, (scale, -(n_in << fraction)))
-    object.__setattr__(line, "formats", (bits,))
-    object.__setattr__(line, "choice", np.zeros(output.size, np.int32))
-    return [line]
+    choice = np.zeros(output.size, np.int32)
+    return replace(line, formats=(FixedPoint(width, width),), choice=choice)
 
 
 def window_index(
@@ -279,7 +269,7 @@ def dense(lowering: Lowering, call: Call) -> Layer:
 def convolution(lowering: Lowering, call: Call) -> Layer:
     """Convolution of an image, channels last."""
     config = lowering.config(call)
-    shape, windows, source, out = geometry(lowering, call, config)
+    shape, windows, source, _ = geometry(lowering, call, config)
     (filters,) = config.sizes("n_filt")
     output = lowering.result(call, (*shape, filters))
     matrix = config.child("mult_config")
@@ -343,7 +333,6 @@ def geometry(
     """Return output shape without channels, windows, source, and output size of a convolution."""
     (channels,) = config.sizes("n_chan")
     flat = "in_height" not in config.struct.constants
-    names = [("in", "out", "filt", "stride", "pad_left")]
     width, out_w, kernel_w, stride_w = config.sizes(
         "in_width", "out_width", "filt_width", "stride_width"
     )
@@ -358,7 +347,7 @@ def geometry(
     if any(dilation != 1 for dilation in dilations):
         raise config.refuse("dilated convolutions are not supported")
     source = lowering.source(call, height * width * channels)
-    if out_h * out_w * kernel_h * kernel_w * channels > 1 << 26:
+    if out_h * out_w * kernel_h * kernel_w * channels > MAX_WINDOWS:
         raise config.refuse("the convolution is too large")
     windows = window_index(
         (height, width),

@@ -120,7 +120,7 @@ def thresholded_relu(lowering: Lowering, call: Call) -> Layer:
 
 @handles("hard_sigmoid", "hard_tanh")
 def hard_sigmoid(lowering: Lowering, call: Call) -> Layer:
-    """A straight line between two limits."""
+    """Limit a straight line on both sides."""
     config, source, output = element_pair(lowering, call)
     slope, shift = config.number("slope"), config.number("shift")
     if slope is None or shift is None:

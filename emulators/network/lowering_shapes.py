@@ -114,11 +114,11 @@ def einsum(lowering: Lowering, call: Call) -> Layer:
     output = lowering.result(call, (inplace * free0 * free1,))
     accumulator = config.format("accum_t")
     shape = (inplace, free0, free1, contract)
-    first = perms[0].reshape(inplace, free0, 1, contract)
-    second = perms[1].reshape(inplace, 1, free1, contract)
-    first, second = (
-        np.broadcast_to(i, shape).reshape(-1).astype(np.int32) for i in (first, second)
-    )
+    whole = [
+        perms[0].reshape(inplace, free0, 1, contract),
+        perms[1].reshape(inplace, 1, free1, contract),
+    ]
+    first, second = (np.broadcast_to(i, shape).reshape(-1).astype(np.int32) for i in whole)
     products = Tensor(f"{output.name}.products", (first.size,), exact_product(left, right))
     multiply = Binary(products, "multiply", left.name, right.name, first, second)
     rows = np.arange(first.size, dtype=np.int32).reshape(-1, contract)[back]
@@ -163,22 +163,23 @@ def zero_padding(lowering: Lowering, call: Call) -> Layer:
     channels, width = config.sizes("n_chan", "in_width")
     left, right = config.integer("pad_left", 0), config.integer("pad_right", 0)
     if "in_height" not in config.struct.constants:
-        image = np.arange(width * channels).reshape(width, channels)
-        around = ((left, right), (0, 0))
+        shape: tuple[int, ...] = (width, channels)
+        around: tuple[tuple[int, int], ...] = ((left, right), (0, 0))
     else:
         (height,) = config.sizes("in_height")
-        image = np.arange(height * width * channels).reshape(height, width, channels)
+        shape = (height, width, channels)
         top, bottom = config.integer("pad_top", 0), config.integer("pad_bottom", 0)
         around = ((top, bottom), (left, right), (0, 0))
     if max(max(pair) for pair in around) > 1 << 16 or min(min(pair) for pair in around) < 0:
         raise config.refuse("the padding is out of range")
+    image = np.arange(np.prod(shape)).reshape(shape)
     padded = np.pad(image, around, constant_values=-1)
     return _moved(lowering, call, image.size, padded.shape, padded)
 
 
 @handles("cropping1d_cl", "cropping2d_cl")
 def cropping(lowering: Lowering, call: Call) -> Layer:
-    """The inner part of an image, channels last."""
+    """Cut the inner part out of an image, channels last."""
     config = lowering.config(call)
     channels, width, out_width = config.sizes("n_chan", "in_width", "out_width")
     left = config.integer("crop_left", 0)
@@ -255,15 +256,13 @@ def pooling(lowering: Lowering, call: Call) -> Layer:
     flat = "pooling1d" in call.function
     whole = "global" in call.function
     (channels,) = config.sizes("n_filt")
-    size = (1, *config.sizes("n_in")) if flat else config.sizes("in_height", "in_width")
+    size = _pair(config, "n_in", flat)
     if whole:
         kernel, stride, pad, out = size, size, (0, 0), (1, 1)
     else:
-        width = config.sizes("pool_width", "stride_width")
-        height = (1, 1) if flat else config.sizes("pool_height", "stride_height")
-        kernel, stride = (height[0], width[0]), (height[1], width[1])
+        kernel, stride = _pair(config, "pool", flat), _pair(config, "stride", flat)
         pad = (0 if flat else config.integer("pad_top", 0), config.integer("pad_left", 0))
-        out = (1, *config.sizes("n_out")) if flat else config.sizes("out_height", "out_width")
+        out = _pair(config, "n_out", flat)
     source = lowering.source(call, size[0] * size[1] * channels)
     shape = (channels,) if whole else (*(out[1:] if flat else out), channels)
     output = lowering.result(call, shape)
@@ -280,6 +279,20 @@ def pooling(lowering: Lowering, call: Call) -> Layer:
     else:
         raise config.refuse(f"pooling by {kind or 'nothing'} is not supported")
     return layer_of(call, operations, formats={"accumulator": accumulator})
+
+
+def _pair(config: Config, what: str, flat: bool) -> tuple[int, int]:
+    """Return height and width of an image, a pool or a stride; the height is one in a row."""
+    names = {
+        "n_in": ("in_height", "in_width", "n_in"),
+        "n_out": ("out_height", "out_width", "n_out"),
+        "pool": ("pool_height", "pool_width", "pool_width"),
+        "stride": ("stride_height", "stride_width", "stride_width"),
+    }[what]
+    if flat:
+        return 1, config.sizes(names[2])[0]
+    height, width = config.sizes(*names[:2])
+    return height, width
 
 
 def _largest(
@@ -300,8 +313,8 @@ def _largest(
         half = (terms + 1) // 2
         larger = Tensor(f"{output.name}.{terms}", (elements * half,), form)
         left, right = windows[:, :half], windows[:, terms - half :]
-        flat = [np.ascontiguousarray(side).reshape(-1) for side in (left, right)]
-        operations.append(Binary(larger, "maximum", name, name, *flat))
+        first, second = (np.ascontiguousarray(side).reshape(-1) for side in (left, right))
+        operations.append(Binary(larger, "maximum", name, name, first, second))
         windows = np.arange(elements * half, dtype=np.int32).reshape(elements, half)
         name, terms = larger.name, half
     last = Tensor(name, source.shape, form)

@@ -39,7 +39,7 @@ def table_lookup(
         If the index could exceed a C++ int.
     """
     entries, form = table.size, source.format
-    if entries % 2 or width & (width - 1) and width > 0:
+    if entries % 2 or abs(width) & (abs(width) - 1):
         raise ValueError(f"a table of {entries} entries is not supported")
     if max(form.integer, 0) + entries.bit_length() > 31 + abs(width).bit_length():
         raise ValueError("the index of the table could exceed 32 bits")
@@ -98,7 +98,7 @@ def table_below_zero(lowering: Lowering, call: Call) -> Layer:
         raise config.refuse("the table does not begin with zero")
     fraction = source.format.fraction + slope_form.fraction
     elements = np.arange(output.size, dtype=np.int32)
-    operations = [
+    operations: list[Operation] = [
         straight_lines(line, source, fraction, (slope, 0), (0, 0)),
         table_lookup(curve, source, table, -8, centred=False),
         Binary(output, "add", line.name, curve.name, elements, elements),
@@ -270,8 +270,8 @@ def _softmax_legacy(
     config: Config, source: Tensor, output: Tensor, slices: Index
 ) -> list[Operation]:
     form = config.format("table_t")
-    sizes = config.sizes("exp_table_size", "inv_table_size")
-    exponential, inverse = tables.legacy_tables(*sizes, form)
+    entries, inverse_entries = config.sizes("exp_table_size", "inv_table_size")
+    exponential, inverse = tables.legacy_tables(entries, inverse_entries, form)
     count, length = slices.shape
     # Row i, column j is element j minus element i of a slice; the diagonal gives exp(0) = 1.
     shape = (count, length, length)

@@ -128,10 +128,11 @@ class Memory:
                 block = np.unique(rows // _BLOCK)
                 dies[block] = np.maximum(dies[block], number)
         dies[np.unique(rows_out // _BLOCK)] = never
-        for block in self.fixed.values():
-            born[block], dies[block] = -1, never
-        starts, busy, top = np.zeros(count, np.int64), [], 0
-        for block in np.argsort(born, kind="stable"):
+        always = list(self.fixed.values())
+        born[always], dies[always] = -1, never
+        starts, top = np.zeros(count, np.int64), 0
+        busy: list[tuple[int, int, int]] = []
+        for block in np.argsort(born, kind="stable").tolist():
             busy = [entry for entry in busy if entry[2] >= born[block]]
             size = self.blocks[block][0] * self.blocks[block][1] * TILE // 8
             start = 0

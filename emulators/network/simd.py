@@ -9,7 +9,7 @@ whatever the processor has.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import binding, ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
@@ -158,8 +158,8 @@ def dot_kernel(data: int, total: int, out: int, shifted: bool) -> Callable[..., 
 
     Arguments: address of the first lane of the rows; addresses of ``rows`` (int32 byte offsets of
     the elements of a window), ``terms`` (int32 positions in ``rows``) and ``weights`` (integers of
-    ``total`` bits; of 32 where ``total`` is 16, the number twice); the number of terms, the start of
-    the sum, the shift of every product where ``shifted``; addresses of the constants of the cast
+    ``total`` bits; of 32 where ``total`` is 16, the number twice); the number of terms, the start
+    of the sum, the shift of every product where ``shifted``; addresses of the constants of the cast
     and of the results. `lanes` events are computed.
     """
     narrow, wide = ir.IntType(data), ir.IntType(total)

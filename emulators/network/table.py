@@ -9,7 +9,7 @@ _HEAD = ("layer", "kind", "shape", "result", "weights", "accumulator", "params",
 
 def describe(graph: Graph) -> str:
     """Return one line for each input and layer, with formats, parameters and multiplications."""
-    rows = [_HEAD]
+    rows: list[tuple[str, ...]] = [_HEAD]
     for tensor in graph.inputs:
         rows.append((tensor.name, "input", _shape(tensor.shape), str(tensor.format), *[""] * 5))
     rows += [_row(layer) for layer in graph.layers]

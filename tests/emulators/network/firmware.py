@@ -86,15 +86,21 @@ class Firmware:
                 _CODE_GEN.format(code="\n".join(self.code))
             )
         (firmware / "defines.h").write_text(
-            "#ifndef DEFINES_H_\n#define DEFINES_H_\n\n#include \"ap_fixed.h\"\n"
-            "#include \"ap_int.h\"\n#include \"nnet_utils/nnet_types.h\"\n\n"
-            + "\n".join(self.types) + "\n\n#endif\n"
+            '#ifndef DEFINES_H_\n#define DEFINES_H_\n\n#include "ap_fixed.h"\n'
+            '#include "ap_int.h"\n#include "nnet_utils/nnet_types.h"\n\n'
+            + "\n".join(self.types)
+            + "\n\n#endif\n"
         )
-        includes = [f'#include "nnet_utils/nnet_{h}.h"' for h in ("code_gen", "helpers", *self.headers)]
+        includes = [
+            f'#include "nnet_utils/nnet_{h}.h"' for h in ("code_gen", "helpers", *self.headers)
+        ]
         includes += [f'#include "weights/{name}.h"' for name, _ in self.weights]
         (firmware / "parameters.h").write_text(
-            "#ifndef PARAMETERS_H_\n#define PARAMETERS_H_\n\n#include \"defines.h\"\n"
-            + "\n".join(includes) + "\n\n" + "\n\n".join(self.configs) + "\n\n#endif\n"
+            '#ifndef PARAMETERS_H_\n#define PARAMETERS_H_\n\n#include "defines.h"\n'
+            + "\n".join(includes)
+            + "\n\n"
+            + "\n\n".join(self.configs)
+            + "\n\n#endif\n"
         )
         for name, text in self.weights:
             (firmware / "weights" / f"{name}.h").write_text(text)
@@ -102,12 +108,12 @@ class Firmware:
             f"{name}_t {name}[{size}]" for name, size, _ in [*self.inputs, *self.outputs]
         )
         (firmware / f"{self.name}.h").write_text(
-            f"#ifndef MYPROJECT_H_\n#define MYPROJECT_H_\n\n#include \"ap_fixed.h\"\n"
-            f"#include \"ap_int.h\"\n#include \"defines.h\"\n\nvoid {self.name}({arguments});\n\n#endif\n"
+            f'#ifndef MYPROJECT_H_\n#define MYPROJECT_H_\n\n#include "ap_fixed.h"\n'
+            f'#include "ap_int.h"\n#include "defines.h"\n\nvoid {self.name}({arguments});\n\n#endif\n'
         )
         body = "\n    ".join(self.calls)
         (firmware / f"{self.name}.cpp").write_text(
-            f"#include \"{self.name}.h\"\n#include \"parameters.h\"\n\n"
+            f'#include "{self.name}.h"\n#include "parameters.h"\n\n'
             f"void {self.name}({arguments}) {{\n    {body}\n}}\n"
         )
         return Path(folder)
@@ -119,23 +125,28 @@ class Firmware:
         lines = [f"    static {name}_t {name}[{size}];" for name, size, _ in names]
         lines.append("    for (long e = 0; e < n; e++) {")
         for i, (name, size, _) in enumerate(self.inputs):
-            lines.append(f"        for (int i = 0; i < {size}; i++) "
-                         f"{name}[i].range() = from[{i}][e * {size} + i];")
+            lines.append(
+                f"        for (int i = 0; i < {size}; i++) "
+                f"{name}[i].range() = from[{i}][e * {size} + i];"
+            )
         arguments = ", ".join(name for name, _, _ in names)
         lines.append(f"        {self.name}({arguments});")
         for i, (name, size, _) in enumerate(self.outputs):
-            lines.append(f"        for (int i = 0; i < {size}; i++) "
-                         f"to[{i}][e * {size} + i] = raw({name}[i]);")
+            lines.append(
+                f"        for (int i = 0; i < {size}; i++) "
+                f"to[{i}][e * {size} + i] = raw({name}[i]);"
+            )
         lines.append("    }")
         (firmware / "harness.cpp").write_text(
-            f"#include \"{self.name}.h\"\n"
+            f'#include "{self.name}.h"\n'
             "template <class T> long long raw(T v) {\n"
             "    ap_int<T::width + 1> r = v.range();\n"
             "    long long u = r.to_int64();\n"
             "    bool negative = v < 0;\n"
             "    return negative && T::width < 64 ? u - (1LL << T::width) : u;\n}\n"
-            "extern \"C\" void run(long n, long long **from, long long **to) {\n"
-            + "\n".join(lines) + "\n}\n"
+            'extern "C" void run(long n, long long **from, long long **to) {\n'
+            + "\n".join(lines)
+            + "\n}\n"
         )
         library = firmware / "reference.so"
         command = [

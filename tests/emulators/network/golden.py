@@ -107,7 +107,7 @@ def _add_struct(structs, layer, types):
         )
     if "accum_type" in layer:
         members["accum_t"] = _type(layer["accum_type"])
-    values = {key: value for key, value in layer["config_values"].items()}
+    values = dict(layer["config_values"])
     structs[layer["config"]] = Struct(
         layer["config"], layer["config_base"], values, members, children, {}, {}, HERE
     )

@@ -80,10 +80,8 @@ def piecewise(op, values, formats):
 
 def lookup(op, values, formats):
     x = taken(values[op.source], op.index) * op.multiplier
-    if op.toward_zero:
-        index = np.where(x < 0, -((-x) >> op.shift), x >> op.shift)
-    else:
-        index = x >> op.shift
+    down = x >> op.shift
+    index = np.where(x < 0, -((-x) >> op.shift), down) if op.toward_zero else down
     index = np.clip((index + op.offset).astype(object), 0, len(op.table) - 1).astype(int)
     return op.table[index, op.column[None]].astype(object)
 

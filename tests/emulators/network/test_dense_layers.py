@@ -8,7 +8,7 @@ import pytest
 from l1kd.emulators.network import FixedPoint, Network
 
 pytest.importorskip("hls4ml")
-from .firmware import Firmware, assert_equal, edge_vectors  # noqa: E402
+from .firmware import Firmware, assert_equal, edge_vectors
 
 EVENTS = 10_000
 

@@ -38,7 +38,7 @@ def test_every_layer_of_the_trace(golden):
 
 
 def test_file_gives_the_same_network(golden, tmp_path):
-    network, x, vectors, _ = golden
+    network, x, _, _ = golden
     network.save(tmp_path / "network.npz")
     loaded = Network.load(tmp_path / "network.npz")
     np.testing.assert_array_equal(loaded.predict_raw(x), network.predict_raw(x))

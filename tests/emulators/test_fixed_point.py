@@ -1,0 +1,177 @@
+"""Casts against compiled ``ap_fixed``, exhaustively for small formats and by hypothesis."""
+
+import ctypes
+import subprocess
+from fractions import Fraction
+from importlib.util import find_spec
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from l1kd.emulators.fixed_point import OVERFLOWS, ROUNDINGS, FixedPoint
+
+MODES = list(product(ROUNDINGS, OVERFLOWS))
+SOURCES = [FixedPoint(7, 3), FixedPoint(6, 8), FixedPoint(6, 2, False), FixedPoint(5, -1)]
+TARGETS = [(5, 3), (4, 1), (3, 4), (1, 1), (9, 2), (2, -3), (12, 9), (6, 6)]
+
+
+def test_exhaustive_casts_equal_ap_fixed(tmp_path):
+    if not find_spec("hls4ml"):
+        pytest.skip("needs the ap_types of hls4ml")
+    library = Path(find_spec("hls4ml").origin).parent / "templates" / "vivado" / "ap_types"
+    targets = [
+        FixedPoint(width, integer, signed, *modes)
+        for (width, integer), signed, modes in product(TARGETS, (True, False), MODES)
+    ]
+    lines = ["#include <ap_fixed.h>", 'extern "C" void run(long long *y, double *d, long long *z) {']
+    for source in SOURCES:
+        count = 1 << source.width
+        lines.append(f"for (long i = 0; i < {count}; i++) {{ {source} a; a.range() = i;")
+        for target in targets:
+            lines.append(
+                f"{{ {target} b = a; *y++ = b.range().to_int64(); "
+                f"{target} c = (double)a + d[i % 64] ; *z++ = c.range().to_int64(); }}"
+            )
+        lines.append("}")
+    lines.append("}")
+    code = tmp_path / "casts.cpp"
+    code.write_text("\n".join(lines))
+    shared = tmp_path / "casts.so"
+    command = ["g++", "-O0", "-w", "-std=c++14", "-shared", "-fPIC", f"-I{library}", str(code)]
+    subprocess.run([*command, "-o", str(shared)], check=True)
+    extra = np.concatenate([np.zeros(8), np.random.default_rng(1).normal(0, 4, 56)])
+    total = sum(1 << source.width for source in SOURCES)
+    y, z = (np.empty(total * len(targets), np.int64) for _ in range(2))
+    ctypes.CDLL(str(shared)).run(*(a.ctypes.data_as(ctypes.c_void_p) for a in (y, extra, z)))
+    y, z = y.reshape(total, -1), z.reshape(total, -1)
+    start = 0
+    for source in SOURCES:
+        count = 1 << source.width
+        patterns = np.arange(count)
+        raw = np.where(patterns > source.maximum, patterns - count, patterns)
+        floats = source.to_float(raw) + extra[patterns % 64]
+        for column, target in enumerate(targets):
+            for got, expected in (
+                (target.cast(raw, source), y[start : start + count, column]),
+                (target.from_float(floats), z[start : start + count, column]),
+            ):
+                bits = got & ((1 << target.width) - 1)
+                np.testing.assert_array_equal(bits, expected, err_msg=f"{source} -> {target}")
+        start += count
+
+
+def formats(width):
+    return st.builds(
+        FixedPoint,
+        width,
+        st.integers(-70, 130),
+        st.booleans(),
+        st.sampled_from(ROUNDINGS),
+        st.sampled_from(OVERFLOWS),
+    )
+
+
+def exact(value: Fraction, form: FixedPoint) -> int:
+    """Return the cast of a number by the definition of the modes, with fractions."""
+    scaled = value * Fraction(2) ** form.fraction
+    floor = scaled.numerator // scaled.denominator
+    lost = scaled - floor
+    half = Fraction(1, 2)
+    up = {
+        "TRN": False,
+        "TRN_ZERO": scaled < 0 and lost > 0,
+        "RND": lost >= half,
+        "RND_ZERO": lost > half or (lost == half and scaled < 0),
+        "RND_MIN_INF": lost > half,
+        "RND_INF": lost > half or (lost == half and scaled > 0),
+        "RND_CONV": lost > half or (lost == half and floor % 2 == 1),
+    }[form.rounding]
+    raw = floor + up
+    low, high = form.minimum, form.maximum
+    if form.overflow == "SAT_SYM" and form.signed and form.width > 1:
+        low = -high
+    if form.overflow == "WRAP":
+        span = 1 << form.width
+        return (raw - low) % span + low
+    if form.overflow == "SAT_ZERO":
+        return raw if low <= raw <= high else 0
+    return min(max(raw, low), high)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data(), formats(st.integers(1, 63)), formats(st.integers(1, 63)))
+def test_integer_casts_follow_the_definition(data, source, target):
+    raw = data.draw(st.integers(source.minimum, source.maximum))
+    value = raw / Fraction(2) ** source.fraction
+    assert int(target.cast(np.array(raw), source)) == exact(value, target)
+    assert target.cast_int(raw, source.fraction) == exact(value, target)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.floats(allow_nan=False, allow_infinity=False, width=64),
+    formats(st.integers(1, 63)),
+    st.integers(-3, 3),
+)
+def test_float_casts_follow_the_definition(number, target, near):
+    for value in (number, float(near) / 4):
+        assert int(target.from_float(value)) == exact(Fraction(value), target)
+
+
+@given(formats(st.integers(1, 200)))
+def test_text_round_trip(form):
+    assert FixedPoint.parse(str(form)) == form
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("ap_fixed<16,6>", FixedPoint(16, 6)),
+        (" ap_ufixed< 10, 4, AP_RND, AP_SAT, AP_SAT > ", FixedPoint(10, 4, False, "RND", "SAT")),
+        ("ap_fixed<18,8,AP_RND_CONV>", FixedPoint(18, 8, True, "RND_CONV")),
+        ("ap_uint<10>", FixedPoint(10, 10, False)),
+        ("ap_int<3>", FixedPoint(3, 3)),
+    ],
+)
+def test_types_are_parsed(text, form):
+    assert FixedPoint.parse(text) == form
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["float", "ap_fixed<16>", "ap_int<8,8>", "ap_fixed<8,4,AP_RND,AP_WRAP,2>", "ap_fixed<a,b>",
+     "ap_fixed<0,0>", "ap_fixed<8,4,AP_UP>", "ap_fixed<8,4,AP_RND,AP_CLIP>", "ap_fixed<99999,1>"],
+)  # fmt: skip
+def test_other_types_are_refused(text):
+    with pytest.raises(ValueError, match=r".+"):
+        FixedPoint.parse(text)
+
+
+def test_numbers_without_fixed_point_value_are_refused():
+    for value in (np.nan, np.inf, -np.inf):
+        with pytest.raises(ValueError, match="NaN and infinity"):
+            FixedPoint(8, 4).from_float([0.0, value])
+    with pytest.raises(ValueError, match="64-bit"):
+        FixedPoint(65, 4).from_float(1.0)
+
+
+def test_wide_formats_use_python_integers():
+    wide, narrow = FixedPoint(100, 50), FixedPoint(8, 4, True, "RND", "SAT")
+    raw = wide.cast(np.array([3, -3]), FixedPoint(8, 4))
+    assert raw.dtype == object
+    assert raw.tolist() == [3 << 46, -3 << 46]
+    assert narrow.cast(raw, wide).tolist() == [3, -3]
+
+
+def test_shapes_and_values_survive():
+    form = FixedPoint(12, 5)
+    raw = np.arange(-8, 8).reshape(2, 4, 2)
+    np.testing.assert_array_equal(form.from_float(form.to_float(raw)), raw)
+    assert form.cast(raw, form).shape == raw.shape
+    assert form.step == 2.0**-7
+    assert form.contains(FixedPoint(8, 4))
+    assert not form.contains(FixedPoint(12, 6))
