@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import uproot
 from matplotlib.figure import Figure
 
 from l1kd import plots
 from l1kd.algorithms import SHIPPED, CandidateWeight
+from l1kd.candidates import sources
 from l1kd.datasets import Dataset, InputFile, load_fileset, read_fileset
 from l1kd.errors import ConfigurationError, UnreadableFileError
 from l1kd.execution import Executor, RunResult, run
@@ -19,16 +19,19 @@ from l1kd.processors.particles import CORRELATOR, DELPHES_PUPPI
 from l1kd.processors.rates import RateProcessor
 from l1kd.processors.resolution import ResolutionProcessor
 from l1kd.processors.together import Together
-from l1kd.regions import SOURCES as REGION_SOURCES
+from l1kd.regions import region_sources
 from l1kd.report import studies
 from l1kd.report.page import write_page
 from l1kd.report.summary import FileRecord, Summary, Timing
-from l1kd.trigger.rates import normalisation
+from l1kd.trigger.rates import Normalisation, normalisation
 
 __all__ = ["MINBIAS", "Request", "study"]
 
 MINBIAS = "minbias"
 """Name of the dataset from which rates are taken."""
+
+DEFAULT = ("puppi", "distillnet", "qdistillnet", "cicada")
+"""What is studied unless the request says otherwise."""
 
 _TRUTH_WEIGHTINGS = ("soft_truth", "no_pileup", DELPHES_PUPPI)
 
@@ -46,7 +49,7 @@ class Request:
     truth
         Files without pile-up that pair with the fileset's files, in order, if it has one dataset.
     algorithms
-        Names of what to insert and to study; `cicada` only counts for files with a calorimeter.
+        Names of what to insert and to study; None for all that `DEFAULT` names and the files allow.
     resolution, rates
         Which of the studies to make.
     normalisation
@@ -58,7 +61,7 @@ class Request:
     fileset: Any
     minbias: Sequence[str] = ()
     truth: Sequence[str] = ()
-    algorithms: Sequence[str] = ("puppi", "distillnet", "qdistillnet", "cicada")
+    algorithms: Sequence[str] | None = None
     source: str | None = None
     resolution: bool = True
     rates: bool = True
@@ -89,23 +92,30 @@ def _datasets(request: Request) -> dict[str, Dataset]:
     return datasets
 
 
-def _has_calorimeter(file: InputFile) -> bool:
-    with uproot.open(file.path) as root:
-        names = set(root[file.tree].keys(recursive=False))
-    return any(name in names or f"n{name}" in names for name in REGION_SOURCES)
+def _algorithms(request: Request, file: InputFile) -> list[str]:
+    """Names of the algorithms for the dataset of this file."""
+    if request.algorithms is not None:
+        return list(request.algorithms)
+    events = file.open(0, min(1, file.entries))
+    particles = bool(sources(events))
+    return [a for a in DEFAULT if (bool(region_sources(events)) if a == "cicada" else particles)]
 
 
-def _weightings(request: Request) -> list[str]:
-    """Weights to study; LinPUPPI brings the correlator's own objects with it."""
-    names = [a for a in request.algorithms if issubclass(SHIPPED[a], CandidateWeight)]
-    return [*names, CORRELATOR] if "linpuppi" in names else names
+def _weights(algorithms: Sequence[str]) -> list[str]:
+    return [a for a in algorithms if issubclass(SHIPPED[a], CandidateWeight)]
 
 
-def _processor(request: Request, name: str, *, score: bool, truth: bool) -> Together:
-    """Processor of one dataset: rates for all, resolution for signals."""
-    weightings = ["none", *_weightings(request)]
+def _processor(request: Request, name: str, algorithms: Sequence[str], *, truth: bool) -> Together:
+    """Processor of one dataset: rates for all, resolution for signals that have particles.
+
+    LinPUPPI brings the correlator's own objects with it.
+    """
+    weights, score = _weights(algorithms), "cicada" in algorithms
+    weightings = ["none", *weights] if weights else []
+    if "linpuppi" in weights:
+        weightings.append(CORRELATOR)
     parts: dict[str, Any] = {}
-    if request.resolution and name != MINBIAS:
+    if request.resolution and name != MINBIAS and weightings:
         extra = [w for w in _TRUTH_WEIGHTINGS if truth or w != "no_pileup"]
         parts["resolution"] = ResolutionProcessor(
             [*weightings, *extra], source=request.source, min_pt=request.min_pt
@@ -114,8 +124,7 @@ def _processor(request: Request, name: str, *, score: bool, truth: bool) -> Toge
         parts["rates"] = RateProcessor(
             weightings, score=score, source=request.source, min_pt=request.min_pt
         )
-    inserted = [w for w in weightings if w in SHIPPED] + (["cicada"] if score else [])
-    return Together(parts, inserted, request.source)
+    return Together(parts, list(algorithms), request.source)
 
 
 def study(request: Request, out: str | Path) -> Summary:
@@ -126,7 +135,7 @@ def study(request: Request, out: str | Path) -> Summary:
     L1KDError
         As `l1kd.execution.run`; nothing is written then.
     """
-    unknown = [a for a in request.algorithms if a not in SHIPPED]
+    unknown = [a for a in request.algorithms or () if a not in SHIPPED]
     if unknown:
         raise ConfigurationError(
             f"unknown algorithm {unknown[0]!r}; available: {', '.join(SHIPPED)}"
@@ -137,13 +146,14 @@ def study(request: Request, out: str | Path) -> Summary:
     if bad and not request.skip_bad_files:
         raise next(iter(bad.values()))
     results: dict[str, RunResult] = {}
+    chosen: dict[str, list[str]] = {}
     for name, dataset in datasets.items():
         opened = [file for file in files if file.dataset == name]
         if not opened:
             raise UnreadableFileError(f"dataset {name!r}: no file of it can be read")
-        score = "cicada" in request.algorithms and all(map(_has_calorimeter, opened))
+        chosen[name] = _algorithms(request, opened[0])
         results[name] = run(
-            _processor(request, name, score=score, truth=bool(dataset.truth)),
+            _processor(request, name, chosen[name], truth=bool(dataset.truth)),
             {name: dataset},
             executor=request.executor,
             workers=request.workers,
@@ -153,7 +163,7 @@ def study(request: Request, out: str | Path) -> Summary:
             chunksize=request.chunksize,
             status=request.status,
         )
-    summary, figures = _report(request, norm, files, results)
+    summary, figures = _report(request, norm, files, results, chosen)
     folder = Path(out)
     write_page(summary, figures, folder)
     summary.write(folder / "summary.json")
@@ -161,7 +171,11 @@ def study(request: Request, out: str | Path) -> Summary:
 
 
 def _report(
-    request: Request, norm: Any, files: list[InputFile], results: Mapping[str, RunResult]
+    request: Request,
+    norm: Normalisation,
+    files: list[InputFile],
+    results: Mapping[str, RunResult],
+    chosen: Mapping[str, list[str]],
 ) -> tuple[Summary, dict[str, Figure]]:
     """Turn what was accumulated into records and figures."""
     start = time.perf_counter()
@@ -170,7 +184,7 @@ def _report(
         title="l1kd run",
         sample_label=request.label,
         provenance=studies.provenance(
-            {name: SHIPPED[name]().version for name in request.algorithms},
+            {a: SHIPPED[a]().version for used in chosen.values() for a in used},
             command=request.command,
             executor=request.executor,
             workers=request.workers,
@@ -193,14 +207,17 @@ def _report(
     elif request.rates:
         summary.notes.append("No zero-bias files were given, so there are no rates.")
     signal = next((file for file in files if file.dataset != MINBIAS), None)
-    if signal is not None and "puppi" in request.algorithms:
-        figures["event"] = _event_display(signal, request)
+    if signal is not None and _weights(chosen[signal.dataset]):
+        figures["event"] = _event_display(signal, request, _weights(chosen[signal.dataset]))
     summary.timings.append(Timing(step="tables and figures", seconds=time.perf_counter() - start))
     return summary, figures
 
 
 def _add_rates(
-    summary: Summary, figures: dict[str, Figure], norm: Any, results: Mapping[str, RunResult]
+    summary: Summary,
+    figures: dict[str, Figure],
+    norm: Normalisation,
+    results: Mapping[str, RunResult],
 ) -> None:
     columns = {
         name: result.output["rates"][name]["columns"].joined() for name, result in results.items()
@@ -235,10 +252,9 @@ def _file_records(name: str, files: list[InputFile], result: RunResult) -> list[
     return records + unopened
 
 
-def _event_display(file: InputFile, request: Request) -> Figure:
+def _event_display(file: InputFile, request: Request, weightings: Sequence[str]) -> Figure:
     """Draw the first event of the first signal file."""
     events = file.open(0, 1)
-    weightings = [w for w in _weightings(request) if w in SHIPPED]
-    particles = insert(events, weightings, request.source)["L1Cand"][0]
+    particles = insert(events, list(weightings), request.source)["L1Cand"][0]
     weights = {"none": None} | {w: particles[f"{w}_weight"] for w in weightings}
     return plots.event_display(particles.pt, particles.eta, particles.phi, weights)

@@ -11,6 +11,7 @@ from l1kd._edge import Array
 from l1kd.algorithms.base import CandidateWeight, EventScore
 from l1kd.algorithms.models import onnx_session, read_network, run_onnx
 from l1kd.algorithms.puppi import Puppi
+from l1kd.emulators.calorimeter import N_ETA, N_PHI
 from l1kd.emulators.distillnet_inputs import distillnet_inputs
 from l1kd.emulators.network import Network
 from l1kd.models.artefacts import Artefact, load
@@ -127,6 +128,6 @@ class Cicada(EventScore):
     def numpy_call(self, image: Array) -> Array:
         """Scores of all events, float32, multiples of 1/256 in [0, 256)."""
         network = self.network
-        raw = network.predict_raw(image.reshape(len(image), -1).astype(np.int64))
+        raw = network.predict_raw(image.reshape(len(image), N_PHI * N_ETA).astype(np.int64))
         scale = 2.0 ** -network.outputs[0].format.fraction
-        return (raw.reshape(len(image), -1)[:, 0] * scale).astype(np.float32)
+        return (raw[:, 0] * scale).astype(np.float32)

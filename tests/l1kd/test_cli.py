@@ -94,7 +94,7 @@ def test_fileset_from_yaml(l1kd, data, tmp_path):
 
 def test_bad_files_are_errors_or_listed(l1kd, data, tmp_path):
     bad = tmp_path / "bad.root"
-    bad.write_bytes(b"root" + bytes(100))
+    bad.write_bytes((data / "pfnano.root").read_bytes()[:20_000])
     arguments = ("insert", data / "pfnano.root", bad, "--algorithms", "puppi", "--out", tmp_path)
     failed = l1kd(*arguments)
     assert failed.exit_code == 1
