@@ -80,11 +80,14 @@ class CicadaConfig(Training):
 
 
 class ParticleData(_Strict):
-    """Where particles come from. `folder` is taken relative to the working directory."""
+    """Where particles come from. `folder` is taken relative to the working directory.
+
+    The last events of the last training files validate. `test` names each test sample.
+    """
 
     folder: Path
-    train: tuple[str, ...]
-    test: tuple[str, ...]
+    train: tuple[str, ...] = Field(min_length=1)
+    test: dict[str, str] = Field(min_length=1)
     validation_fraction: float = Field(default=0.1, gt=0, lt=1)
     max_events: int | None = Field(default=None, gt=1)
 

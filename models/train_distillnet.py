@@ -32,8 +32,7 @@ class Samples:
 
     train: Particles
     validation: Particles
-    test: Particles
-    generated: Generated
+    tests: dict[str, tuple[Particles, Generated]]
     files: tuple[Path, ...]
 
     @classmethod
@@ -41,17 +40,24 @@ class Samples:
         """Read the files; the last events of the training sample validate."""
         data = config.data
         train_files = [data.folder / name for name in data.train]
-        test_files = [data.folder / name for name in data.test]
         everything, _ = read_particles(train_files, data.max_events)
-        test, generated = read_particles(test_files, data.max_events)
+        tests = {
+            name: read_particles([data.folder / file], data.max_events)
+            for name, file in data.test.items()
+        }
+        test_files = [data.folder / file for file in data.test.values()]
         kept = everything.n_events - max(1, round(data.validation_fraction * everything.n_events))
         return cls(
             everything.events(0, kept),
             everything.events(kept, everything.n_events),
-            test,
-            generated,
+            tests,
             (*train_files, *test_files),
         )
+
+    def check_inputs(self) -> NDArray[np.float32]:
+        """Return the inputs of the first test sample, on which exports are compared."""
+        particles, _ = next(iter(self.tests.values()))
+        return particles.inputs()
 
 
 def _weigh(model: Any) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
@@ -98,12 +104,15 @@ def _records(
     config_path: Path,
     out: Path,
     samples: Samples,
-    weights: NDArray[np.float32],
+    infer: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     history: list[dict[str, float]],
     extra: dict[str, Any],
 ) -> None:
-    metrics = describe(samples.test, samples.generated, weightings(samples.test, weights))
-    metrics = {**extra, **metrics, "history": {config.name: history}}
+    tests = {
+        name: describe(particles, generated, weightings(particles, infer(particles.inputs())))
+        for name, (particles, generated) in samples.tests.items()
+    }
+    metrics = {**extra, "tests": tests, "history": {config.name: history}}
     write_records(
         out,
         config,
@@ -146,10 +155,14 @@ def train_distillnet(config_path: Path, out: Path, quiet: bool = False) -> Artef
     model = distillnet.network(config.hidden, scale)
     history = _fit(config, model, samples, out / "checkpoints", quiet)
     distillnet.save_onnx(model, out / "model.onnx")
-    inputs = samples.test.inputs()
     session = onnxruntime.InferenceSession(str(out / "model.onnx"))
-    weights = session.run(None, {"particles": inputs})[0][:, 0]
-    difference = float(np.abs(weights - _weigh(model)(inputs)).max())
+
+    def infer(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        weights: NDArray[np.float32] = session.run(None, {"particles": x})[0][:, 0]
+        return weights
+
+    inputs = samples.check_inputs()
+    difference = float(np.abs(infer(inputs) - _weigh(model)(inputs)).max())
     if difference > _ONNX_TOLERANCE:
         message = (
             f"{out / 'model.onnx'} differs from the trained network by {difference:.2e} on a "
@@ -158,7 +171,7 @@ def train_distillnet(config_path: Path, out: Path, quiet: bool = False) -> Artef
         raise ArtefactError(message)
     export = {"vectors": len(inputs), "largest_difference_keras_onnx": difference}
     extra = {"export": export, "parameters": int(model.count_params())}
-    _records(config, config_path, out, samples, weights, history, extra)
+    _records(config, config_path, out, samples, infer, history, extra)
     return write_manifest(
         out,
         name=config.name,
@@ -203,8 +216,7 @@ def train_qdistillnet(config_path: Path, out: Path, quiet: bool = False) -> Arte
     clock = qdistillnet.PruningClock(pruned)
     history = _fit(config, pruned, samples, out / "checkpoints", quiet, clock)
     model = qdistillnet.stripped(pruned)
-    inputs = samples.test.inputs()
-    few = inputs[: config.check_vectors]
+    few = samples.check_inputs()[: config.check_vectors]
     network, export = export_network(
         model,
         qdistillnet.precisions(config),
@@ -212,9 +224,13 @@ def train_qdistillnet(config_path: Path, out: Path, quiet: bool = False) -> Arte
         out / "network.npz",
         _weigh(model)(few)[:, None],
     )
-    weights = network.predict(inputs)[:, 0].astype(np.float32)
+
+    def infer(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        weights: NDArray[np.float32] = network.predict(x)[:, 0].astype(np.float32)
+        return weights
+
     extra = {"export": export, "sparsity": qdistillnet.sparsity(model)}
-    _records(config, config_path, out, samples, weights, history, extra)
+    _records(config, config_path, out, samples, infer, history, extra)
     return write_manifest(
         out,
         name=config.name,

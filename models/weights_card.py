@@ -161,13 +161,25 @@ def _table(title: str, table: Mapping[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def _test(name: str, test: Mapping[str, Any]) -> list[str]:
+    accuracies = test["accuracy"]
+    return [
+        f"### {name}: {test['events']:,} events, {test['particles']:,} particles",
+        "",
+        *_table("missing momentum", test["met"]),
+        *_table(f"jets, generated pt > {_JET_PT:g} GeV, abs(eta) < {_JET_ETA:g}", test["jets"]),
+        f"Accuracy: network {accuracies['network']:.3f}, PUPPI {accuracies['puppi']:.3f}.",
+        "",
+    ]
+
+
 def _training(config: DistillNetConfig | QDistillNetConfig) -> list[str]:
     loss, data = config.loss, config.data
     return [
         "## Training",
         f"- Data: {', '.join(data.train)}, the last {100 * data.validation_fraction:.0f}% of the "
-        f"events for validation; test: {', '.join(data.test)}. Simulated (Pythia, Delphes), 14 TeV,"
-        " 140 collisions a crossing, candidates above 1 GeV before PUPPI.",
+        f"events for validation; test: {', '.join(data.test.values())}. Simulated (Pythia, "
+        "Delphes), 14 TeV, 140 collisions a crossing, candidates before PUPPI.",
         "- Truth: share of a neutral's energy that comes from the hard collision; charged "
         "particles 1 or 0 by their origin.",
         "- PUPPI weight, an input: the default of `l1kd.algorithms.Puppi`.",
@@ -223,7 +235,6 @@ def card(config: DistillNetConfig | QDistillNetConfig, metrics: Mapping[str, Any
     metrics : mapping
         What `describe` measured, and what the export recorded.
     """
-    accuracies = metrics["accuracy"]
     lines = [
         f"# {config.name}-v{config.version}",
         "",
@@ -231,26 +242,25 @@ def card(config: DistillNetConfig | QDistillNetConfig, metrics: Mapping[str, Any
         "inputs of `l1kd.emulators.distillnet_inputs` (Bal et al., MLST 5 (2024) 025033).",
         "",
         *_architecture(config, metrics),
-        f"## Test: {metrics['events']:,} events, {metrics['particles']:,} particles",
+        "## Test",
         "Half the distance of the quartiles of measured over generated; 68% intervals by "
         "bootstrap of events, gains paired. PUPPI on the same candidates with the same charged "
         "association is the reference; a positive gain is better. Response-corrected: divided by "
-        "the median response.",
+        "the median response. `network, charged by vertex` takes the network's weight for "
+        "neutrals only and PUPPI's vertex association for charged particles. `truth` bounds what "
+        "any weight can reach. Accuracy: mean ratio of the 20-bin histograms of the neutrals' "
+        "weights and of their truth.",
         "",
-        *_table("missing momentum", metrics["met"]),
-        *_table(f"jets, generated pt > {_JET_PT:g} GeV, abs(eta) < {_JET_ETA:g}", metrics["jets"]),
-        "`network, charged by vertex` takes the network's weight for neutrals only and PUPPI's "
-        "vertex association for charged particles. `truth` bounds what any weight can reach.",
-        "",
-        "Accuracy of the neutrals' weights against the truth (mean ratio of 20-bin histograms): "
-        f"network {accuracies['network']:.3f}, PUPPI {accuracies['puppi']:.3f}.",
-        "",
+    ]
+    for name, test in metrics["tests"].items():
+        lines += _test(name, test)
+    lines += [
         *_training(config),
         "## Limits",
         "Trained on one simulation and one pile-up. The 16 inputs know of a particle's "
         "surroundings only through its PUPPI weight, which saturates at 1: hence what is lost or "
-        "gained in jets. Candidates below 1 GeV, other detectors and other charged associations "
-        "than the default are outside the training.",
+        "gained in jets. Other detectors and other charged associations than the default are "
+        "outside the training.",
         "",
     ]
     return "\n".join(lines)

@@ -17,7 +17,7 @@ def settings(**changes):
         "name": "small",
         "version": 1,
         "seed": 1,
-        "data": {"folder": ".", "train": ["a.root"], "test": ["b.root"]},
+        "data": {"folder": ".", "train": ["a.root"], "test": {"b": "b.root"}},
         "hidden": (8, 4),
         "optimisation": {"epochs": 4, "batch": 2, "learning_rate": 0.01},
     }

@@ -28,7 +28,7 @@ def particle_data(folder):
     return {
         "folder": str(folder),
         "train": ["ttbar2l_PU140.root"],
-        "test": ["minbias_PU140.root"],
+        "test": {"top pairs": "ttbar2l_PU140.root", "zero bias": "minbias_PU140.root"},
         "validation_fraction": 0.25,
         "max_events": 4,
     }
@@ -79,7 +79,8 @@ def test_distillnet(tf, data, tmp_path):
     weights = session.run(None, {"particles": np.zeros((5, 16), np.float32)})[0]
     assert weights.shape == (5, 1)
     assert "/" not in artefact.json("provenance.json")["command"]
-    assert "## Limits" in artefact.card
+    assert set(artefact.json("metrics.json")["tests"]) == {"top pairs", "zero bias"}
+    assert "### zero bias: 4 events" in artefact.card
 
 
 def test_qdistillnet_is_exact_and_resumes(tf, data, tmp_path):
