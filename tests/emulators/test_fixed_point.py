@@ -15,8 +15,15 @@ from hypothesis import strategies as st
 from l1kd.emulators.fixed_point import OVERFLOWS, ROUNDINGS, FixedPoint
 
 MODES = list(product(ROUNDINGS, OVERFLOWS))
-SOURCES = [FixedPoint(7, 3), FixedPoint(6, 8), FixedPoint(6, 2, False), FixedPoint(5, -1)]
-TARGETS = [(5, 3), (4, 1), (3, 4), (1, 1), (9, 2), (2, -3), (12, 9), (6, 6)]
+SOURCES = [FixedPoint(7, 3), FixedPoint(6, 2, False)]
+TARGETS = [(5, 3), (3, 4), (1, 1), (9, 2), (2, -3)]
+
+
+def spelled(form):
+    """Return the C++ type with all its modes; ``ap_int`` converts by other rules."""
+    sign = "" if form.signed else "u"
+    modes = f"AP_{form.rounding},AP_{form.overflow}"
+    return f"ap_{sign}fixed<{form.width},{form.integer},{modes}>"
 
 
 def test_exhaustive_casts_equal_ap_fixed(tmp_path):
@@ -27,14 +34,21 @@ def test_exhaustive_casts_equal_ap_fixed(tmp_path):
         FixedPoint(width, integer, signed, *modes)
         for (width, integer), signed, modes in product(TARGETS, (True, False), MODES)
     ]
-    lines = ["#include <ap_fixed.h>", 'extern "C" void run(long long *y, double *d, long long *z) {']
+    lines = [
+        "#include <ap_fixed.h>",
+        "template <class T> long long raw(T v) {",
+        "    ap_uint<T::width> bits = v.range();",
+        "    return bits.to_int64();",
+        "}",
+        'extern "C" void run(long long *y, double *d, long long *z) {',
+    ]
     for source in SOURCES:
         count = 1 << source.width
-        lines.append(f"for (long i = 0; i < {count}; i++) {{ {source} a; a.range() = i;")
+        lines.append(f"for (long i = 0; i < {count}; i++) {{ {spelled(source)} a; a.range() = i;")
         for target in targets:
             lines.append(
-                f"{{ {target} b = a; *y++ = b.range().to_int64(); "
-                f"{target} c = (double)a + d[i % 64] ; *z++ = c.range().to_int64(); }}"
+                f"{{ {spelled(target)} b = a; *y++ = raw(b); "
+                f"{spelled(target)} c = a.to_double() + d[i % 64]; *z++ = raw(c); }}"
             )
         lines.append("}")
     lines.append("}")

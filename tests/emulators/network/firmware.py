@@ -109,7 +109,8 @@ class Firmware:
         )
         (firmware / f"{self.name}.h").write_text(
             f'#ifndef MYPROJECT_H_\n#define MYPROJECT_H_\n\n#include "ap_fixed.h"\n'
-            f'#include "ap_int.h"\n#include "defines.h"\n\nvoid {self.name}({arguments});\n\n#endif\n'
+            f'#include "ap_int.h"\n#include "defines.h"\n\n'
+            f"void {self.name}({arguments});\n\n#endif\n"
         )
         body = "\n    ".join(self.calls)
         (firmware / f"{self.name}.cpp").write_text(
