@@ -13,7 +13,7 @@ import typer
 import yaml
 from distributed import LocalCluster
 
-from l1kd import errors
+from l1kd import cli_tools, errors  # noqa: F401  (registers verbs)
 from l1kd._edge import flat, offsets_of
 from l1kd.candidates import DTYPES, candidates
 from l1kd.cli import app
@@ -59,7 +59,7 @@ class SLURMCluster(LocalCluster):
         super().__init__(n_workers=1, threads_per_worker=1, dashboard_address=None)
 
     def scale(self, jobs):
-        assert jobs > 0
+        super().scale(min(jobs, 1))
 
 
 def write_onnx(path):

@@ -37,7 +37,7 @@ def test_notebook_runs():
     assert not [o for o in outputs if o.get("name") == "stderr"]
     images = [o for o in outputs if "image/png" in o.get("data", {})]
     assert len(images) == 3
-    (table,) = [o["text"] for o in outputs if o.get("name") == "stdout"]
+    table = "".join(o["text"] for o in outputs if o.get("name") == "stdout")
     assert [line.split()[0] for line in table.splitlines()] == ["none", "puppi", "qdistillnet"]
 
 
