@@ -180,6 +180,7 @@ class _Reader:
 
     def __init__(self, data: npt.NDArray[Any]) -> None:
         self.data = data
+        self.taken = 0
 
     def graph(self, text: dict[str, Any]) -> Graph:
         return Graph(
@@ -230,7 +231,10 @@ class _Reader:
     def array(self, value: list[Any], kind: type[np.signedinteger[Any]]) -> npt.NDArray[Any]:
         start, *shape = (_integer(number) for number in value)
         size = prod(shape)
-        if start < 0 or min(shape, default=1) < 0 or start + size > self.data.size:
+        # Every number belongs to one array, so the arrays together are no larger than the data.
+        self.taken += size
+        outside = start < 0 or min(shape, default=1) < 0 or start + size > self.data.size
+        if outside or self.taken > self.data.size:
             raise ValueError("an array lies outside the data")
         return self.data[start : start + size].astype(kind).reshape(shape)
 

@@ -35,6 +35,8 @@ Integers = npt.NDArray[np.int64]
 
 # Beyond these a network is refused, so that a hostile file cannot ask for all memory.
 MAX_ELEMENTS = 1 << 24
+MAX_FRACTION = 1 << 11
+MAX_NUMBER = 1 << 62
 BINARY_KINDS = ("add", "subtract", "multiply", "maximum", "minimum")
 
 
@@ -257,6 +259,15 @@ def sources(operation: Operation) -> tuple[str, ...]:
     return operation.sources if isinstance(operation, Gather) else (operation.source,)
 
 
+_LIMITS = {
+    "weight_fraction": MAX_FRACTION,
+    "fraction": MAX_FRACTION,
+    "multiplier": MAX_NUMBER,
+    "offset": MAX_NUMBER,
+    "fill": MAX_NUMBER,
+}
+
+
 def _add(known: dict[str, Tensor], tensor: Tensor) -> None:
     if tensor.name in known:
         raise ValueError(f"tensor {tensor.name!r} is written twice")
@@ -273,6 +284,9 @@ def _check(operation: Operation, known: dict[str, Tensor]) -> None:
     for source in sources(operation):
         if source not in known:
             raise ValueError(f"{name!r} reads the unknown tensor {source!r}")
+    for entry, limit in _LIMITS.items():
+        if abs(getattr(operation, entry, 0)) > limit:
+            raise ValueError(f"{name!r}: {entry} is out of range")
     vectors: list[npt.NDArray[np.signedinteger]] = []
     if isinstance(operation, Affine):
         _check_affine(operation, known[operation.source].size)
@@ -291,6 +305,8 @@ def _check(operation: Operation, known: dict[str, Tensor]) -> None:
     if isinstance(operation, Piecewise):
         vectors += [operation.threshold, operation.scale_above, operation.offset_above]
         vectors += [operation.scale_below, operation.offset_below]
+        if operation.limits and max(map(abs, operation.limits)) > MAX_NUMBER:
+            raise ValueError(f"{name!r}: the limits are out of range")
         if operation.formats:
             choice = operation.choice
             if choice is None or _outside(choice, 0, len(operation.formats)):

@@ -21,7 +21,7 @@ from l1kd.emulators.network.cpp_model import (
     Struct,
     WeightArray,
 )
-from l1kd.emulators.network.graph import Graph, Layer, Operation, Piecewise, Tensor
+from l1kd.emulators.network.graph import MAX_ELEMENTS, Graph, Layer, Operation, Piecewise, Tensor
 
 __all__ = ["Config", "Lowering", "handles", "handles_generated", "lower_project", "straight_lines"]
 
@@ -168,6 +168,8 @@ class Lowering:
         tensor = self.project.tensors[name]
         elements = tensor.size if tensor.size is not None else size
         assert elements is not None
+        if not 1 <= elements <= MAX_ELEMENTS:
+            raise FirmwareSourceError(f"{elements} elements", tensor.location, name)
         self.tensors[name] = Tensor(name, (elements,), self.format(tensor.type, tensor))
 
     def result(self, call: Call, shape: Sequence[int], position: int = 0) -> Tensor:
@@ -176,6 +178,8 @@ class Lowering:
             raise self.refuse(call, f"{position + 1} outputs expected")
         declared = self.project.tensors[call.outputs[position]]
         tensor = Tensor(declared.name, tuple(shape), self.format(declared.type, declared))
+        if not 1 <= tensor.size <= MAX_ELEMENTS:
+            raise self.refuse(call, f"{tensor.size} elements are too many")
         if declared.size is not None and declared.size != tensor.size:
             raise self.refuse(call, f"writes {tensor.size} of {declared.size} elements")
         return tensor

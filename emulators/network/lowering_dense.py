@@ -5,6 +5,7 @@ nnet_conv*_latency.h, nnet_conv*_resource.h, nnet_sepconv*_latency.h, nnet_dense
 """
 
 from dataclasses import replace
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -95,8 +96,8 @@ def dense_terms(n_in: int, n_out: int, reuse: int) -> tuple[Index, Index]:
         inputs = turn + reuse * (step % period)
         outputs = np.minimum(step // max(scale, 1), n_out)
     else:
-        # Both variants visit the weights in strides of the reuse factor.
-        reuse = min(reuse, n_in * n_out) if reuse % n_in == 0 else reuse
+        # Both variants visit the weights in strides of the reuse factor, each weight once.
+        reuse = min(reuse, n_in * n_out)
         block = -(-n_in * n_out // reuse)
         turn, step = np.meshgrid(np.arange(reuse), np.arange(block), indexing="ij")
         weights = turn + reuse * step
@@ -191,7 +192,14 @@ def window_index(
     -------
     int32 array, shape (out height * out width, kernel height * kernel width * channels)
         -1 where the window reaches outside the image.
+
+    Raises
+    ------
+    ValueError
+        If there are too many.
     """
+    if prod([*out, *kernel, channels]) > MAX_WINDOWS or max(*stride, *pad) > MAX_WINDOWS:
+        raise ValueError(f"windows of {kernel} at {out} positions are too many")
     rows = np.arange(out[0])[:, None] * stride[0] - pad[0] + np.arange(kernel[0])
     columns = np.arange(out[1])[:, None] * stride[1] - pad[1] + np.arange(kernel[1])
     row, column = rows[:, None, :, None, None], columns[None, :, None, :, None]
@@ -347,8 +355,6 @@ def geometry(
     if any(dilation != 1 for dilation in dilations):
         raise config.refuse("dilated convolutions are not supported")
     source = lowering.source(call, height * width * channels)
-    if out_h * out_w * kernel_h * kernel_w * channels > MAX_WINDOWS:
-        raise config.refuse("the convolution is too large")
     windows = window_index(
         (height, width),
         channels,

@@ -4,12 +4,15 @@ Facts of the arithmetic: hls4ml 1.3, nnet_merge.h, nnet_pooling.h, nnet_padding.
 nnet_cropping.h, nnet_transpose.h, nnet_einsum.h.
 """
 
+from math import prod
+
 import numpy as np
 import numpy.typing as npt
 
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp_model import Call
 from l1kd.emulators.network.graph import (
+    MAX_ELEMENTS,
     Affine,
     Binary,
     Divide,
@@ -114,6 +117,8 @@ def einsum(lowering: Lowering, call: Call) -> Layer:
     output = lowering.result(call, (inplace * free0 * free1,))
     accumulator = config.format("accum_t")
     shape = (inplace, free0, free1, contract)
+    if prod(shape) > MAX_ELEMENTS:
+        raise config.refuse("the einsum is too large")
     whole = [
         perms[0].reshape(inplace, free0, 1, contract),
         perms[1].reshape(inplace, 1, free1, contract),
@@ -172,7 +177,10 @@ def zero_padding(lowering: Lowering, call: Call) -> Layer:
         around = ((top, bottom), (left, right), (0, 0))
     if max(max(pair) for pair in around) > 1 << 16 or min(min(pair) for pair in around) < 0:
         raise config.refuse("the padding is out of range")
-    image = np.arange(np.prod(shape)).reshape(shape)
+    sizes = [axis + low + high for axis, (low, high) in zip(shape, around, strict=False)]
+    if prod(sizes) > MAX_ELEMENTS:
+        raise config.refuse("the padded image is too large")
+    image = np.arange(prod(shape)).reshape(shape)
     padded = np.pad(image, around, constant_values=-1)
     return _moved(lowering, call, image.size, padded.shape, padded)
 
@@ -187,6 +195,8 @@ def cropping(lowering: Lowering, call: Call) -> Layer:
     if "in_height" in config.struct.constants:
         height, out_height = config.sizes("in_height", "out_height")
         top = config.integer("crop_top", 0)
+    if height * width * channels > MAX_ELEMENTS:
+        raise config.refuse("the image is too large")
     image = np.arange(height * width * channels).reshape(height, width, channels)
     inner = image[top : top + out_height, left : left + out_width]
     return _moved(lowering, call, image.size, inner.shape[-2 if height == 1 else 0 :], inner)
@@ -199,6 +209,8 @@ def resize(lowering: Lowering, call: Call) -> Layer:
     channels, height, width, new_height, new_width = config.sizes(
         "n_chan", "height", "width", "new_height", "new_width"
     )
+    if max(height * width, new_height * new_width) * channels > MAX_ELEMENTS:
+        raise config.refuse("the image is too large")
     rows = np.arange(new_height) * ((height << 16) // new_height + 1) >> 16
     columns = np.arange(new_width) * ((width << 16) // new_width + 1) >> 16
     image = np.arange(height * width * channels).reshape(height, width, channels)

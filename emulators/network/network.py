@@ -78,7 +78,11 @@ class Network:
         ValueError
             If the file is damaged, of another schema, or not such a file at all.
         """
-        return cls(archive.read_graph(Path(path)))
+        graph = archive.read_graph(Path(path))
+        try:
+            return cls(graph)
+        except (ArithmeticError, MemoryError) as error:
+            raise ValueError(f"{path} describes no possible network: {error}") from error
 
     def save(self, path: str | Path) -> None:
         """Write the network to an ``.npz`` file without executable content."""
