@@ -34,8 +34,8 @@ def train(
 @explained
 def models(quiet: Quiet = False, as_json: AsJson = False) -> None:
     """List the algorithms and the shipped models; check the models' hashes."""
+    from l1kd.artefacts import load, shipped
     from l1kd.insertion import available
-    from l1kd.models.artefacts import load, shipped
 
     rows = [a._asdict() for a in available()]
     artefacts = [load(name) for name in shipped()]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from l1kd._version import __version__
-from l1kd.models.artefacts import sha256
+from l1kd.artefacts import sha256
 from l1kd.models.config import Training
 
 __all__ = ["COMMON_FILES", "fingerprint", "write_records"]

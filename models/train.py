@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from l1kd.artefacts import Artefact
 from l1kd.errors import ConfigurationError
-from l1kd.models.artefacts import Artefact
 
 __all__ = ["NAMES", "train"]
 

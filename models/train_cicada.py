@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.artefacts import Artefact, write_manifest
 from l1kd.models import backend, cicada
-from l1kd.models.artefacts import Artefact, write_manifest
 from l1kd.models.cicada_card import card, separation
 from l1kd.models.config import CicadaConfig, Optimisation, read_config
 from l1kd.models.export import export_network

@@ -9,9 +9,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from l1kd.artefacts import Artefact, write_manifest
 from l1kd.errors import ArtefactError
 from l1kd.models import backend, distillnet, qdistillnet
-from l1kd.models.artefacts import Artefact, write_manifest
 from l1kd.models.config import DistillNetConfig, QDistillNetConfig, read_config
 from l1kd.models.export import export_network
 from l1kd.models.particle_loss import Batches, loss_function

@@ -11,10 +11,10 @@ from l1kd._edge import Array
 from l1kd.algorithms.base import CandidateWeight, EventScore
 from l1kd.algorithms.models import onnx_session, read_network, run_onnx
 from l1kd.algorithms.puppi import Puppi
+from l1kd.artefacts import Artefact, load
 from l1kd.emulators.calorimeter import N_ETA, N_PHI
 from l1kd.emulators.distillnet_inputs import distillnet_inputs
 from l1kd.emulators.network import Network
-from l1kd.models.artefacts import Artefact, load
 
 __all__ = ["Cicada", "DistillNet", "QDistillNet"]
 

@@ -7,10 +7,10 @@ import onnxruntime
 import pytest
 import yaml
 
+from l1kd.artefacts import load
 from l1kd.emulators.network import Network
 from l1kd.errors import ConfigurationError
 from l1kd.models import cicada, train_cicada
-from l1kd.models.artefacts import load
 from l1kd.models.config import QDistillNetConfig, read_config, shipped_configs
 from l1kd.models.particles import read_particles
 from l1kd.models.train import NAMES, train

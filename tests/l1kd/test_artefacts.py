@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from l1kd.artefacts import SCHEMA, load, sha256, shipped, write_manifest
 from l1kd.errors import ArtefactError
-from l1kd.models.artefacts import SCHEMA, load, sha256, shipped, write_manifest
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_shipped_artefacts_are_whole(name):
 
 def test_loading_needs_no_tensorflow():
     code = (
-        "import sys, l1kd.models, l1kd.models.artefacts as a; [a.load(n) for n in a.shipped()]; "
+        "import sys, l1kd.models, l1kd.artefacts as a; [a.load(n) for n in a.shipped()]; "
         "bad = {'tensorflow', 'keras', 'tf_keras', 'qkeras', 'hls4ml'} & set(sys.modules); "
         "sys.exit(f'imported {bad}' if bad else 0)"
     )
