@@ -41,8 +41,8 @@ def test_shipped_configurations_are_valid(name):
         ("batch: 8", "batch: 0", "optimisation.batch: Input should be greater than 0, found 0"),
         ("kind: distillnet", "kind: cicada", "kind: Input should be 'distillnet', found 'cicada'"),
         (
-            "train: [wjets",
-            "trainn: [wjets",
+            "  train: [",
+            "  trainn: [",
             "trainn: unknown key; the nearest known key is 'train'",
         ),
     ],
