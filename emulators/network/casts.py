@@ -34,7 +34,7 @@ class Casts:
     Raises
     ------
     ValueError
-        If rounding or overflow differ between the elements, or too many bits are dropped.
+        If saturation to zero meets other overflow modes, or too many bits are dropped.
     """
 
     def __init__(
@@ -52,21 +52,23 @@ class Casts:
         self.wrap_bits = np.zeros(count, np.int64)
         self.wraps, self.zeroes, self.reach = False, False, 0
         self.trivial, self.simple = True, True
-        used: set[tuple[str, str]] = set()
+        used: set[str] = set()
         for number, form in enumerate(formats):
             chosen = np.arange(count) if choice is None else np.flatnonzero(choice == number)
             if chosen.size:
-                used.add((form.rounding, form.overflow))
+                used.add(form.overflow)
                 post = 0 if finest is None else finest - form.fraction
                 self.table[chosen, machine.POST] = post
                 self.trivial &= post == 0
                 self.simple &= post == 0
                 self._add(chosen, Bounds(exact.low[chosen], exact.high[chosen]), fraction, form)
-        if len(used) > 1:
-            raise ValueError("one layer mixes rounding or overflow modes")
+        if self.zeroes and len(used) > 1:
+            raise ValueError("one layer mixes AP_SAT_ZERO with other overflow modes")
 
     def _add(self, chosen: Integers, exact: Bounds, fraction: int, form: FixedPoint) -> None:
-        table, drop, reach = self.table, fraction - form.fraction, exact.reach()
+        table, drop = self.table, fraction - form.fraction
+        # In two's complement the lowest number is one further from zero than the highest.
+        reach = max(int(exact.high.max()), -int(exact.low.min()) - 1, 0)
         if drop > 0:
             if drop > 62:
                 raise ValueError(f"a cast drops {drop} bits")
@@ -87,7 +89,7 @@ class Casts:
         elif drop < 0:
             table[chosen, machine.LEFT] = -drop
             self.simple = False
-            reach <<= -drop
+            reach = (reach + 1) << -drop
         self.reach = max(self.reach, reach)
         never = after_cast(exact, fraction, form)[1]
         self.trivial &= never and drop == 0

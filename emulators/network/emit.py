@@ -241,8 +241,10 @@ def _(operation: Affine, builder: Builder) -> None:
         if casts.trivial and follower is not None:
             target = follower.output
             casts = _plain_cast(follower, facts.bounds)
-        if casts.simple:
-            kernel = affine_kernel(operation, builder.facts, fraction, casts.reach)
+        fused = affine_kernel(operation, builder.facts, fraction, casts.reach)
+        # A sum that wraps by itself does so in words of this width only.
+        if casts.simple and (sums.never_overflows or fused.width == kernel.width):
+            kernel = fused
             width = 64 if kernel.width == 64 else builder.width_of(target.name)
             held = builder.new(target.name, width)
             _dots(operation, builder, kernel, held, casts.parameters(kernel.width, width))

@@ -1,0 +1,148 @@
+"""Machine widths at their boundaries, against the oracle of Python integers."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from l1kd.emulators.fixed_point import OVERFLOWS, ROUNDINGS, FixedPoint
+from l1kd.emulators.network import Network, Tensor
+from l1kd.emulators.network.emit import affine_kernel
+from l1kd.emulators.network.graph import Affine, Binary, Graph, Layer, Piecewise
+from l1kd.emulators.network.intervals import analyse
+
+from . import oracle
+
+
+def dense(source, weights, bias, accumulator, result, fraction=0, late=False):
+    weights = np.asarray(weights, np.int64)
+    n_in, n_out = weights.shape
+    return Affine(
+        Tensor("y", (n_out,), result), "x", np.arange(n_in, dtype=np.int32)[None],
+        np.zeros(1, np.int32), weights[None], fraction, np.asarray(bias, np.int64)[None],
+        accumulator, late,
+    )  # fmt: skip
+
+
+def network_of(form, size, *operations):
+    inputs = (Tensor("x", (size,), form),)
+    layers = tuple(Layer(op.output.name, "test", (op,)) for op in operations)
+    return Network(Graph("test", inputs, (operations[-1].output.name,), layers))
+
+
+def extremes(form, size, count=64, seed=0):
+    rng = np.random.default_rng(seed)
+    choices = np.clip([form.minimum, form.maximum, 0, -1, 1], form.minimum, form.maximum)
+    x = choices[rng.integers(0, 5, (count, size))]
+    x[0], x[1] = form.minimum, form.maximum
+    random = [[int(v) for v in row] for row in rng.integers(-99, 99, (8, size))]
+    inside = np.clip(np.array(random, object), form.minimum, form.maximum)
+    return np.concatenate([x, inside.astype(np.int64)])
+
+
+def check(network, x):
+    values = oracle.evaluate(network.graph, x)
+    expected = values[network.graph.outputs[0]].astype(np.int64)
+    np.testing.assert_array_equal(network.predict_raw(x).reshape(expected.shape), expected)
+
+
+def width_of(network):
+    operation = next(network.graph.operations)
+    source = network.graph.inputs[0].format.fraction
+    return affine_kernel(operation, analyse(network.graph), source).width
+
+
+WIDE = FixedPoint(60, 60)
+
+
+@pytest.mark.parametrize(
+    ("bias", "width"), [((1 << 15) - 1 - 127 * 3, 16), ((1 << 15) - 127 * 3, 32)]
+)
+def test_sixteen_bits_end_exactly_at_their_limit(bias, width):
+    network = network_of(
+        FixedPoint(8, 8, False), 3, dense("x", [[1], [1], [1]], [bias - 128 * 3], WIDE, WIDE)
+    )
+    assert width_of(network) == width
+    check(network, extremes(FixedPoint(8, 8, False), 3))
+
+
+@pytest.mark.parametrize(("extra", "width"), [(0, 32), (1, 64)])
+def test_thirty_two_bits_end_exactly_at_their_limit(extra, width):
+    form = FixedPoint(16, 16, False)
+    weight = ((1 << 31) - 1) // (2 * form.maximum)
+    bias = (1 << 31) - 1 - 2 * weight * form.maximum + extra
+    network = network_of(form, 2, dense("x", [[weight], [weight]], [bias], WIDE, WIDE))
+    assert width_of(network) == width
+    check(network, extremes(form, 2))
+
+
+def test_sixty_four_bits_are_the_end():
+    form = FixedPoint(32, 32)
+    huge = [[1 << 31], [1 << 30]]
+    check(network_of(form, 2, dense("x", huge, [0], FixedPoint(64, 64), FixedPoint(64, 64))),
+          extremes(form, 2))  # fmt: skip
+    with pytest.raises(ValueError, match="64 bits"):
+        network_of(
+            form, 2, dense("x", [[1 << 31]] * 2, [0], FixedPoint(64, 70, True, "RND", "SAT"), WIDE)
+        )
+    with pytest.raises(ValueError, match="64 bits"):
+        network_of(
+            FixedPoint(40, 40), 1,
+            Piecewise(
+                Tensor("y", (1,), FixedPoint(60, 60)), "x", np.zeros(1, np.int32),
+                *(np.array([n]) for n in (0, 1 << 30, 0, 1 << 30, 1)), 0,
+            ),
+        )  # fmt: skip
+
+
+def test_wrapping_sums_need_no_wider_words():
+    form, accumulator = FixedPoint(16, 16), FixedPoint(16, 16)
+    weights = np.random.default_rng(0).integers(-30000, 30000, (20, 6))
+    network = network_of(form, 20, dense("x", weights, range(6), accumulator, accumulator))
+    assert width_of(network) == 16
+    check(network, extremes(form, 20))
+
+
+def test_shared_zeros_of_weights_avoid_shifts():
+    form = FixedPoint(8, 4)
+    operation = dense("x", [[8], [-16]], [0], FixedPoint(12, 8), FixedPoint(12, 8), fraction=3)
+    network = network_of(form, 2, operation)
+    assert affine_kernel(operation, analyse(network.graph), 4).shift == 0
+    check(network, extremes(form, 2))
+
+
+def forms(low, high):
+    return st.builds(
+        FixedPoint, st.integers(low, high), st.integers(-2, 14), st.booleans(),
+        st.sampled_from(ROUNDINGS), st.sampled_from(OVERFLOWS),
+    )  # fmt: skip
+
+
+@settings(max_examples=120, deadline=None)
+@given(forms(1, 20), forms(2, 26), forms(1, 20), st.integers(-2, 8), st.booleans(), st.randoms())
+def test_random_sums_equal_the_oracle(source, accumulator, result, fraction, late, random):
+    n_in, n_out = random.randint(1, 9), random.randint(1, 5)
+    reach = 1 << random.randint(0, 12)
+    weights = [[random.randint(-reach, reach) for _ in range(n_out)] for _ in range(n_in)]
+    bias = [random.randint(accumulator.minimum, accumulator.maximum) for _ in range(n_out)]
+    operation = dense("x", weights, bias, accumulator, result, fraction, late)
+    check(network_of(source, n_in, operation), extremes(source, n_in, 40, random.randint(0, 99)))
+
+
+@settings(max_examples=120, deadline=None)
+@given(forms(1, 24), forms(1, 24), forms(1, 24), st.integers(0, 2), st.randoms())
+def test_random_lines_and_merges_equal_the_oracle(source, middle, result, halvings, random):
+    def numbers(reach):
+        return np.array([random.randint(-reach, reach) for _ in range(4)])
+
+    each = np.arange(4, dtype=np.int32)
+    same = random.random() < 0.5
+    above, below = (numbers(99), numbers(999)), (numbers(99), numbers(999))
+    line = Piecewise(
+        Tensor("line", (4,), middle), "x", each[::-1].copy(), numbers(50), *above,
+        *(above if same else below), source.fraction + 3, None if same else (-700, 900),
+        (middle, FixedPoint(5, 3, True, "RND", middle.overflow)) if random.random() < 0.3 else (), (each % 2).astype(np.int32),
+    )  # fmt: skip
+    kind = random.choice(["add", "subtract", "multiply", "maximum", "minimum"])
+    merge = Binary(Tensor("merge", (4,), result), kind, "line", "x", each, each, halvings)
+    check(network_of(source, 4, line, merge), extremes(source, 4, 40, random.randint(0, 99)))
