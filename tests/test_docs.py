@@ -169,3 +169,11 @@ def test_api_pages_show_modules_that_exist():
             inside = top in {"emulators", "processors", "models"}
             path = REPOSITORY / (f"{top}/{rest}" if inside else f"l1kd/{module}").replace(".", "/")
             assert path.with_suffix(".py").is_file() or (path / "__init__.py").is_file(), module
+
+
+def test_links_of_the_readme_lead_somewhere():
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert links
+    for link in links:
+        assert link.startswith("https://") or (REPOSITORY / link).exists(), link
