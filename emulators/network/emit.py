@@ -301,6 +301,12 @@ def _dots(
     source = _wide_rows(builder, operation.source, data, operation.index)
     groups, terms, filters = operation.weight.shape
     flat = kernel.weights.transpose(0, 2, 1).reshape(groups * filters, terms)
+    rows, starts_from = target.rows.reshape(-1, filters), operation.bias.reshape(-1)
+    if groups == 1:
+        # Outputs of equally many terms one after the other: the end of the loop is foreseen.
+        order = np.argsort(np.count_nonzero(flat, axis=1), kind="stable")
+        flat, rows, starts_from = flat[order], rows[:, order], starts_from[order]
+        casts = casts.reshape(-1, filters, machine.PARAMETERS)[:, order].reshape(casts.shape)
     used, values, starts = _terms(flat, pairs)
     number, weight_bytes = machine.DOTS.index(kind), max(kernel.width // 8, 4)
     if pairs:
@@ -312,12 +318,12 @@ def _dots(
         values = np.repeat(values.astype(np.int16), 2).view(np.int32)
     stride = 0 if (casts == casts[0]).all() else machine.PARAMETERS
     words = [machine.AFFINE, number, operation.index.shape[0], filters, terms, 0]
-    words += [memory.keep32(operation.group), memory.keep64(starts), memory.keep64(operation.bias)]
+    words += [memory.keep32(operation.group), memory.keep64(starts), memory.keep64(starts_from)]
     words += [memory.keep32(used)]
     words += [memory.keep64(values) if kernel.width == 64 else memory.keep32(values)]
     words += [kernel.shift, 0, data // 8, kernel.width // 8, target.width // 8]
     words += [memory.keep64(casts if stride else casts[:1]), stride, weight_bytes]
-    memory.steps.append(Step(words, {5: source}, {12: target.rows}))
+    memory.steps.append(Step(words, {5: source}, {12: rows.reshape(-1)}))
 
 
 def _terms(flat: npt.NDArray[Any], pairs: bool) -> tuple[Integers, Integers, Integers]:

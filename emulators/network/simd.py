@@ -71,34 +71,63 @@ def _limited(builder: Any, value: Any, low: Any, high: Any) -> Any:
 
 
 class _Cast:
-    """The cast of registers: round, narrow, limit, store. Constants come from five words."""
+    """The cast of registers: round, narrow, limit, store. Constants come from five words.
 
-    def __init__(self, builder: Any, words: Any, total: int, out: int) -> None:
+    The number added for the rounding is already part of the value: sums start with it. What
+    convergent rounding adds besides is the lowest bit of the result, the same with the number.
+    """
+
+    def __init__(
+        self, builder: Any, words: Any, total: int, out: int, interleaved: bool = False
+    ) -> None:
         self.builder, self.total, self.out = builder, total, out
+        self.interleaved = interleaved
         kind = ir.IntType(total)
         self.count = REGISTER_BITS // total
         array = _pointer(builder, words, INT64)
         numbers = [builder.load(builder.gep(array, [INT64(i)])) for i in range(5)]
-        scalars = [_narrowed(builder, number, kind) for number in numbers[:3]]
-        self.right, self.plus, self.even = (_splat(builder, n, self.count) for n in scalars)
+        scalars = [_narrowed(builder, number, kind) for number in (numbers[0], numbers[2])]
+        self.right, self.even = (_splat(builder, n, self.count) for n in scalars)
         limits = [_narrowed(builder, number, ir.IntType(out)) for number in numbers[3:]]
         self.limits = [_splat(builder, n, REGISTER_BITS // out) for n in limits]
 
     def rounded(self, value: Any) -> Any:
-        """Shift one register to the right, after the additions of its rounding."""
+        """Shift one register to the right."""
         b = self.builder
         odd = b.and_(b.ashr(value, self.right), self.even)
-        return b.ashr(b.add(b.add(value, self.plus), odd), self.right)
+        return b.ashr(b.add(value, odd), self.right)
 
     def store(self, registers: Sequence[Any], address: Any) -> None:
         """Cast registers and store them one after the other."""
         b, joined = self.builder, self.total // self.out
         for first in range(0, len(registers), joined):
             values = [self.rounded(value) for value in registers[first : first + joined]]
-            value = values[0] if joined == 1 else _packed(b, values, self.count)
+            if joined == 1:
+                value = values[0]
+            elif self.interleaved:
+                value = _x86(b, "avx2.packssdw", 16, values)
+            else:
+                value = _packed(b, values, self.count)
             value = _limited(b, value, *self.limits)
             place = b.add(address, INT64(first * self.count * self.out // 8))
             b.store(value, _pointer(b, place, value.type), align=self.out // 8)
+
+
+def _x86(builder: Any, name: str, bits: int, arguments: Sequence[Any]) -> Any:
+    """Call an instruction of x86 processors on two registers; the result has ``bits`` lanes."""
+    name = f"llvm.x86.{name}"
+    function = builder.module.globals.get(name)
+    if function is None:
+        result = ir.VectorType(ir.IntType(bits), REGISTER_BITS // bits)
+        kind = ir.FunctionType(result, [argument.type for argument in arguments])
+        function = ir.Function(builder.module, kind, name)
+    return builder.call(function, arguments)
+
+
+def _start(builder: Any, start: Any, words: Any) -> Any:
+    """Return the start of a sum with the number that its rounding adds."""
+    plus = builder.gep(_pointer(builder, words, INT64), [INT64(1)])
+    return builder.add(start, builder.load(plus))
 
 
 def _packed(builder: Any, values: Sequence[Any], count: int) -> Any:
@@ -123,6 +152,8 @@ def cast_kernel(data: int, total: int, out: int) -> Callable[..., None]:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         source, target, words, events = arguments
         cast = _Cast(builder, words, total, out)
+        plus = _narrowed(builder, _start(builder, INT64(0), words), ir.IntType(total))
+        plus = _splat(builder, plus, count)
         before = builder.block
         loop, body, done = (builder.append_basic_block(name) for name in ("loop", "body", "done"))
         builder.branch(loop)
@@ -139,7 +170,7 @@ def cast_kernel(data: int, total: int, out: int) -> Callable[..., None]:
             value = builder.load(_pointer(builder, place, kind), align=data // 8)
             if data < total:
                 value = builder.sext(value, ir.VectorType(ir.IntType(total), count))
-            values.append(value)
+            values.append(builder.add(value, plus))
         cast.store(values, builder.add(target, builder.mul(step, INT64(out // 8))))
         step.add_incoming(builder.add(step, INT64(count * joined)), builder.block)
         builder.branch(loop)
@@ -169,7 +200,8 @@ def dot_kernel(data: int, total: int, out: int, shifted: bool) -> Callable[..., 
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         origin, rows, terms, weights, length, start, shift, words, target = arguments
-        initial = _splat(builder, _narrowed(builder, start, wide), count)
+        first = _start(builder, start, words)
+        initial = _splat(builder, _narrowed(builder, first, wide), count)
         amount = _splat(builder, _narrowed(builder, shift, wide), count) if shifted else None
         before = builder.block
         loop, body, done = (builder.append_basic_block(name) for name in ("loop", "body", "done"))
@@ -247,14 +279,8 @@ def pair_kernel(out: int) -> Callable[..., None]:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         origin, rows, terms, weights, length, start, _, words, target = arguments
-        multiply = (
-            ir.Function(
-                builder.module, ir.FunctionType(word, [data, data]), "llvm.x86.avx2.pmadd.wd"
-            )
-            if "llvm.x86.avx2.pmadd.wd" not in builder.module.globals
-            else (builder.module.globals["llvm.x86.avx2.pmadd.wd"])
-        )
-        initial = _splat(builder, _narrowed(builder, start, INT32), 8)
+        first = _start(builder, start, words)
+        initial = _splat(builder, _narrowed(builder, first, INT32), 8)
         before = builder.block
         loop, body, done = (builder.append_basic_block(name) for name in ("loop", "body", "done"))
         builder.branch(loop)
@@ -286,12 +312,14 @@ def pair_kernel(out: int) -> Callable[..., None]:
             for side, mask in enumerate(masks):
                 total = sums[2 * number + side]
                 both = builder.shuffle_vector(first, second, mask)
-                product = builder.call(multiply, [both, factor])
+                product = _x86(builder, "avx2.pmadd.wd", 32, [both, factor])
                 total.add_incoming(builder.add(total, product), body)
         step.add_incoming(builder.add(step, INT64(2)), body)
         builder.branch(loop)
         builder.position_at_end(done)
-        _Cast(builder, words, 32, out).store(_in_order(builder, sums), target)
+        # Narrowing to 16 bits puts the interleaved halves in order by itself.
+        cast = _Cast(builder, words, 32, out, interleaved=out == 16)
+        cast.store(sums if out == 16 else _in_order(builder, sums), target)
         return context.get_dummy_value()
 
     return _nine_integers(generate)
