@@ -11,6 +11,7 @@ import platform
 import statistics
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +117,7 @@ def onnx_rate():
 
     rng, sizes = np.random.default_rng(0), (16, 64, 32, 1)
     nodes, constants, name = [], [], "x"
-    for i, (n_in, n_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (n_in, n_out) in enumerate(pairwise(sizes)):
         weight = rng.normal(size=(n_in, n_out)).astype(np.float32)
         constants.append(numpy_helper.from_array(weight, f"w{i}"))
         constants.append(numpy_helper.from_array(np.zeros(n_out, np.float32), f"b{i}"))
@@ -176,9 +177,8 @@ def main(paths):
     print(f"  {rate * used / peak:.2f} of the roofline")
     reference = onnx_rate()
     again, _ = report(small, 200_000)
-    print(
-        f"  onnxruntime {reference:.3g} rows/s: ratio {statistics.mean((rate, again)) / reference:.2f}"
-    )
+    ratio = statistics.mean((rate, again)) / reference
+    print(f"  onnxruntime {reference:.3g} rows/s: ratio {ratio:.2f}")
     rate, used = report(cicada(), 50_000)
     print(f"  {rate * used / peak:.2f} of the roofline; {rate / 17_000:.0f} times 17,000/s, "
           "the compiled C++ of CICADA v2p1p2 as specified")  # fmt: skip

@@ -136,12 +136,13 @@ def test_random_lines_and_merges_equal_the_oracle(source, middle, result, halvin
         return np.array([random.randint(-reach, reach) for _ in range(4)])
 
     each = np.arange(4, dtype=np.int32)
+    pair = (middle, FixedPoint(5, 3, True, "RND", middle.overflow))
     same = random.random() < 0.5
     above, below = (numbers(99), numbers(999)), (numbers(99), numbers(999))
     line = Piecewise(
         Tensor("line", (4,), middle), "x", each[::-1].copy(), numbers(50), *above,
         *(above if same else below), source.fraction + 3, None if same else (-700, 900),
-        (middle, FixedPoint(5, 3, True, "RND", middle.overflow)) if random.random() < 0.3 else (), (each % 2).astype(np.int32),
+        pair if random.random() < 0.3 else (), (each % 2).astype(np.int32),
     )  # fmt: skip
     kind = random.choice(["add", "subtract", "multiply", "maximum", "minimum"])
     merge = Binary(Tensor("merge", (4,), result), kind, "line", "x", each, each, halvings)
