@@ -175,8 +175,22 @@ def _cast_floats(
     signed: bool,
     overflow: int,
 ) -> None:
+    smallest, largest = _bounds(width, signed, overflow)
+    scale = np.ldexp(1.0, min(max(fraction, -1000), 1000))
+    ordinary = abs(fraction) < 1000
     for i in range(values.size):
-        out[i] = cast_float(values[i], fraction, rounding, width, signed, overflow)
+        value = values[i]
+        scaled = value * scale
+        # the common case, exact: no scaling error, no overflow of double or format
+        if ordinary and abs(scaled) < 2.0**52 and (scaled != 0.0 or value == 0.0):
+            floor = np.floor(scaled)
+            lost = scaled - floor
+            raw = np.int64(floor)
+            raw += _round_up(raw, lost >= 0.5, lost != 0.0 and lost != 0.5, value < 0.0, rounding)
+            if smallest <= raw <= largest:
+                out[i] = raw
+                continue
+        out[i] = cast_float(value, fraction, rounding, width, signed, overflow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,10 @@ def _artefact(model: str, kind: str) -> Artefact:
     return load(model, kind)
 
 
+_BLOCK = 1 << 15
+"""Particles evaluated at a time: their inputs stay in the cache, whatever the chunk."""
+
+
 class _DistilledWeight(CandidateWeight):
     """A network that reads the 16 numbers a particle of `distillnet_inputs`."""
 
@@ -54,8 +58,12 @@ class _DistilledWeight(CandidateWeight):
 
     def numpy_call(self, *, offsets: Array, **columns: Array) -> Array:
         """Weights of all particles, float32 in [0, 1]."""
-        weights = self.infer(distillnet_inputs(**columns))
-        return np.clip(weights, 0.0, 1.0).astype(np.float32, copy=False)
+        weights = np.empty(offsets[-1], np.float32)
+        for start in range(0, len(weights), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            inputs = distillnet_inputs(**{name: x[block] for name, x in columns.items()})
+            np.clip(self.infer(inputs), 0.0, 1.0, out=weights[block], casting="same_kind")
+        return weights
 
     @abstractmethod
     def infer(self, inputs: Array) -> Array:
