@@ -37,7 +37,7 @@ def columns_read(path):
 
 
 def timed(functions, repeats):
-    """Wall and processor times [s] of every function, called in turn so that load hits all alike."""
+    """Wall and processor times [s] of functions called in turn, so that load hits all alike."""
     times = {name: ([], []) for name in functions}
     for _ in range(repeats):
         for name, function in functions.items():

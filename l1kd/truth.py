@@ -103,10 +103,7 @@ def require_pairing(events: ak.Array, twin: ak.Array, name: str, first_entry: in
     quantities: list[tuple[str, Any, Any]] = [
         ("generated missing pt [GeV]", ak.to_numpy(mine.pt), ak.to_numpy(other.pt)),
         ("number of generated jets", ak.to_numpy(ak.num(jets)), ak.to_numpy(ak.num(others))),
-        (
-            "sum of generated jet pt [GeV]",
-            *(_sums(j) for j in (jets, others)),
-        ),
+        ("sum of generated jet pt [GeV]", _sums(jets), _sums(others)),
     ]
     differences = [
         (entry, label, a[entry], b[entry])

@@ -110,7 +110,8 @@ def compare(case, folder):
     raw[1::3] //= 16
     expected = hls.predict(form.to_float(raw))
     results, seconds = network.predict(form.to_float(raw)), again.predict_raw(raw)
-    pairs = [(results, expected)] if not isinstance(results, tuple) else zip(results, expected, strict=True)
+    single = not isinstance(results, tuple)
+    pairs = [(results, expected)] if single else zip(results, expected, strict=True)
     wrong = sum(int((a.reshape(b.shape) != b).sum()) for a, b in pairs)
     firsts = network.predict_raw(raw)
     same = (

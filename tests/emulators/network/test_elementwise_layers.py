@@ -181,8 +181,9 @@ def test_merges(tmp_path):
             f"nnet::dot1d<{first}_t, {second}_t, {out}_t, dot_config{number}>"
             f"({first}, {second}, {out});"
         )
-    for axes in (((6,), (6,), 0), ((2, 3), (2, 3), 1), ((2, 3), (2, 3), 2), ((3, 2, 1), (3, 2, 1), 3),
-                 ((3, 1, 2), (3, 1, 2), 2), ((1, 3, 2), (1, 3, 2), 1)):  # fmt: skip
+    shapes = ((6,), 0), ((2, 3), 1), ((2, 3), 2), ((3, 2, 1), 3), ((3, 1, 2), 2), ((1, 3, 2), 1)
+    for shape, axis in shapes:
+        axes = (shape, shape, axis)
         number = next(bench.number)
         left, right, axis = axes
         out = bench.output(number, "ap_fixed<14,7,AP_RND,AP_SAT>", 12)
