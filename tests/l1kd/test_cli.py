@@ -60,7 +60,8 @@ def test_resolution_of_chosen_algorithms(l1kd, data, tmp_path):
 def test_rates_from_the_calorimeter_alone(l1kd, data, tmp_path):
     result = l1kd(
         "rates", data / "ttbar2l_PU140_l1nano.root",
-        "--minbias", data / "minbias_PU140_l1nano.root", "--algorithms", "cicada", "--out", tmp_path, "--quiet",
+        "--minbias", data / "minbias_PU140_l1nano.root",
+        "--algorithms", "cicada", "--out", tmp_path, "--quiet",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert result.output == ""
