@@ -41,8 +41,8 @@ class Fit:
     epochs, steps : int
         Number of epochs, and of batches in each.
     batches : callable
-        ``batches(epoch)`` yields tuples of arrays of fixed shapes; the same epoch must always
-        yield the same.
+        ``batches(epoch)`` yields tuples of tensors, whose first axis may vary in length; the same
+        epoch must always yield the same.
     loss : callable
         ``loss(*batch)`` gives a scalar tensor; it calls the model with ``training=True``.
     validate : callable
@@ -157,11 +157,17 @@ def _progress(quiet: bool) -> Progress:
     return Progress(*columns, disable=quiet)
 
 
-def _compiled_step(task: Fit) -> Callable[..., Any]:
+def _compiled_step(task: Fit, batch: tuple[Any, ...]) -> Callable[..., Any]:
+    """Compile one step for batches of any length.
+
+    Were the first length compiled into it, as TensorFlow does by itself, a resumed training would
+    run other kernels than one that was not interrupted, and differ from it by rounding.
+    """
     tf = backend.tensorflow()
     variables = task.model.trainable_variables
+    signature = [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in batch]
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=signature)
     def step(*batch: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = task.loss(*batch)
@@ -205,7 +211,7 @@ def fit(task: Fit, folder: Path, fingerprint: str, quiet: bool = False) -> list[
         checkpoint.restore(manager.latest_checkpoint).assert_existing_objects_matched()
     first = int(done.numpy())
     history = _read_history(folder)[:first]
-    step = _compiled_step(task)
+    step: Callable[..., Any] | None = None
     with _progress(quiet) as progress:
         bar = progress.add_task(
             task.label, total=task.epochs * task.steps, completed=first * task.steps, loss=""
@@ -216,6 +222,8 @@ def fit(task: Fit, folder: Path, fingerprint: str, quiet: bool = False) -> list[
             for number, batch in enumerate(task.batches(epoch)):
                 if task.before_step is not None:
                     task.before_step(epoch * task.steps + number)
+                if step is None:
+                    step = _compiled_step(task, batch)
                 total += float(step(*batch))
                 mean = total / (number + 1)
                 progress.update(bar, advance=1, loss=f"loss {mean:.4g}")

@@ -26,7 +26,7 @@ def line(tf, fail_at=None):
         for step in range(STEPS):
             if (epoch, step) == fail_at:
                 raise PowerCutError
-            x = rng.normal(size=(8, 1)).astype(np.float32)
+            x = rng.normal(size=(1000 + 37 * step, 1)).astype(np.float32)
             yield tf.constant(x), tf.constant(3 * x + 1)
 
     def loss(x, y):
