@@ -42,11 +42,11 @@ class InsertProcessor(processor.ProcessorABC):
     keep
         Collections of the input that are copied too.
 
+    Notes
+    -----
     Every skim has `run`, `luminosityBlock` and `event`; where the input has no event number (as
     Delphes) `event` is the entry of the input file and the other two are 1.
 
-    Notes
-    -----
     The result is {dataset: {"seen": n, "files": {path: n_events}}}.
     """
 

@@ -69,8 +69,26 @@ def pfnano_candidates(events: ak.Array) -> tuple[Array, dict[str, Column]]:
 
 
 def perfnano_candidates(events: ak.Array, name: str) -> tuple[Array, dict[str, Column]]:
-    """Candidates of FastPUPPI's perfNano, `L1PFCands` before or `L1PuppiCands` after LinPUPPI."""
-    return _cms(events, name, {"d0": ("dxy", None), "dz": ("z0", None)})
+    """Candidates of FastPUPPI's perfNano, `L1PFCands` before or `L1PuppiCands` after LinPUPPI.
+
+    Their z0 is that of the detector; dz is relative to `L1PV_z0`, and unknown without it.
+    """
+    offsets, columns = _cms(events, name, {"d0": ("dxy", None), "dz": ("z0", None)})
+    if "dz" in columns:
+        absolute = columns["dz"]
+        columns["dz"] = lambda: np.where(
+            columns["charge"]() != 0, absolute() - _primary_vertex(events, offsets), np.float32(0)
+        )
+    return offsets, columns
+
+
+def _primary_vertex(events: ak.Array, offsets: Array) -> Array:
+    """Return z0 [cm] of the first trigger vertex for every charged particle's event."""
+    if not has_branch(events, "L1PV", "z0"):
+        return np.full(offsets[-1], np.nan, np.float32)
+    z0 = read(events, "L1PV", "z0")
+    first = ak.fill_none(ak.firsts(z0), np.nan) if z0.ndim == 2 else z0
+    return np.repeat(np.asarray(ak.to_numpy(first), np.float32), np.diff(offsets))
 
 
 def _only_jet_constituents(events: ak.Array) -> bool:

@@ -223,14 +223,22 @@ def test_perf_nano(tmp_path):
         z0=[3.0, 0.0, 0.0], dxy=[0.5, 0.0, 0.0],
     )  # fmt: skip
     bare = cand[["pt", "eta", "phi", "mass"]]
-    events = nano(tmp_path, L1PFCands=bare, L1PuppiCands=cand)
+    vertex = ak.Array([[{"z0": 2.5}], [{"z0": -1.0}, {"z0": 7.0}]])
+    events = nano(tmp_path, L1PFCands=bare, L1PuppiCands=cand, L1PV=vertex)
     assert sources(events) == ["L1PFCands", "L1PuppiCands"]
     particles = candidates(events)
     assert particles.fields == ["pt", "eta", "phi", "energy"], "the file holds no more of them"
     puppi = candidates(events, source="L1PuppiCands")
     assert ak.flatten(puppi.pid).tolist() == [0, 3, 4]
-    assert ak.flatten(puppi.dz).tolist() == [3.0, 0.0, 0.0]
+    assert ak.flatten(puppi.dz).tolist() == [0.5, 0.0, 0.0]
     assert ak.flatten(puppi.puppi_weight).tolist() == [1.0, 0.5, 0.25]
+
+
+def test_z0_without_a_vertex_is_no_dz(tmp_path):
+    columns = {name: [1.0] for name in ("pt", "eta", "phi", "mass", "z0")}
+    cand = records([1, 0], **columns, charge=[1], pdgId=[211])
+    particles = candidates(nano(tmp_path, L1PuppiCands=cand))
+    assert np.isnan(particles.dz[0, 0])
 
 
 def test_nanoaod_v15_is_refused(shared, open_events):
