@@ -4,7 +4,7 @@ Adapters read every branch through `read`, so that one recorder sees all of them
 tells dask which columns a partition needs and `l1kd inspect` what is missing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -19,7 +19,6 @@ __all__ = [
     "Array",
     "by_event",
     "collections",
-    "concatenated",
     "flat",
     "has_branch",
     "is_dask",
@@ -223,8 +222,3 @@ class _Partition:
             result.layout.to_typetracer(forget_length=True),
             behavior=result.behavior,
         )
-
-
-def concatenated(pieces: Sequence[ak.Array], dtype: npt.DTypeLike) -> Array:
-    """Flat column of several jagged arrays joined event by event, in the order given."""
-    return flat(ak.concatenate(list(pieces), axis=1) if len(pieces) > 1 else pieces[0], dtype)

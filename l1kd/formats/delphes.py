@@ -9,7 +9,6 @@ import numpy as np
 
 from l1kd._edge import (
     Array,
-    concatenated,
     flat,
     has_branch,
     offsets_of,
@@ -47,6 +46,12 @@ def hard_vertex_z(events: ak.Array, n_events: int) -> Array:
     return flat(hard, np.float64)
 
 
+def _starts(offsets: Array, sizes: list[Array]) -> list[Array]:
+    """First position of every collection's particles in every event, joined event by event."""
+    counts = np.array([np.diff(size) for size in sizes])
+    return list(offsets[:-1] + np.cumsum(counts, axis=0) - counts)
+
+
 def eflow(events: ak.Array) -> tuple[Array, dict[str, Column]]:
     """Delphes E-Flow: tracks, photons, neutral hadrons, before PUPPI."""
     track, photon, hadron = "EFlowTrack", "EFlowPhoton", "EFlowNeutralHadron"
@@ -54,18 +59,29 @@ def eflow(events: ak.Array) -> tuple[Array, dict[str, Column]]:
     size = {name: offsets_of(read(events, name, "Eta")) for name in (track, *neutrals)}
     offsets = np.sum(list(size.values()), axis=0)
 
+    starts = dict(zip(size, _starts(offsets, list(size.values())), strict=True))
+
+    @cache
+    def place(name: str) -> Array:
+        """Positions of this collection's particles in the flat columns, computed once."""
+        shift = np.repeat(starts[name] - size[name][:-1], np.diff(size[name]))
+        return np.arange(size[name][-1]) + shift
+
+    def filled(values: dict[str, Any], dtype: Any) -> Array:
+        """Flat column of one array or constant a collection."""
+        out = np.empty(offsets[-1], dtype)
+        for name, value in values.items():
+            out[place(name)] = value
+        return out
+
     def joined(of_track: str, of_neutral: str, dtype: Any) -> Array:
-        pieces = [read(events, track, of_track)]
-        pieces += [read(events, name, of_neutral) for name in neutrals]
-        return concatenated(pieces, dtype)
+        """Column that is stored for every collection."""
+        branches = {track: of_track, photon: of_neutral, hadron: of_neutral}
+        return filled({n: flat(read(events, n, b), dtype) for n, b in branches.items()}, dtype)
 
     def of_tracks(make: Callable[[], Array], others: tuple[float, float], dtype: Any) -> Array:
         """Column given for tracks, constant for photons and neutral hadrons."""
-        pieces = [ak.unflatten(make(), np.diff(size[track]))]
-        for name, value in zip(neutrals, others, strict=True):
-            constant = np.full(size[name][-1], value, dtype)
-            pieces.append(ak.unflatten(constant, np.diff(size[name])))
-        return concatenated(pieces, dtype)
+        return filled({track: make(), photon: others[0], hadron: others[1]}, dtype)
 
     def track_column(branch: str, dtype: Any = np.float64) -> Array:
         return require_finite(flat(read(events, track, branch), dtype), f"{track}.{branch}")
@@ -114,9 +130,9 @@ def eflow(events: ak.Array) -> tuple[Array, dict[str, Column]]:
             lambda: np.full(size[track][-1], np.nan), (0, 0), np.float32
         )
     if all(has_branch(events, name, "HardEnergyFraction") for name in neutrals):
-        columns["hard_fraction"] = lambda: concatenated(
-            [1.0 - read(events, track, "IsPU")]
-            + [read(events, name, "HardEnergyFraction") for name in neutrals],
+        columns["hard_fraction"] = lambda: filled(
+            {track: 1 - track_column("IsPU", np.int32)}
+            | {n: flat(read(events, n, "HardEnergyFraction"), np.float32) for n in neutrals},
             np.float32,
         )
     if all(has_branch(events, name, "IsPU") for name in size):
