@@ -192,9 +192,12 @@ def _report(
     )
     for name, result in results.items():
         summary.files += _file_records(name, files, result)
-        for part, output in result.output.items():
-            summary.datasets.append(studies.dataset_record(name, part, output[name]))
         n_events = sum(result.events.values())
+        for part, output in result.output.items():
+            if part == "losses":
+                summary.notes.append(_losses(name, output, n_events))
+            else:
+                summary.datasets.append(studies.dataset_record(name, part, output[name]))
         summary.timings.append(Timing(step=f"run {name}", seconds=result.seconds, events=n_events))
     for name, result in results.items():
         if "resolution" in result.output:
@@ -211,6 +214,12 @@ def _report(
         figures["event"] = _event_display(signal, request, _weights(chosen[signal.dataset]))
     summary.timings.append(Timing(step="tables and figures", seconds=time.perf_counter() - start))
     return summary, figures
+
+
+def _losses(name: str, lost: Mapping[str, int], n_events: int) -> str:
+    """Say how many particles of an event the correlator's limits dropped."""
+    each = ", ".join(f"{where.replace('_', ' ')} {n / n_events:.1f}" for where, n in lost.items())
+    return f"LinPUPPI on {name}: particles lost an event by limit of the firmware: {each}."
 
 
 def _add_rates(

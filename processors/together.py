@@ -17,7 +17,8 @@ class Together(processor.ProcessorABC):
     Parameters
     ----------
     processors
-        By name; the result is {name: that processor's result}.
+        By name; the result is {name: that processor's result}, and under "losses" the number of
+        particles that the correlator's limits dropped, where LinPUPPI was inserted.
     algorithms
         Inserted before they run; they find the fields there and do not compute them again.
     source
@@ -38,11 +39,16 @@ class Together(processor.ProcessorABC):
         """Process one chunk."""
         if self.algorithms:
             events = insert(events, self.algorithms, self.source)
-        return {name: each.process(events) for name, each in self.processors.items()}
+        results = {name: each.process(events) for name, each in self.processors.items()}
+        if "L1PuppiLosses" in events.fields:
+            lost = events["L1PuppiLosses"]
+            results["losses"] = {name: int(ak.sum(lost[name])) for name in lost.fields}
+        return results
 
     def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
         """Let every processor finish its own result."""
-        return {
+        finished = {
             name: each.postprocess(accumulator[name]) or accumulator[name]
             for name, each in self.processors.items()
         }
+        return accumulator | finished

@@ -25,9 +25,10 @@ class LinPuppi(CandidateWeight):
     """LinPUPPI bit for bit, with the correlator's jets, MET and HT.
 
     The weight is the firmware's of the region to which a particle belongs: 0 where it is dropped
-    (also by a full region), 1 for charged particles that are kept. Beside it four collections are
+    (also by a full region), 1 for charged particles that are kept. Beside it collections are
     inserted, in physical units and with the firmware's integers (`hw*`): `L1PuppiCand` (up to 128
     an event), `L1SeededConeJet` (radius 0.4, up to 16), `L1PuppiMET` and `L1PuppiHT`.
+    `L1PuppiLosses` counts the particles that each limit of the firmware dropped.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ class LinPuppi(CandidateWeight):
         return self._correlate(offsets=offsets, **columns).weights
 
     def fields(self, events: ak.Array) -> dict[str, ak.Array]:
-        """Return the weight and the four collections."""
+        """Return the weight and the collections."""
         result = self.correlator(events)
         return {
             self.adds: jagged(result.weights, offsets_of(self.particles(events))),
@@ -76,6 +77,7 @@ class LinPuppi(CandidateWeight):
             "L1SeededConeJet": _jets(result.jets),
             "L1PuppiMET": _met(result.met),
             "L1PuppiHT": _ht(result.ht),
+            "L1PuppiLosses": ak.zip(dict(result.losses)),
         }
 
     def _correlate(self, *, offsets: Array, dz: Array, **columns: Array) -> CorrelatorResult:

@@ -54,6 +54,7 @@ def test_resolution_of_chosen_algorithms(l1kd, data, tmp_path):
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert {"puppi", "linpuppi", "correlator"} <= set(summary["resolution"][0]["met"])
     assert "distillnet" not in summary["resolution"][0]["met"]
+    assert any("regionizer neutrals" in note for note in summary["notes"])
     assert summary["rates"] == []
 
 

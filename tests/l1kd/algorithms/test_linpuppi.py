@@ -54,6 +54,14 @@ def test_objects_follow_from_the_candidates(inserted):
     np.testing.assert_allclose(inserted.L1PuppiHT.ht, ak.sum(counted.pt, axis=1))
 
 
+def test_losses_are_counted(inserted):
+    losses = inserted.L1PuppiLosses
+    assert "regionizer_neutrals" in losses.fields
+    total = sum(losses[name] for name in losses.fields)
+    assert ak.all(total + ak.num(inserted.L1PuppiCand.pt) <= ak.num(inserted.L1Cand.pt))
+    assert ak.all(losses.outside > 0), "neutrals up to 5 in eta, and some beyond acceptance"
+
+
 def test_jets_agree_with_generated_jets(inserted):
     """From physics: the hardest trigger jet lies at the direction of some hard generated jet."""
     jet = ak.firsts(inserted.L1SeededConeJet)
