@@ -1,0 +1,1 @@
+"""Firmware builds of quantized networks: HLS and RTL projects, their proof and their figures."""
