@@ -1,0 +1,1 @@
+"""What particle weights are worth: networks against PUPPI on simulated events."""

@@ -1,0 +1,121 @@
+"""Which inputs a network lives on: shuffle one over all particles and see what is lost."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l1kd.algorithms.puppi import Association
+from l1kd.candidates import PID_NAMES
+from l1kd.models.evaluation.accuracy import agreement
+from l1kd.models.evaluation.measure import CARD_JETS, response_sample
+from l1kd.models.evaluation.networks import Judged
+from l1kd.models.evaluation.samples import Sample
+from l1kd.models.particles import Particles
+from l1kd.physics.response import Resampling, jet_table, met_table
+
+__all__ = ["UNTOUCHED", "input_groups", "permutation_importance"]
+
+UNTOUCHED = "untouched"
+"""The network with all its inputs as they are: what the others are compared with."""
+
+_SEED = 20260101
+_RESAMPLING = Resampling(replicas=200)
+_TEACHER_GROUPS = {
+    "momentum": ("pt", "energy"),
+    "eta": ("eta",),
+    "phi": ("phi",),
+    "particle class": ("charge", "pid"),
+    "puppi_weight": ("puppi_weight",),
+    "d0": ("d0",),
+    "dz": ("dz",),
+}
+
+Weights = NDArray[np.float32]
+
+
+def input_groups(columns: tuple[str, ...]) -> dict[str, list[int]]:
+    """Which columns are shuffled together, by the name of the group.
+
+    The one-hot class of a particle is one input, and so are its charge and class; every other
+    column is one by itself.
+    """
+    classes = {name.replace(" ", "_").replace(".", "") for name in PID_NAMES} | {"charge"}
+    groups: dict[str, list[int]] = {}
+    for i, name in enumerate(columns):
+        groups.setdefault("particle class" if name in classes else name, []).append(i)
+    return groups
+
+
+def _student(
+    network: Judged, particles: Particles, order: NDArray[np.int64]
+) -> dict[str, Callable[[], Weights]]:
+    rows = network.features(particles)
+
+    def shuffled(columns: list[int]) -> Weights:
+        changed = rows.copy()
+        changed[:, columns] = rows[order][:, columns]
+        return network.infer(changed)
+
+    groups = input_groups(network.columns)
+    return {name: (lambda c=columns: shuffled(c)) for name, columns in groups.items()}
+
+
+def _teacher(
+    network: Judged, particles: Particles, order: NDArray[np.int64]
+) -> dict[str, Callable[[], Weights]]:
+    def shuffled(names: tuple[str, ...]) -> Weights:
+        return network.weights(
+            replace(particles, **{name: getattr(particles, name)[order] for name in names})
+        )
+
+    return {name: (lambda n=names: shuffled(n)) for name, names in _TEACHER_GROUPS.items()}
+
+
+def permutation_importance(
+    network: Judged, sample: Sample, association: Association, wanted: Weights
+) -> dict[str, Any]:
+    """Shuffle each input over all particles of all events.
+
+    What is lost says how much this network relies on the input, given the others; an input that
+    another one can replace seems unimportant.
+
+    Parameters
+    ----------
+    network : Judged
+        For a student columns of its input matrix are shuffled, the sums over neighbours one by
+        one; for a teacher columns of the particles, from which it makes its own neighbourhoods.
+    sample : Sample
+        Events.
+    association : str
+        "dz" or "truth".
+    wanted : numpy.ndarray, shape (n,), float32
+        Weights of the teacher or of the truth, for the accuracy.
+
+    Returns
+    -------
+    dict
+        JSON-ready {input: {"met", "jets": ratio of the response-corrected resolution to that of
+        the untouched network; "symmetric_ratio", "mean_absolute_error": agreement with `wanted`}},
+        each {value, low, high, n}; `UNTOUCHED` has the agreement only.
+    """
+    particles = sample.particles[association]
+    order = np.random.default_rng(_SEED).permutation(len(particles))
+    make = _teacher if network.kind == "teacher" else _student
+    weights = {UNTOUCHED: network.weights(particles)}
+    weights |= {name: call() for name, call in make(network, particles, order).items()}
+    measured = response_sample(replace(sample, twin=None), particles, weights)
+    met = met_table(measured, reference=UNTOUCHED, resampling=_RESAMPLING)
+    jets = jet_table(measured, reference=UNTOUCHED, resampling=_RESAMPLING, **CARD_JETS)
+    result: dict[str, Any] = {}
+    for name, given in weights.items():
+        found = agreement(given, wanted, particles.offsets)
+        result[name] = {key: found[key] for key in ("symmetric_ratio", "mean_absolute_error")}
+        if name != UNTOUCHED:
+            result[name] |= {
+                "met": met[name]["corrected_ratio"],
+                "jets": jets[name]["corrected_ratio"],
+            }
+    return result

@@ -1,0 +1,110 @@
+"""The networks under evaluation: their weights, their inputs, what they cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l1kd.algorithms.models import onnx_session, read_network, run_onnx
+from l1kd.artefacts import Artefact, load
+from l1kd.errors import ConfigurationError
+from l1kd.models.particles import Particles
+
+__all__ = ["KINDS", "Judged", "judged"]
+
+KINDS = ("teacher", "distillnet", "qdistillnet")
+"""Kinds of artefacts that give particles weights, the teacher first."""
+
+Weights = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A network under evaluation.
+
+    Attributes
+    ----------
+    name : str
+        As figures and tables call it, for instance ``distillnet-v1``.
+    artefact : Artefact
+        Its checked files.
+    """
+
+    name: str
+    artefact: Artefact
+
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`."""
+        return self.artefact.kind
+
+    def weights(self, particles: Particles) -> Weights:
+        """Weights of all particles, float32[n]."""
+        return self.infer(self.features(particles))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of a student's input columns; none for a teacher."""
+        described: dict[str, Any] = self.artefact.manifest["inputs"]
+        return tuple(described.get("particles", {}).get("columns", ()))
+
+    def features(self, particles: Particles) -> NDArray[np.float32]:
+        """Input matrix of a student, float32[n, columns]."""
+        return particles.inputs()
+
+    def infer(self, features: NDArray[np.float32]) -> Weights:
+        """Weights that a student gives for rows of its input matrix, float32[n] in [0, 1]."""
+        if self.kind == "distillnet":
+            path = self.artefact.file("model.onnx")
+            result = run_onnx(onnx_session(path), {"": features})
+        else:
+            network = read_network(self.artefact.file("network.npz"))
+            result = network.predict(features)[:, 0]
+        return np.clip(result, 0.0, 1.0).astype(np.float32)
+
+
+def _names(artefacts: Sequence[Artefact]) -> list[str]:
+    """Titles; where two are equal, with the folder."""
+    titles = [artefact.title for artefact in artefacts]
+    return [
+        title if titles.count(title) == 1 else f"{title} ({artefact.folder.name})"
+        for title, artefact in zip(titles, artefacts, strict=True)
+    ]
+
+
+def judged(models: Sequence[str | Path]) -> list[Judged]:
+    """Find the networks to evaluate, the teacher first.
+
+    Parameters
+    ----------
+    models : sequence of str or pathlib.Path
+        Names of shipped artefacts or folders.
+
+    Raises
+    ------
+    ArtefactError
+        One does not exist or its files differ from their hashes.
+    ConfigurationError
+        One gives no weights, two are the same, or there are two teachers.
+    """
+    artefacts = [load(model) for model in models]
+    for artefact in artefacts:
+        if artefact.kind not in KINDS:
+            raise ConfigurationError(
+                f"artefact {artefact.title} is of kind '{artefact.kind}', which gives particles no "
+                f"weights; kinds that do: {', '.join(KINDS)}"
+            )
+    names = _names(artefacts)
+    if len(set(names)) != len(names):
+        raise ConfigurationError(f"models {', '.join(names)}: name each one once")
+    teachers = [name for name, a in zip(names, artefacts, strict=True) if a.kind == "teacher"]
+    if len(teachers) > 1:
+        raise ConfigurationError(
+            f"{len(teachers)} teachers ({', '.join(teachers)}): accuracies refer to one teacher; "
+            "evaluate them one by one"
+        )
+    found = [Judged(name, a) for name, a in zip(names, artefacts, strict=True)]
+    return sorted(found, key=lambda network: KINDS.index(network.kind))
