@@ -6,11 +6,13 @@ Every message names the file or collection, what was expected, what was found an
 __all__ = [
     "ArtefactError",
     "ConfigurationError",
+    "FirmwareError",
     "InputError",
     "L1KDError",
     "MissingBranchError",
     "PairingError",
     "RefusedFormatError",
+    "ToolError",
     "UnknownFormatError",
     "UnreadableFileError",
 ]
@@ -54,3 +56,11 @@ class ArtefactError(L1KDError, ValueError):
 
 class ConfigurationError(L1KDError, ValueError):
     """A configuration has an unknown key or a value outside its range."""
+
+
+class FirmwareError(L1KDError, ValueError):
+    """A network cannot be built as it was asked for, or a built project is damaged."""
+
+
+class ToolError(L1KDError, RuntimeError):
+    """A compiler, simulator or synthesis tool is missing or failed; the message quotes it."""
