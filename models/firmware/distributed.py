@@ -1,0 +1,418 @@
+"""Symbolic integers of the distributed-arithmetic tools, behind one small interface.
+
+da4ml and alkaid trace fixed-point expressions on variables of their own. A `Wire` here is such a
+variable that holds a raw integer of the network: rounding to another format is an explicit loss of
+bits, so that nothing depends on how a tool rounds or saturates. Only operations whose meaning is
+the same in both tools are used; everything else is built from them.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.models.firmware.rtl_text import with_tables
+
+__all__ = ["Alkaid", "Da4ml", "Tool", "Wire", "load_tool"]
+
+Wire = Any
+"""A variable of the tool in use, or a Python integer where the value is a constant."""
+
+Integers = npt.NDArray[np.int64]
+# The tools solve constant matrices in single precision and keep constants in 32 bits.
+MAX_WEIGHT = 1 << 24
+MAX_CONSTANT = 1 << 31
+
+
+class Port(NamedTuple):
+    """The bits of one output that a tool drives: the format's other bits are copies or zeros."""
+
+    width: int
+    signed: bool
+    fraction: int
+
+
+class Tool(ABC):
+    """What both tools can do with wires. Constants are plain integers throughout."""
+
+    name: str
+
+    @abstractmethod
+    def variable(self, low: float, high: float, step: float) -> Wire:
+        """Return a new input with real bounds and step."""
+
+    @abstractmethod
+    def _solve(self, wires: Sequence[Wire], matrix: npt.NDArray[np.float64]) -> list[Wire]:
+        """Return a vector times a constant matrix, with shared sub-expressions."""
+
+    @abstractmethod
+    def _unscaled(self, wire: Wire) -> Wire:
+        """Return the wire, shifted so that its least bit has the tool's own unit."""
+
+    @abstractmethod
+    def trace(self, inputs: Sequence[Wire], outputs: Sequence[Wire]) -> Any:
+        """Return the operation list of everything between inputs and outputs."""
+
+    @abstractmethod
+    def stages(self, logic: Any, cutoff: float) -> list[Any]:
+        """Split an operation list into the stages of a pipeline, ``cutoff`` delay units each."""
+
+    @abstractmethod
+    def ports(self, logic: Any) -> tuple[list[int], list[Port]]:
+        """Return the width of every input and the shape of every output."""
+
+    @abstractmethod
+    def source(self, logic: Any, module: str, language: str) -> str:
+        """Return the text of one module, and of its tables, in ``verilog`` or ``vhdl``."""
+
+    @abstractmethod
+    def library(self, language: str) -> list[Path]:
+        """Return the tool's fixed modules that the generated ones instantiate."""
+
+    def save(self, logic: Any, path: Path) -> None:
+        """Write an operation list as the tool itself does."""
+        logic.save(path)
+
+    def input(self, form: FixedPoint) -> tuple[Wire, Wire]:
+        """Return a new input of a format as the tool's variable, and its raw integer."""
+        port = self.variable(
+            form.minimum * form.step, form.maximum * form.step, form.step
+        )
+        return port, port * 2.0**form.fraction
+
+    def bounds(self, wire: Wire) -> tuple[int, int]:
+        """Return the smallest and the largest value."""
+        if isinstance(wire, int):
+            return wire, wire
+        return int(wire.low), int(wire.high)
+
+    def simplified(self, wire: Wire) -> Wire:
+        """Return a Python integer for a wire that can have one value only."""
+        if isinstance(wire, int):
+            return wire
+        return int(wire.low) if wire.low == wire.high else wire
+
+    def add(self, left: Wire, right: Wire) -> Wire:
+        """Return the exact sum."""
+        if isinstance(left, int):
+            left, right = right, left
+        if isinstance(right, int):
+            if isinstance(left, int) or right == 0:
+                return left + right if isinstance(left, int) else left
+            odd = right // (right & -right)
+            if abs(odd) >= MAX_CONSTANT:
+                raise OverflowError(f"constant {right} exceeds what {self.name} can add")
+            return self.simplified(left + float(right))
+        return self.simplified(left + right)
+
+    def negative(self, wire: Wire) -> Wire:
+        """Return the exact negative."""
+        return -wire
+
+    def subtract(self, left: Wire, right: Wire) -> Wire:
+        """Return the exact difference."""
+        return self.add(left, -right)
+
+    def shift(self, wire: Wire, bits: int) -> Wire:
+        """Return the wire times ``2**bits``, bits not negative."""
+        if isinstance(wire, int):
+            return wire << bits
+        return wire * 2.0**bits if bits else wire
+
+    def scale(self, wire: Wire, factor: int) -> Wire:
+        """Return the wire times an integer."""
+        if isinstance(wire, int):
+            return wire * factor
+        if factor == 0:
+            return 0
+        twos = (factor & -factor).bit_length() - 1
+        odd = factor >> twos
+        if odd in (1, -1):
+            return self.shift(wire if odd == 1 else -wire, twos)
+        return self.shift(self.matrix([wire], np.array([[odd]], np.int64))[0], twos)
+
+    def multiply(self, left: Wire, right: Wire) -> Wire:
+        """Return the exact product of two wires."""
+        if isinstance(left, int) or isinstance(right, int):
+            return self.scale(right, left) if isinstance(left, int) else self.scale(left, right)
+        return self.simplified(left * right)
+
+    def floor(self, wire: Wire, bits: int) -> Wire:
+        """Return the wire divided by ``2**bits`` and rounded down."""
+        if isinstance(wire, int):
+            return wire >> bits
+        if bits <= 0:
+            return wire
+        low, high = self.bounds(wire)
+        if low >> bits == high >> bits:
+            return low >> bits
+        signed, integer = self._extent(wire)
+        if integer - bits < 0 and signed:
+            return self.negative(self.sign(wire))
+        kept = wire.quantize(signed, integer, -bits, "WRAP", "TRN")
+        return self.simplified(kept * 2.0**-bits)
+
+    def wrap(self, wire: Wire, width: int, signed: bool) -> Wire:
+        """Return the lowest ``width`` bits, as two's complement where signed."""
+        if isinstance(wire, int):
+            return FixedPoint(width, width, signed).cast_int(wire, 0)
+        low, high = self.bounds(wire)
+        form = FixedPoint(width, width, signed)
+        if form.minimum <= low and high <= form.maximum:
+            return wire
+        trailing = int(wire.step).bit_length() - 1
+        if trailing >= width:
+            return 0
+        return self.simplified(wire.quantize(signed, width - signed, 0, "WRAP", "TRN"))
+
+    def within(self, wire: Wire, low: int, high: int) -> Wire:
+        """Return the wire, which is known to lie within bounds, with no more bits than those need."""
+        signed = low < 0
+        width = max(max(high, -low - 1).bit_length() + signed, 1)
+        return self.wrap(wire, width, signed)
+
+    def sign(self, wire: Wire) -> Wire:
+        """Return 1 where the wire is negative, else 0."""
+        low, high = self.bounds(wire)
+        if low >= 0 or high < 0:
+            return int(high < 0)
+        return self.simplified(wire.is_negative())
+
+    def positive_part(self, wire: Wire) -> Wire:
+        """Return the wire where it is positive, else 0."""
+        low, high = self.bounds(wire)
+        if low >= 0 or high <= 0:
+            return wire if low >= 0 else 0
+        return self.simplified(wire.relu())
+
+    def nonzero(self, wire: Wire) -> Wire:
+        """Return 1 where any bit is set, else 0."""
+        low, high = self.bounds(wire)
+        if isinstance(wire, int) or low > 0 or high < 0:
+            return int(low != 0)
+        if (low, high) == (0, 1):
+            return wire
+        return self.simplified(self._unscaled(wire).unary_bit_op("any"))
+
+    def both(self, left: Wire, right: Wire) -> Wire:
+        """Return the logical product of two wires that are 0 or 1."""
+        return self._bitwise(left, right, 0, "and")
+
+    def either(self, left: Wire, right: Wire) -> Wire:
+        """Return the logical sum of two wires that are 0 or 1."""
+        return self._bitwise(left, right, 1, "or")
+
+    def _bitwise(self, left: Wire, right: Wire, absorbing: int, kind: str) -> Wire:
+        for one, other in ((left, right), (right, left)):
+            if isinstance(one, int):
+                return absorbing if one == absorbing else other
+        return self.simplified(left.binary_bit_op(right, kind))
+
+    def joined(self, high: Wire, low: Wire) -> Wire:
+        """Return ``2 * high + low`` for a ``low`` of 0 or 1: bits side by side, no adder."""
+        if isinstance(low, int) or isinstance(high, int):
+            return self.add(self.shift(high, 1), low)
+        return self.simplified(self.shift(high, 1).binary_bit_op(low, "or"))
+
+    def inverted(self, wire: Wire) -> Wire:
+        """Return ``-1 - wire``."""
+        if isinstance(wire, int):
+            return -1 - wire
+        if wire.low >= 0:
+            return self.add(-wire, -1)
+        return self.simplified(wire.unary_bit_op("not"))
+
+    def choose(self, condition: Wire, yes: Wire, no: Wire) -> Wire:
+        """Return ``yes`` where the condition, 0 or 1, holds, else ``no``."""
+        if isinstance(condition, int):
+            return yes if condition else no
+        if isinstance(yes, int) and isinstance(no, int):
+            if yes == no:
+                return yes
+            return self.add(self.scale(condition, yes - no), no)
+        return self.simplified(self._choose(condition, self._plain(yes), self._plain(no)))
+
+    def _choose(self, condition: Wire, yes: Any, no: Any) -> Wire:
+        return condition.msb_mux(yes, no)
+
+    def extreme(self, left: Wire, right: Wire, largest: bool) -> Wire:
+        """Return the larger or the smaller of two wires."""
+        if isinstance(left, int) and isinstance(right, int):
+            return max(left, right) if largest else min(left, right)
+        if isinstance(left, int):
+            left, right = right, left
+        (low, high), (other_low, other_high) = self.bounds(left), self.bounds(right)
+        if low >= other_high or high <= other_low:
+            return left if (low >= other_high) == largest else right
+        if largest and right == 0:
+            return self.positive_part(left)
+        smaller = self.sign(self.subtract(left, right))
+        chosen = self.choose(smaller, *((right, left) if largest else (left, right)))
+        limit = max if largest else min
+        return self.within(chosen, limit(low, other_low), limit(high, other_high))
+
+    def lookup(self, wire: Wire, table: Sequence[int]) -> Wire:
+        """Return ``table[wire - low]``, one entry for every integer within the bounds."""
+        low, high = self.bounds(wire)
+        if isinstance(wire, int) or len(set(table)) == 1:
+            return int(table[0])
+        values = np.asarray(table[:: int(wire.step)], np.float64)
+        if np.abs(values).max() >= MAX_CONSTANT:
+            raise OverflowError(f"a table entry exceeds what {self.name} can hold")
+        return self.simplified(self._unscaled(wire).lookup(values))
+
+    def matrix(self, wires: Sequence[Wire], weights: Integers) -> list[Wire]:
+        """Return a vector times a matrix of integers, shape (len(wires), columns)."""
+        constant = np.zeros(weights.shape[1], object)
+        rows = []
+        for row, wire in enumerate(wires):
+            if isinstance(wire, int):
+                constant += wire * weights[row].astype(object)
+            elif weights[row].any():
+                rows.append(row)
+        sums: list[Wire] = [0] * weights.shape[1]
+        if rows:
+            if np.abs(weights[rows]).max() >= MAX_WEIGHT:
+                raise OverflowError(f"a weight exceeds what {self.name} can multiply with")
+            sums = self._solve([wires[row] for row in rows], weights[rows].astype(np.float64))
+        return [self.add(self._plain_sum(s), int(c)) for s, c in zip(sums, constant, strict=True)]
+
+    def _plain_sum(self, value: Any) -> Wire:
+        return int(value) if isinstance(value, (int, float)) else self.simplified(value)
+
+    def _plain(self, wire: Wire) -> Any:
+        return float(wire) if isinstance(wire, int) else wire
+
+    def _extent(self, wire: Wire) -> tuple[bool, int]:
+        """Return whether a wire is signed, and its bits without the sign."""
+        signed, integer, _ = wire.kif
+        return bool(signed), int(integer)
+
+
+class Da4ml(Tool):
+    """da4ml 0.6."""
+
+    name = "da4ml"
+    _hardware = (1, -1, -1)
+
+    def variable(self, low: float, high: float, step: float) -> Wire:
+        from da4ml.trace import FixedVariable
+
+        return FixedVariable(low, high, step, hwconf=self._hardware)
+
+    def _solve(self, wires: Sequence[Wire], matrix: npt.NDArray[np.float64]) -> list[Wire]:
+        from da4ml.trace import FixedVariableArray
+
+        array = FixedVariableArray(np.array(wires, object), {"hard_dc": 2}, self._hardware)
+        return list((array @ matrix)._vars)
+
+    def _unscaled(self, wire: Wire) -> Wire:
+        return wire * float(1 / abs(wire._factor))
+
+    def _choose(self, condition: Wire, yes: Any, no: Any) -> Wire:
+        # da4ml reads the highest bit of the whole word instead, which its own interpreter of
+        # operation lists gets wrong for unsigned words; a negation in between prevents that.
+        if condition.opr == "wrap" and condition._from[0].low >= 0:
+            return condition.unary_bit_op("not").msb_mux(no, yes)
+        return condition.msb_mux(yes, no)
+
+    def trace(self, inputs: Sequence[Wire], outputs: Sequence[Wire]) -> Any:
+        from da4ml.trace import comb_trace
+
+        return comb_trace(inputs, list(outputs), keep_dead_inputs=True)
+
+    def stages(self, logic: Any, cutoff: float) -> list[Any]:
+        from da4ml.trace.pipeline import to_pipeline
+
+        return list(to_pipeline(logic, cutoff, retiming=True, verbose=False).solutions)
+
+    def ports(self, logic: Any) -> tuple[list[int], list[Port]]:
+        from da4ml.types import minimal_kif
+
+        widths = [sum(minimal_kif(interval)) for interval in logic.inp_qint]
+        return widths, [_port(minimal_kif(interval)) for interval in logic.out_qint]
+
+    def source(self, logic: Any, module: str, language: str) -> str:
+        if language == "vhdl":
+            from da4ml.codegen.rtl.vhdl.comb import comb_logic_gen
+        else:
+            from da4ml.codegen.rtl.verilog.comb import comb_logic_gen
+        from da4ml.codegen.rtl.verilog.comb import table_mem_gen
+
+        return with_tables(comb_logic_gen(logic, module), table_mem_gen(logic), language)
+
+    def library(self, language: str) -> list[Path]:
+        from da4ml.codegen import rtl
+
+        folder = Path(rtl.__file__).parent / language / "source"
+        return sorted(p for p in folder.iterdir() if not p.name.startswith("lookup_table"))
+
+
+class Alkaid(Tool):
+    """alkaid 0.8."""
+
+    name = "alkaid"
+    _hardware = (1, 1, -1)
+
+    def variable(self, low: float, high: float, step: float) -> Wire:
+        from alkaid.trace import FVariable
+
+        return FVariable(low, high, step, hwconf=self._hardware)
+
+    def _solve(self, wires: Sequence[Wire], matrix: npt.NDArray[np.float64]) -> list[Wire]:
+        from alkaid.trace import FVArray
+
+        array = FVArray(np.array(wires, object), {"hard_dc": 2}, self._hardware)
+        return list(np.asarray(array @ matrix))
+
+    def _unscaled(self, wire: Wire) -> Wire:
+        return wire * (1 / abs(wire._factor))
+
+    def trace(self, inputs: Sequence[Wire], outputs: Sequence[Wire]) -> Any:
+        from alkaid.trace import trace
+
+        return trace(inputs, list(outputs), keep_dead_inputs=True)
+
+    def stages(self, logic: Any, cutoff: float) -> list[Any]:
+        from alkaid.trace import to_pipeline
+
+        with redirect_stdout(StringIO()):
+            machine = to_pipeline(logic, latency_cutoff=cutoff, verbose=False)
+        return list(machine.logic.values())
+
+    def ports(self, logic: Any) -> tuple[list[int], list[Port]]:
+        widths = [sum(interval.kif) for interval in logic.inp_qint]
+        return widths, [_port(interval.kif) for interval in logic.out_qint]
+
+    def source(self, logic: Any, module: str, language: str) -> str:
+        if language == "vhdl":
+            from alkaid.codegen.rtl.vhdl.comb import comb_logic_gen
+            from alkaid.codegen.rtl.vhdl.lookup import lookup_source
+        else:
+            from alkaid.codegen.rtl.verilog.comb import comb_logic_gen
+            from alkaid.codegen.rtl.verilog.lookup import lookup_source
+
+        return comb_logic_gen(logic, module) + "\n" + lookup_source([logic])
+
+    def library(self, language: str) -> list[Path]:
+        from alkaid.codegen import rtl
+
+        folder = Path(rtl.__file__).parent / language / "source"
+        return sorted(folder.iterdir())
+
+
+def _port(kif: tuple[bool, int, int]) -> Port:
+    signed, integer, fraction = kif
+    return Port(int(signed + integer + fraction), bool(signed), int(fraction))
+
+
+def load_tool(name: Literal["da4ml", "alkaid"]) -> Tool:
+    """Return the adapter of a tool by its name."""
+    return Da4ml() if name == "da4ml" else Alkaid()

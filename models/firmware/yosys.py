@@ -1,0 +1,109 @@
+"""Synthesis of generated Verilog with Yosys, for LUT counts without a vendor's licence."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple
+
+__all__ = ["Resources", "YosysError", "available", "synthesize"]
+
+
+class YosysError(RuntimeError):
+    """Synthesis failed; the message holds the end of the tool's output."""
+
+
+class Resources(NamedTuple):
+    """Cells after mapping to a device family, unplaced.
+
+    Attributes
+    ----------
+    carry : int
+        Carry blocks (eight bits each on UltraScale+, four on 7 series).
+    bram : float
+        Blocks of 36 kbit; a block of 18 kbit counts half.
+    logic_depth : int
+        Cells on the longest path between registers or ports, carry blocks included.
+    """
+
+    lut: int
+    ff: int
+    carry: int
+    dsp: int
+    bram: float
+    logic_depth: int
+    seconds: float
+    version: str
+
+
+def available() -> str | None:
+    """Return None where Yosys can run, else the reason why not."""
+    return None if shutil.which("yosys") else "Yosys is not installed: apt-get install yosys"
+
+
+def family(part: str) -> str:
+    """Return the name that Yosys has for a part's family."""
+    return "xc7" if part.lower().startswith("xc7") else "xcup"
+
+
+def synthesize(sources: Iterable[Path], top: str, out: Path, part: str) -> Resources:
+    """Map Verilog sources to a device family and count the cells.
+
+    Parameters
+    ----------
+    out : Path
+        Folder for the script, the log and the cell statistics.
+
+    Raises
+    ------
+    YosysError
+        If Yosys is missing or fails.
+    """
+    reason = available()
+    if reason is not None:
+        raise YosysError(reason)
+    out.mkdir(parents=True, exist_ok=True)
+    script, log, cells = out / "synthesis.ys", out / "yosys.log", out / "cells.json"
+    lines = [f'read_verilog "{path.resolve()}"' for path in sources]
+    lines.append(f"synth_xilinx -family {family(part)} -top {top} -flatten -noiopad -noclkbuf")
+    lines += [f"tee -o {cells.name} stat -json", "ltp -noff"]
+    script.write_text("\n".join(lines) + "\n")
+    start = perf_counter()
+    done = subprocess.run(
+        ["yosys", "-q", "-l", log.name, "-s", script.name],
+        cwd=out,
+        capture_output=True,
+        text=True,
+    )
+    seconds = perf_counter() - start
+    if done.returncode:
+        raise YosysError(f"yosys failed: {(done.stdout + done.stderr)[-4000:]}")
+    return parse(cells.read_text(), log.read_text(errors="replace"), seconds)
+
+
+def parse(cells: str, log: str, seconds: float = 0.0) -> Resources:
+    """Read cell statistics and a log."""
+    modules = json.loads(cells)["modules"]
+    counts: dict[str, int] = {}
+    for module in modules.values():
+        for kind, number in module["num_cells_by_type"].items():
+            counts[kind] = counts.get(kind, 0) + number
+
+    def total(pattern: str) -> int:
+        return sum(n for kind, n in counts.items() if re.fullmatch(pattern, kind))
+
+    depth = re.findall(r"Longest topological path in .*\(length=(\d+)\)", log)
+    version = re.search(r"Yosys ([^\s(]+)", log)
+    return Resources(
+        lut=total(r"LUT[1-6]|INV|LUT6_2") + 2 * total(r"RAM64M.*|RAM32M.*"),
+        ff=total(r"FD[RSCP]E(_1)?"),
+        carry=total(r"CARRY[48]"),
+        dsp=total(r"DSP48E[12]"),
+        bram=total(r"RAMB36E[12]") + total(r"RAMB18E[12]") / 2,
+        logic_depth=int(depth[-1]) if depth else 0,
+        seconds=seconds,
+        version=version[1] if version else "unknown",
+    )
