@@ -1,6 +1,7 @@
 """All handlers of firmware functions together: importing this module registers them."""
 
 from l1kd.emulators.network import (
+    lowering_convolution,
     lowering_dense,
     lowering_elementwise,
     lowering_generated,
@@ -12,6 +13,7 @@ from l1kd.emulators.network.lowering import HANDLERS, lower_project
 __all__ = ["HANDLERS", "lower_project"]
 
 MODULES = (
+    lowering_convolution,
     lowering_dense,
     lowering_elementwise,
     lowering_generated,

@@ -17,7 +17,7 @@ from l1kd.emulators.network.lowering import (
     layer_of,
     straight_lines,
 )
-from l1kd.emulators.network.lowering_dense import product_of
+from l1kd.emulators.network.lowering_products import product_of
 
 __all__ = ["element_pair", "parameter"]
 

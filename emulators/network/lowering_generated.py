@@ -15,7 +15,7 @@ from l1kd.emulators.network.cpp_functions import Assign, When, parameter_names, 
 from l1kd.emulators.network.cpp_model import Call, CppType, FirmwareSourceError, Function
 from l1kd.emulators.network.graph import Affine, Gather, Layer, Operation, Piecewise, Tensor
 from l1kd.emulators.network.lowering import Config, Lowering, handles_generated, layer_of
-from l1kd.emulators.network.lowering_dense import geometry
+from l1kd.emulators.network.lowering_convolution import geometry
 from l1kd.emulators.network.straight_line import Element, Linear, StraightLine, format_of
 
 __all__ = ["generated"]

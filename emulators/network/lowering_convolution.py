@@ -1,0 +1,115 @@
+"""Convolutions of images, channels last.
+
+Facts of the arithmetic: hls4ml 1.3, nnet_conv*_latency.h, nnet_conv*_resource.h,
+nnet_sepconv*_latency.h, nnet_depthwise_product.h.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from l1kd.emulators.network.cpp_model import Call
+from l1kd.emulators.network.graph import Layer, Tensor
+from l1kd.emulators.network.lowering import Config, Lowering, handles, layer_of
+from l1kd.emulators.network.lowering_dense import matrix_layer, uses_resource, window_index
+from l1kd.emulators.network.lowering_products import per_output, read_product
+
+__all__ = ["geometry"]
+
+Index = npt.NDArray[np.int32]
+
+
+@handles("conv_1d_cl", "conv_2d_cl", "pointwise_conv_1d_cl", "pointwise_conv_2d_cl")
+def convolution(lowering: Lowering, call: Call) -> Layer:
+    """Convolution of an image, channels last."""
+    config = lowering.config(call)
+    shape, windows, source, _ = geometry(lowering, call, config)
+    (filters,) = config.sizes("n_filt")
+    output = lowering.result(call, (*shape, filters))
+    matrix = config.child("mult_config")
+    resource = uses_resource(lowering, call, config)
+    reuse = config.integer("reuse_factor", 1)
+    return matrix_layer(
+        lowering, call, matrix, output, source, windows, filters, transposed=resource, reuse=reuse
+    )
+
+
+@handles("depthwise_conv_1d_cl", "depthwise_conv_2d_cl")
+def depthwise(lowering: Lowering, call: Call) -> Layer:
+    """Convolution of every channel with its own kernel."""
+    config = lowering.config(call)
+    shape, windows, source, _ = geometry(lowering, call, config)
+    channels, filters = config.sizes("n_chan", "n_filt")
+    if channels != filters:
+        raise config.refuse("depth multipliers other than 1 are not supported")
+    if uses_resource(lowering, call, config) and lowering.project.io_type == "io_parallel":
+        raise config.refuse("the resource strategy has no depthwise convolution")
+    output = lowering.result(call, (*shape, filters))
+    return depthwise_layer(lowering, call, config.child("mult_config"), output, source, windows)
+
+
+def depthwise_layer(
+    lowering: Lowering, call: Call, config: Config, output: Tensor, source: Tensor, windows: Index
+) -> Layer:
+    """Return the layer whose weights (kernel, channel) act on windows of single channels."""
+    channels = output.shape[-1]
+    pixels, n_in = windows.shape
+    kernel = n_in // channels
+    kind = config.word("product")
+    product, form, zeros = read_product(lowering, call, 0, n_in, kind, source.format)
+    if product.xnor:
+        raise config.refuse("comparisons of bits in a depthwise convolution are not supported")
+    bias, bias_form = lowering.weights(call, 1, channels)
+    accumulator = config.format("accum_t")
+    index = windows.reshape(pixels, kernel, channels).transpose(0, 2, 1).reshape(-1, kernel)
+    positions = np.arange(n_in, dtype=np.int32).reshape(kernel, channels).T
+    operations = per_output(
+        output,
+        source,
+        np.ascontiguousarray(index),
+        product.weights[positions],
+        positions,
+        product,
+        accumulator.cast(bias, bias_form),
+        accumulator,
+        kernel,
+    )
+    return layer_of(
+        call,
+        operations,
+        formats={"weight": form, "bias": bias_form, "accumulator": accumulator},
+        parameters=n_in + channels,
+        zeros=zeros,
+        multiplications=pixels * n_in,
+    )
+
+
+def geometry(
+    lowering: Lowering, call: Call, config: Config
+) -> tuple[tuple[int, ...], Index, Tensor, tuple[int, int]]:
+    """Return output shape without channels, windows, source, and output size of a convolution."""
+    (channels,) = config.sizes("n_chan")
+    flat = "in_height" not in config.struct.constants
+    width, out_w, kernel_w, stride_w = config.sizes(
+        "in_width", "out_width", "filt_width", "stride_width"
+    )
+    left = config.integer("pad_left", 0)
+    height, out_h, kernel_h, stride_h, top = 1, 1, 1, 1, 0
+    if not flat:
+        height, out_h, kernel_h, stride_h = config.sizes(
+            "in_height", "out_height", "filt_height", "stride_height"
+        )
+        top = config.integer("pad_top", 0)
+    dilations = (config.integer(n, 1) for n in ("dilation", "dilation_height", "dilation_width"))
+    if any(dilation != 1 for dilation in dilations):
+        raise config.refuse("dilated convolutions are not supported")
+    source = lowering.source(call, height * width * channels)
+    windows = window_index(
+        (height, width),
+        channels,
+        (kernel_h, kernel_w),
+        (stride_h, stride_w),
+        (top, left),
+        (out_h, out_w),
+    )
+    shape = (out_w,) if flat else (out_h, out_w)
+    return shape, windows, source, (out_h, out_w)

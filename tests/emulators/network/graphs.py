@@ -1,0 +1,226 @@
+"""Make hls4ml models of many layers, without Keras, and write their firmware.
+
+Run as a script: hls4ml in a process of its own, which does not load Keras. Every layer of a model
+reads an input of its own, so that one compilation covers many layers. Beside each firmware folder
+stands what `compiled.py` needs to build the reference, and the network that
+`Network.from_hls_model` made of the model in memory.
+"""
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore")
+    # Only hls4ml's profiling, unused here, would import Keras and with it TensorFlow.
+    sys.modules["keras"] = None
+
+DATA = ("fixed<9,4>", "ufixed<8,3>", "fixed<12,6>", "fixed<7,1>")
+WEIGHTS = ("fixed<6,2>", "fixed<8,1>", "ufixed<5,0>", "fixed<7,3>")
+BIASES = ("fixed<7,3>", "fixed<9,5>", "ufixed<6,2>")
+ACCUMULATORS = (
+    "fixed<22,12>",
+    "fixed<12,6>",
+    "fixed<12,6,TRN,SAT>",
+    "fixed<13,6,RND,SAT>",
+    "fixed<12,5,RND_CONV,WRAP>",
+    "fixed<11,5,TRN_ZERO,SAT_SYM>",
+)
+RESULTS = (
+    "fixed<8,4>",
+    "ufixed<7,3,RND_CONV,SAT>",
+    "fixed<16,8,RND,SAT>",
+    "fixed<9,4,RND_ZERO,SAT_SYM>",
+    "fixed<10,6,TRN_ZERO,SAT>",
+    "fixed<12,5,RND_INF,WRAP>",
+    "fixed<9,3,RND_MIN_INF,SAT_ZERO>",
+)
+
+
+class Model:
+    """A model under construction."""
+
+    def __init__(self, io="io_parallel", strategy="Latency", reuse=1, backend="Vitis", seed=0):
+        self.io, self.strategy, self.reuse, self.backend = io, strategy, reuse, backend
+        self.rng = np.random.default_rng(seed)
+        self.layers, self.inputs, self.outputs, self.names = [], [], [], {}
+        self.count = 0
+
+    def input(self, shape, form=None):
+        name = f"x{len(self.inputs)}"
+        self.inputs.append(name)
+        self.layers.append({"class_name": "InputLayer", "name": name, "input_shape": list(shape)})
+        self.names[name] = {"Precision": {"result": form or DATA[self.count % len(DATA)]}}
+        return name
+
+    def layer(self, kind, sources, precision=None, options=None, output=True, **attributes):
+        """Add a layer; formats left out are taken from the lists in turn."""
+        self.count += 1
+        n = self.count
+        name = f"{kind.lower()}{n}"
+        sources = [sources] if isinstance(sources, str) else list(sources)
+        attributes.setdefault("data_format", "channels_last")
+        self.layers.append({"class_name": kind, "name": name, "inputs": sources, **attributes})
+        forms = {
+            "weight": WEIGHTS[n % len(WEIGHTS)],
+            "bias": BIASES[n % len(BIASES)],
+            "accum": ACCUMULATORS[(n // 2) % len(ACCUMULATORS)],
+            "result": RESULTS[n % len(RESULTS)],
+            **(precision or {}),
+        }
+        self.names[name] = {
+            "Precision": forms,
+            "Strategy": self.strategy,
+            "ReuseFactor": self.reuse,
+            **(options or {}),
+        }
+        if output:
+            self.outputs.append(name)
+        return name
+
+    def values(self, *shape, spread=1.0):
+        """Return weights, a third of which is zero."""
+        return self.rng.normal(0, spread, shape) * (self.rng.random(shape) > 0.3)
+
+    def write(self, folder):
+        from hls4ml.model.graph import ModelGraph
+
+        from l1kd.emulators.network import Network
+
+        whole = {"Precision": {"default": "fixed<16,6>"}, "ReuseFactor": self.reuse}
+        whole |= {"Strategy": self.strategy, "TraceOutput": False, "BramFactor": 10**9}
+        config = {
+            "OutputDir": str(folder),
+            "ProjectName": "myproject",
+            "Backend": self.backend,
+            "IOType": self.io,
+            "Stamp": "stamp",
+            "Part": "xcvu9p",
+            "ClockPeriod": 5,
+            "ClockUncertainty": "12.5%",
+            "Version": "1.0",
+            "HLSConfig": {"Model": whole, "LayerName": self.names},
+        }
+        model = ModelGraph.from_layer_list(config, self.layers, self.inputs, self.outputs)
+        model.write()
+        ports = {
+            role: [[v.name, v.type.name, v.size()] for v in variables]
+            for role, variables in (
+                ("inputs", model.get_input_variables()),
+                ("outputs", model.get_output_variables()),
+            )
+        }
+        ports["stream"] = self.io == "io_stream"
+        ports["kinds"] = sorted({node.class_name for node in model.get_layers()})
+        (Path(folder) / "ports.json").write_text(json.dumps(ports))
+        try:
+            Network.from_hls_model(model).save(Path(folder) / "model.npz")
+        except ValueError as error:
+            (Path(folder) / "refusal.txt").write_text(str(error))
+
+
+def padding(size, kernel, stride, same):
+    """Return pads before and after, and the output size."""
+    if not same:
+        return 0, 0, (size - kernel) // stride + 1
+    out = -(-size // stride)
+    total = max((out - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2, out
+
+
+def window(size, kernel, stride, same, pool=False):
+    """Return hls4ml's attributes of a sliding window in one or two dimensions."""
+    what = "pool" if pool else "filt"
+    axes = ("width",) if len(size) == 1 else ("height", "width")
+    sides = {"width": ("left", "right"), "height": ("top", "bottom")}
+    attributes = {"padding": "same" if same else "valid"}
+    for axis, n, k, s in zip(axes, size, kernel, stride, strict=True):
+        before, after, out = padding(n, k, s, same)
+        one = pool and len(size) == 1
+        attributes |= {
+            "n_in" if one else f"in_{axis}": n,
+            "n_out" if one else f"out_{axis}": out,
+            f"{what}_{axis}": k,
+            f"stride_{axis}": s,
+            f"pad_{sides[axis][0]}": before,
+            f"pad_{sides[axis][1]}": after,
+        }
+    return attributes
+
+
+# By rank: size, kernel, stride, same padding.
+WINDOWS = {
+    1: (((7,), (3,), (1,), False), ((6,), (3,), (2,), True), ((5,), (1,), (1,), False)),
+    2: (
+        ((5, 4), (2, 3), (1, 1), True),
+        ((6, 5), (3, 2), (2, 1), False),
+        ((3, 4), (1, 1), (1, 1), False),
+    ),
+}
+
+
+def add_convolution(model, kind, geometry, channels, filters):
+    size, kernel, stride, same = geometry
+    rank = len(size)
+    x = model.input((*size, channels))
+    shape = {**window(*geometry), "n_chan": channels, "n_filt": filters}
+    bias = model.values(filters, spread=2)
+    if kind == "Conv":
+        w = model.values(*kernel, channels, filters)
+        model.layer(f"{kind}{rank}D", x, weight_data=w, bias_data=bias, **shape)
+        return
+    w = model.values(*kernel, channels, 1)
+    if kind == "DepthwiseConv":
+        shape["n_filt"] = channels
+        bias = bias[:1].repeat(channels) + np.arange(channels)
+        model.layer(f"{kind}{rank}D", x, depthwise_data=w, bias_data=bias, depth_multiplier=1,
+                    **shape)  # fmt: skip
+        return
+    n = model.count
+    forms = {
+        "depthwise": WEIGHTS[n % 4],
+        "pointwise": WEIGHTS[(n + 1) % 4],
+        "depthwise_accum": ACCUMULATORS[n % 6],
+        "pointwise_accum": ACCUMULATORS[(n + 3) % 6],
+        "depthwise_result": RESULTS[(n + 2) % 7],
+    }
+    p = model.values(*(1,) * rank, channels, filters)
+    model.layer(f"{kind}{rank}D", x, forms, depthwise_data=w, pointwise_data=p, bias_data=bias,
+                depth_multiplier=1, **shape)  # fmt: skip
+
+
+def convolutions(rank, kinds=("Conv", "DepthwiseConv", "SeparableConv"), **options):
+    """One rank in a model: hls4ml's headers of both ranks exclude each other."""
+    model = Model(seed=rank, **options)
+    for kind in kinds:
+        for i, geometry in enumerate(WINDOWS[rank]):
+            add_convolution(model, kind, geometry, 2, (2, 3)[i % 2])
+    return model
+
+
+CASES = {
+    "c1": lambda: convolutions(1),
+    "c2": lambda: convolutions(2),
+    "c1 resource": lambda: convolutions(1, ("Conv",), strategy="Resource", reuse=2),
+    "c2 resource": lambda: convolutions(2, ("Conv",), strategy="Resource", reuse=3),
+    "c1 stream": lambda: convolutions(1, io="io_stream"),
+    "c2 stream": lambda: convolutions(2, io="io_stream"),
+    "c1 stream resource": lambda: convolutions(1, io="io_stream", strategy="Resource", reuse=2),
+    "c2 stream resource": lambda: convolutions(2, io="io_stream", strategy="Resource", reuse=6),
+    "c1 da": lambda: convolutions(1, ("Conv",), strategy="distributed_arithmetic"),
+    "c2 da": lambda: convolutions(2, ("Conv",), strategy="distributed_arithmetic"),
+    "c1 da stream": lambda: convolutions(
+        1, ("Conv",), io="io_stream", strategy="distributed_arithmetic"
+    ),
+    "c2 da stream": lambda: convolutions(
+        2, ("Conv",), io="io_stream", strategy="distributed_arithmetic"
+    ),
+}
+
+
+if __name__ == "__main__":
+    for name in sys.argv[2:] or CASES:
+        CASES[name]().write(Path(sys.argv[1]) / name.replace(" ", "_"))
