@@ -30,7 +30,15 @@ app = typer.Typer(
 out_console = Console()
 error_console = Console(stderr=True)
 
-_MANY = {"--truth", "--minbias", "--algorithms", "--keep"}
+_MANY = {
+    "--truth",
+    "--minbias",
+    "--algorithms",
+    "--keep",
+    "--models",
+    "--background",
+    "--signal",
+}
 """Options that take several values, separated by blanks or commas."""
 
 
@@ -289,6 +297,6 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
-    from l1kd import cli_tools  # noqa: F401  (registers its verbs)
+    from l1kd import cli_evaluate, cli_tools  # noqa: F401  (they register their verbs)
 
     app(_expanded(sys.argv[1:]))

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.algorithms.models import onnx_session, read_network, run_onnx
-from l1kd.artefacts import Artefact, load
+from l1kd.artefacts import Artefact, load, shipped
 from l1kd.errors import ConfigurationError
 from l1kd.models.particles import Particles
 
-__all__ = ["KINDS", "Judged", "judged"]
+__all__ = ["KINDS", "Judged", "judged", "shipped_networks"]
 
 KINDS = ("teacher", "distillnet", "qdistillnet")
 """Kinds of artefacts that give particles weights, the teacher first."""
@@ -73,6 +73,11 @@ def _names(artefacts: Sequence[Artefact]) -> list[str]:
         title if titles.count(title) == 1 else f"{title} ({artefact.folder.name})"
         for title, artefact in zip(titles, artefacts, strict=True)
     ]
+
+
+def shipped_networks() -> tuple[str, ...]:
+    """Return the names of all shipped artefacts that give particles weights."""
+    return tuple(name for name in shipped() if load(name).kind in KINDS)
 
 
 def judged(models: Sequence[str | Path]) -> list[Judged]:

@@ -19,6 +19,7 @@ __all__ = [
     "SampleRecord",
     "Tables",
     "WeightHistograms",
+    "gain",
 ]
 
 SCHEMA_VERSION = 1
@@ -47,9 +48,9 @@ class LatencyPoint(_Record):
     batch: int
     particles: int
     ms: float = Field(description="median wall time [ms]")
-    low: float = Field(description="lower quartile [ms]")
-    high: float = Field(description="upper quartile [ms]")
     cpu_ms: float = Field(description="median processor time [ms]")
+    low: float = Field(description="lower quartile of the processor time [ms]")
+    high: float = Field(description="upper quartile of the processor time [ms]")
     measurements: int
 
 
@@ -95,7 +96,7 @@ class EfficiencyRecord(_Record):
 
     fraction: float
     threshold: dict[str, float | None] = Field(description="weighting: GeV")
-    efficiency: dict[str, Table] = Field(description="signal: {weighting: number} as one row")
+    efficiency: dict[str, dict[str, Number]] = Field(description="{signal: {weighting: number}}")
 
 
 class BackgroundRecord(_Record):

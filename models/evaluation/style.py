@@ -1,0 +1,86 @@
+"""How weightings look and are called in the figures of an evaluation."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from l1kd.models.evaluation.schema import Evaluation
+from l1kd.plot_style import LABELS, colour_of, label_of
+from l1kd.report.summary import Number
+
+__all__ = ["ASSOCIATION_LABELS", "Look", "Looks", "balanced", "looks", "offsets", "percent"]
+
+ASSOCIATION_LABELS = {
+    "dz": "realistic association (dz)",
+    "truth": "idealised association (IsRecoPU)",
+}
+"""How charged associations are called."""
+
+_NETWORK_COLOURS = (
+    "#e08a00",
+    "#c2185b",
+    "#00838f",
+    "#7a5230",
+    "#7cb342",
+    "#283593",
+    "#ef6c57",
+    "#455a64",
+)
+_TEACHER_COLOUR = "#b2182b"
+_NETWORK_MARKERS = "^vDP*X<>"
+_MARKERS = {"none": "x", "puppi": "o", "linpuppi": "s", "soft_truth": "d", "no_pileup": "+"}
+_LINES: dict[str, Any] = {"soft_truth": (0, (1, 1)), "no_pileup": (0, (4, 1, 1, 1))}
+
+
+class Look(NamedTuple):
+    """Colour, marker, line and label of a weighting."""
+
+    colour: str
+    marker: str
+    line: Any
+    label: str
+
+
+Looks = dict[str, Look]
+
+
+def looks(evaluation: Evaluation) -> Looks:
+    """Give every weighting of an evaluation a look of its own, in the order of the tables."""
+    table = evaluation.associations[0].samples["test"].met
+    teachers = {m.name for m in evaluation.models if m.kind == "teacher"}
+    students = [m.name for m in evaluation.models if m.kind != "teacher"]
+    found = {}
+    for position, name in enumerate(table):
+        colour, marker = colour_of(name, position), _MARKERS.get(name, "o")
+        if name in teachers:
+            colour, marker = _TEACHER_COLOUR, "p"
+        elif name in students:
+            i = students.index(name)
+            colour = _NETWORK_COLOURS[i % len(_NETWORK_COLOURS)]
+            marker = _NETWORK_MARKERS[i % len(_NETWORK_MARKERS)]
+        label = label_of(name) if name in LABELS else name
+        found[name] = Look(colour, marker, _LINES.get(name, "-"), label)
+    return found
+
+
+def balanced(n: int, most: int = 7) -> int:
+    """Columns of a legend with n entries, so that its rows are about equally long."""
+    rows = max(-(-n // most), 1)
+    return max(-(-n // rows), 1)
+
+
+def offsets(n: int, width: float = 0.7) -> list[float]:
+    """Places of n points beside each other, within a bin of width one."""
+    return [width * (i - (n - 1) / 2) / max(n, 1) for i in range(n)]
+
+
+def percent(numbers: Iterable[Number | None]) -> tuple[list[float], list[Sequence[float]]]:
+    """Values and asymmetric errors in per cent; NaN for what could not be computed."""
+    values, errors = [], []
+    for x in numbers:
+        if x is None or x.value is None or x.low is None or x.high is None:
+            values.append(float("nan"))
+            errors.append((0.0, 0.0))
+            continue
+        values.append(100.0 * x.value)
+        errors.append((100.0 * max(x.value - x.low, 0.0), 100.0 * max(x.high - x.value, 0.0)))
+    return values, errors
