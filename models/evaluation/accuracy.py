@@ -109,8 +109,8 @@ def agreement(
     counts = Agreement(
         _by_event(given, event, n_events),
         _by_event(wanted, event, n_events),
-        np.bincount(event, error <= CLOSE, n_events),
-        np.bincount(event, error, n_events),
+        np.bincount(event, error <= CLOSE, n_events).astype(np.float64),
+        np.bincount(event, error, n_events).astype(np.float64),
     )
     replicas, level, seed = resampling
     result = bootstrap(counts.figures, n_events, replicas=replicas, level=level, seed=seed)

@@ -1,6 +1,7 @@
 """What a network costs: parameters, operations, time against batch size."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import perf_counter, process_time
 from typing import Any
 
@@ -27,7 +28,7 @@ PARTICLES_AN_EVENT = 9000
 STUDENT_BATCHES = tuple(2**power for power in range(0, 19, 2))
 """Particles a call."""
 
-TEACHER_BATCHES = (1, 2, 4, 8, 16)
+TEACHER_BATCHES = (1, 2, 4, 8)
 """Whole events a call."""
 
 _AT_LEAST = 5
@@ -120,16 +121,52 @@ def _timed(call: Callable[[], Any], particles: int, seconds: float) -> dict[str,
             call()
         walls.append((perf_counter() - wall) / calls)
         processors.append((process_time() - processor) / calls)
+    return _point(walls, processors, particles, 1)
+
+
+def _point(
+    walls: Sequence[float], processors: Sequence[float], particles: int, calls: int
+) -> dict[str, Any]:
+    """Summarise measured times [s] of `calls` calls on so many particles together."""
     scale = 1e3 * PARTICLES_AN_EVENT / particles
     low, median, high = np.quantile(processors, (0.25, 0.5, 0.75)) * scale
     return {
-        "particles": particles,
+        "particles": particles // calls,
         "ms": float(np.median(walls)) * scale,
         "cpu_ms": float(median),
         "low": float(low),
         "high": float(high),
         "measurements": len(walls),
     }
+
+
+def _teacher_points(
+    network: Judged, particles: Particles, batches: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Time blocks of whole events; loading and tracing the graph are subtracted."""
+    from l1kd.models.train_teacher import _load, infer  # imports TensorFlow
+
+    model, config = _load(network.artefact)
+
+    def spent(events: int, batch: int) -> tuple[float, float]:
+        some = particles.events(0, events)
+        wall, processor = perf_counter(), process_time()
+        infer(model, some, config.neighbours, batch)
+        return perf_counter() - wall, process_time() - processor
+
+    points = []
+    for batch in batches:
+        rest = particles.n_events // batch * batch - batch
+        if rest < batch:
+            break
+        size = int(particles.offsets[batch + rest] - particles.offsets[batch])
+        costs = []
+        for _ in range(_AT_LEAST):
+            whole, one = spent(batch + rest, batch), spent(batch, batch)
+            costs.append([a - b for a, b in zip(whole, one, strict=True)])
+        walls, processors = zip(*costs, strict=True)
+        points.append({"batch": batch, **_point(walls, processors, size, rest // batch)})
+    return points
 
 
 def _repeated(rows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -169,21 +206,14 @@ def latency(
         processor time; ``inputs``, the time of a student's inputs, one call for all events.
     """
     if network.kind == "teacher":
-        points = []
-        for batch in batches or TEACHER_BATCHES:
-            if batch > particles.n_events:
-                break
-            some = particles.events(0, batch)
-            points.append(
-                {"batch": batch, **_timed(lambda p=some: network.weights(p), len(some), seconds)}
-            )
+        points = _teacher_points(network, particles, batches or TEACHER_BATCHES)
         return _best(points, "events", None)
     rows = network.features(particles)
     points = []
     for batch in batches or STUDENT_BATCHES:
         few = _repeated(rows, batch)
-        points.append({"batch": batch, **_timed(lambda x=few: network.infer(x), batch, seconds)})
-    inputs = _timed(lambda: network.features(particles), len(particles), seconds)
+        points.append({"batch": batch, **_timed(partial(network.infer, few), batch, seconds)})
+    inputs = _timed(partial(network.features, particles), len(particles), seconds)
     return _best(points, "particles", inputs)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -118,8 +119,13 @@ def _read(request: Request, clock: _Clock) -> dict[str, tuple[str, Sample]]:
         sample = clock(
             f"read {name}",
             None,
-            lambda n=name, f=files, t=truth: read_sample(
-                n, f, request.associations, truth=t, max_events=request.max_events
+            partial(
+                read_sample,
+                name,
+                files,
+                request.associations,
+                truth=truth,
+                max_events=request.max_events,
             ),
         )
         if sample.n_events == 0:
@@ -182,13 +188,17 @@ def _associated(
         some = clock(
             f"{association}: weights of {name}",
             sample.n_events,
-            lambda s=sample: all_weightings(s, association, networks, request.charged),
+            partial(all_weightings, sample, association, networks, request.charged),
         )
         measured[name] = clock(
             f"{association}: missing momentum and jets of {name}",
             sample.n_events,
-            lambda s=sample, w=some, jets=role != "background": response_sample(
-                s, s.particles[association], w, jets
+            partial(
+                response_sample,
+                sample,
+                sample.particles[association],
+                some,
+                jets=role != "background",
             ),
         )
         if name == "test":
@@ -294,7 +304,7 @@ def measure(
             record["importance"] = clock(
                 f"{association}: importance of inputs",
                 min(request.importance_events, test.n_events),
-                lambda a=association: _importance(a, test, networks, request.importance_events),
+                partial(_importance, association, test, networks, request.importance_events),
             )
         records.append(record)
     models = clock(

@@ -36,7 +36,7 @@ class Drawing(NamedTuple):
 
 def _maps(maps: Maps, a: str, look: Looks) -> Iterator[Drawing]:
     for key, sums, label, title in (
-        ("map_weight", maps.count, "sum of weights", "Sums of weights"),
+        ("map_weight", maps.weight, "sum of weights", "Sums of weights"),
         ("map_momentum", maps.momentum, r"sum of weight $\times$ $p_T$", "Sums of weighted pt"),
     ):
         yield Drawing(

@@ -124,5 +124,7 @@ def event_map(maps: Mapping[str, Floats], look: Looks) -> Figure:
         mesh = _mesh(axes, shown, cmap="viridis_r", norm=norm)
         axes.set_title(f"{look[name].label}: {maps[name].sum():.0f} GeV", fontsize=11)
     _finish(panels, len(names))
-    figure.colorbar(mesh, ax=panels, pad=0.01, extend="max", label=r"weighted $p_T$ / cell [GeV]")
+    if mesh is not None:
+        bar = figure.colorbar(mesh, ax=panels, pad=0.01, extend="max")
+        bar.set_label(r"weighted $p_T$ / cell [GeV]")
     return figure

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -60,18 +61,19 @@ def _student(
         return network.infer(changed)
 
     groups = input_groups(network.columns)
-    return {name: (lambda c=columns: shuffled(c)) for name, columns in groups.items()}
+    return {name: partial(shuffled, columns) for name, columns in groups.items()}
 
 
 def _teacher(
     network: Judged, particles: Particles, order: NDArray[np.int64]
 ) -> dict[str, Callable[[], Weights]]:
-    def shuffled(names: tuple[str, ...]) -> Weights:
-        return network.weights(
-            replace(particles, **{name: getattr(particles, name)[order] for name in names})
-        )
+    from l1kd.models.train_teacher import teacher_weights  # imports TensorFlow
 
-    return {name: (lambda n=names: shuffled(n)) for name, names in _TEACHER_GROUPS.items()}
+    def shuffled(names: tuple[str, ...]) -> Weights:
+        changed = {name: getattr(particles, name)[order] for name in names}
+        return teacher_weights(network.artefact.folder, replace(particles, **changed))
+
+    return {name: partial(shuffled, names) for name, names in _TEACHER_GROUPS.items()}
 
 
 def permutation_importance(

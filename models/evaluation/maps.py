@@ -29,10 +29,10 @@ Floats = NDArray[np.float64]
 class Maps(NamedTuple):
     """Sums in cells of eta and phi, float64[eta, phi] for each weighting.
 
-    `count`: sum of the weights; `momentum`: sum of weight times pt [GeV]; both an event.
+    `weight`: sum of the weights; `momentum`: sum of weight times pt [GeV]; both an event.
     """
 
-    count: dict[str, Floats]
+    weight: dict[str, Floats]
     momentum: dict[str, Floats]
 
 
@@ -57,12 +57,12 @@ def weight_maps(particles: Particles, weightings: Mapping[str, Weights], twin: T
         The same events without pile-up.
     """
     p, n = particles, max(particles.n_events, 1)
-    count = {name: _sums(p.eta, p.phi, w) / n for name, w in weightings.items()}
+    weight = {name: _sums(p.eta, p.phi, w) / n for name, w in weightings.items()}
     momentum = {name: _sums(p.eta, p.phi, w * p.pt) / n for name, w in weightings.items()}
     if twin is not None:
-        count[NO_PILEUP] = _sums(twin.eta, twin.phi, np.ones(len(twin.pt))) / n
+        weight[NO_PILEUP] = _sums(twin.eta, twin.phi, np.ones(len(twin.pt))) / n
         momentum[NO_PILEUP] = _sums(twin.eta, twin.phi, twin.pt) / n
-    return Maps(count, momentum)
+    return Maps(weight, momentum)
 
 
 def event_maps(
@@ -88,7 +88,7 @@ def _cells(
     size = _N_ETA * _N_PHI
     n_events = len(offsets) - 1
     sums = np.bincount(event_index(offsets) * size + cell, np.asarray(pt), n_events * size)
-    return sums.reshape(n_events, size)
+    return sums.reshape(n_events, size).astype(np.float64)
 
 
 def cell_distance(

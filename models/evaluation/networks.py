@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from l1kd.algorithms.models import onnx_session, read_network, run_onnx
 from l1kd.artefacts import Artefact, load, shipped
 from l1kd.errors import ConfigurationError
 from l1kd.models.particles import Particles
+from l1kd.models.weighting import input_set_of, network_weights
 
 __all__ = ["KINDS", "Judged", "judged", "shipped_networks"]
 
@@ -41,29 +41,26 @@ class Judged:
         """One of `KINDS`."""
         return self.artefact.kind
 
-    def weights(self, particles: Particles) -> Weights:
-        """Weights of all particles, float32[n]."""
-        return self.infer(self.features(particles))
-
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of a student's input columns; none for a teacher."""
-        described: dict[str, Any] = self.artefact.manifest["inputs"]
-        return tuple(described.get("particles", {}).get("columns", ()))
+        """Names of the input columns, in order."""
+        return tuple(self.artefact.manifest["inputs"]["particles"]["columns"])
+
+    def weights(self, particles: Particles) -> Weights:
+        """Weights of all particles, float32[n] in [0, 1]; a teacher's are kept in a cache."""
+        return network_weights(self.artefact.folder, particles)
 
     def features(self, particles: Particles) -> NDArray[np.float32]:
         """Input matrix of a student, float32[n, columns]."""
-        return particles.inputs()
+        return particles.inputs(input_set_of(self.artefact))
 
     def infer(self, features: NDArray[np.float32]) -> Weights:
-        """Weights that a student gives for rows of its input matrix, float32[n] in [0, 1]."""
+        """Weights that a student gives for rows of its input matrix, float32[n]."""
         if self.kind == "distillnet":
-            path = self.artefact.file("model.onnx")
-            result = run_onnx(onnx_session(path), {"": features})
-        else:
-            network = read_network(self.artefact.file("network.npz"))
-            result = network.predict(features)[:, 0]
-        return np.clip(result, 0.0, 1.0).astype(np.float32)
+            session = onnx_session(self.artefact.file("model.onnx"))
+            return run_onnx(session, {"": features})
+        network = read_network(self.artefact.file("network.npz"))
+        return network.predict(features)[:, 0].astype(np.float32)
 
 
 def _names(artefacts: Sequence[Artefact]) -> list[str]:

@@ -14,8 +14,7 @@ from l1kd.algorithms import LinPuppi
 from l1kd.algorithms.puppi import Association
 from l1kd.candidates import candidates
 from l1kd.errors import ConfigurationError, MissingBranchError
-from l1kd.models.evaluation.stand_in import read_particles
-from l1kd.models.particles import Generated, Particles
+from l1kd.models.particles import Generated, Particles, read_particles
 from l1kd.truth import open_twin, require_pairing
 
 __all__ = ["Sample", "Twin", "describe_files", "read_sample"]
@@ -40,8 +39,13 @@ class Twin(NamedTuple):
     def first(self, n: int) -> "Twin":
         """Return the first `n` events."""
         last = self.offsets[n]
-        columns = (x[:last] for x in (self.pt, self.eta, self.phi, self.energy))
-        return Twin(*columns, self.offsets[: n + 1])
+        return Twin(
+            self.pt[:last],
+            self.eta[:last],
+            self.phi[:last],
+            self.energy[:last],
+            self.offsets[: n + 1],
+        )
 
     def above(self, min_pt: float) -> "Twin":
         """Return the particles with pt >= min_pt [GeV], in the same events."""
@@ -161,8 +165,8 @@ def _twin(events: ak.Array, path: Path, start: int) -> Twin:
     plain = open_twin(path, start, start + len(events))
     require_pairing(events, plain, str(path), start)
     record = candidates(plain)
-    columns = [flat(record[name], np.float32) for name in ("pt", "eta", "phi", "energy")]
-    return Twin(*columns, offsets_of(record.pt))
+    pt, eta, phi, energy = (flat(record[x], np.float32) for x in ("pt", "eta", "phi", "energy"))
+    return Twin(pt, eta, phi, energy, offsets_of(record.pt))
 
 
 def _extras(
@@ -193,13 +197,13 @@ def _joined_twin(parts: Sequence[_Extras], min_pt: float) -> Twin | None:
     twins = [part.twin for part in parts if part.twin is not None]
     if not twins:
         return None
-    columns = [
+    pt, eta, phi, energy = (
         np.concatenate([getattr(twin, name) for twin in twins])
         for name in ("pt", "eta", "phi", "energy")
-    ]
+    )
     counts = np.concatenate([np.diff(twin.offsets) for twin in twins])
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return Twin(*columns, offsets).above(min_pt)
+    return Twin(pt, eta, phi, energy, offsets).above(min_pt)
 
 
 def read_sample(
@@ -241,21 +245,25 @@ def read_sample(
             f"sample {name}: {len(files)} files with pile-up and {len(truth)} without; give one "
             "without pile-up for each, in the same order, or none"
         )
-    read_in = {a: read_particles(files, max_events, a) for a in associations}
-    particles = {a: both[0] for a, both in read_in.items()}
+    first, generated = read_particles(files, max_events, associations[0])
+    particles = {associations[0]: first}
+    for association in associations[1:]:
+        # only the PUPPI weight differs: the other columns are kept once
+        other, _ = read_particles(files, max_events, association)
+        particles[association] = replace(first, puppi_weight=other.puppi_weight)
     twins: Sequence[Path | None] = list(truth) or [None] * len(files)
     parts = [
         part
         for path, twin in zip(files, twins, strict=True)
         for part in _extras(path, associations, twin, max_events)
     ]
-    softest = float(min(p.pt.min(initial=np.inf) for p in particles.values()))
+    softest = float(first.pt.min(initial=np.inf))
     return Sample(
         name,
         tuple(files),
         particles,
         {a: np.concatenate([part.linpuppi[a] for part in parts]) for a in associations},
-        next(iter(read_in.values()))[1],
+        generated,
         np.concatenate([part.n_vertices for part in parts]),
         np.concatenate([part.event_weight for part in parts]),
         _joined_twin(parts, softest),

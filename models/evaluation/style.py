@@ -1,6 +1,6 @@
 """How weightings look and are called in the figures of an evaluation."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from l1kd.models.evaluation.schema import Evaluation
@@ -73,7 +73,7 @@ def offsets(n: int, width: float = 0.7) -> list[float]:
     return [width * (i - (n - 1) / 2) / max(n, 1) for i in range(n)]
 
 
-def percent(numbers: Iterable[Number | None]) -> tuple[list[float], list[Sequence[float]]]:
+def percent(numbers: Iterable[Number | None]) -> tuple[list[float], list[tuple[float, float]]]:
     """Values and asymmetric errors in per cent; NaN for what could not be computed."""
     values, errors = [], []
     for x in numbers:
