@@ -184,6 +184,11 @@ class Lowering:
             raise self.refuse(call, f"writes {tensor.size} of {declared.size} elements")
         return tensor
 
+    def format_of_output(self, call: Call, position: int = 0) -> FixedPoint:
+        """Return the format of a tensor that a call writes."""
+        declared = self.project.tensors[call.outputs[position]]
+        return self.format(declared.type, declared)
+
     def weight_array(self, call: Call, position: int, size: int) -> WeightArray:
         """Return a parameter array of a call, which must have ``size`` entries."""
         if position >= len(call.weights):

@@ -3,9 +3,13 @@
 from l1kd.emulators.network import (
     lowering_convolution,
     lowering_dense,
+    lowering_einsum,
     lowering_elementwise,
     lowering_generated,
+    lowering_norm,
+    lowering_recurrent,
     lowering_shapes,
+    lowering_sparse,
     lowering_tables,
 )
 from l1kd.emulators.network.lowering import HANDLERS, lower_project
@@ -15,8 +19,12 @@ __all__ = ["HANDLERS", "lower_project"]
 MODULES = (
     lowering_convolution,
     lowering_dense,
+    lowering_einsum,
     lowering_elementwise,
     lowering_generated,
+    lowering_norm,
+    lowering_recurrent,
     lowering_shapes,
+    lowering_sparse,
     lowering_tables,
 )

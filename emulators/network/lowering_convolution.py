@@ -10,7 +10,12 @@ import numpy.typing as npt
 from l1kd.emulators.network.cpp_model import Call
 from l1kd.emulators.network.graph import Layer, Tensor
 from l1kd.emulators.network.lowering import Config, Lowering, handles, layer_of
-from l1kd.emulators.network.lowering_dense import matrix_layer, uses_resource, window_index
+from l1kd.emulators.network.lowering_dense import (
+    matrix_terms,
+    terms_of,
+    uses_resource,
+    window_index,
+)
 from l1kd.emulators.network.lowering_products import per_output, read_product
 
 __all__ = ["geometry"]
@@ -26,11 +31,10 @@ def convolution(lowering: Lowering, call: Call) -> Layer:
     (filters,) = config.sizes("n_filt")
     output = lowering.result(call, (*shape, filters))
     matrix = config.child("mult_config")
-    resource = uses_resource(lowering, call, config)
-    reuse = config.integer("reuse_factor", 1)
-    return matrix_layer(
-        lowering, call, matrix, output, source, windows, filters, transposed=resource, reuse=reuse
-    )
+    # Streams are multiplied by the kernel of the matrix, arrays in the order of the strategy.
+    streams = lowering.project.io_type == "io_stream" and matrix.word("kernel")
+    terms = terms_of(lowering, call, matrix if streams else config, windows.shape[1], filters)
+    return matrix_terms(lowering, call, matrix, output, source, windows, terms)
 
 
 @handles("depthwise_conv_1d_cl", "depthwise_conv_2d_cl")

@@ -8,12 +8,19 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.network.cpp_model import Call
+from l1kd.emulators.network.cpp_model import Call, FirmwareSourceError
 from l1kd.emulators.network.graph import Layer, Tensor
 from l1kd.emulators.network.lowering import Config, Lowering, handles, layer_of
 from l1kd.emulators.network.lowering_products import affine, read_product
+from l1kd.emulators.network.lowering_sparse import unrolled_terms
 
-__all__ = ["dense_terms", "matrix_layer", "matrix_terms", "uses_resource", "window_index"]
+__all__ = [
+    "dense_terms",
+    "matrix_terms",
+    "terms_of",
+    "uses_resource",
+    "window_index",
+]
 
 Index = npt.NDArray[np.int32]
 MAX_WINDOWS = 1 << 26
@@ -90,22 +97,19 @@ def window_index(
     return index.reshape(out[0] * out[1], -1).astype(np.int32)
 
 
-def matrix_layer(
-    lowering: Lowering,
-    call: Call,
-    config: Config,
-    output: Tensor,
-    source: Tensor,
-    windows: Index,
-    n_out: int,
-    *,
-    transposed: bool,
-    reuse: int,
-) -> Layer:
-    """Return the layer of a call whose parameter arrays are one matrix and its biases."""
-    n_in = windows.shape[1]
-    terms = dense_terms(n_in, n_out, reuse) if transposed else natural_terms(n_in, n_out)
-    return matrix_terms(lowering, call, config, output, source, windows, terms)
+def terms_of(
+    lowering: Lowering, call: Call, config: Config, n_in: int, n_out: int
+) -> tuple[Index, Index]:
+    """Return the terms of a matrix in the order of its strategy."""
+    unrolled = lowering.project.functions.get(config.word("kernel"))
+    if unrolled is not None:
+        terms = unrolled_terms(unrolled, n_in, n_out)
+        if terms is None:
+            raise FirmwareSourceError("not understood", unrolled.location, unrolled.name)
+        return terms
+    if uses_resource(lowering, call, config):
+        return dense_terms(n_in, n_out, config.integer("reuse_factor", 1))
+    return natural_terms(n_in, n_out)
 
 
 def natural_terms(n_in: int, n_out: int) -> tuple[Index, Index]:
@@ -158,9 +162,9 @@ def uses_resource(lowering: Lowering, call: Call, config: Config) -> bool:
     names = {0: "latency", 1: "resource"}
     word = names.get(strategy, "") if isinstance(strategy, int) else str(strategy)
     word = word.rpartition("::")[2].lower()
-    if kernel or word not in ("latency", "resource"):
+    if kernel or word not in ("latency", "resource", "resource_unrolled"):
         raise lowering.refuse(call, f"strategy {kernel or strategy} is not supported")
-    return word == "resource"
+    return word != "latency"
 
 
 @handles("dense")
@@ -171,8 +175,5 @@ def dense(lowering: Lowering, call: Call) -> Layer:
     source = lowering.source(call, n_in)
     output = lowering.result(call, (n_out,))
     windows = np.arange(n_in, dtype=np.int32)[None]
-    resource = uses_resource(lowering, call, config)
-    reuse = config.integer("reuse_factor", 1)
-    return matrix_layer(
-        lowering, call, config, output, source, windows, n_out, transposed=resource, reuse=reuse
-    )
+    terms = terms_of(lowering, call, config, n_in, n_out)
+    return matrix_terms(lowering, call, config, output, source, windows, terms)

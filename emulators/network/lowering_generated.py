@@ -18,7 +18,7 @@ from l1kd.emulators.network.lowering import Config, Lowering, handles_generated,
 from l1kd.emulators.network.lowering_convolution import geometry
 from l1kd.emulators.network.straight_line import Element, Linear, StraightLine, format_of
 
-__all__ = ["generated"]
+__all__ = ["generated", "straight_code"]
 
 Windows = npt.NDArray[np.int32]
 _MAX_BITS = 63
@@ -191,6 +191,27 @@ def _layer(
     windows: Windows,
 ) -> Layer:
     """Return the layer that applies straight-line code to windows of the source."""
+    operations = straight_code(lowering, call, function, source, output, windows)
+    count = output.size // windows.shape[0]
+    entries = sum(int((op.weight != 0).sum()) for op in operations[-1:] if isinstance(op, Affine))
+    return layer_of(
+        call,
+        operations,
+        parameters=count * (windows.shape[1] + 1),
+        zeros=max(count * windows.shape[1] - entries, 0),
+        multiplications=windows.shape[0] * windows.shape[1] * count,
+    )
+
+
+def straight_code(
+    lowering: Lowering,
+    call: Call,
+    function: Function,
+    source: Tensor,
+    output: Tensor,
+    windows: Windows,
+) -> list[Operation]:
+    """Return the operations that apply straight-line code to windows of the source."""
     form = source.format
     padded = bool((windows < 0).any())
     low = min(form.minimum, 0) if padded else form.minimum
@@ -201,15 +222,7 @@ def _layer(
     count = output.size // windows.shape[0]
     if sorted(line.outputs) != list(range(count)) or count * windows.shape[0] != output.size:
         raise lowering.refuse(call, f"{function.name} does not write {count} elements")
-    operations = _operations(line, source, output, windows)
-    entries = sum(len(value.weights) for value in line.outputs.values())
-    return layer_of(
-        call,
-        operations,
-        parameters=count * (windows.shape[1] + 1),
-        zeros=max(count * windows.shape[1] - entries, 0),
-        multiplications=windows.shape[0] * windows.shape[1] * count,
-    )
+    return _operations(line, source, output, windows)
 
 
 def _operations(

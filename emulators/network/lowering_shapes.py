@@ -1,7 +1,7 @@
 """Layers that move elements: merges, padding, resizing, transposition, pooling.
 
 Facts of the arithmetic: hls4ml 1.3, nnet_merge.h, nnet_pooling.h, nnet_padding.h, nnet_image.h,
-nnet_cropping.h, nnet_transpose.h, nnet_einsum.h.
+nnet_cropping.h, nnet_transpose.h.
 """
 
 from math import prod
@@ -30,7 +30,7 @@ from l1kd.emulators.network.lowering import (
 )
 from l1kd.emulators.network.lowering_dense import window_index
 
-__all__ = ["sum_elements"]
+__all__ = ["sum_elements", "transposed"]
 
 Index = npt.NDArray[np.int32]
 _KINDS = {
@@ -94,42 +94,6 @@ def sum_elements(output: Tensor, source: Tensor, index: Index, accumulator: Fixe
         accumulator,
         late=True,
     )
-
-
-def exact_product(left: Tensor, right: Tensor) -> FixedPoint:
-    """Return the format that holds every product of two tensors' elements."""
-    first, second = left.format, right.format
-    signed = first.signed or second.signed
-    return FixedPoint(first.width + second.width, first.integer + second.integer, signed)
-
-
-@handles("einsum")
-def einsum(lowering: Lowering, call: Call) -> Layer:
-    """Einstein sum of two tensors, through transpositions and matrix products."""
-    config = lowering.config(call)
-    free0, free1, contract, inplace = config.sizes("n_free0", "n_free1", "n_contract", "n_inplace")
-    perms = [transposed(config.child(f"tpose_{n}")) for n in ("inp0_config", "inp1_config")]
-    left = lowering.source(call, inplace * free0 * contract, 0)
-    right = lowering.source(call, inplace * free1 * contract, 1)
-    if config.word("product", "mult") != "mult":
-        raise config.refuse("only plain products are supported in an einsum")
-    back = transposed(config.child("tpose_out_conf"))
-    output = lowering.result(call, (inplace * free0 * free1,))
-    accumulator = config.format("accum_t")
-    shape = (inplace, free0, free1, contract)
-    if prod(shape) > MAX_ELEMENTS:
-        raise config.refuse("the einsum is too large")
-    whole = [
-        perms[0].reshape(inplace, free0, 1, contract),
-        perms[1].reshape(inplace, 1, free1, contract),
-    ]
-    first, second = (np.broadcast_to(i, shape).reshape(-1).astype(np.int32) for i in whole)
-    products = Tensor(f"{output.name}.products", (first.size,), exact_product(left, right))
-    multiply = Binary(products, "multiply", left.name, right.name, first, second)
-    rows = np.arange(first.size, dtype=np.int32).reshape(-1, contract)[back]
-    total = sum_elements(output, products, rows, accumulator)
-    facts = {"accumulator": accumulator}
-    return layer_of(call, [multiply, total], formats=facts, multiplications=first.size)
 
 
 @handles("concatenate1d", "concatenate2d", "concatenate3d")
@@ -250,10 +214,10 @@ def transpose(lowering: Lowering, call: Call) -> Layer:
 @handles("repack_stream", "clone_stream")
 def copies(lowering: Lowering, call: Call) -> Layer:
     """One or more copies of a stream."""
-    name = call.inputs[0]
-    if name not in lowering.tensors:
+    sizes = [argument for argument in call.template_arguments if isinstance(argument, int)]
+    if len(sizes) != 1:
         raise lowering.refuse(call, "the size of this stream is not known")
-    source = lowering.tensors[name]
+    source = lowering.source(call, sizes[0])
     operations = []
     for position in range(len(call.outputs)):
         output = lowering.result(call, source.shape, position)

@@ -20,7 +20,7 @@ from l1kd.emulators.network.lowering import (
 from l1kd.emulators.network.lowering_elementwise import element_pair, parameter
 from l1kd.emulators.network.lowering_shapes import sum_elements
 
-__all__ = ["table_lookup"]
+__all__ = ["symmetric_table", "table_lookup"]
 
 Integers = npt.NDArray[np.int64]
 Index = npt.NDArray[np.int32]
@@ -67,11 +67,16 @@ def table_function(lowering: Lowering, call: Call) -> Layer:
     """Table over a symmetric interval."""
     config, source, output = element_pair(lowering, call)
     name = call.function.rpartition("::")[2]
+    lookup = symmetric_table(name, config, source, output)
+    return layer_of(call, [lookup], formats={"table": _table_form(config)})
+
+
+def symmetric_table(name: str, config: Config, source: Tensor, output: Tensor) -> Lookup:
+    """Return the operation of a function whose table covers a symmetric interval."""
     form = _table_form(config)
     (entries,) = config.sizes("table_size")
     table = output.format.cast(tables.function_table(name, entries, form), form)
-    lookup = table_lookup(output, source, table, tables.TABLES[name][1], centred=True)
-    return layer_of(call, [lookup], formats={"table": form})
+    return table_lookup(output, source, table, tables.TABLES[name][1], centred=True)
 
 
 @handles("elu", "selu")

@@ -149,3 +149,11 @@ def legacy_tables(
     y = _double((64.0 * steps / invert_entries).astype(np.float32))
     inverse = np.where(y > 0.0, 1.0 / np.where(y > 0.0, y, 1.0), 0.0)
     return raw_table(_expf(x), form), form.from_float(inverse)
+
+
+def inverse_root_table(entries: int, epsilon: int, power: int, form: FixedPoint) -> Integers:
+    """Return 1 / sqrt(x) from ``10**-epsilon`` on, over an interval of ``2**-power``."""
+    smallest = np.float32(math.pow(10.0, -epsilon))
+    step = np.float32(math.pow(2.0, -power)) / np.float32(check_entries(entries))
+    x = smallest + step * np.arange(entries, dtype=np.float32)
+    return form.from_float(1.0 / _double(np.sqrt(x)))
