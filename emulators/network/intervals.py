@@ -77,11 +77,12 @@ def after_cast(bounds: Bounds, fraction: int, form: FixedPoint) -> tuple[Bounds,
     return Bounds(low, high), False
 
 
-def of_lines(operation: Piecewise, x: Bounds) -> Bounds:
+def of_lines(operation: Piecewise, source: Bounds) -> Bounds:
     """Return the bounds of the exact value of a `Piecewise`, before any cast.
 
-    ``x`` bounds the elements that the operation reads, one for each element of its output.
+    ``source`` bounds all elements of the tensor that the operation reads.
     """
+    x = source.take(operation.index)
     threshold = operation.threshold.astype(object)
     results = []
     for above in (True, False):
@@ -230,7 +231,7 @@ def _facts_of(
         elif not sums.never_overflows:
             exact, _ = after_cast(exact, fraction, accumulator)
     elif isinstance(operation, Piecewise):
-        exact = of_lines(operation, facts[operation.source].bounds.take(operation.index))
+        exact = of_lines(operation, facts[operation.source].bounds)
         fraction = operation.fraction
         if operation.formats:
             exact, fraction = _of_choice(operation, exact)
