@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from l1kd.errors import ConfigurationError
 
 __all__ = [
     "CicadaConfig",
     "DistillNetConfig",
+    "Distillation",
     "Optimisation",
     "QDistillNetConfig",
+    "TeacherConfig",
     "Training",
     "read_config",
     "shipped_configs",
@@ -82,25 +84,70 @@ class CicadaConfig(Training):
 class ParticleData(_Strict):
     """Where particles come from. `folder` is taken relative to the working directory.
 
-    The last events of the last training files validate. `test` names each test sample.
+    The last events of the last training files validate. `test` names each test sample. `twin` are
+    the training files' events without pile-up, in the same order, for the loss's transport term.
+    `first_events` limits training files to their first events; the others stay unseen.
     """
 
     folder: Path
     train: tuple[str, ...] = Field(min_length=1)
+    twin: tuple[str, ...] = ()
+    first_events: dict[str, int] = Field(default_factory=dict)
     test: dict[str, str] = Field(min_length=1)
     validation_fraction: float = Field(default=0.1, gt=0, lt=1)
+    association: Literal["dz", "truth"] = "dz"
     max_events: int | None = Field(default=None, gt=1)
 
 
 class Loss(_Strict):
-    """How the error of particle weights is counted, see `l1kd.models.particle_loss`."""
+    """How the error of particle weights is counted, see `l1kd.models.event_loss.EventLoss`."""
 
-    pt_power: float = Field(default=2.0, ge=0)
+    particle: float = Field(default=1.0, ge=0)
+    error: Literal["squared", "absolute"] = "squared"
     pt_cap: float = Field(default=50.0, gt=0)
-    charged_factor: float = Field(default=1.0, ge=0)
-    event_factor: float = Field(default=0.0, ge=0)
-    cell_factor: float = Field(default=0.0, ge=0)
-    cell_min_pt: float = Field(default=15.0, gt=0)
+    met: float = Field(default=1.0, ge=0)
+    met_scale: float = Field(default=15.0, gt=0)
+    jet: float = Field(default=1.0, ge=0)
+    jet_scale: float = Field(default=0.1, gt=0)
+    jet_min_pt: float = Field(default=15.0, gt=0)
+    transport: float = Field(default=0.0, ge=0)
+    slices: int = Field(default=16, gt=0)
+    charged: Literal["network", "vertex"] = "network"
+
+
+class TeacherConfig(Training):
+    """Graph network that sees a particle's neighbours, always with the `local` inputs."""
+
+    kind: Literal["teacher"]
+    data: ParticleData
+    neighbours: int = Field(default=16, gt=0)
+    width: int = Field(default=64, gt=0)
+    edge: int = Field(default=48, gt=0)
+    heads: int = Field(default=4, gt=0)
+    rounds: int = Field(default=2, gt=0)
+    loss: Loss = Loss()
+    optimisation: Optimisation
+
+
+class Distillation(_Strict):
+    """Where a student's target comes from.
+
+    The target is ``(alpha * truth + beta * teacher) / (alpha + beta)``: for squared errors the same
+    as ``alpha * error(truth)^2 + beta * error(teacher)^2``. `teacher` is an artefact, shipped or a
+    folder; needed if beta is not 0.
+    """
+
+    teacher: str | None = None
+    alpha: float = Field(default=1.0, ge=0)
+    beta: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Distillation":
+        if self.alpha + self.beta == 0.0:
+            raise ValueError("alpha and beta must not both be 0")
+        if self.beta and self.teacher is None:
+            raise ValueError("beta needs a teacher")
+        return self
 
 
 class DistillNetConfig(Training):
@@ -108,6 +155,9 @@ class DistillNetConfig(Training):
 
     kind: Literal["distillnet"]
     data: ParticleData
+    inputs: Literal["paper", "local"] = "local"
+    distillation: Distillation = Distillation()
+    without: tuple[str, ...] = ()
     hidden: tuple[int, ...] = (128, 64)
     loss: Loss = Loss()
     optimisation: Optimisation
@@ -118,6 +168,8 @@ class QDistillNetConfig(Training):
 
     kind: Literal["qdistillnet"]
     data: ParticleData
+    inputs: Literal["paper", "local"] = "local"
+    distillation: Distillation = Distillation()
     hidden: tuple[int, ...] = (64, 32)
     bits: int = Field(default=8, ge=2, le=16)
     integer: int = Field(default=1, ge=0)

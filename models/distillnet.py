@@ -1,4 +1,4 @@
-"""DistillNet in floating point: one weight per particle from the 16 inputs.
+"""DistillNet in floating point: one weight per particle from its 16 or 31 inputs.
 
 Source of the architecture: Bal et al., Mach. Learn.: Sci. Technol. 5 (2024) 025033.
 """
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd._version import __version__
-from l1kd.emulators.distillnet_inputs import N_FEATURES
 from l1kd.models import backend
 
 __all__ = ["Standardisation", "layers_of", "network", "save_onnx", "standardise"]
@@ -26,16 +25,27 @@ class Standardisation(NamedTuple):
 
     Attributes
     ----------
-    mean, spread : numpy.ndarray, shape (16,), float32
+    mean, spread : numpy.ndarray, shape (inputs,), float32
         Columns that hardly vary keep a spread of 1.
     """
 
     mean: NDArray[np.float32]
     spread: NDArray[np.float32]
 
+    @property
+    def size(self) -> int:
+        """Number of input columns."""
+        return len(self.mean)
+
+    def without(self, columns: Sequence[int]) -> "Standardisation":
+        """Give columns an infinite spread: whatever they hold, the network sees zero."""
+        spread = self.spread.copy()
+        spread[list(columns)] = np.inf
+        return Standardisation(self.mean, spread)
+
 
 def standardise(inputs: Matrix) -> Standardisation:
-    """Measure mean and spread of training inputs float32[n, 16]."""
+    """Measure mean and spread of training inputs float32[n, inputs]."""
     mean = inputs.mean(axis=0, dtype=np.float64)
     spread = inputs.std(axis=0, dtype=np.float64)
     return Standardisation(
@@ -56,13 +66,13 @@ def network(hidden: Sequence[int], standardisation: Standardisation) -> Any:
     Returns
     -------
     tf_keras.Model
-        float32[n, 16] to weights float32[n, 1] in [0, 1].
+        float32[n, inputs] to weights float32[n, 1] in [0, 1].
     """
     keras = backend.keras()
     layers = keras.layers
     scale = 1.0 / standardisation.spread
     stack = [
-        layers.Input((N_FEATURES,)),
+        layers.Input((standardisation.size,)),
         layers.Rescaling(scale, -standardisation.mean * scale, name="standardise"),
     ]
     for number, size in enumerate(hidden):
@@ -112,7 +122,7 @@ def save_onnx(model: Any, path: Path) -> None:
     model : tf_keras.Model
         What `network` built, trained.
     path : pathlib.Path
-        Input ``particles`` float32[n, 16], output ``weight`` float32[n, 1].
+        Input ``particles`` float32[n, inputs], output ``weight`` float32[n, 1].
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -134,7 +144,7 @@ def save_onnx(model: Any, path: Path) -> None:
     graph = helper.make_graph(
         nodes,
         "distillnet",
-        [helper.make_tensor_value_info("particles", TensorProto.FLOAT, ["n", N_FEATURES])],
+        [helper.make_tensor_value_info("particles", TensorProto.FLOAT, ["n", len(folded[0][0])])],
         [helper.make_tensor_value_info("weight", TensorProto.FLOAT, ["n", 1])],
         constants,
     )

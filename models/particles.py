@@ -1,21 +1,30 @@
 """Flat particle columns of simulated events, with the truth that training needs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import awkward as ak
 import numpy as np
 from coffea.nanoevents import DelphesSchema, NanoEventsFactory
 from numpy.typing import NDArray
 
+from l1kd.algorithms.puppi import Association, Puppi
 from l1kd.candidates import candidates
-from l1kd.emulators.distillnet_inputs import distillnet_inputs
+from l1kd.emulators.distillnet_inputs import FEATURES, distillnet_inputs
+from l1kd.emulators.local_inputs import LOCAL_FEATURES, local_inputs
 from l1kd.physics.jets import Jets, sorted_jets
 from l1kd.truth import gen_jets, gen_met
 
-__all__ = ["Generated", "Particles", "read_particles"]
+__all__ = ["INPUT_SETS", "Generated", "InputSet", "Particles", "read_particles"]
+
+InputSet = Literal["paper", "local"]
+INPUT_SETS: dict[InputSet, tuple[str, ...]] = {
+    "paper": FEATURES,
+    "local": (*FEATURES, *LOCAL_FEATURES),
+}
+"""Names of the networks' input columns, by input set."""
 
 _CHUNK = 200
 _COLUMNS = ("pt", "eta", "phi", "energy", "charge", "pid", "d0", "dz")
@@ -59,28 +68,31 @@ class Particles:
         """Number of events, those without particles included."""
         return len(self.offsets) - 1
 
+    def _columns(self, rows: slice | NDArray[np.int64], offsets: NDArray[np.int64]) -> "Particles":
+        columns = {
+            field.name: getattr(self, field.name)[rows]
+            for field in fields(self)
+            if field.name != "offsets"
+        }
+        return Particles(**columns, offsets=offsets)
+
     def events(self, begin: int, end: int) -> "Particles":
         """Return the events from `begin` up to but not including `end`."""
         first, last = self.offsets[begin], self.offsets[end]
-        columns = {
-            field.name: getattr(self, field.name)[first:last]
-            for field in fields(self)
-            if field.name != "offsets"
-        }
-        return Particles(**columns, offsets=self.offsets[begin : end + 1] - first)
+        return self._columns(slice(first, last), self.offsets[begin : end + 1] - first)
 
     def take(self, order: NDArray[np.int64]) -> "Particles":
         """Return the particles in another order, which must keep each event's together."""
-        columns = {
-            field.name: getattr(self, field.name)[order]
-            for field in fields(self)
-            if field.name != "offsets"
-        }
-        return Particles(**columns, offsets=self.offsets)
+        return self._columns(order, self.offsets)
 
-    def inputs(self) -> NDArray[np.float32]:
-        """Return the input matrix of DistillNet, shape (n, 16)."""
-        return distillnet_inputs(
+    def select(self, mask: NDArray[np.bool_]) -> "Particles":
+        """Return the particles for which the mask is true, in the same events."""
+        passed = np.concatenate([[0], np.cumsum(mask)])
+        return self._columns(np.flatnonzero(mask), passed[self.offsets])
+
+    def inputs(self, input_set: InputSet = "paper") -> NDArray[np.float32]:
+        """Return the input matrix of DistillNet, a column for each name in `INPUT_SETS`."""
+        paper = distillnet_inputs(
             self.pt,
             self.eta,
             self.phi,
@@ -91,6 +103,19 @@ class Particles:
             self.d0,
             self.dz,
         )
+        if input_set == "paper":
+            return paper
+        local = local_inputs(
+            self.pt,
+            self.eta,
+            self.phi,
+            self.charge,
+            self.puppi_weight,
+            self.d0,
+            self.dz,
+            self.offsets,
+        )
+        return np.concatenate([paper, local], axis=1)
 
 
 @dataclass(frozen=True)
@@ -126,14 +151,12 @@ def _chunks(path: Path, stop: int | None) -> Iterator[Any]:
             return
 
 
-def _particles(events: Any) -> Particles:
-    from l1kd.algorithms import Puppi
-
+def _particles(events: Any, association: Association) -> Particles:
     record = candidates(events)
     columns = {name: ak.to_numpy(ak.flatten(record[name])) for name in _COLUMNS}
     return Particles(
         **columns,
-        puppi_weight=ak.to_numpy(ak.flatten(Puppi()(events))),
+        puppi_weight=ak.to_numpy(ak.flatten(Puppi(association=association)(events))),
         truth=ak.to_numpy(ak.flatten(record.hard_fraction)),
         offsets=_offsets(ak.num(record.pt)),
     )
@@ -162,7 +185,9 @@ def _join_offsets(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def read_particles(
-    paths: Iterable[Path], max_events: int | None = None
+    paths: Sequence[Path],
+    max_events: Sequence[int | None] | int | None = None,
+    association: Association = "dz",
 ) -> tuple[Particles, Generated]:
     """Read simulated Delphes events as the networks will see them.
 
@@ -171,10 +196,12 @@ def read_particles(
 
     Parameters
     ----------
-    paths : iterable of pathlib.Path
+    paths : sequence of pathlib.Path
         Delphes files with E-Flow collections.
-    max_events : int, optional
-        Read no more events than this of each file.
+    max_events : int or sequence of int, optional
+        Read no more events than this of each file, or of the file at the same place.
+    association : {"dz", "truth"}
+        How PUPPI associates charged particles with the vertex, see `l1kd.algorithms.Puppi`.
 
     Returns
     -------
@@ -189,9 +216,10 @@ def read_particles(
         The files lack what simulation should have.
     """
     parts, truths = [], []
-    for path in paths:
-        for events in _chunks(path, max_events):
-            parts.append(_particles(events))
+    limits = [max_events] * len(paths) if not isinstance(max_events, Sequence) else max_events
+    for path, limit in zip(paths, limits, strict=True):
+        for events in _chunks(path, limit):
+            parts.append(_particles(events, association))
             truths.append(_generated(events))
     joined = {
         field.name: np.concatenate([getattr(part, field.name) for part in parts])

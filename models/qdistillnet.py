@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.emulators.distillnet_inputs import N_FEATURES
 from l1kd.models import backend
 from l1kd.models.config import QDistillNetConfig
+from l1kd.models.particles import INPUT_SETS
 
 __all__ = ["PruningClock", "network", "precisions", "prunable", "sparsity", "stripped"]
 
@@ -32,16 +32,16 @@ def network(config: QDistillNetConfig) -> Any:
     Returns
     -------
     tf_keras.Model
-        float32[n, 16] to weights float32[n, 1]. The inputs are rounded to the input format inside
-        the model. The last layer gives the sigmoid in floating point, which the firmware takes
-        from a table.
+        float32[n, inputs] to weights float32[n, 1]. The inputs are rounded to the input format
+        inside the model. The last layer gives the sigmoid in floating point, which the firmware
+        takes from a table.
     """
     layers = backend.keras().layers
     q = backend.qkeras()
     weights = {"bits": config.bits, "integer": config.integer, "symmetric": 0, "alpha": 1.0}
     inputs = q.quantized_bits(config.input_width, config.input_integer - 1, symmetric=0, alpha=1.0)
     stack = [
-        layers.Input((N_FEATURES,), name="particles"),
+        layers.Input((len(INPUT_SETS[config.inputs]),), name="particles"),
         q.QActivation(inputs, name="fixed"),
     ]
     for number, size in enumerate((*config.hidden, 1)):

@@ -7,7 +7,7 @@ from l1kd.errors import ConfigurationError
 
 __all__ = ["NAMES", "train"]
 
-NAMES = ("cicada", "distillnet", "qdistillnet")
+NAMES = ("cicada", "distillnet", "qdistillnet", "teacher")
 """What can be trained."""
 
 
@@ -49,6 +49,10 @@ def train(name: str, config_path: str | Path, out: str | Path, quiet: bool = Fal
         from l1kd.models.train_cicada import train_cicada
 
         return train_cicada(Path(config_path), folder, quiet)
+    if name == "teacher":
+        from l1kd.models.train_teacher import train_teacher
+
+        return train_teacher(Path(config_path), folder, quiet)
     from l1kd.models.train_distillnet import train_distillnet, train_qdistillnet
 
     recipe = train_distillnet if name == "distillnet" else train_qdistillnet

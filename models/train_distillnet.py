@@ -1,7 +1,7 @@
 """The recipe of DistillNet and QDistillNet: data, training, test, export."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,74 +10,68 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from l1kd.artefacts import Artefact, write_manifest
-from l1kd.errors import ArtefactError
+from l1kd.errors import ArtefactError, ConfigurationError
 from l1kd.models import backend, distillnet, qdistillnet
 from l1kd.models.config import DistillNetConfig, QDistillNetConfig, read_config
+from l1kd.models.event_loss import Batches, EventLoss, Events
 from l1kd.models.export import export_network
-from l1kd.models.particle_loss import Batches, loss_function
-from l1kd.models.particles import Generated, Particles, read_particles
+from l1kd.models.particles import INPUT_SETS, Particles
 from l1kd.models.records import COMMON_FILES, fingerprint, write_records
+from l1kd.models.samples import Samples
 from l1kd.models.training import Fit, adam, fit, history_seconds, in_batches
-from l1kd.models.weights_card import INPUTS, card, describe, weightings
+from l1kd.models.weighting import network_weights
+from l1kd.models.weights_card import card, describe, input_description, weightings
 
 __all__ = ["train_distillnet", "train_qdistillnet"]
 
 Config = DistillNetConfig | QDistillNetConfig
+Infer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 _ONNX_TOLERANCE = 1e-4
 
 
-@dataclass(frozen=True)
-class Samples:
-    """Training, validation and test events of one configuration."""
-
-    train: Particles
-    validation: Particles
-    tests: dict[str, tuple[Particles, Generated]]
-    files: tuple[Path, ...]
-
-    @classmethod
-    def read(cls, config: Config) -> "Samples":
-        """Read the files; the last events of the training sample validate."""
-        data = config.data
-        train_files = [data.folder / name for name in data.train]
-        everything, _ = read_particles(train_files, data.max_events)
-        tests = {
-            name: read_particles([data.folder / file], data.max_events)
-            for name, file in data.test.items()
-        }
-        test_files = [data.folder / file for file in data.test.values()]
-        kept = everything.n_events - max(1, round(data.validation_fraction * everything.n_events))
-        return cls(
-            everything.events(0, kept),
-            everything.events(kept, everything.n_events),
-            tests,
-            (*train_files, *test_files),
-        )
-
-    def check_inputs(self) -> NDArray[np.float32]:
-        """Return the inputs of the first test sample, on which exports are compared."""
-        particles, _ = next(iter(self.tests.values()))
-        return particles.inputs()
+def _prepared(config: Config, events: Events) -> Events:
+    """Add what the network reads, and the target that the configuration mixes."""
+    particles, share = events.particles, config.distillation
+    target = events.target
+    if share.beta and share.teacher is not None:
+        taught = network_weights(share.teacher, particles)
+        mixed = (share.alpha * target + share.beta * taught) / (share.alpha + share.beta)
+        target = mixed.astype(np.float32)
+    return replace(events, columns=(particles.inputs(config.inputs),), target=target)
 
 
-def _weigh(model: Any) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    return in_batches(lambda x: model(x, training=False)[:, 0], (16,), 65536)
+def _weigh(model: Any, config: Config) -> Infer:
+    shape = (len(INPUT_SETS[config.inputs]),)
+    return in_batches(lambda x: model(x, training=False)[:, 0], shape, 65536)
+
+
+def _by_input(model: Any) -> Callable[..., Any]:
+    """Let a network of one input be called as `EventLoss` calls it, which knows the event, too."""
+
+    def call(inputs: Any, event: Any, training: bool) -> Any:
+        del event
+        return model(inputs, training=training)
+
+    return call
 
 
 def _fit(
     config: Config,
     model: Any,
-    samples: Samples,
+    train: Events,
+    validation: Events,
     folder: Path,
     quiet: bool,
     clock: qdistillnet.PruningClock | None = None,
 ) -> list[dict[str, float]]:
     settings, loss = config.optimisation, config.loss
-    batches = Batches(samples.train, samples.train.inputs(), loss, settings.batch, config.seed)
-    few = min(settings.batch, samples.validation.n_events)
-    check = Batches(samples.validation, samples.validation.inputs(), loss, few, config.seed)
+    batches = Batches(train, loss, settings.batch, config.seed)
+    few = min(settings.batch, validation.particles.n_events)
+    check = Batches(validation, loss, few, config.seed)
     judge = backend.tensorflow().function(
-        loss_function(model, loss, few, training=False), reduce_retracing=True
+        EventLoss(_by_input(model), loss, few, training=False),
+        reduce_retracing=True,
+        autograph=False,
     )
 
     def validate() -> dict[str, float]:
@@ -91,7 +85,7 @@ def _fit(
         settings.epochs,
         batches.steps,
         batches,
-        loss_function(model, loss, settings.batch),
+        EventLoss(_by_input(model), loss, settings.batch),
         validate,
         clock.before_step if clock else None,
         clock.after_epoch if clock else None,
@@ -99,19 +93,28 @@ def _fit(
     return fit(task, folder, fingerprint(config), quiet)
 
 
+def _first_test(samples: Samples) -> Particles:
+    """Return the particles of the first test sample, on which exports are compared."""
+    particles, _ = next(iter(samples.tests.values()))
+    return particles
+
+
 def _records(
     config: Config,
     config_path: Path,
     out: Path,
     samples: Samples,
-    infer: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    infer: Infer,
     history: list[dict[str, float]],
     extra: dict[str, Any],
 ) -> None:
-    tests = {
-        name: describe(particles, generated, weightings(particles, infer(particles.inputs())))
-        for name, (particles, generated) in samples.tests.items()
-    }
+    tests = {}
+    teacher = config.distillation.teacher
+    for name, (particles, generated) in samples.tests.items():
+        weights = weightings(particles, infer(particles.inputs(config.inputs)))
+        if teacher is not None:
+            weights["teacher"] = network_weights(teacher, particles)
+        tests[name] = describe(particles, generated, weights)
     metrics = {**extra, "tests": tests, "history": {config.name: history}}
     write_records(
         out,
@@ -122,6 +125,24 @@ def _records(
         metrics,
         card(config, metrics),
     )
+
+
+def _positions(config: DistillNetConfig) -> list[int]:
+    """Find the columns that the configuration leaves out.
+
+    Raises
+    ------
+    ConfigurationError
+        A name is no column of the input set.
+    """
+    columns = INPUT_SETS[config.inputs]
+    unknown = [name for name in config.without if name not in columns]
+    if unknown:
+        raise ConfigurationError(
+            f"'without' names {', '.join(unknown)}: no columns of the input set "
+            f"'{config.inputs}', which has {', '.join(columns)}"
+        )
+    return [columns.index(name) for name in config.without]
 
 
 def train_distillnet(config_path: Path, out: Path, quiet: bool = False) -> Artefact:
@@ -139,7 +160,7 @@ def train_distillnet(config_path: Path, out: Path, quiet: bool = False) -> Artef
     Returns
     -------
     Artefact
-        With ``model.onnx``: input float32[n, 16], output float32[n, 1].
+        With ``model.onnx``: input float32[n, inputs], output float32[n, 1].
 
     Raises
     ------
@@ -150,10 +171,11 @@ def train_distillnet(config_path: Path, out: Path, quiet: bool = False) -> Artef
     """
     config = read_config(config_path, DistillNetConfig)
     backend.seed_everything(config.seed, config.threads)
-    samples = Samples.read(config)
-    scale = distillnet.standardise(samples.train.inputs())
+    samples = Samples.read(config.data, config.loss)
+    train, validation = _prepared(config, samples.train), _prepared(config, samples.validation)
+    scale = distillnet.standardise(train.columns[0]).without(_positions(config))
     model = distillnet.network(config.hidden, scale)
-    history = _fit(config, model, samples, out / "checkpoints", quiet)
+    history = _fit(config, model, train, validation, out / "checkpoints", quiet)
     distillnet.save_onnx(model, out / "model.onnx")
     session = onnxruntime.InferenceSession(str(out / "model.onnx"))
 
@@ -161,8 +183,8 @@ def train_distillnet(config_path: Path, out: Path, quiet: bool = False) -> Artef
         weights: NDArray[np.float32] = session.run(None, {"particles": x})[0][:, 0]
         return weights
 
-    inputs = samples.check_inputs()
-    difference = float(np.abs(infer(inputs) - _weigh(model)(inputs)).max())
+    inputs = _first_test(samples).inputs(config.inputs)
+    difference = float(np.abs(infer(inputs) - _weigh(model, config)(inputs)).max())
     if difference > _ONNX_TOLERANCE:
         message = (
             f"{out / 'model.onnx'} differs from the trained network by {difference:.2e} on a "
@@ -177,8 +199,8 @@ def train_distillnet(config_path: Path, out: Path, quiet: bool = False) -> Artef
         name=config.name,
         version=config.version,
         kind="distillnet",
-        description="Weight of every particle from 16 inputs, in floating point.",
-        inputs=INPUTS,
+        description=f"Weight of every particle from {scale.size} inputs, in floating point.",
+        inputs=input_description(config.inputs),
         outputs={"weight": {"type": "float32", "range": [0, 1]}},
         files=("model.onnx", *COMMON_FILES),
     )
@@ -210,19 +232,20 @@ def train_qdistillnet(config_path: Path, out: Path, quiet: bool = False) -> Arte
     """
     config = read_config(config_path, QDistillNetConfig)
     backend.seed_everything(config.seed, config.threads)
-    samples = Samples.read(config)
-    steps = samples.train.n_events // config.optimisation.batch
+    samples = Samples.read(config.data, config.loss)
+    train, validation = _prepared(config, samples.train), _prepared(config, samples.validation)
+    steps = train.particles.n_events // config.optimisation.batch
     pruned = qdistillnet.prunable(qdistillnet.network(config), config, steps)
     clock = qdistillnet.PruningClock(pruned)
-    history = _fit(config, pruned, samples, out / "checkpoints", quiet, clock)
+    history = _fit(config, pruned, train, validation, out / "checkpoints", quiet, clock)
     model = qdistillnet.stripped(pruned)
-    few = samples.check_inputs()[: config.check_vectors]
+    few = _first_test(samples).inputs(config.inputs)[: config.check_vectors]
     network, export = export_network(
         model,
         qdistillnet.precisions(config),
         few,
         out / "network.npz",
-        _weigh(model)(few)[:, None],
+        _weigh(model, config)(few)[:, None],
     )
 
     def infer(x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -236,8 +259,11 @@ def train_qdistillnet(config_path: Path, out: Path, quiet: bool = False) -> Arte
         name=config.name,
         version=config.version,
         kind="qdistillnet",
-        description="Weight of every particle from 16 fixed-point inputs, as firmware.",
-        inputs={**INPUTS, "format": str(network.inputs[0].format)},
+        description=f"Weight of every particle from {few.shape[1]} inputs, as firmware gives it.",
+        inputs={
+            **input_description(config.inputs),
+            "format": str(network.inputs[0].format),
+        },
         outputs={"weight": {"format": str(network.outputs[0].format), "range": [0, 1]}},
         files=("network.npz", *COMMON_FILES),
     )

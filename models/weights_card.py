@@ -1,30 +1,45 @@
 """Metrics and card of the networks that give every particle a weight."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.emulators.distillnet_inputs import FEATURES
-from l1kd.models.config import DistillNetConfig, QDistillNetConfig
-from l1kd.models.particles import Generated, Particles
+from l1kd.models.config import DistillNetConfig, Loss, QDistillNetConfig, TeacherConfig
+from l1kd.models.particles import INPUT_SETS, Generated, InputSet, Particles
 from l1kd.physics.jets import anti_kt
 from l1kd.physics.matching import match_nearest
 from l1kd.physics.met import missing_pt
 from l1kd.physics.response import ResponseSample, jet_table, met_table
 
-__all__ = ["INPUTS", "accuracy", "card", "describe", "weightings"]
+__all__ = ["accuracy", "card", "describe", "input_description", "weightings"]
 
-INPUTS = {
-    "particles": {
-        "shape": ["n", len(FEATURES)],
-        "columns": list(FEATURES),
-        "made_by": "l1kd.emulators.distillnet_inputs.distillnet_inputs",
-        "units": "GeV, rad, cm",
-    }
+
+Config = TeacherConfig | DistillNetConfig | QDistillNetConfig
+
+_MAKERS: dict[InputSet, tuple[str, ...]] = {
+    "paper": ("l1kd.emulators.distillnet_inputs.distillnet_inputs",),
+    "local": (
+        "l1kd.emulators.distillnet_inputs.distillnet_inputs",
+        "l1kd.emulators.local_inputs.local_inputs",
+    ),
 }
-"""How the networks' inputs are described in manifests."""
+
+
+def input_description(input_set: InputSet) -> dict[str, Any]:
+    """Describe the networks' input for a manifest."""
+    columns = INPUT_SETS[input_set]
+    return {
+        "particles": {
+            "set": input_set,
+            "shape": ["n", len(columns)],
+            "columns": list(columns),
+            "made_by": " and ".join(_MAKERS[input_set]),
+            "units": "GeV, rad, cm",
+        }
+    }
 
 
 Weights = NDArray[np.float32]
@@ -102,6 +117,11 @@ def describe(
         "accuracy": {
             name: accuracy(weights[name][neutral], truth) for name in ("puppi", "network")
         },
+        "accuracy_teacher": {
+            name: accuracy(weights[name][neutral], weights["teacher"][neutral])
+            for name in ("puppi", "network")
+            if "teacher" in weights
+        },
     }
 
 
@@ -162,56 +182,111 @@ def _table(title: str, table: Mapping[str, Any]) -> list[str]:
 
 
 def _test(name: str, test: Mapping[str, Any]) -> list[str]:
-    accuracies = test["accuracy"]
+    accuracies, taught = test["accuracy"], ""
+    if test["accuracy_teacher"]:
+        against = test["accuracy_teacher"]
+        taught = (
+            f" Against the teacher: network {against['network']:.3f}, PUPPI {against['puppi']:.3f}."
+        )
     return [
         f"### {name}: {test['events']:,} events, {test['particles']:,} particles",
         "",
         *_table("missing momentum", test["met"]),
         *_table(f"jets, generated pt > {_JET_PT:g} GeV, abs(eta) < {_JET_ETA:g}", test["jets"]),
-        f"Accuracy: network {accuracies['network']:.3f}, PUPPI {accuracies['puppi']:.3f}.",
+        f"Accuracy against the truth: network {accuracies['network']:.3f}, PUPPI "
+        f"{accuracies['puppi']:.3f}.{taught}",
         "",
     ]
 
 
-def _training(config: DistillNetConfig | QDistillNetConfig) -> list[str]:
-    loss, data = config.loss, config.data
+def _loss(loss: Loss) -> str:
+    terms = []
+    if loss.particle and loss.error == "squared":
+        terms.append(
+            f"{loss.particle:g} x error of the weight squared times min(pt, "
+            f"{loss.pt_cap:g} GeV)^2 over 1000"
+        )
+    elif loss.particle:
+        terms.append(
+            f"{loss.particle:g} x absolute error of the weight times min(pt, {loss.pt_cap:g} GeV)"
+        )
+    if loss.met:
+        terms.append(f"{loss.met:g} x error of the missing momentum")
+    if loss.jet:
+        terms.append(
+            f"{loss.jet:g} x relative error of the momentum of generated jets above "
+            f"{loss.jet_min_pt:g} GeV"
+        )
+    if loss.transport:
+        terms.append(
+            f"{loss.transport:g} x sliced Wasserstein distance to the same event without pile-up"
+        )
+    kept = "; charged particles keep their vertex association" if loss.charged == "vertex" else ""
+    return f"{', plus '.join(terms)}{kept} (`l1kd.models.event_loss.EventLoss`)."
+
+
+def _target(config: Config) -> str:
+    if isinstance(config, TeacherConfig):
+        return "the truth"
+    share = config.distillation
+    parts = []
+    if share.alpha:
+        parts.append(f"{share.alpha:g} x truth")
+    if share.beta:
+        parts.append(f"{share.beta:g} x the weights of {Path(str(share.teacher)).name}")
+    return f"({' + '.join(parts)}) / {share.alpha + share.beta:g}"
+
+
+def _training(config: Config) -> list[str]:
+    data = config.data
+    limits = [f"{name}: its first {count} events" for name, count in data.first_events.items()]
     return [
         "## Training",
-        f"- Data: {', '.join(data.train)}, the last {100 * data.validation_fraction:.0f}% of the "
-        f"events for validation; test: {', '.join(data.test.values())}. Simulated (Pythia, "
-        "Delphes), 14 TeV, 140 collisions a crossing, candidates before PUPPI.",
+        f"- Data: {', '.join(data.train)}{' (' + '; '.join(limits) + ')' if limits else ''}, the "
+        f"last {100 * data.validation_fraction:.0f}% of the events for validation; test: "
+        f"{', '.join(data.test.values())}. Simulated (Pythia, Delphes), 14 TeV, 140 collisions a "
+        "crossing, candidates before PUPPI; each event is turned around the beam and mirrored at "
+        "random.",
         "- Truth: share of a neutral's energy that comes from the hard collision; charged "
         "particles 1 or 0 by their origin.",
-        "- PUPPI weight, an input: the default of `l1kd.algorithms.Puppi`.",
-        f"- Loss: error of the weight squared times min(pt, {loss.pt_cap:g})^{loss.pt_power:g}, "
-        f"plus {loss.event_factor:g} times the squared error of the missing momentum, plus "
-        f"{loss.cell_factor:g} times the squared relative error of the momentum in jet-sized "
-        f"cells above {loss.cell_min_pt:g} GeV (charged particles count "
-        f"{loss.charged_factor:g}). Plain squared error or cross-entropy suppresses jets: the "
-        "weight becomes a mean over all crossings, where hard neutrals are rare.",
+        f"- PUPPI weight, an input: `l1kd.algorithms.Puppi(association={data.association!r})`.",
+        f"- Target: {_target(config)}.",
+        f"- Loss: {_loss(config.loss)}",
         f"- {config.optimisation.epochs} epochs, {config.optimisation.batch} events a batch, seed "
         f"{config.seed}. Command, versions and hashes of the data: `provenance.json`.",
         "",
     ]
 
 
-def _architecture(
-    config: DistillNetConfig | QDistillNetConfig, metrics: Mapping[str, Any]
-) -> list[str]:
-    sizes = " -> ".join(str(size) for size in (len(FEATURES), *config.hidden, 1))
+def _sizes(config: DistillNetConfig | QDistillNetConfig) -> str:
+    columns = len(INPUT_SETS[config.inputs])
+    return " -> ".join(str(size) for size in (columns, *config.hidden, 1))
+
+
+def _architecture(config: Config, metrics: Mapping[str, Any]) -> list[str]:
+    if isinstance(config, TeacherConfig):
+        return [
+            f"Encoder of {2 * config.width} and {config.width} units, {config.rounds} rounds of "
+            f"attention ({config.heads} heads, messages of {config.edge}) over the "
+            f"{config.neighbours} nearest particles above 1 GeV, a summary of the event, decoder; "
+            f"{metrics['parameters']:,} parameters, {metrics['flops_per_particle']:,} "
+            "floating-point operations a particle.",
+            "",
+        ]
     export = metrics["export"]
     if isinstance(config, DistillNetConfig):
+        left_out = f" Left out: {', '.join(config.without)}." if config.without else ""
         return [
-            f"Dense {sizes}, batch normalisation and ReLU after each hidden layer, sigmoid at the "
-            f"end; {metrics['parameters']:,} parameters. Standardisation of the inputs and batch "
-            "normalisation are folded into the weights of `model.onnx`. Largest difference between "
-            f"onnxruntime and Keras on {export['vectors']:,} particles: "
+            f"Dense {_sizes(config)}, batch normalisation and ReLU after each hidden layer, "
+            f"sigmoid at the end; {metrics['parameters']:,} parameters.{left_out} Standardisation "
+            "of the inputs and batch normalisation are folded into the weights of `model.onnx`. "
+            f"Largest difference between onnxruntime and Keras on {export['vectors']:,} particles: "
             f"{export['largest_difference_keras_onnx']:.1e}.",
             "",
         ]
     return [
-        f"Dense {sizes}, ReLU after each hidden layer, sigmoid by table. Weights of {config.bits} "
-        f"bits ({config.integer} integer bits and a sign), activations unsigned of "
+        f"Dense {_sizes(config)}, ReLU after each hidden layer, sigmoid by table. Weights of "
+        f"{config.bits} bits ({config.integer} integer bits and a sign), activations unsigned of "
         f"{config.activation_bits} bits ({config.activation_integer} integer), inputs "
         f"ap_fixed<{config.input_width},{config.input_integer}> rounded to nearest even and "
         f"saturated, output {OUTPUT_FORMAT}. {100 * metrics['sparsity']:.1f}% of the kernel "
@@ -225,21 +300,23 @@ def _architecture(
     ]
 
 
-def card(config: DistillNetConfig | QDistillNetConfig, metrics: Mapping[str, Any]) -> str:
+def card(config: Config, metrics: Mapping[str, Any]) -> str:
     """Write the model card, Markdown.
 
     Parameters
     ----------
-    config : DistillNetConfig or QDistillNetConfig
+    config : TeacherConfig, DistillNetConfig or QDistillNetConfig
         How the network was trained.
     metrics : mapping
         What `describe` measured, and what the export recorded.
     """
+    inputs = "local" if isinstance(config, TeacherConfig) else config.inputs
+    makers = " and ".join(f"`{name}`" for name in _MAKERS[inputs])
     lines = [
         f"# {config.name}-v{config.version}",
         "",
-        "A weight in [0, 1] for every particle, its share from the hard collision, from the 16 "
-        "inputs of `l1kd.emulators.distillnet_inputs` (Bal et al., MLST 5 (2024) 025033).",
+        f"A weight in [0, 1] for every particle, its share from the hard collision, from the "
+        f"{len(INPUT_SETS[inputs])} inputs of {makers}; after Bal et al., MLST 5 (2024) 025033.",
         "",
         *_architecture(config, metrics),
         "## Test",
@@ -248,8 +325,8 @@ def card(config: DistillNetConfig | QDistillNetConfig, metrics: Mapping[str, Any
         "association is the reference; a positive gain is better. Response-corrected: divided by "
         "the median response. `network, charged by vertex` takes the network's weight for "
         "neutrals only and PUPPI's vertex association for charged particles. `truth` bounds what "
-        "any weight can reach. Accuracy: mean ratio of the 20-bin histograms of the neutrals' "
-        "weights and of their truth.",
+        "any weight can reach. Accuracy: mean ratio of 20-bin histograms of the neutrals' weights, "
+        "over the bins that hold anything, against the truth and against the teacher.",
         "",
     ]
     for name, test in metrics["tests"].items():
@@ -257,10 +334,18 @@ def card(config: DistillNetConfig | QDistillNetConfig, metrics: Mapping[str, Any
     lines += [
         *_training(config),
         "## Limits",
-        "Trained on one simulation and one pile-up. The 16 inputs know of a particle's "
-        "surroundings only through its PUPPI weight, which saturates at 1: hence what is lost or "
-        "gained in jets. Other detectors and other charged associations than the default are "
-        "outside the training.",
+        _LIMITS[inputs],
         "",
     ]
     return "\n".join(lines)
+
+
+_LIMITS = {
+    "paper": "Trained on one simulation and one pile-up. The 16 inputs know of a particle's "
+    "surroundings only through its PUPPI weight, which saturates at 1. Other detectors and other "
+    "charged associations than the one above are outside the training.",
+    "local": "Trained on one simulation and one pile-up. The sums around a particle grow with "
+    "pile-up, and with the thresholds of a detector: other detectors, other pile-up and other "
+    "charged associations than the one above are outside the training. What is displaced is told "
+    "by the impact parameter, whose resolution is that of the simulated tracker.",
+}

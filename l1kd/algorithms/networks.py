@@ -1,6 +1,7 @@
 """The networks that l1kd ships, as algorithms."""
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from l1kd.algorithms.puppi import Puppi
 from l1kd.artefacts import Artefact, load
 from l1kd.emulators.calorimeter import N_ETA, N_PHI
 from l1kd.emulators.distillnet_inputs import distillnet_inputs
+from l1kd.emulators.local_inputs import local_inputs
 from l1kd.emulators.network import Network
 
 __all__ = ["Cicada", "DistillNet", "QDistillNet"]
@@ -25,11 +27,26 @@ def _artefact(model: str, kind: str) -> Artefact:
 
 
 _BLOCK = 1 << 15
-"""Particles evaluated at a time: their inputs stay in the cache, whatever the chunk."""
+"""Particles evaluated at a time, and whole events besides: inputs stay in the cache, whatever the
+chunk."""
+
+
+def _blocks(offsets: Array) -> Iterator[tuple[int, int]]:
+    """Cut events into blocks of about `_BLOCK` particles, at least one event each."""
+    first = 0
+    while first < len(offsets) - 1:
+        last = int(np.searchsorted(offsets, offsets[first] + _BLOCK, side="right")) - 1
+        last = max(last, first + 1)
+        yield first, last
+        first = last
+
+
+_AROUND = ("pt", "eta", "phi", "charge", "puppi_weight", "d0", "dz")
+"""What `local_inputs` reads."""
 
 
 class _DistilledWeight(CandidateWeight):
-    """A network that reads the 16 numbers a particle of `distillnet_inputs`."""
+    """A network that reads `distillnet_inputs`, and `local_inputs` if it was trained with them."""
 
     inputs = ("pt", "eta", "phi", "energy", "charge", "pid", "puppi_weight", "d0", "dz")
     kind: str
@@ -59,15 +76,21 @@ class _DistilledWeight(CandidateWeight):
     def numpy_call(self, *, offsets: Array, **columns: Array) -> Array:
         """Weights of all particles, float32 in [0, 1]."""
         weights = np.empty(offsets[-1], np.float32)
-        for start in range(0, len(weights), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            inputs = distillnet_inputs(**{name: x[block] for name, x in columns.items()})
+        local = self.artefact.manifest["inputs"]["particles"].get("set") == "local"
+        for first, last in _blocks(offsets):
+            block = slice(offsets[first], offsets[last])
+            here = {name: x[block] for name, x in columns.items()}
+            inputs = distillnet_inputs(**here)
+            if local:
+                around = {name: here[name] for name in _AROUND}
+                edges = offsets[first : last + 1] - offsets[first]
+                inputs = np.concatenate([inputs, local_inputs(**around, offsets=edges)], axis=1)
             np.clip(self.infer(inputs), 0.0, 1.0, out=weights[block], casting="same_kind")
         return weights
 
     @abstractmethod
     def infer(self, inputs: Array) -> Array:
-        """Evaluate the network on float32 of shape (n_particles, 16)."""
+        """Evaluate the network on float32 of shape (n_particles, inputs)."""
 
 
 class DistillNet(_DistilledWeight):
@@ -84,7 +107,7 @@ class DistillNet(_DistilledWeight):
         super().__init__(model, source)
 
     def infer(self, inputs: Array) -> Array:
-        """Evaluate the ONNX model on float32 of shape (n_particles, 16)."""
+        """Evaluate the ONNX model on float32 of shape (n_particles, inputs)."""
         return run_onnx(onnx_session(self.artefact.file("model.onnx")), {"": inputs})
 
 
@@ -104,7 +127,7 @@ class QDistillNet(_DistilledWeight):
         return read_network(self.artefact.file("network.npz"))
 
     def infer(self, inputs: Array) -> Array:
-        """Evaluate the integer network on float32 of shape (n_particles, 16)."""
+        """Evaluate the integer network on float32 of shape (n_particles, inputs)."""
         return self.network.predict(inputs)[:, 0]
 
 

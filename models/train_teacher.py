@@ -1,0 +1,179 @@
+"""The recipe of the teacher: data, training, test, artefact."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l1kd.artefacts import Artefact, load, write_manifest
+from l1kd.models import backend, teacher
+from l1kd.models.config import TeacherConfig, read_config
+from l1kd.models.distillnet import Standardisation, standardise
+from l1kd.models.event_loss import Batches, EventLoss, Events
+from l1kd.models.nearest import nearest
+from l1kd.models.particles import INPUT_SETS, Particles
+from l1kd.models.records import COMMON_FILES, fingerprint, write_records
+from l1kd.models.samples import Samples
+from l1kd.models.training import Fit, adam, fit, history_seconds
+from l1kd.models.weights_card import card, describe, input_description, weightings
+
+__all__ = ["teacher_weights", "train_teacher"]
+
+_WEIGHTS = "weights.npz"
+
+
+def _with_columns(events: Events, config: TeacherConfig) -> Events:
+    particles = events.particles
+    columns = (particles.inputs("local"), nearest(particles, config.neighbours))
+    return replace(events, columns=columns)
+
+
+def _fit(
+    config: TeacherConfig, model: Any, samples: Samples, folder: Path, quiet: bool
+) -> list[dict[str, float]]:
+    settings, loss = config.optimisation, config.loss
+    train = _with_columns(samples.train, config)
+    validation = _with_columns(samples.validation, config)
+    batches = Batches(train, loss, settings.batch, config.seed)
+    few = min(settings.batch, validation.particles.n_events)
+    check = Batches(validation, loss, few, config.seed)
+    judge = backend.tensorflow().function(
+        EventLoss(model, loss, few, n_columns=2, training=False),
+        reduce_retracing=True,
+        autograph=False,
+    )
+
+    def validate() -> dict[str, float]:
+        values = [float(judge(*batch)) for batch in check(0)]
+        return {"validation_loss": float(np.mean(values))}
+
+    task = Fit(
+        config.name,
+        model,
+        adam(settings, batches.steps),
+        settings.epochs,
+        batches.steps,
+        batches,
+        EventLoss(model, loss, settings.batch, n_columns=2),
+        validate,
+    )
+    return fit(task, folder, fingerprint(config), quiet)
+
+
+def _blocks(particles: Particles, size: int) -> Iterator[Particles]:
+    for begin in range(0, particles.n_events, size):
+        yield particles.events(begin, min(begin + size, particles.n_events))
+
+
+def infer(
+    model: Any, particles: Particles, neighbours: int, events: int = 4
+) -> NDArray[np.float32]:
+    """Weigh all particles of some events, `events` of them at a time: float32[n]."""
+    tf = backend.tensorflow()
+    n_columns = len(INPUT_SETS["local"])
+    signature = [
+        tf.TensorSpec((None, n_columns), tf.float32),
+        tf.TensorSpec((None, neighbours), tf.int32),
+        tf.TensorSpec((None,), tf.int32),
+    ]
+    weigh = tf.function(lambda *x: model(*x, training=False)[:, 0], input_signature=signature)
+    parts = [np.empty(0, np.float32)]
+    for block in _blocks(particles, events):
+        if len(block) == 0:
+            continue
+        counts = np.diff(block.offsets)
+        start = np.repeat(block.offsets[:-1], counts).astype(np.int32)
+        found = nearest(block, neighbours) + start[:, None]
+        number = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        parts.append(weigh(block.inputs("local"), found, number).numpy())
+    return np.concatenate(parts)
+
+
+def _save(model: Any, scale: Standardisation, path: Path) -> None:
+    values = {f"w{i:03d}": np.asarray(v) for i, v in enumerate(model.get_weights())}
+    np.savez_compressed(path, mean=scale.mean, spread=scale.spread, **values)
+
+
+def _load(artefact: Artefact) -> tuple[Any, TeacherConfig]:
+    config = read_config(artefact.file("config.yaml"), TeacherConfig)
+    with np.load(artefact.file(_WEIGHTS), allow_pickle=False) as stored:
+        model = teacher.network(config, Standardisation(stored["mean"], stored["spread"]))
+        count = sum(name.startswith("w") for name in stored.files)
+        model.set_weights([stored[f"w{i:03d}"] for i in range(count)])
+    return model, config
+
+
+def teacher_weights(name: str | Path, particles: Particles) -> NDArray[np.float32]:
+    """Weigh particles with a teacher.
+
+    Parameters
+    ----------
+    name : str or pathlib.Path
+        Artefact of kind "teacher".
+    particles : Particles
+        Whole events.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,), float32
+        Weights in [0, 1].
+    """
+    model, config = _load(load(name, "teacher"))
+    return infer(model, particles, config.neighbours)
+
+
+def train_teacher(config_path: Path, out: Path, quiet: bool = False) -> Artefact:
+    """Train the teacher as a configuration says, and write the artefact.
+
+    Parameters
+    ----------
+    config_path : pathlib.Path
+        YAML file, see `l1kd.models.config.TeacherConfig`.
+    out : pathlib.Path
+        Folder of the artefact; checkpoints go to ``out/checkpoints``.
+    quiet : bool
+        Show no progress bar.
+
+    Returns
+    -------
+    Artefact
+        With ``weights.npz``: the standardisation and the arrays of the network, in its order.
+
+    Raises
+    ------
+    ConfigurationError
+        The configuration is wrong, or the folder holds checkpoints of another one.
+    """
+    config = read_config(config_path, TeacherConfig)
+    backend.seed_everything(config.seed, config.threads)
+    samples = Samples.read(config.data, config.loss)
+    scale = standardise(samples.train.particles.inputs("local"))
+    model = teacher.network(config, scale)
+    history = _fit(config, model, samples, out / "checkpoints", quiet)
+    _save(model, scale, out / _WEIGHTS)
+    tests = {
+        name: describe(p, truth, weightings(p, infer(model, p, config.neighbours)))
+        for name, (p, truth) in samples.tests.items()
+    }
+    metrics = {
+        "parameters": int(model.count_params()),
+        "flops_per_particle": teacher.flops_per_particle(config),
+        "tests": tests,
+        "history": {config.name: history},
+    }
+    seconds = {config.name: history_seconds(history)}
+    records = (metrics, card(config, metrics))
+    write_records(out, config, config_path, samples.files, seconds, *records)
+    return write_manifest(
+        out,
+        name=config.name,
+        version=config.version,
+        kind="teacher",
+        description="Weight of every particle from its neighbours and its event, by attention.",
+        inputs=input_description("local"),
+        outputs={"weight": {"type": "float32", "range": [0, 1]}},
+        files=(_WEIGHTS, *COMMON_FILES),
+    )
