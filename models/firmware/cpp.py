@@ -18,10 +18,17 @@ from l1kd.emulators.network.cpp_model import Project
 from l1kd.emulators.network.hls_source import read_project
 from l1kd.errors import FirmwareError, ToolError
 
-__all__ = ["COMPILE_FLAGS", "Compiled", "compile_project", "ports_header", "write_driver"]
+__all__ = [
+    "COMPILE_FLAGS",
+    "Compiled",
+    "compile_project",
+    "driver_source",
+    "ports_header",
+    "run_tool",
+]
 
 Integers = npt.NDArray[np.int64]
-COMPILE_FLAGS = ("-O2", "-std=c++17", "-w", "-fno-strict-aliasing")
+COMPILE_FLAGS = ("-O1", "-std=c++17", "-w", "-fno-strict-aliasing")
 
 _PORTS = """// Written for {name}: its top function, and how events go in and out.
 #ifndef L1KD_PORTS_H_
@@ -34,7 +41,7 @@ _PORTS = """// Written for {name}: its top function, and how events go in and ou
 
 #include "{header}"
 
-constexpr long INPUTS = {inputs};
+constexpr long INPUTS = {inputs}, OUTPUTS = {outputs};
 
 template <class F> struct signature;
 template <class... A> struct signature<void (*)(A...)> {{
@@ -62,6 +69,8 @@ inline void event(const int64_t *in, std::vector<int64_t> &out) {{
 {fill}
 {start}    {top}({names});
 {finish}}}
+
+inline void finish(std::vector<int64_t> &) {{}}
 
 #endif
 """
@@ -105,11 +114,13 @@ def ports_header(project: Project, trace: bool = False) -> str:
         name=project.name,
         header=f"{project.name}.h" if not trace else "traced.h",
         inputs=offset,
+        outputs=_kept(project) if trace else sum(size or 0 for size in sizes[count:]),
         trace="\n#define L1KD_TRACED\n" if trace else "",
         what="the raw outputs" if not trace else "the raw result of every layer",
         top=f"{scope}{project.name}",
         ports="\n".join(
-            f"    static top::port<{number}> p{number}[{size}];" for number, size in enumerate(sizes)
+            f"    static top::port<{number}> p{number}[{size}];"
+            for number, size in enumerate(sizes)
         ),
         fill="\n".join(fill),
         start="    l1kd_kept = &out;\n" if trace else "",
@@ -118,12 +129,14 @@ def ports_header(project: Project, trace: bool = False) -> str:
     )
 
 
-def write_driver(hls: Path) -> None:
-    """Put the driver and its header beside a firmware folder."""
-    project = read_project(hls)
+def _kept(project: Project) -> int:
+    return sum(project.tensors[call.outputs[0]].size or 0 for call in project.calls)
+
+
+def driver_source() -> str:
+    """Return the program that feeds vectors to HLS C++ or to simulated RTL."""
     driver = resources.files("l1kd.models.firmware") / "driver.cpp"
-    (hls / "driver.cpp").write_text(driver.read_text(encoding="utf-8"), encoding="utf-8")
-    (hls / "ports.h").write_text(ports_header(project), encoding="utf-8")
+    return driver.read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -205,8 +218,7 @@ def compile_project(hls: Path, build: Path, *, trace: bool = False) -> Compiled:
     firmware = hls / "firmware"
     source = firmware / Path(project.location.path).name
     build.mkdir(parents=True, exist_ok=True)
-    driver = resources.files("l1kd.models.firmware") / "driver.cpp"
-    (build / "driver.cpp").write_text(driver.read_text(encoding="utf-8"), encoding="utf-8")
+    (build / "driver.cpp").write_text(driver_source(), encoding="utf-8")
     (build / "ports.h").write_text(ports_header(project, trace), encoding="utf-8")
     if trace:
         source = _traced(project, source, build)

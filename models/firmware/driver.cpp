@@ -1,10 +1,11 @@
-// Feeds vectors to the top function of the firmware and writes or compares its results.
+// Feeds vectors to the firmware and writes or compares its results.
 //
 //   driver inputs.npy out.npy                   write the results
 //   driver inputs.npy expected.npy --compare    count the rows that differ; exit code 1 if any does
 //
 // The files hold raw integers, shape (events, elements): all inputs of the network side by side,
-// and all outputs. Compile with ports.h, which names the top function and the sizes of its ports.
+// and all outputs. ports.h defines INPUTS, OUTPUTS, event() and finish(): how an event goes in, and
+// how results come out, at once or some clock cycles later.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -90,13 +91,13 @@ int main(int count, char **arguments) {
         fail("the network has " + std::to_string(INPUTS) + " inputs");
     Table out;
     out.rows = in.rows;
-    for (long row = 0; row < in.rows; row++) {
+    out.columns = OUTPUTS;
+    out.values.reserve(out.columns * out.rows);
+    for (long row = 0; row < in.rows; row++)
         event(&in.values[row * in.columns], out.values);
-        if (row == 0) {
-            out.columns = out.values.size();
-            out.values.reserve(out.columns * out.rows);
-        }
-    }
+    finish(out.values);
+    if ((long)out.values.size() != out.rows * out.columns)
+        fail("the firmware gave another number of results");
     if (count < 4) {
         write(arguments[2], out);
         return 0;

@@ -5,6 +5,7 @@ Only the firmware itself is taken from hls4ml's writer. Everything that would di
 synthesis tool sees them.
 """
 
+import re
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -194,11 +195,13 @@ def write_project(graph: Any, folder: Path) -> None:
             writer.write_parameters(graph)
             writer.write_nnet_utils(graph)
             writer.write_generated_code(graph)
+            code = Path(scratch, "firmware", "nnet_utils", "nnet_code_gen.h")
+            generated = code.read_text(encoding="utf-8")
             if hasattr(writer, "write_nnet_utils_overrides"):
-                code = Path(scratch, "firmware", "nnet_utils", "nnet_code_gen.h")
-                generated = code.read_text(encoding="utf-8")
                 writer.write_nnet_utils_overrides(graph)
-                code.write_text(generated, encoding="utf-8")
+            # hls4ml writes this code for its own namespace only
+            generated = re.sub(r"(?<![\w:])bit_shift<", "nnet::bit_shift<", generated)
+            code.write_text(generated, encoding="utf-8")
         finally:
             config["OutputDir"] = before
         folder.mkdir(parents=True, exist_ok=True)
@@ -249,4 +252,3 @@ def copy_project(source: Path, folder: Path) -> str:
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(own if own.is_file() else header, place)
     return project.name
-
