@@ -25,7 +25,7 @@ from l1kd.emulators.network.graph import (
 from l1kd.emulators.network.intervals import Bounds, Facts
 from l1kd.emulators.network.memory import Memory, Rows, Step, bits_for
 
-__all__ = ["Builder", "affine_kernel", "emit", "followers"]
+__all__ = ["Builder", "affine_kernel", "emit", "followers", "front_of"]
 
 Integers = npt.NDArray[np.int64]
 Index = npt.NDArray[np.int32]
@@ -212,7 +212,7 @@ def followers(graph: Graph, outputs: Sequence[str]) -> dict[str, Piecewise]:
         if not isinstance(operation, Affine) or name in outputs or len(after) != 1:
             continue
         reader = after[0]
-        if isinstance(reader, Piecewise) and _front(reader)[0] in (machine.COPY, machine.RELU):
+        if isinstance(reader, Piecewise) and front_of(reader)[0] in (machine.COPY, machine.RELU):
             in_place = np.array_equal(reader.index, np.arange(operation.output.size))
             if in_place and not reader.formats:
                 found[name] = reader
@@ -263,7 +263,7 @@ def _(operation: Affine, builder: Builder) -> None:
 
 def _plain_cast(operation: Piecewise, bounds: Bounds) -> Casts:
     """Return the cast of a `Piecewise` that is a cast or a relu of elements in place."""
-    front, scale = _front(operation)
+    front, scale = front_of(operation)
     fraction = operation.fraction - (scale.bit_length() - 1)
     if front == machine.COPY:
         return Casts(bounds, fraction, (operation.output.format,))
@@ -359,8 +359,8 @@ def _(operation: Piecewise, builder: Builder) -> None:
     facts = builder.facts[output.name]
     source = builder.take(operation.source, operation.index)
     bounds = builder.facts[operation.source].bounds.take(operation.index)
-    exact = intervals.of_lines(operation, bounds)
-    front, scale = _front(operation)
+    exact = intervals.of_lines(operation, builder.facts[operation.source].bounds)
+    front, scale = front_of(operation)
     fraction = operation.fraction - (scale.bit_length() - 1 if front != machine.LINES else 0)
     numbers, reach = None, bounds.reach()
     if front in (machine.COPY, machine.RELU):
@@ -390,7 +390,7 @@ def _(operation: Piecewise, builder: Builder) -> None:
     builder.cast(machine.COPY, middle, output, last)
 
 
-def _front(operation: Piecewise) -> tuple[int, int]:
+def front_of(operation: Piecewise) -> tuple[int, int]:
     """Return the cheapest front for a `Piecewise`, and the power of two it scales by."""
     scale = int(operation.scale_above[0]) if operation.scale_above.size else 1
     power = scale > 0 and scale & (scale - 1) == 0

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from l1kd.emulators.network.machine import TILE, WORDS
 
-__all__ = ["Memory", "Placed", "Step", "bits_for"]
+__all__ = ["Memory", "Placed", "Places", "Rows", "Step", "bits_for"]
 
 Rows = npt.NDArray[np.int64]
 # A row is named by its block and its position in it, until blocks have addresses.
@@ -33,21 +33,28 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
+class Places:
+    """Where the blocks begin, and how many 64-bit words there are in all."""
+
+    starts: npt.NDArray[np.int64]
+    widths: npt.NDArray[np.int64]
+    words: int
+
+    def address(self, rows: Rows) -> npt.NDArray[np.int32]:
+        """Return byte offsets in the arena."""
+        block, position = rows // _BLOCK, rows % _BLOCK
+        return (self.starts[block] + position * (self.widths[block] * TILE // 8)).astype(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
 class Placed:
     """The finished parts of a program."""
 
     code: npt.NDArray[np.int64]
     small: npt.NDArray[np.int32]
     large: npt.NDArray[np.int64]
-    words: int
     constants: tuple[tuple[int, int, int], ...]
-    starts: npt.NDArray[np.int64]
-    widths: npt.NDArray[np.int64]
-
-    def address(self, rows: Rows) -> npt.NDArray[np.int32]:
-        """Return byte offsets in the arena."""
-        block, position = rows // _BLOCK, rows % _BLOCK
-        return (self.starts[block] + position * (self.widths[block] * TILE // 8)).astype(np.int32)
+    places: Places
 
 
 @dataclass
@@ -96,11 +103,7 @@ class Memory:
         ValueError
             If one tile would need more than a gigabyte.
         """
-        starts, words = self._addresses(rows_in, rows_out)
-        if words > MAX_WORDS:
-            raise ValueError("the network needs more than a gigabyte of working memory")
-        widths = np.array([width for _, width in self.blocks], np.int64)
-        places = Placed(*(np.zeros(0, np.int64),) * 3, words, (), starts, widths)  # type: ignore[arg-type]
+        places = self.places(rows_in, rows_out)
         code = np.zeros((len(self.steps), WORDS), np.int64)
         for number, step in enumerate(self.steps):
             for position, rows in {**step.reads, **step.writes}.items():
@@ -109,13 +112,19 @@ class Memory:
         constants = []
         for (value, width), block in self.fixed.items():
             fill = np.full(64 // width, value, f"i{width // 8}").view(np.int64)[0]
-            constants.append((int(starts[block]) // 8, TILE * width // 64, int(fill)))
+            constants.append((int(places.starts[block]) // 8, TILE * width // 64, int(fill)))
         small = np.concatenate([*self.small, np.zeros(1, np.int32)])
         large = np.concatenate([*self.large, np.zeros(1, np.int64)])
-        return Placed(code, small, large, words, tuple(constants), starts, widths)
+        return Placed(code, small, large, tuple(constants), places)
 
-    def _addresses(self, rows_in: Rows, rows_out: Rows) -> tuple[npt.NDArray[np.int64], int]:
-        """Return the byte offset of every block, and the 64-bit words needed in all."""
+    def places(self, rows_in: Rows, rows_out: Rows) -> Places:
+        """Give every block an address, for tiles of `TILE` events.
+
+        Raises
+        ------
+        ValueError
+            If one tile would need more than a gigabyte.
+        """
         count, never = len(self.blocks), len(self.steps)
         born, dies = np.full(count, never), np.full(count, -1)
         born[np.unique(rows_in // _BLOCK)] = -1
@@ -142,4 +151,7 @@ class Memory:
                 start = max(start, last)
             busy.append((start, start + size, int(dies[block])))
             starts[block], top = start, max(top, start + size)
-        return starts, -(-top // 8)
+        words = -(-top // 8)
+        if words > MAX_WORDS:
+            raise ValueError("the network needs more than a gigabyte of working memory")
+        return Places(starts, np.array([width for _, width in self.blocks], np.int64), words)

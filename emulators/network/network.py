@@ -1,7 +1,8 @@
 """A quantized network that computes what its firmware computes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.network import archive
+from l1kd.emulators.network import archive, native_code
 from l1kd.emulators.network.graph import Graph, Tensor
 from l1kd.emulators.network.machine import TILE, run_program
 from l1kd.emulators.network.plan import Program, build_program
@@ -17,7 +18,8 @@ from l1kd.emulators.network.plan import Program, build_program
 __all__ = ["Network"]
 
 Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+# Events after which machine code for this network alone is worth its compilation.
+EVENTS_TO_SPECIALISE = 1000
 
 
 class Network:
@@ -30,13 +32,15 @@ class Network:
 
     Notes
     -----
-    Instances hold no state between calls: they may be used from many threads at once, and pickle as
-    their graph. A result depends on its event alone, not on the batch or the number of threads.
+    Instances may be used from many threads at once, and pickle as their graph. A result depends on
+    its event alone, not on the batch, the number of threads, or what computes it: a general machine
+    at first, and machine code made for this network alone once it is compiled, see `specialise`.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self._programs: dict[tuple[str, ...], Program] = {}
+        self._key, self._events = "", 0
         self._program(graph.outputs)
 
     @classmethod
@@ -140,6 +144,33 @@ class Network:
         results = self._run(names, inputs, 1)
         return {layer.name: result for layer, result in zip(layers, results, strict=True)}
 
+    def specialise(self) -> bool:
+        """Compile machine code for this network now, instead of in the background.
+
+        Takes some seconds, once for every network and machine: the code is kept on disk (in the
+        folder that the environment variable ``L1KD_CACHE`` names, else in the user's cache).
+        Without this call compilation starts by itself after a number of events.
+
+        Returns
+        -------
+        bool
+            False where the general machine keeps serving: on processors without AVX2 and FMA, and
+            for networks with saturating sums or very many operations.
+        """
+        self._events = EVENTS_TO_SPECIALISE
+        self._native(0)
+        return native_code.wait(self._key)
+
+    def _native(self, events: int) -> native_code.NativeCode | None:
+        """Return this network's own machine code where there is any, or have it made."""
+        self._key = self._key or native_code.key_of(self.graph, self.graph.outputs)
+        code = native_code.ready(self._key)
+        if code is None:
+            self._events += events
+            if self._events >= EVENTS_TO_SPECIALISE:
+                native_code.start(self._key, self.graph, self.graph.outputs)
+        return code
+
     def _program(self, names: tuple[str, ...]) -> Program:
         if names not in self._programs:
             self._programs[names] = build_program(self.graph, names)
@@ -149,9 +180,15 @@ class Network:
         self, names: tuple[str, ...], inputs: Sequence[npt.ArrayLike], threads: int
     ) -> list[Integers]:
         x = _joined(self.inputs, inputs)
-        program = self._program(names)
-        y = np.empty((x.shape[0], program.rows_out.size), np.int64)
-        _spread(program, x, y, threads)
+        code = self._native(len(x)) if names == self.graph.outputs else None
+        size = sum(self.graph.tensors[name].size for name in names)
+        y = np.empty((x.shape[0], size), np.int64)
+        if code is None:
+            _check_values(self.inputs, inputs)
+            program = self._program(names)
+            _spread(partial(_execute, program), TILE, x, y, threads)
+        elif not all(_spread(code.execute, code.events, x, y, threads)):
+            _check_values(self.inputs, inputs)
         tensors = [self.graph.tensors[name] for name in names]
         ends = np.cumsum([tensor.size for tensor in tensors])[:-1]
         parts = np.split(y, ends, axis=1)
@@ -171,7 +208,7 @@ class Network:
 
 
 def _joined(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) -> npt.NDArray[Any]:
-    """Check the inputs and put them side by side, shape (n, all elements)."""
+    """Check kinds and shapes and put the inputs side by side, shape (n, all elements)."""
     if len(inputs) != len(tensors):
         raise ValueError(f"{len(tensors)} inputs expected, {len(inputs)} given")
     flat = []
@@ -184,31 +221,55 @@ def _joined(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) -> npt.N
                 f"{tensor.name}: shape (n, {', '.join(map(str, tensor.shape))}) expected, "
                 f"not {array.shape}"
             )
-        flat.append(array.reshape(array.shape[0], tensor.size))
-        if array.size:
-            low, high = int(array.min()), int(array.max())
-            if low < tensor.format.minimum or high > tensor.format.maximum:
-                raise ValueError(f"{tensor.name}: values {low} to {high} leave {tensor.format}")
+        flat.append(_signed(tensor, array.reshape(array.shape[0], tensor.size)))
     if len({array.shape[0] for array in flat}) != 1:
         raise ValueError("the inputs differ in their number of events")
     return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
 
 
-def _spread(program: Program, x: npt.NDArray[Any], y: Integers, threads: int) -> None:
-    """Run chunks of events on threads; every chunk is a whole number of tiles."""
-    if x.dtype not in (np.int16, np.int32, np.int64):
-        x = x.astype(np.int64 if x.dtype.itemsize >= 4 else np.int32)
-    tiles = -(-len(x) // TILE)
-    chunk = max(-(-tiles // max(threads, 1)), 1) * TILE
+def _signed(tensor: Tensor, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the values in a signed word of 16, 32 or 64 bits."""
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if kind == "i" and size > 1:
+        return array if array.dtype.isnative else array.astype(f"i{size}")
+    if kind == "u" and size == 8:
+        _check_values([tensor], [array])
+        return array.astype(np.int64)
+    if kind == "u" and size == 2 and tensor.format.minimum == 0 <= tensor.format.maximum < 1 << 15:
+        # What leaves the format does so as a negative number as well.
+        return np.ascontiguousarray(array, np.uint16).view(np.int16)
+    return array.astype(np.int16 if size == 1 else f"i{2 * size}")
+
+
+def _check_values(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) -> None:
+    """Raise ValueError where a value leaves its format."""
+    for tensor, values in zip(tensors, inputs, strict=True):
+        array = np.asarray(values)
+        if array.size:
+            low, high = int(array.min()), int(array.max())
+            if low < tensor.format.minimum or high > tensor.format.maximum:
+                raise ValueError(f"{tensor.name}: values {low} to {high} leave {tensor.format}")
+
+
+def _spread(
+    execute: Callable[[npt.NDArray[Any], Integers], bool],
+    tile: int,
+    x: npt.NDArray[Any],
+    y: Integers,
+    threads: int,
+) -> list[bool]:
+    """Run chunks of events on threads; every chunk but the last is a whole number of tiles."""
+    tiles = -(-len(x) // tile)
+    chunk = max(-(-tiles // max(threads, 1)), 1) * tile
     parts = [slice(start, start + chunk) for start in range(0, len(x), chunk)]
-    if len(parts) == 1:
-        _execute(program, x, y)
-    elif parts:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda part: _execute(program, x[part], y[part]), parts))
+    if len(parts) <= 1:
+        return [execute(x[part], y[part]) for part in parts]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda part: execute(x[part], y[part]), parts))
 
 
-def _execute(program: Program, x: npt.NDArray[Any], y: Integers) -> None:
+def _execute(program: Program, x: npt.NDArray[Any], y: Integers) -> bool:
+    """Run the general machine, whose inputs have been checked."""
     memory = np.zeros(program.arena_words + 8, np.int64)
     arena = memory[-memory.ctypes.data % 64 // 8 :]
     for start, words, value in program.constants:
@@ -229,3 +290,4 @@ def _execute(program: Program, x: npt.NDArray[Any], y: Integers) -> None:
         x.dtype.itemsize * 8,
         y,
     )
+    return True

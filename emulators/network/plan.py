@@ -62,10 +62,10 @@ def build_program(graph: Graph, outputs: Sequence[str]) -> Program:
         placed.code,
         placed.small,
         placed.large,
-        placed.address(rows_in),
+        placed.places.address(rows_in),
         max(first),
-        placed.address(rows_out),
+        placed.places.address(rows_out),
         widths.astype(np.int32),
-        placed.words,
+        placed.places.words,
         placed.constants,
     )

@@ -1,0 +1,228 @@
+"""Generated code that brings events into a tile and results out of it."""
+
+from typing import Any
+
+import numpy.typing as npt
+
+from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.network.native_ir import BLOCK, LANES, Tile, vector
+
+__all__ = ["WORDS", "reader", "runner", "writer"]
+
+WORDS = (16, 32, 64)
+_HALVES = [[0, 8, 1, 9, 2, 10, 3, 11], [4, 12, 5, 13, 6, 14, 7, 15]]
+
+
+class _Block:
+    """Instructions with numbered results."""
+
+    def __init__(self, name: str) -> None:
+        self.lines: list[str] = []
+        self._name = name
+
+    def let(self, text: str) -> str:
+        self.lines.append(f"  %{self._name}{len(self.lines)} = {text}")
+        return f"%{self._name}{len(self.lines) - 1}"
+
+    def do(self, text: str) -> None:
+        self.lines.append("  " + text)
+
+
+def misfit(form: FixedPoint, bits: int) -> tuple[int, int] | None:
+    """Return number added and mask that leave bits where a value of ``bits`` bits misfits."""
+    if form.signed:
+        if form.width >= bits:
+            return None
+        return 1 << (form.width - 1), (1 << bits) - (1 << form.width)
+    return 0, (1 << bits) - (1 << min(form.width, bits - 1))
+
+
+def reader(
+    name: str, bits: int, form: FixedPoint, size: int, first: int, total: int, row: int,
+    real: bool, tile: Tile,
+) -> str:  # fmt: skip
+    """Return a function that transposes one input tensor of all events of a tile into its rows.
+
+    The events hold ``total`` elements of ``bits`` bits, of which the tensor's begin at ``first``.
+    The function collects bits of misfitting values in ``%bad``.
+    """
+    block, width = _Block("a"), LANES if size >= LANES else 1
+    step, byte, base = bits // 8, 4 if real else 8, "float" if real else "i64"
+    kind = f"<{width} x i{bits}>"
+    values = []
+    for event in range(LANES):
+        place = block.let(f"add i64 %start, {event * total * step}")
+        pointer = block.let(f"getelementptr i8, ptr %events, i64 {place}")
+        values.append(block.let(f"load {kind}, ptr {pointer}, align {step}"))
+    for line in range(-(-LANES * width * step // 64)):
+        place = block.let(f"add i64 %soon, {64 * line}")
+        pointer = block.let(f"getelementptr i8, ptr %events, i64 {place}")
+        block.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 3, i32 1)")
+    check = misfit(form, bits)
+    if check is not None:
+        plus, mask = (_constant(bits, number, width) for number in check)
+        wrong = block.let(f"load {kind}, ptr %wrong, align 8")
+        for value in values:
+            moved = block.let(f"add {kind} {value}, {plus}") if check[0] else value
+            wrong = (
+                block.let(f"or {kind} {wrong}, {moved}")
+                if not check[0]
+                else block.let(f"or {kind} {wrong}, {block.let(f'and {kind} {moved}, {mask}')}")
+            )
+        if not check[0]:
+            wrong = block.let(f"and {kind} {wrong}, {mask}")
+        block.do(f"store {kind} {wrong}, ptr %wrong, align 8")
+    for number, value in enumerate(_turned(block, values, bits, real, width)):
+        place = block.let(f"add i64 %target, {number * byte * BLOCK}")
+        pointer = block.let(f"getelementptr i8, ptr %{base}, i64 {place}")
+        block.do(f"store {value}, ptr {pointer}, align 32")
+    head = f"""define internal i64 @{name}(ptr %events, ptr %tile) noinline nounwind {{
+entry:
+  %wrong = alloca {kind}, align 64
+  store {kind} zeroinitializer, ptr %wrong, align 8
+  br label %outer
+outer:
+  %event = phi i64 [ 0, %entry ], [ %later, %after ]
+  %origin = mul i64 %event, {total * step}
+{chr(10).join(tile.bases())}
+  br label %inner
+inner:
+  %element = phi i64 [ 0, %outer ], [ %further, %inner ]
+  %across = mul i64 %element, {step}
+  %moved = add i64 %origin, {first * step}
+  %start = add i64 %moved, %across
+  %linear = mul i64 %element, {step * LANES}
+  %later_events = add i64 %origin, {2 * LANES * total * step}
+  %soon = add i64 %linear, %later_events
+  %down = mul i64 %element, {byte * BLOCK}
+  %target = add i64 %down, {row}
+"""
+    tail = f"""
+  %ahead = add i64 %element, {width}
+  %past = icmp ugt i64 %ahead, {size - width}
+  %further = select i1 %past, i64 {size - width}, i64 %ahead
+  %end = icmp eq i64 %element, {size - width}
+  br i1 %end, label %after, label %inner
+after:
+  %later = add i64 %event, {LANES}
+  %more = icmp ult i64 %later, {tile.events}
+  br i1 %more, label %outer, label %done
+done:
+  %all = load {kind}, ptr %wrong, align 8
+  %none = icmp ne {kind} %all, zeroinitializer
+  %flags = bitcast <{width} x i1> %none to i{width}
+  %flag = zext i{width} %flags to i64
+  ret i64 %flag
+}}"""
+    return head + "\n".join(block.lines) + tail
+
+
+def _constant(bits: int, value: int, count: int) -> str:
+    signed = value - (1 << bits) if value >> (bits - 1) else value
+    return f"<{', '.join([f'i{bits} {signed}'] * count)}>"
+
+
+def _turned(block: _Block, values: list[str], bits: int, real: bool, width: int) -> list[str]:
+    """Return typed registers of elements from registers of events."""
+    kept = bits
+    if width == 1:
+        joined = "poison"
+        kind = f"i{bits}"
+        for lane, value in enumerate(values):
+            single = block.let(f"extractelement <1 x {kind}> {value}, i32 0")
+            joined = block.let(
+                f"insertelement <{LANES} x {kind}> {joined}, {kind} {single}, i32 {lane}"
+            )
+        values = [joined]
+    else:
+        if real and bits == 64:
+            kept = 32
+            values = [block.let(f"trunc {vector('i64')} {v} to {vector('i32')}") for v in values]
+        kind = vector(f"i{kept}")
+        for _ in range(3):
+            values = [
+                block.let(
+                    f"shufflevector {kind} {values[i]}, {kind} {values[i + 4]}, "
+                    f"<8 x i32> <{', '.join(f'i32 {n}' for n in order)}>"
+                )
+                for i in range(4)
+                for order in _HALVES
+            ]
+    target = "i32" if real else "i64"
+    word = "trunc" if kept > int(target[1:]) else "sext"
+    if f"i{kept}" != target:
+        values = [block.let(f"{word} {vector(f'i{kept}')} {v} to {vector(target)}") for v in values]
+    if real:
+        values = [block.let(f"sitofp {vector('i32')} {v} to {vector('float')}") for v in values]
+    return [f"{vector('float' if real else 'i64')} {value}" for value in values]
+
+
+def writer(rows: npt.NDArray[Any], wide: npt.NDArray[Any], tile: Tile) -> str:
+    """Return the function that writes the results of a tile, 64-bit integers, event by event."""
+    block, count = _Block("a"), rows.size
+    for number, (row, long) in enumerate(zip(rows.tolist(), wide.tolist(), strict=True)):
+        pointer = block.let(f"getelementptr i8, ptr %{'i64' if long else 'float'}, i64 {row}")
+        kind = vector("i64" if long else "float")
+        value = block.let(f"load {kind}, ptr {pointer}, align 32")
+        if not long:
+            whole = block.let(f"fptosi {kind} {value} to {vector('i32')}")
+            value = block.let(f"sext {vector('i32')} {whole} to {vector('i64')}")
+        if count == 1:
+            out = block.let("getelementptr i64, ptr %results, i64 %event")
+            block.do(f"store {vector('i64')} {value}, ptr {out}, align 8")
+            continue
+        for lane in range(LANES):
+            single = block.let(f"extractelement {vector('i64')} {value}, i32 {lane}")
+            which = block.let(f"mul i64 %event, {count}")
+            offset = block.let(f"add i64 {which}, {lane * count + number}")
+            out = block.let(f"getelementptr i64, ptr %results, i64 {offset}")
+            block.do(f"store i64 {single}, ptr {out}, align 8")
+    head = """define internal void @write(ptr %results, ptr %tile) noinline nounwind {
+entry:
+  br label %loop
+loop:
+  %event = phi i64 [ 0, %entry ], [ %next, %loop ]
+"""
+    head += "\n".join(tile.bases()) + "\n"
+    tail = f"""
+  %next = add i64 %event, {LANES}
+  %more = icmp ult i64 %next, {tile.events}
+  br i1 %more, label %loop, label %done
+done:
+  ret void
+}}"""
+    return head + "\n".join(block.lines) + tail
+
+
+def runner(bits: int, readers: list[str], total: int, count: int, tile: Tile) -> str:
+    """Return the function that runs whole tiles of events of ``bits`` bits.
+
+    Its arguments are the events, the results, the number of tiles, and the memory of one tile. It
+    returns a number that is not zero when a value left its format.
+    """
+    calls = [f"  %b{i} = call i64 @{name}(ptr %from, ptr %tile)" for i, name in enumerate(readers)]
+    merged, last = [], "%bad"
+    for i in range(len(readers)):
+        merged.append(f"  %m{i} = or i64 {last}, %b{i}")
+        last = f"%m{i}"
+    return f"""define i64 @run{bits}(ptr %x, ptr %y, i64 %tiles, ptr %tile) nounwind {{
+entry:
+  %some = icmp ne i64 %tiles, 0
+  br i1 %some, label %loop, label %done
+loop:
+  %number = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %bad = phi i64 [ 0, %entry ], [ {last}, %loop ]
+  %behind = mul i64 %number, {total * bits // 8 * tile.events}
+  %from = getelementptr i8, ptr %x, i64 %behind
+{chr(10).join(calls + merged)}
+  call void @steps(ptr %tile)
+  %out = mul i64 %number, {count * 8 * tile.events}
+  %to = getelementptr i8, ptr %y, i64 %out
+  call void @write(ptr %to, ptr %tile)
+  %next = add i64 %number, 1
+  %more = icmp ult i64 %next, %tiles
+  br i1 %more, label %loop, label %done
+done:
+  %flag = phi i64 [ 0, %entry ], [ {last}, %loop ]
+  ret i64 %flag
+}}"""
