@@ -1,0 +1,150 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from l1kd import cli, cli_evaluate  # noqa: F401  (registers the verb)
+from l1kd.errors import ConfigurationError
+from l1kd.models.evaluation import run
+from l1kd.models.evaluation.evaluate import Request, measure
+from l1kd.models.evaluation.figures import drawings
+from l1kd.models.evaluation.page import write_page
+from l1kd.models.evaluation.schema import Evaluation, gain
+from l1kd.models.evaluation.style import looks
+from l1kd.report.summary import Number
+
+WEIGHTINGS = [
+    "none",
+    "puppi",
+    "linpuppi",
+    "distillnet-v1",
+    "qdistillnet-v1",
+    "soft_truth",
+    "no_pileup",
+]
+
+
+def test_both_associations_are_measured_in_full(measured):
+    evaluation, drawn = measured
+    assert [r.association for r in evaluation.associations] == ["dz", "truth"] == list(drawn)
+    for record in evaluation.associations:
+        assert list(record.samples) == ["test", "more"]
+        assert list(record.samples["test"].met) == WEIGHTINGS
+        assert list(record.samples["more"].met) == WEIGHTINGS[:-1]
+        assert list(record.accuracy) == ["soft_truth"]
+        assert "resolution_ratio" in record.samples["test"].met["distillnet-v1"]
+        assert list(record.backgrounds) == ["minbias"]
+        assert set(record.importance) == {"distillnet-v1", "qdistillnet-v1"}
+        assert record.distance["soft_truth"]["distance"].value is not None
+
+
+def test_puppi_is_compared_with_itself_under_the_same_association(measured):
+    for record in measured[0].associations:
+        ratio = record.samples["test"].met["puppi"]["corrected_ratio"]
+        assert (ratio.value, ratio.low, ratio.high) == (1.0, 1.0, 1.0)
+
+
+def test_json_is_read_back_as_it_was(measured, tmp_path: Path):
+    evaluation, _ = measured
+    assert Evaluation.read(evaluation.write(tmp_path / "evaluation.json")) == evaluation
+    assert evaluation.as_dict()["schema_version"] == 1
+
+
+def test_every_weighting_looks_different(measured):
+    found = looks(measured[0])
+    assert list(found) == WEIGHTINGS
+    assert len({look.colour for look in found.values()}) == len(WEIGHTINGS)
+    assert len({look.marker for look in found.values()}) == len(WEIGHTINGS)
+
+
+def test_figures_and_page(measured, tmp_path: Path):
+    evaluation, drawn = measured
+    made = list(drawings(evaluation, drawn))
+    names = [drawing.file for drawing in made]
+    assert len(set(names)) == len(names)
+    one = {name.removesuffix("_dz") for name in names if name.endswith("_dz")}
+    other = {name.removesuffix("_truth") for name in names if name.endswith("_truth")}
+    assert one == other
+    assert {"weights", "map_weight", "recoil", "jets_by_eta", "tails_minbias"} <= one
+    few = [drawing for drawing in made if drawing.file in ("gains", "tails_minbias_dz")]
+    text = write_page(evaluation, few, tmp_path).read_text(encoding="utf-8")
+    assert sorted(p.name for p in (tmp_path / "figures").iterdir()) == [
+        "gains.pdf",
+        "gains.png",
+        "tails_minbias_dz.pdf",
+        "tails_minbias_dz.png",
+    ]
+    assert text.count("data:image/png;base64,") == 2
+    assert not re.search(r'(src|href)="https?:', text)
+    for word in ("LinPUPPI", "distillnet-v1", "realistic association", "Clopper-Pearson"):
+        assert word in text
+
+
+def test_gain_turns_the_interval_round():
+    found = gain(Number(value=0.8, low=0.7, high=1.1, n=5))
+    assert (found.value, found.low, found.high) == pytest.approx((0.2, -0.1, 0.3))
+    assert gain(None) is None
+    assert gain(Number(value=None, low=None, high=None, n=0)) is None
+
+
+def test_names_of_samples_are_unique(data: Path):
+    file = [data / "minbias_PU140.root"]
+    with pytest.raises(ConfigurationError, match="every name once"):
+        Request(files=file, models=(), backgrounds={"test": file})
+
+
+def test_without_models_and_truth(data: Path):
+    request = Request(
+        files=[data / "ttbar2l_PU140.root"],
+        models=(),
+        associations=("dz",),
+        max_events=3,
+        importance_events=0,
+    )
+    evaluation, drawn = measure(request)
+    (record,) = evaluation.associations
+    assert list(record.samples["test"].met) == ["none", "puppi", "linpuppi", "soft_truth"]
+    assert (record.distance, record.importance, drawn["dz"].event) == ({}, {}, None)
+    names = [drawing.file for drawing in drawings(evaluation, drawn)]
+    assert "map_weight_dz" not in names
+
+
+def test_command_line(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(run, "drawings", lambda evaluation, drawn: iter(()))
+    arguments = ["evaluate", str(data / "ttbar2l_PU140.root"), "--out", str(tmp_path), "--json"]
+    arguments += ["--models", "qdistillnet-v1", "--association", "truth", "--max-events", "2"]
+    arguments += ["--background", f"minbias={data / 'minbias_PU140.root'}", "--no-timing"]
+    result = CliRunner().invoke(cli.app, [*arguments, "--importance-events", "0"])
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    assert [r["association"] for r in content["associations"]] == ["truth"]
+    assert content == json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    assert (tmp_path / "index.html").is_file()
+
+
+def test_documented_options_are_those_of_the_command():
+    page = Path(__file__).resolve().parents[3] / "docs" / "evaluation.md"
+    command = typer.main.get_command(cli.app).commands["evaluate"]
+    options = {o for p in command.params for o in (*p.opts, *p.secondary_opts) if o[:2] == "--"}
+    named = set(re.findall(r"(?<![\w-])--[a-z-]+", page.read_text(encoding="utf-8")))
+    assert named <= options
+    assert options - named <= {"--out", "--quiet", "--json", "--timing"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing.root"], "nothing.root: expected a ROOT file"),
+        (["{tt}", "--background", "minbias"], "expected name=FILE"),
+        (["{tt}", "--signal", "x=nothing.root"], "nothing.root"),
+        (["{tt}", "--models", "cicada-v1"], "gives particles no weights"),
+    ],
+)
+def test_mistakes_are_explained(arguments, message, data: Path, tmp_path: Path):
+    filled = [a.format(tt=data / "ttbar2l_PU140.root") for a in arguments]
+    result = CliRunner().invoke(cli.app, ["evaluate", *filled, "--out", str(tmp_path)])
+    assert result.exit_code == 1
+    assert message in " ".join(result.stderr.split())

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from l1kd.errors import ArtefactError, ConfigurationError
+from l1kd.models.evaluation.cost import PARTICLES_AN_EVENT, latency, operations
+from l1kd.models.evaluation.importance import (
+    UNTOUCHED,
+    input_groups,
+    permutation_importance,
+)
+from l1kd.models.evaluation.networks import judged, shipped_networks
+from l1kd.models.evaluation.weightings import all_weightings
+
+STUDENTS = ("qdistillnet-v1", "distillnet-v1")
+
+
+def test_networks_are_sorted_by_kind():
+    assert [network.name for network in judged(STUDENTS)] == ["distillnet-v1", "qdistillnet-v1"]
+
+
+def test_shipped_networks_give_weights():
+    assert set(STUDENTS) <= set(shipped_networks())
+    assert "cicada-v1" not in shipped_networks()
+
+
+@pytest.mark.parametrize(
+    ("models", "error", "message"),
+    [
+        (("nothing",), ArtefactError, "no artefact 'nothing'"),
+        (("cicada-v1",), ConfigurationError, "gives particles no weights"),
+        (("distillnet-v1", "distillnet-v1"), ConfigurationError, "name each one once"),
+    ],
+)
+def test_unusable_models_are_refused(models, error, message):
+    with pytest.raises(error, match=message):
+        judged(models)
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+def test_rows_give_the_same_weights_as_particles(name, sample):
+    (network,) = judged([name])
+    particles = sample.particles["truth"]
+    rows = network.features(particles)
+    assert rows.shape == (len(particles), len(network.columns))
+    np.testing.assert_allclose(network.infer(rows), network.weights(particles), atol=1e-6)
+
+
+def test_networks_read_the_puppi_weight_of_the_association(sample):
+    networks = judged(["distillnet-v1"])
+    one, other = (all_weightings(sample, a, networks)["distillnet-v1"] for a in ("dz", "truth"))
+    assert not np.array_equal(one, other)
+
+
+def test_charged_by_vertex_leaves_neutrals_to_the_network(sample):
+    networks = judged(["distillnet-v1"])
+    own = all_weightings(sample, "dz", networks)["distillnet-v1"]
+    vertex = all_weightings(sample, "dz", networks, "vertex")["distillnet-v1"]
+    particles = sample.particles["dz"]
+    charged = particles.charge != 0
+    np.testing.assert_array_equal(vertex[charged], particles.puppi_weight[charged])
+    np.testing.assert_array_equal(vertex[~charged], own[~charged])
+
+
+def test_operations_of_the_shipped_students():
+    quantized, floating = (operations(judged([name])[0]) for name in STUDENTS)
+    # 16 x 128, 128 x 64, 64 x 1 products; batch normalisation is folded into the weights
+    assert floating["flops_per_particle"] == 2 * (16 * 128 + 128 * 64 + 64)
+    assert floating["parameters"] == 16 * 128 + 128 * 64 + 64 + 128 + 64 + 1
+    assert floating["flops_per_event"] == floating["flops_per_particle"] * PARTICLES_AN_EVENT
+    products = 16 * 64 + 64 * 32 + 32
+    assert quantized["parameters"] == products + 64 + 32 + 1
+    assert quantized["flops_per_particle"] == 2 * products
+    assert quantized["zeros"] == pytest.approx(0.75 * products)
+    assert quantized["flops_without_zeros"] == 2 * (products - quantized["zeros"])
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+def test_time_falls_with_the_batch(name, sample):
+    (network,) = judged([name])
+    found = latency(network, sample.particles["dz"], (1, 4096), seconds=0.0)
+    alone, together = found["points"]
+    assert (alone["batch"], together["particles"], found["unit"]) == (1, 4096, "particles")
+    assert alone["cpu_ms"] > 5.0 * together["cpu_ms"]
+    assert together["low"] <= together["cpu_ms"] <= together["high"]
+    assert found["best"] == together
+    assert found["inputs"]["cpu_ms"] > 0.0
+
+
+def test_class_and_charge_are_one_input():
+    groups = input_groups(judged(["distillnet-v1"])[0].columns)
+    assert groups["particle class"] == [4, *range(6, 14)]
+    assert groups["puppi_weight"] == [5]
+    assert sorted(i for columns in groups.values() for i in columns) == list(range(16))
+
+
+def test_shuffling_the_puppi_weight_hurts_most(sample):
+    (network,) = judged(["distillnet-v1"])
+    few = sample.first(4)
+    found = permutation_importance(network, few, "dz", few.particles["dz"].truth)
+    assert set(found) == {UNTOUCHED, *input_groups(network.columns)}
+    errors = {name: row["mean_absolute_error"]["value"] for name, row in found.items()}
+    assert max(errors, key=errors.__getitem__) in ("puppi_weight", "particle class")
+    assert found["puppi_weight"]["jets"]["value"] > 1.0
+    assert errors["phi"] == pytest.approx(errors[UNTOUCHED], rel=0.2)
