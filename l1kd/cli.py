@@ -34,6 +34,7 @@ _MANY = {
     "--truth",
     "--minbias",
     "--algorithms",
+    "--events",
     "--keep",
     "--models",
     "--background",
@@ -297,6 +298,6 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
-    from l1kd import cli_evaluate, cli_tools  # noqa: F401  (they register their verbs)
+    from l1kd import cli_evaluate, cli_firmware, cli_tools  # noqa: F401  (they register their verbs)
 
     app(_expanded(sys.argv[1:]))

@@ -185,7 +185,7 @@ def verify(
     folder: Path,
     count: int | None = None,
     seed: int | None = None,
-    model: Path | None = None,
+    model: str | None = None,
     say: Say = lambda _: None,
 ) -> Verified:
     """Repeat the proof of a built project on its vectors and on fresh ones.
@@ -196,8 +196,9 @@ def verify(
     ----------
     count, seed : int, optional
         Number and seed of the fresh vectors; as many as are stored, and the next seed.
-    model : pathlib.Path, optional
-        The model of the training framework, to be compared as well.
+    model : str, optional
+        A network whose model of the training framework is compared as well: a file, or an
+        artefact that ships one.
 
     Raises
     ------
@@ -213,11 +214,9 @@ def verify(
     design = project.design_from(description["rtl"], folder) if description.get("rtl") else None
     framework, skipped = None, {FRAMEWORK: "no --model was given"}
     if model is not None:
-        found = sources.find(str(model))
+        found = sources.find(model)
         framework = found.framework() if found.framework else None
         skipped = {} if framework else {FRAMEWORK: found.why_no_framework}
-    elif str(description.get("artefact", "")):
-        skipped = {FRAMEWORK: "no --model was given"}
     arguments = design, bool(description.get("hls")), framework, skipped, say
     say("stored vectors")
     stored, found_raw = prove_project(folder, network, given, *arguments)
