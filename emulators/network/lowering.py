@@ -69,6 +69,16 @@ class Config:
         self._lowering = lowering
         self.struct = struct
 
+    @property
+    def activates(self) -> bool:
+        """Whether the structure inherits what hls4ml's library says of every activation."""
+        return self.struct.base.rpartition("::")[2] == "activ_config"
+
+    @property
+    def streams(self) -> bool:
+        """Whether the layers of the network are joined by streams."""
+        return self._lowering.project.io_type == "io_stream"
+
     def integer(self, name: str, default: int | None = None) -> int:
         """Return an integer constant; an unsigned -1 comes back as -1."""
         value = self.struct.constants.get(name, default)
@@ -98,6 +108,8 @@ class Config:
 
     def format(self, name: str) -> FixedPoint:
         """Return the format of a typedef member or of a typed constant."""
+        if name == "table_t" and name not in self.struct.types and self.activates:
+            return FixedPoint(18, 8)
         if name not in self.struct.types:
             raise self.refuse(f"no type {name}")
         return self._lowering.format(self.struct.types[name], self.struct)

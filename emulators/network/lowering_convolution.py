@@ -104,9 +104,12 @@ def geometry(
         )
         top = config.integer("pad_top", 0)
     dilations = (config.integer(n, 1) for n in ("dilation", "dilation_height", "dilation_width"))
-    if any(dilation != 1 for dilation in dilations):
-        raise config.refuse("dilated convolutions are not supported")
     source = lowering.source(call, height * width * channels)
+    shape = (out_w,) if flat else (out_h, out_w)
+    if any(dilation != 1 for dilation in dilations):
+        # The library ignores the dilation; with arrays, generated code says what is read.
+        size = kernel_h * kernel_w * channels
+        return shape, _spelled_out(lowering, config, size, source), source, (out_h, out_w)
     windows = window_index(
         (height, width),
         channels,
@@ -115,5 +118,15 @@ def geometry(
         (top, left),
         (out_h, out_w),
     )
-    shape = (out_w,) if flat else (out_h, out_w)
     return shape, windows, source, (out_h, out_w)
+
+
+def _spelled_out(lowering: Lowering, config: Config, size: int, source: Tensor) -> Index:
+    """Return the windows of the generated line buffer."""
+    buffer = lowering.project.functions.get(config.word("fill_buffer"))
+    if buffer is None:
+        raise config.refuse("a dilated convolution without a generated line buffer")
+    partitions, pixels = config.sizes("n_partitions", "n_pixels")
+    if partitions * pixels * size > MAX_WINDOWS:
+        raise config.refuse("the windows are too many")
+    return line_buffer(buffer, partitions, pixels, size, source.size)

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.network.cpp_expressions import Apply, Binary, Expression, Index, Name, Number
-from l1kd.emulators.network.cpp_functions import Assign, When, parameter_names, statements
-from l1kd.emulators.network.cpp_model import Call, CppType, FirmwareSourceError, Function
+from l1kd.emulators.network.cpp_expressions import Apply, Number
+from l1kd.emulators.network.cpp_functions import Assign, parameter_names, statements
+from l1kd.emulators.network.cpp_model import Call, CppType, Function
 from l1kd.emulators.network.graph import Affine, Gather, Layer, Operation, Piecewise, Tensor
 from l1kd.emulators.network.lowering import Config, Lowering, handles_generated, layer_of
+from l1kd.emulators.network.lowering_buffer import line_buffer, position_in
 from l1kd.emulators.network.lowering_convolution import geometry
 from l1kd.emulators.network.straight_line import Element, Linear, StraightLine, format_of
 
@@ -73,12 +74,6 @@ def _direct(lowering: Lowering, call: Call, function: Function) -> Layer:
     return _layer(lowering, call, function, source, output, _all(source.size))
 
 
-def _position(node: Expression, array: str) -> int | None:
-    if isinstance(node, Index) and node.base == Name(array) and isinstance(node.index, Number):
-        return int(node.index.value)
-    return None
-
-
 def _element_casts(function: Function, source: Tensor, output: Tensor) -> Piecewise | None:
     """Return the casts ``out[i] = type(inp[i]);`` or ``out[i] = 0;``, or None for other code."""
     data, result = parameter_names(function)
@@ -86,7 +81,7 @@ def _element_casts(function: Function, source: Tensor, output: Tensor) -> Piecew
     for statement in statements(function):
         if not isinstance(statement, Assign):
             return None
-        target, value = _position(statement.target, result), statement.value
+        target, value = position_in(statement.target, result), statement.value
         form = None
         if isinstance(value, Apply) and len(value.arguments) == 1 and len(found) < output.size:
             kind = value.function.rpartition("::")[2]
@@ -94,7 +89,7 @@ def _element_casts(function: Function, source: Tensor, output: Tensor) -> Piecew
                 return None
             form = format_of(CppType(kind, value.template_arguments), statement.location)
             value = value.arguments[0]
-        origin = -1 if value == Number(0, "int") and form is None else _position(value, data)
+        origin = -1 if value == Number(0, "int") and form is None else position_in(value, data)
         if target is None or origin is None or target in found or origin >= source.size:
             return None
         found[target] = origin, form
@@ -140,46 +135,8 @@ def _buffered(lowering: Lowering, call: Call, config: Config, function: Function
     source = lowering.source(call, height * width * channels)
     one = config.integer("in_height", -1) < 1
     shape = (out_width, filters) if one else (out_height, out_width, filters)
-    windows = _line_buffer(buffer, partitions, pixels, kernel * channels, source.size)
+    windows = line_buffer(buffer, partitions, pixels, kernel * channels, source.size)
     return _layer(lowering, call, function, source, lowering.result(call, shape), windows)
-
-
-def _line_buffer(
-    function: Function, partitions: int, pixels: int, size: int, elements: int
-) -> Windows:
-    """Return which element of the data every place of every window holds; -1 for zero."""
-
-    def fail() -> FirmwareSourceError:
-        return FirmwareSourceError("line buffer not understood", function.location, function.name)
-
-    data, buffer, partition = parameter_names(function)
-    windows = np.full((partitions, pixels, size), -2, np.int64)
-    for statement in statements(function):
-        match statement:
-            case When(
-                test=Binary(operator="==", left=Name(text=tested), right=Number(value=part))
-            ) if tested == partition and 0 <= part < partitions:
-                pass
-            case _:
-                raise fail()
-        for inner in statement.body:
-            match inner:
-                case Assign(
-                    target=Index(
-                        base=Index(base=Name(text=written), index=Number(value=pixel)),
-                        index=Number(value=place),
-                    )
-                ) if written == buffer and 0 <= pixel < pixels and 0 <= place < size:
-                    zero = inner.value == Number(0, "int")
-                    origin = -1 if zero else _position(inner.value, data)
-                    if origin is None or origin >= elements or origin < -1:
-                        raise fail()
-                    windows[int(part), int(pixel), int(place)] = origin
-                case _:
-                    raise fail()
-    if (windows == -2).any():
-        raise fail()
-    return windows.reshape(-1, size).astype(np.int32)
 
 
 def _layer(

@@ -146,13 +146,24 @@ def embedding(lowering: Lowering, call: Call) -> Layer:
     source = lowering.source(call, n_in)
     output = lowering.result(call, (n_in, n_out))
     raw, form = lowering.weights(call, 0, entries * n_out)
-    if source.format.fraction > 0 or source.format.width > 31:
-        raise config.refuse(f"an embedding of fractions ({source.format}) is not supported")
-    table = output.format.cast(raw, form).reshape(entries, n_out)
+    if max(source.format.integer, 0) + n_out.bit_length() > 30:
+        raise config.refuse(f"an embedding of {source.format} is not supported")
+    # The firmware multiplies before it drops the fraction of the index, then adds the column. What
+    # would read beyond the table is undefined in C++; here it reads the table's end.
+    flat = output.format.cast(raw, form)
+    rows = np.arange((entries + 1) * n_out)[:, None] - n_out + np.arange(n_out)
+    table = flat[np.clip(rows, 0, flat.size - 1)]
     elements = np.arange(output.size, dtype=np.int32)
-    scale = 1 << -source.format.fraction
     lookup = Lookup(
-        output, source.name, elements // n_out, scale, 0, False, 0, table, elements % n_out
+        output,
+        source.name,
+        elements // n_out,
+        n_out << max(-source.format.fraction, 0),
+        max(source.format.fraction, 0),
+        False,
+        n_out,
+        table,
+        elements % n_out,
     )
     return layer_of(call, [lookup], formats={"weight": form}, parameters=raw.size)
 
@@ -276,6 +287,9 @@ def _softmax_legacy(
 ) -> list[Operation]:
     form = config.format("table_t")
     entries, inverse_entries = config.sizes("exp_table_size", "inv_table_size")
+    if config.streams:
+        # There the library takes one size for both, which the structure may leave at its default.
+        entries = inverse_entries = config.integer("table_size", 1024)
     exponential, inverse = tables.legacy_tables(entries, inverse_entries, form)
     count, length = slices.shape
     # Row i, column j is element j minus element i of a slice; the diagonal gives exp(0) = 1.

@@ -1,6 +1,7 @@
 """Compile the firmware folders that `graphs.py` writes, as references."""
 
 import ctypes
+import os
 import json
 import subprocess
 from pathlib import Path
@@ -67,7 +68,7 @@ def compile_folder(folder):
     library = folder / "reference.so"
     types = HLS4ML / "templates/vivado/ap_types"
     command = [
-        "g++", "-O1", "-w", "-std=c++17", "-fPIC", "-shared", "-fno-gnu-unique", f"-I{types}",
+        "g++", os.environ.get("OPT", "-O1"), "-w", "-std=c++17", "-fPIC", "-shared", "-fno-gnu-unique", f"-I{types}",
         f'-DWEIGHTS_DIR="{folder}/firmware/weights"', f"-I{folder}", str(folder / "harness.cpp"),
         str(folder / "firmware/myproject.cpp"), "-o", str(library),
     ]  # fmt: skip

@@ -1,22 +1,14 @@
 """Make hls4ml models of many layers, without Keras, and write their firmware.
 
-Run as a script: hls4ml in a process of its own, which does not load Keras. Every layer of a model
-reads an input of its own, so that one compilation covers many layers. Beside each firmware folder
-stands what `compiled.py` needs to build the reference, and the network that
-`Network.from_hls_model` made of the model in memory.
+Every layer of a model reads an input of its own, so that one compilation covers many layers.
+Beside each firmware folder stands what `compiled.py` needs to build the reference, and the network
+that `Network.from_hls_model` made of the model in memory.
 """
 
 import json
-import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
-
-if __name__ == "__main__":
-    warnings.filterwarnings("ignore")
-    # Only hls4ml's profiling, unused here, would import Keras and with it TensorFlow.
-    sys.modules["keras"] = None
 
 DATA = ("fixed<9,4>", "ufixed<8,3>", "fixed<12,6>", "fixed<7,1>")
 WEIGHTS = ("fixed<6,2>", "fixed<8,1>", "ufixed<5,0>", "fixed<7,3>")
@@ -149,78 +141,3 @@ def window(size, kernel, stride, same, pool=False):
             f"pad_{sides[axis][1]}": after,
         }
     return attributes
-
-
-# By rank: size, kernel, stride, same padding.
-WINDOWS = {
-    1: (((7,), (3,), (1,), False), ((6,), (3,), (2,), True), ((5,), (1,), (1,), False)),
-    2: (
-        ((5, 4), (2, 3), (1, 1), True),
-        ((6, 5), (3, 2), (2, 1), False),
-        ((3, 4), (1, 1), (1, 1), False),
-    ),
-}
-
-
-def add_convolution(model, kind, geometry, channels, filters):
-    size, kernel, stride, same = geometry
-    rank = len(size)
-    x = model.input((*size, channels))
-    shape = {**window(*geometry), "n_chan": channels, "n_filt": filters}
-    bias = model.values(filters, spread=2)
-    if kind == "Conv":
-        w = model.values(*kernel, channels, filters)
-        model.layer(f"{kind}{rank}D", x, weight_data=w, bias_data=bias, **shape)
-        return
-    w = model.values(*kernel, channels, 1)
-    if kind == "DepthwiseConv":
-        shape["n_filt"] = channels
-        bias = bias[:1].repeat(channels) + np.arange(channels)
-        model.layer(f"{kind}{rank}D", x, depthwise_data=w, bias_data=bias, depth_multiplier=1,
-                    **shape)  # fmt: skip
-        return
-    n = model.count
-    forms = {
-        "depthwise": WEIGHTS[n % 4],
-        "pointwise": WEIGHTS[(n + 1) % 4],
-        "depthwise_accum": ACCUMULATORS[n % 6],
-        "pointwise_accum": ACCUMULATORS[(n + 3) % 6],
-        "depthwise_result": RESULTS[(n + 2) % 7],
-    }
-    p = model.values(*(1,) * rank, channels, filters)
-    model.layer(f"{kind}{rank}D", x, forms, depthwise_data=w, pointwise_data=p, bias_data=bias,
-                depth_multiplier=1, **shape)  # fmt: skip
-
-
-def convolutions(rank, kinds=("Conv", "DepthwiseConv", "SeparableConv"), **options):
-    """One rank in a model: hls4ml's headers of both ranks exclude each other."""
-    model = Model(seed=rank, **options)
-    for kind in kinds:
-        for i, geometry in enumerate(WINDOWS[rank]):
-            add_convolution(model, kind, geometry, 2, (2, 3)[i % 2])
-    return model
-
-
-CASES = {
-    "c1": lambda: convolutions(1),
-    "c2": lambda: convolutions(2),
-    "c1 resource": lambda: convolutions(1, ("Conv",), strategy="Resource", reuse=2),
-    "c2 resource": lambda: convolutions(2, ("Conv",), strategy="Resource", reuse=3),
-    "c1 stream": lambda: convolutions(1, io="io_stream"),
-    "c2 stream": lambda: convolutions(2, io="io_stream"),
-    "c1 stream resource": lambda: convolutions(1, io="io_stream", strategy="Resource", reuse=2),
-    "c2 stream resource": lambda: convolutions(2, io="io_stream", strategy="Resource", reuse=6),
-    "c1 da": lambda: convolutions(1, ("Conv",), strategy="distributed_arithmetic"),
-    "c2 da": lambda: convolutions(2, ("Conv",), strategy="distributed_arithmetic"),
-    "c1 da stream": lambda: convolutions(
-        1, ("Conv",), io="io_stream", strategy="distributed_arithmetic"
-    ),
-    "c2 da stream": lambda: convolutions(
-        2, ("Conv",), io="io_stream", strategy="distributed_arithmetic"
-    ),
-}
-
-
-if __name__ == "__main__":
-    for name in sys.argv[2:] or CASES:
-        CASES[name]().write(Path(sys.argv[1]) / name.replace(" ", "_"))
