@@ -13,6 +13,7 @@ Windows = npt.NDArray[np.int32]
 
 
 def position_in(node: Expression, array: str) -> int | None:
+    """Return the constant position of ``array[position]``, or None for other expressions."""
     if isinstance(node, Index) and node.base == Name(array) and isinstance(node.index, Number):
         return int(node.index.value)
     return None

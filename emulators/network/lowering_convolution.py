@@ -10,7 +10,9 @@ import numpy.typing as npt
 from l1kd.emulators.network.cpp_model import Call
 from l1kd.emulators.network.graph import Layer, Tensor
 from l1kd.emulators.network.lowering import Config, Lowering, handles, layer_of
+from l1kd.emulators.network.lowering_buffer import line_buffer
 from l1kd.emulators.network.lowering_dense import (
+    MAX_WINDOWS,
     matrix_terms,
     terms_of,
     uses_resource,
