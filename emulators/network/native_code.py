@@ -27,7 +27,7 @@ from l1kd.emulators.network.graph import Graph
 from l1kd.emulators.network.native_edges import WORDS
 from l1kd.emulators.network.native_plan import UnsuitableError, write_native
 
-__all__ = ["NativeCode", "cache_folder", "key_of", "ready", "start", "wait"]
+__all__ = ["NativeCode", "cache_folder", "key_of", "ready", "start", "translate", "wait"]
 
 _HEADER = struct.Struct("<32sqq")
 _LOCK = threading.Lock()
@@ -214,13 +214,24 @@ def start(key: str, graph: Graph, outputs: Sequence[str]) -> None:
         thread.start()
 
 
+def translate(graph: Graph, outputs: Sequence[str]) -> tuple[bytes, int, int]:
+    """Compile a network; return what `NativeCode` takes.
+
+    Raises
+    ------
+    UnsuitableError
+        If the general machine serves this network better.
+    """
+    text, events, size = write_native(graph, outputs)
+    return _target().emit_object(binding.parse_assembly(text)), events, size
+
+
 def _compile(key: str, graph: Graph, outputs: Sequence[str]) -> None:
     found: NativeCode | Exception
     try:
-        text, events, size = write_native(graph, outputs)
-        code = _target().emit_object(binding.parse_assembly(text))
-        found = NativeCode(code, events, size)
-        _write(key, code, events, size)
+        compiled = translate(graph, outputs)
+        found = NativeCode(*compiled)
+        _write(key, *compiled)
     except Exception as error:
         found = error
     with _LOCK:

@@ -53,7 +53,7 @@ from l1kd.emulators.network.native_sums import FLOORED, Sums
 __all__ = ["NativeText", "UnsuitableError", "write_native"]
 
 # Lines of code beyond which compilation would take too long, and entries of tables.
-MAX_LINES, MAX_ENTRIES = 150_000, 1 << 14
+MAX_LINES, MAX_ENTRIES = 100_000, 1 << 14
 # A tile that fits the second-level cache beside the code.
 
 MOST_BLOCKS, TILE_BYTES = 8, 320 << 10
@@ -193,6 +193,7 @@ class NativeBuilder:
         source = self.take(operation.source, operation.index)
         bounds = self.facts[operation.source].bounds.take(operation.index)
         simple, scale = front_of(operation)
+        front: Front
         if simple in (machine.COPY, machine.RELU):
             front, fraction, exact = copied, operation.fraction - scale.bit_length() + 1, bounds
         else:

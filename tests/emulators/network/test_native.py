@@ -1,0 +1,304 @@
+"""Machine code made for one network, against the oracle of Python integers and the firmware."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.network import Network, Tensor, native_code
+from l1kd.emulators.network.emit import affine_kernel
+from l1kd.emulators.network.graph import Affine, Binary, Divide, Gather, Lookup, Piecewise
+from l1kd.emulators.network.intervals import analyse
+from l1kd.emulators.network.native_code import NativeCode, key_of, translate
+from l1kd.emulators.network.native_plan import UnsuitableError
+from l1kd.emulators.network.native_sums import FLOORED, INTEGER, REAL, Sums
+
+from . import oracle
+from .test_archive import small_network
+from .test_widths import dense, extremes, forms, network_of
+
+pytestmark = pytest.mark.skipif(not native_code.available(), reason="no AVX2 and FMA")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """Give every test a cache of its own, and forget what earlier ones compiled."""
+    monkeypatch.setenv("L1KD_CACHE", str(tmp_path))
+    monkeypatch.setattr(native_code, "_FOUND", {})
+    return tmp_path / "networks"
+
+
+def compiled(network):
+    return NativeCode(*translate(network.graph, network.graph.outputs))
+
+
+def run(code, network, x, kind=np.int64):
+    size = sum(tensor.size for tensor in network.outputs)
+    y = np.full((len(x), size), -99)
+    inside = code.execute(np.ascontiguousarray(x, kind), y)
+    return y, inside
+
+
+def check(network, x):
+    """Compare with the oracle, for every word the events can have."""
+    values = oracle.evaluate(network.graph, x)
+    expected = values[network.graph.outputs[0]].astype(np.int64)
+    code = compiled(network)
+    for kind in (np.int16, np.int32, np.int64):
+        if x.min() >= np.iinfo(kind).min and x.max() <= np.iinfo(kind).max:
+            y, inside = run(code, network, x, kind)
+            np.testing.assert_array_equal(y, expected)
+            assert inside
+
+
+def way_of(network):
+    operation, facts = next(network.graph.operations), analyse(network.graph)
+    kernel = affine_kernel(operation, facts, network.graph.inputs[0].format.fraction)
+    from l1kd.emulators.network.native_casts import Stage
+
+    exact = facts[operation.output.name].exact
+    stages = [Stage(operation.output.format, operation.accumulator.fraction, exact)]
+    weights = kernel.weights.astype(object)
+    return Sums.plan(operation, facts, weights, kernel.shift, kernel.width, stages).way
+
+
+WIDE = FixedPoint(60, 60)
+
+
+@pytest.mark.parametrize(("extra", "way"), [(-1, REAL), (0, FLOORED)])
+def test_single_precision_ends_exactly_at_its_limit(extra, way):
+    form = FixedPoint(12, 12, False)
+    weight = 1000
+    bias = (1 << 24) - 1 - 3 * weight * form.maximum + extra
+    network = network_of(form, 3, dense("x", [[weight]] * 3, [bias], WIDE, WIDE))
+    assert way_of(network) == way
+    check(network, extremes(form, 3))
+
+
+@pytest.mark.parametrize(("weight", "way"), [(32895, FLOORED), (32899, INTEGER)])
+def test_floored_products_end_exactly_at_their_limit(weight, way):
+    form, accumulator = FixedPoint(8, 8, False), FixedPoint(31, 31)
+    weights = [[weight], [-weight], [weight], [-1]]
+    network = network_of(form, 4, dense("x", weights, [5], accumulator, accumulator, 1))
+    assert way_of(network) == way
+    check(network, extremes(form, 4))
+
+
+@pytest.mark.parametrize("drop", [1, 4, 11])
+@pytest.mark.parametrize("width", [16, 22, 40])
+def test_sums_of_floors_are_cut_where_they_leave_their_bits(drop, width):
+    rng = np.random.default_rng(drop)
+    form, accumulator = FixedPoint(14, 14), FixedPoint(width, width)
+    weights = rng.integers(-(1 << 9), 1 << 9, (60, 7)) * 2 + 1
+    operation = dense("x", weights, rng.integers(-99, 99, 7), accumulator, accumulator, drop)
+    network = network_of(form, 60, operation)
+    assert way_of(network) == FLOORED
+    check(network, extremes(form, 60))
+
+
+@settings(max_examples=40, deadline=None)
+@given(forms(1, 20), forms(2, 26), forms(1, 20), st.integers(-2, 8), st.booleans(), st.randoms())
+def test_random_sums_equal_the_oracle(source, accumulator, result, fraction, relu, random):
+    n_in, n_out = random.randint(1, 17), random.randint(1, 9)
+    reach = 1 << random.randint(0, 12)
+    weights = [[random.randint(-reach, reach) for _ in range(n_out)] for _ in range(n_in)]
+    bias = [random.randint(accumulator.minimum, accumulator.maximum) for _ in range(n_out)]
+    middle = accumulator if random.random() < 0.5 else result
+    operations = [dense("x", weights, bias, accumulator, middle, fraction)]
+    if relu:
+        zero, one = np.zeros(n_out, np.int64), np.ones(n_out, np.int64)
+        each, scale = np.arange(n_out, dtype=np.int32), 1 << random.randint(0, 2)
+        operations.append(
+            Piecewise(Tensor("z", (n_out,), result), "y", each, zero, one * scale, zero,
+                      zero if random.random() < 0.7 else one * scale, zero, middle.fraction)
+        )  # fmt: skip
+    network = network_of(source, n_in, *operations)
+    try:
+        check(network, extremes(source, n_in, 40, random.randint(0, 99)))
+    except UnsuitableError:
+        assert accumulator.overflow != "WRAP" or accumulator.rounding != "TRN"
+
+
+@settings(max_examples=40, deadline=None)
+@given(forms(1, 24), forms(1, 24), forms(1, 24), st.integers(0, 2), st.randoms())
+def test_random_elements_equal_the_oracle(source, middle, result, halvings, random):
+    def numbers(reach):
+        return np.array([random.randint(-reach, reach) for _ in range(4)])
+
+    each = np.arange(4, dtype=np.int32)
+    pair = (middle, FixedPoint(5, 3, True, "RND", middle.overflow))
+    same = random.random() < 0.5
+    above, below = (numbers(99), numbers(999)), (numbers(99), numbers(999))
+    line = Piecewise(
+        Tensor("line", (4,), middle), "x", each[::-1].copy(), numbers(50), *above,
+        *(above if same else below), source.fraction + 3, None if same else (-700, 900),
+        pair if random.random() < 0.3 else (), (each % 2).astype(np.int32),
+    )  # fmt: skip
+    kind = random.choice(["add", "subtract", "multiply", "maximum", "minimum"])
+    index = np.array([2, -1, 0, 3], np.int32)
+    merge = Binary(Tensor("merge", (4,), result), kind, "line", "x", each, index, halvings)
+    division = Divide(Tensor("part", (4,), result), "merge", index, abs(numbers(20)) + 1)
+    network = network_of(source, 4, line, merge, division)
+    check(network, extremes(source, 4, 40, random.randint(0, 99)))
+
+
+@pytest.mark.parametrize("toward_zero", [False, True])
+@pytest.mark.parametrize("form", [FixedPoint(10, 4), FixedPoint(40, 40)])
+def test_tables_and_gathered_elements(form, toward_zero):
+    rng, each = np.random.default_rng(3), np.arange(5, dtype=np.int32)
+    source = FixedPoint(9, 5)
+    table = rng.integers(form.minimum, form.maximum, (16, 2), endpoint=True)
+    look = Lookup(Tensor("t", (5,), form), "x", each, 3, 5, toward_zero, 7, table, each % 2)
+    joined = Tensor("g", (8,), FixedPoint(30, 20))
+    index = np.array([9, -1, 0, 5, 4, 7, -1, 2], np.int32)
+    gather = Gather(joined, ("t", "x"), index, 77)
+    check(network_of(source, 5, look, gather), extremes(source, 5, 200))
+
+
+def test_many_small_windows():
+    """Convolutions in several groups, with windows that reach outside."""
+    rng = np.random.default_rng(0)
+    index = rng.integers(-1, 30, (21, 6)).astype(np.int32)
+    form = FixedPoint(10, 4, False, "RND_CONV", "SAT")
+    operation = Affine(
+        Tensor("y", (21 * 5,), form), "x", index, rng.integers(0, 3, 21).astype(np.int32),
+        rng.integers(-50, 50, (3, 6, 5)), 3, rng.integers(-50, 50, (3, 5)), FixedPoint(30, 20),
+    )  # fmt: skip
+    check(network_of(FixedPoint(11, 6), 30, operation), extremes(FixedPoint(11, 6), 30, 60))
+
+
+def test_events_and_words_do_not_matter():
+    network, rng = small_network(), np.random.default_rng(1)
+    x = rng.integers(-128, 128, (1000, 4))
+    general = network.predict_raw(x[:900]), network.predict_raw(x[900:])
+    assert network.specialise()
+    for kind in (np.int8, np.int16, np.int32, np.int64):
+        for threads in (1, 3):
+            whole = network.predict_raw(x.astype(kind), threads=threads)
+            np.testing.assert_array_equal(whole, np.concatenate(general))
+    for size in (0, 1, 7, 127, 128, 129):
+        np.testing.assert_array_equal(network.predict_raw(x[:size]), whole[:size])
+    with pytest.raises(ValueError, match="leave"):
+        network.predict_raw(np.where(x == x[1], 128, x))
+
+
+@pytest.mark.parametrize("form", [FixedPoint(7, 3), FixedPoint(7, 3, False), FixedPoint(16, 16),
+                                  FixedPoint(20, 9), FixedPoint(20, 9, False)])  # fmt: skip
+@pytest.mark.parametrize("size", [1, 8, 13])
+def test_misfits_are_seen_wherever_they_are(form, size):
+    network = network_of(form, size, dense("x", np.ones((size, 1), int), [0], WIDE, WIDE))
+    code = compiled(network)
+    for kind in (np.int16, np.int32, np.int64):
+        bounds = np.iinfo(kind)
+        for wrong in {bounds.min, form.minimum - 1, form.maximum + 1, bounds.max}:
+            outside = not form.minimum <= wrong <= form.maximum
+            if outside and bounds.min <= wrong <= bounds.max:
+                for place in (0, size - 1):
+                    x = np.zeros((300, size), kind)
+                    x[257, place] = wrong
+                    assert not run(code, network, x, kind)[1], (kind, wrong)
+        x = np.clip([[form.minimum] * size, [form.maximum] * size], bounds.min, bounds.max)
+        assert run(code, network, x, kind)[1]
+
+
+def test_code_comes_from_the_cache(cache, monkeypatch):
+    network = small_network()
+    assert network.specialise()
+    (file,) = cache.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setattr(native_code, "_FOUND", {})
+    monkeypatch.setattr(native_code, "translate", None)
+    again = small_network()
+    x = np.random.default_rng(1).integers(-128, 128, (10, 4))
+    np.testing.assert_array_equal(again.predict_raw(x), network.predict_raw(x))
+    assert native_code.ready(file.name) is not None
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "other"])
+def test_damaged_files_are_made_anew(cache, monkeypatch, damage):
+    assert small_network().specialise()
+    (file,) = cache.iterdir()
+    content = file.read_bytes()
+    broken = bytearray(content)
+    broken[len(content) // 2] ^= 1
+    versions = {"flip": bytes(broken), "cut": content[:-1], "empty": b"", "other": content[32:] * 2}
+    file.write_bytes(versions[damage])
+    monkeypatch.setattr(native_code, "_FOUND", {})
+    assert native_code.ready(file.name) is None
+    assert not file.exists()
+    assert small_network().specialise()
+    assert file.read_bytes() == content
+
+
+def test_code_of_another_network_is_not_taken(cache, monkeypatch):
+    assert small_network().specialise()
+    (file,) = cache.iterdir()
+    other = file.with_name("0" * 64)
+    file.rename(other)
+    monkeypatch.setattr(native_code, "_FOUND", {})
+    assert native_code.ready(other.name) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no such permissions")
+@pytest.mark.parametrize("which", ["file", "folder", "link"])
+def test_code_that_others_could_write_is_not_run(cache, monkeypatch, which):
+    assert small_network().specialise()
+    (file,) = cache.iterdir()
+    if which == "link":
+        file.rename(cache.parent / "real")
+        file.symlink_to(cache.parent / "real")
+    else:
+        (file if which == "file" else cache).chmod(0o777)
+    monkeypatch.setattr(native_code, "_FOUND", {})
+    assert native_code.ready(file.name) is None
+
+
+def test_without_a_place_for_files_the_code_still_runs(tmp_path, monkeypatch):
+    (tmp_path / "occupied").write_text("")
+    monkeypatch.setenv("L1KD_CACHE", str(tmp_path / "occupied"))
+    assert small_network().specialise()
+
+
+def test_the_name_depends_on_everything():
+    graph = small_network().graph
+    name = key_of(graph, graph.outputs)
+    assert name == key_of(small_network().graph, graph.outputs)
+    next(op for op in graph.operations if isinstance(op, Affine)).weight.flat[0] += 1
+    assert name != key_of(graph, graph.outputs)
+
+
+def test_compilation_begins_after_some_events():
+    network = small_network()
+    x = np.zeros((600, 4), np.int16)
+    network.predict_raw(x)
+    key = key_of(network.graph, network.graph.outputs)
+    assert key not in native_code._RUNNING
+    network.predict_raw(x)
+    assert native_code.wait(key)
+    assert threading.active_count() < 20
+
+
+def test_unsuitable_networks_keep_the_general_machine():
+    accumulator = FixedPoint(8, 8, True, "TRN", "SAT")
+    network = network_of(accumulator, 2, dense("x", [[9], [9]], [0], accumulator, accumulator))
+    assert not network.specialise()
+    assert network.predict_raw([[100, -100]]).tolist() == [[-1]]
+
+
+def test_golden_networks(shared):
+    from l1kd.emulators.network.lowering_all import lower_project
+
+    from .golden import NAMES, load_project
+
+    folder = shared / "golden" / "networks"
+    for name in NAMES:
+        vectors = np.load(folder / f"{name}.npz")
+        network = Network(lower_project(load_project(folder, name)))
+        assert network.specialise()
+        x = vectors["x"] if "x" in vectors else vectors["x_scaled_raw"]
+        y = network.predict_raw(x).reshape(len(x), -1)
+        np.testing.assert_array_equal(y, vectors["y_raw"].reshape(len(x), -1), err_msg=name)
