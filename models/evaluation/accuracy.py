@@ -61,7 +61,7 @@ class Agreement(NamedTuple):
 
 def _by_event(weights: Weights, event: NDArray[np.int64], n_events: int) -> Floats:
     """Histogram of the weights of each event, float64[events, bins]."""
-    place = np.minimum((weights * N_BINS).astype(np.int64), N_BINS - 1)
+    place = np.minimum((weights.astype(np.float64) * N_BINS).astype(np.int64), N_BINS - 1)
     counts = np.bincount(event * N_BINS + place, minlength=n_events * N_BINS)
     return counts.reshape(n_events, N_BINS).astype(np.float64)
 

@@ -15,7 +15,10 @@ from l1kd.models.evaluation.style import Looks, looks
 
 __all__ = ["Drawing", "drawings"]
 
-_PAIRED = "Bars are bootstrap intervals of 68%; the gain's events are paired."
+_PAIRED = (
+    "Bars are bootstrap intervals of 68%; the gain's events are paired, and its axis ends at 100% "
+    "either way."
+)
 
 
 class Drawing(NamedTuple):

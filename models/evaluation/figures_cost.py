@@ -12,6 +12,7 @@ from l1kd.models.evaluation.tails import fake_met, survival
 from l1kd.physics.response import ResponseSample
 from l1kd.plot_style import legend, new_figure, styled
 from l1kd.report.summary import Number, Table
+from l1kd.statistics import effective_counts
 
 __all__ = ["fake_met_tails", "importance", "latencies"]
 
@@ -32,8 +33,12 @@ def fake_met_tails(sample: ResponseSample, scales: Mapping[str, float], look: Lo
     figure = new_figure(11.5, 5.4)
     panels = figure.subplots(1, 2, sharey=True)
     shown = [w for w in sample.met if w != "none"]
+    n_effective = effective_counts(np.ones(sample.weight.size), sample.weight)[1]
+    # below half an event there is nothing to see
+    lowest = 0.5 / max(n_effective, 1.0)
     everything = np.concatenate([fake_met(sample, w) for w in shown])
-    cuts = np.linspace(0.0, 1.1 * float(everything.max(initial=1.0)), 90)
+    cuts = np.linspace(0.0, 1.3 * float(everything.max(initial=1.0)), 120)
+    seen = 0.0
     for axes, corrected in zip(panels, (False, True), strict=True):
         for name in shown:
             scale = scales.get(name, np.nan) if corrected else 1.0
@@ -42,7 +47,8 @@ def fake_met_tails(sample: ResponseSample, scales: Mapping[str, float], look: Lo
             if not np.isfinite(values).all():
                 continue
             share, low, high = survival(values, sample.weight, cuts)
-            filled = share > 0
+            filled = share >= lowest
+            seen = max(seen, float(cuts[filled].max(initial=0.0)))
             style = look[name]
             axes.plot(
                 cuts[filled],
@@ -61,8 +67,9 @@ def fake_met_tails(sample: ResponseSample, scales: Mapping[str, float], look: Lo
             )
         what = "divided by the response, " if corrected else ""
         axes.set(xlabel=f"fake missing $p_T$, {what}[GeV]".replace(", [", " ["), yscale="log")
-        axes.set_xlim(0.0, cuts[-1])
-    panels[0].set(ylabel="share of events above", ylim=(0.5 / max(sample.weight.size, 1), 1.3))
+    for axes in panels:
+        axes.set_xlim(0.0, 1.05 * max(seen, 1.0))
+    panels[0].set(ylabel="share of events above", ylim=(lowest, 1.3))
     legend(figure, balanced(len(shown)))
     return figure
 

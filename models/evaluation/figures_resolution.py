@@ -37,6 +37,9 @@ _QUANTITIES = {
 _FEWEST = 10
 """Fewer entries in a bin give no width worth drawing."""
 
+_SQUEEZED = 6.0
+"""An axis is logarithmic where the largest value is so many times the median one."""
+
 _HIDDEN = ("none",)
 """Not drawn in bins: without a weight the others would be squeezed into a corner."""
 
@@ -235,7 +238,7 @@ def versus(
         _panel(above, bins, quantity, names, look, gained=False)
         above.set_ylabel(_QUANTITIES[quantity])
         if lowest is not above:
-            above.set_ylim(0.0, None)
+            _scale(above, bins, quantity, names)
             compared = [n for n in names if n != "puppi"]
             _panel(lowest, bins, f"{quantity}_ratio", compared, look, gained=True)
             lowest.axhline(0.0, color=look["puppi"].colour, linewidth=1.2, zorder=0)
@@ -245,6 +248,17 @@ def versus(
         lowest.set_xticks(range(len(bins) + 1), _edge_labels(bins))
     legend(figure, balanced(len(names)))
     return figure
+
+
+def _scale(axes: Axes, bins: Sequence[BinTable], quantity: str, names: Sequence[str]) -> None:
+    """Start at zero, or go logarithmic where one bin would squeeze all others."""
+    numbers = [_drawable(b, name, quantity) for b in bins for name in names]
+    values = [x.value for x in numbers if x is not None and x.value]
+    if values and max(values) > _SQUEEZED * float(np.median(values)):
+        axes.set_yscale("log")
+        axes.set_ylim(0.5 * min(values), 1.6 * max(values))
+    else:
+        axes.set_ylim(0.0, None)
 
 
 def _edge_labels(bins: Sequence[BinTable]) -> list[str]:

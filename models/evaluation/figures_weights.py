@@ -19,8 +19,6 @@ __all__ = ["event_map", "ratio_maps", "weight_histograms"]
 
 Floats = NDArray[np.float64]
 
-_COLUMNS = 4
-
 
 @styled
 def weight_histograms(histograms: WeightHistograms, look: Looks) -> Figure:
@@ -60,17 +58,22 @@ def weight_histograms(histograms: WeightHistograms, look: Looks) -> Figure:
     return figure
 
 
-def _grid(figure: Figure, n: int) -> Any:
-    rows = -(-n // _COLUMNS)
-    return figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False)
+def _grid(n: int) -> tuple[Figure, Any]:
+    """Make a figure of n panels with as few places left empty as there can be."""
+    columns = min(n, 3 if n in (5, 6, 9) else 4)
+    rows = -(-n // max(columns, 1))
+    figure = new_figure(1.0 + 3.2 * columns, 0.7 + 3.0 * rows)
+    return figure, figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
 
 
 def _finish(panels: Any, n: int) -> None:
     """Label the outer axes and take away the panels that are not needed."""
-    flat = panels.ravel()
+    flat, columns = panels.ravel(), panels.shape[1]
     for axes in flat[n:]:
         axes.set_axis_off()
-    for axes in flat[max(n - _COLUMNS, 0) : n]:
+    for axes in flat[:n]:
+        axes.minorticks_off()
+    for axes in flat[max(n - columns, 0) : n]:
         axes.set_xlabel(r"$\eta$")
         axes.tick_params(labelbottom=True)
     for axes in panels[:, 0]:
@@ -96,8 +99,7 @@ def ratio_maps(maps: Mapping[str, Floats], look: Looks, label: str) -> Figure:
     """
     plain = maps[NO_PILEUP]
     names = [name for name in maps if name not in ("none", NO_PILEUP)]
-    figure = new_figure(13.0, 0.7 + 3.0 * -(-len(names) // _COLUMNS))
-    panels = _grid(figure, len(names))
+    figure, panels = _grid(len(names))
     mesh = None
     for axes, name in zip(panels.ravel(), names, strict=False):
         ratio = np.divide(maps[name], plain, out=np.full(plain.shape, np.nan), where=plain > 0)
@@ -115,8 +117,7 @@ def ratio_maps(maps: Mapping[str, Floats], look: Looks, label: str) -> Figure:
 def event_map(maps: Mapping[str, Floats], look: Looks) -> Figure:
     """One event: weighted pt in cells of eta and phi, the one without pile-up first."""
     names = list(maps)
-    figure = new_figure(13.0, 0.7 + 3.0 * -(-len(names) // _COLUMNS))
-    panels = _grid(figure, len(names))
+    figure, panels = _grid(len(names))
     norm = mpl.colors.LogNorm(0.3, 100.0)
     mesh = None
     for axes, name in zip(panels.ravel(), names, strict=False):

@@ -134,7 +134,8 @@ def cell_distance(
 
     def statistic(multiplicity: NDArray[np.int64]) -> Floats:
         medians = np.median(np.repeat(distances, multiplicity, axis=1), axis=1)
-        return np.stack([medians, medians / medians[names.index(reference)]])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.stack([medians, medians / medians[names.index(reference)]])
 
     n = int(filled.sum())
     replicas, level, seed = resampling

@@ -83,7 +83,7 @@ def weight_counts(particles: Particles, weightings: Mapping[str, Weights]) -> di
     kind = particle_classes(particles)
     counts: dict[str, dict[str, list[int]]] = {name: {} for name in CLASSES}
     for weighting, weights in weightings.items():
-        place = np.minimum((weights * N_BINS).astype(np.int64), N_BINS - 1)
+        place = np.minimum((weights.astype(np.float64) * N_BINS).astype(np.int64), N_BINS - 1)
         table = np.bincount(kind * N_BINS + place, minlength=len(CLASSES) * N_BINS)
         for name, row in zip(CLASSES, table.reshape(len(CLASSES), N_BINS), strict=True):
             counts[name][weighting] = row.tolist()

@@ -9,6 +9,7 @@ from l1kd.models.evaluation.samples import Sample, read_sample
 from l1kd.models.evaluation.schema import Evaluation
 
 N_EVENTS = 8
+N_MEASURED = 4
 
 
 @pytest.fixture(scope="session")
@@ -25,8 +26,8 @@ def measured(data: Path) -> tuple[Evaluation, dict[str, Drawn]]:
         truth=[data / "ttbar2l_PU0.root"],
         backgrounds={"minbias": [data / "minbias_PU140.root"]},
         signals={"more": [data / "ttbar2l_PU140.root"]},
-        max_events=N_EVENTS,
-        importance_events=2,
+        max_events=N_MEASURED,
+        importance_events=1,
         timing=False,
         command=["l1kd", "evaluate"],
     )

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from l1kd.models.evaluation.accuracy import N_BINS, QUANTITIES, agreement
@@ -45,6 +45,7 @@ def test_bins_without_wanted_weights_count_in_the_symmetric_ratio_only():
     assert found["symmetric_ratio"]["value"] == 0.25
 
 
+@settings(deadline=None, max_examples=25)
 @given(st.integers(0, 1000))
 def test_symmetric_ratio_is_that_of_the_model_cards(seed):
     first, second = weights(seed), weights(seed + 1)

@@ -62,13 +62,12 @@ def test_every_weighting_looks_different(measured):
 
 def test_figures_and_page(measured, tmp_path: Path):
     evaluation, drawn = measured
+    evaluation = evaluation.model_copy(update={"associations": evaluation.associations[:1]})
     made = list(drawings(evaluation, drawn))
     names = [drawing.file for drawing in made]
     assert len(set(names)) == len(names)
-    one = {name.removesuffix("_dz") for name in names if name.endswith("_dz")}
-    other = {name.removesuffix("_truth") for name in names if name.endswith("_truth")}
-    assert one == other
-    assert {"weights", "map_weight", "recoil", "jets_by_eta", "tails_minbias"} <= one
+    kinds = {name.removesuffix("_dz") for name in names if name.endswith("_dz")}
+    assert {"weights", "map_weight", "recoil", "jets_by_eta", "tails_minbias"} <= kinds
     few = [drawing for drawing in made if drawing.file in ("gains", "tails_minbias_dz")]
     text = write_page(evaluation, few, tmp_path).read_text(encoding="utf-8")
     assert sorted(p.name for p in (tmp_path / "figures").iterdir()) == [
@@ -101,15 +100,13 @@ def test_without_models_and_truth(data: Path):
         files=[data / "ttbar2l_PU140.root"],
         models=(),
         associations=("dz",),
-        max_events=3,
+        max_events=2,
         importance_events=0,
     )
     evaluation, drawn = measure(request)
     (record,) = evaluation.associations
     assert list(record.samples["test"].met) == ["none", "puppi", "linpuppi", "soft_truth"]
     assert (record.distance, record.importance, drawn["dz"].event) == ({}, {}, None)
-    names = [drawing.file for drawing in drawings(evaluation, drawn)]
-    assert "map_weight_dz" not in names
 
 
 def test_command_line(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -129,7 +126,7 @@ def test_documented_options_are_those_of_the_command():
     page = Path(__file__).resolve().parents[3] / "docs" / "evaluation.md"
     command = typer.main.get_command(cli.app).commands["evaluate"]
     options = {o for p in command.params for o in (*p.opts, *p.secondary_opts) if o[:2] == "--"}
-    named = set(re.findall(r"(?<![\w-])--[a-z-]+", page.read_text(encoding="utf-8")))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text(encoding="utf-8")))
     assert named <= options
     assert options - named <= {"--out", "--quiet", "--json", "--timing"}
 
