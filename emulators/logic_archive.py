@@ -105,8 +105,8 @@ def read_logic(path: Path) -> LogicNetwork:
 
 
 def _stage(text: dict[str, Any], data: npt.NDArray[Any]) -> LogicStage:
-    numbers = {name: int(text["numbers"][name]) for name in _STAGE_NUMBERS}
-    arrays = {
+    numbers: dict[str, Any] = {name: int(text["numbers"][name]) for name in _STAGE_NUMBERS}
+    arrays: dict[str, Any] = {
         name: _array(text["arrays"][name], data, kind) for name, kind in _STAGE_ARRAYS.items()
     }
     layers = tuple(

@@ -7,7 +7,7 @@ from l1kd.errors import ConfigurationError
 
 __all__ = ["NAMES", "train"]
 
-NAMES = ("cicada", "distillnet", "qdistillnet", "teacher")
+NAMES = ("cicada", "cicada_hgq", "cicada_logic", "distillnet", "qdistillnet", "teacher")
 """What can be trained."""
 
 
@@ -49,6 +49,11 @@ def train(name: str, config_path: str | Path, out: str | Path, quiet: bool = Fal
         from l1kd.models.train_cicada import train_cicada
 
         return train_cicada(Path(config_path), folder, quiet)
+    if name in ("cicada_hgq", "cicada_logic"):
+        from l1kd.models.train_cicada_students import train_cicada_hgq, train_cicada_logic
+
+        student = train_cicada_hgq if name == "cicada_hgq" else train_cicada_logic
+        return student(Path(config_path), folder, quiet)
     if name == "teacher":
         from l1kd.models.train_teacher import train_teacher
 

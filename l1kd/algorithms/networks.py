@@ -16,6 +16,7 @@ from l1kd.artefacts import Artefact, load
 from l1kd.emulators.calorimeter import N_ETA, N_PHI
 from l1kd.emulators.distillnet_inputs import distillnet_inputs
 from l1kd.emulators.local_inputs import local_inputs
+from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 
 __all__ = ["Cicada", "DistillNet", "QDistillNet"]
@@ -24,6 +25,11 @@ __all__ = ["Cicada", "DistillNet", "QDistillNet"]
 @cache
 def _artefact(model: str, kind: str) -> Artefact:
     return load(model, kind)
+
+
+@cache
+def _logic(path: Path) -> LogicNetwork:
+    return LogicNetwork.load(path)
 
 
 _BLOCK = 1 << 15
@@ -132,7 +138,11 @@ class QDistillNet(_DistilledWeight):
 
 
 class Cicada(EventScore):
-    """CICADA-style anomaly score of the calorimeter image, on the firmware's grid of 1/256."""
+    """CICADA-style anomaly score of the calorimeter image, on the firmware's grid of 1/256.
+
+    Every model of the kind serves: ``cicada-v1``, ``cicada_hgq-v1`` (mixed precision) and
+    ``cicada_logic-v1`` (logic gates).
+    """
 
     name = "cicada"
     adds = "CICADA.score"
@@ -152,9 +162,12 @@ class Cicada(EventScore):
         return self.artefact.title
 
     @property
-    def network(self) -> Network:
-        """The integer network that runs."""
-        return read_network(self.artefact.file("network.npz"))
+    def network(self) -> Network | LogicNetwork:
+        """The integer network, or the network of logic gates, that runs."""
+        artefact = self.artefact
+        if "logic.npz" in artefact.manifest["files"]:
+            return _logic(artefact.file("logic.npz"))
+        return read_network(artefact.file("network.npz"))
 
     def numpy_call(self, image: Array) -> Array:
         """Scores of all events, float32, multiples of 1/256 in [0, 256)."""

@@ -8,9 +8,12 @@ from l1kd.models.config import (
     read_config,
     shipped_configs,
 )
+from l1kd.models.config_cicada import CicadaHgqConfig, CicadaLogicConfig
 
 KINDS = {
     "cicada": CicadaConfig,
+    "cicada_hgq": CicadaHgqConfig,
+    "cicada_logic": CicadaLogicConfig,
     "distillnet": DistillNetConfig,
     "qdistillnet": QDistillNetConfig,
 }
