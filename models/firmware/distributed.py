@@ -29,6 +29,7 @@ Integers = npt.NDArray[np.int64]
 # The tools solve constant matrices in single precision and keep constants in 32 bits.
 MAX_WEIGHT = 1 << 24
 MAX_CONSTANT = 1 << 31
+HARD_DC = 2
 
 
 class Port(NamedTuple):
@@ -82,9 +83,7 @@ class Tool(ABC):
 
     def input(self, form: FixedPoint) -> tuple[Wire, Wire]:
         """Return a new input of a format as the tool's variable, and its raw integer."""
-        port = self.variable(
-            form.minimum * form.step, form.maximum * form.step, form.step
-        )
+        port = self.variable(form.minimum * form.step, form.maximum * form.step, form.step)
         return port, port * 2.0**form.fraction
 
     def bounds(self, wire: Wire) -> tuple[int, int]:
@@ -121,9 +120,9 @@ class Tool(ABC):
         return self.add(left, -right)
 
     def shift(self, wire: Wire, bits: int) -> Wire:
-        """Return the wire times ``2**bits``, bits not negative."""
+        """Return the wire times ``2**bits``; a wire divided so must have no bits to lose."""
         if isinstance(wire, int):
-            return wire << bits
+            return wire << bits if bits >= 0 else wire >> -bits
         return wire * 2.0**bits if bits else wire
 
     def scale(self, wire: Wire, factor: int) -> Wire:
@@ -153,11 +152,11 @@ class Tool(ABC):
         low, high = self.bounds(wire)
         if low >> bits == high >> bits:
             return low >> bits
+        wire = self.unsigned_factor(wire)
         signed, integer = self._extent(wire)
         if integer - bits < 0 and signed:
             return self.negative(self.sign(wire))
-        kept = wire.quantize(signed, integer, -bits, "WRAP", "TRN")
-        return self.simplified(kept * 2.0**-bits)
+        return self.shift(self._kept(wire, signed, integer, bits), -bits)
 
     def wrap(self, wire: Wire, width: int, signed: bool) -> Wire:
         """Return the lowest ``width`` bits, as two's complement where signed."""
@@ -170,7 +169,38 @@ class Tool(ABC):
         trailing = int(wire.step).bit_length() - 1
         if trailing >= width:
             return 0
-        return self.simplified(wire.quantize(signed, width - signed, 0, "WRAP", "TRN"))
+        return self._wrapped(self.unsigned_factor(wire), width, signed)
+
+    def _wrapped(self, wire: Wire, width: int, signed: bool) -> Wire:
+        return self._kept(wire, signed, width - signed, 0)
+
+    def _kept(self, wire: Wire, signed: bool, integer: int, bits: int) -> Wire:
+        """Return bits ``bits`` and above of a wire, in place; ``integer`` is where they end.
+
+        The bits are taken in the tool's own unit: alkaid 0.8 mistakes a shifted single bit for the
+        highest one where their values happen to agree.
+        """
+        factor = abs(float(wire._factor))
+        unit = int(np.log2(factor))
+        kept = self._unscaled(wire).quantize(signed, integer - unit, unit - bits, "WRAP", "TRN")
+        return self.simplified(kept * factor)
+
+    def unsigned_factor(self, wire: Wire) -> Wire:
+        """Return the wire without the negation that a tool remembers for later.
+
+        The complement of a number less one is its negative: the subtraction of the one merges with
+        the constant added before, and inverting bits is free, where a negation is an adder.
+        """
+        if isinstance(wire, int) or wire._factor > 0:
+            return wire
+        low, high = self.bounds(wire)
+        less = -wire - float(wire.step)
+        # Where the one was the last odd bit, the complement is off by the bit that is left out;
+        # the complement of an unsigned number lacks the sign.
+        offset = float(less.step - wire.step)
+        offset -= 2.0 ** int(less.kif[1]) if less.low >= 0 else 0.0
+        complement = less.unary_bit_op("not") + offset
+        return self.within(complement, low, high)
 
     def within(self, wire: Wire, low: int, high: int) -> Wire:
         """Return the wire, which is known to lie within bounds, with no more bits than those need."""
@@ -183,14 +213,14 @@ class Tool(ABC):
         low, high = self.bounds(wire)
         if low >= 0 or high < 0:
             return int(high < 0)
-        return self.simplified(wire.is_negative())
+        return self.simplified(self._unscaled(self.unsigned_factor(wire)).is_negative())
 
     def positive_part(self, wire: Wire) -> Wire:
         """Return the wire where it is positive, else 0."""
         low, high = self.bounds(wire)
         if low >= 0 or high <= 0:
             return wire if low >= 0 else 0
-        return self.simplified(wire.relu())
+        return self.simplified(self.unsigned_factor(wire).relu())
 
     def nonzero(self, wire: Wire) -> Wire:
         """Return 1 where any bit is set, else 0."""
@@ -237,6 +267,8 @@ class Tool(ABC):
             if yes == no:
                 return yes
             return self.add(self.scale(condition, yes - no), no)
+        # The tools lose a remembered negation beside a constant.
+        yes, no = self.unsigned_factor(yes), self.unsigned_factor(no)
         return self.simplified(self._choose(condition, self._plain(yes), self._plain(no)))
 
     def _choose(self, condition: Wire, yes: Any, no: Any) -> Wire:
@@ -310,11 +342,21 @@ class Da4ml(Tool):
     def _solve(self, wires: Sequence[Wire], matrix: npt.NDArray[np.float64]) -> list[Wire]:
         from da4ml.trace import FixedVariableArray
 
-        array = FixedVariableArray(np.array(wires, object), {"hard_dc": 2}, self._hardware)
+        array = FixedVariableArray(np.array(wires, object), {"hard_dc": HARD_DC}, self._hardware)
         return list((array @ matrix)._vars)
 
     def _unscaled(self, wire: Wire) -> Wire:
         return wire * float(1 / abs(wire._factor))
+
+    def _wrapped(self, wire: Wire, width: int, signed: bool) -> Wire:
+        own = self._extent(wire)[1] + 1
+        if signed or wire.low >= 0 or width <= own:
+            return super()._wrapped(wire, width, signed)
+        # da4ml extends no sign into an unsigned number of more bits: write those bits ourselves.
+        upper = self.choose(self.sign(wire), (1 << width) - (1 << own), 0)
+        if isinstance(upper, int):
+            return self.add(super()._wrapped(wire, own, False), upper)
+        return super()._wrapped(wire, own, False).binary_bit_op(upper, "or")
 
     def _choose(self, condition: Wire, yes: Any, no: Any) -> Wire:
         # da4ml reads the highest bit of the whole word instead, which its own interpreter of
@@ -369,7 +411,7 @@ class Alkaid(Tool):
     def _solve(self, wires: Sequence[Wire], matrix: npt.NDArray[np.float64]) -> list[Wire]:
         from alkaid.trace import FVArray
 
-        array = FVArray(np.array(wires, object), {"hard_dc": 2}, self._hardware)
+        array = FVArray(np.array(wires, object), {"hard_dc": HARD_DC}, self._hardware)
         return list(np.asarray(array @ matrix))
 
     def _unscaled(self, wire: Wire) -> Wire:
