@@ -6,7 +6,7 @@ turned into a project first, and the graph is read back from that.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from l1kd.emulators.network import Network
 from l1kd.errors import FirmwareError, UnreadableFileError
 from l1kd.models.firmware import frameworks, hls
 from l1kd.models.firmware.frameworks import Framework, Precisions
+from l1kd.models.firmware.names import identifier
 
-__all__ = ["Source", "find", "identifier"]
+__all__ = ["Source", "find"]
 
 _MODEL_SUFFIXES = (".keras", ".h5")
+Write = Callable[[hls.HlsOptions, Path], None]
 
 
 @dataclass(frozen=True)
@@ -49,17 +51,11 @@ class Source:
     name: str
     kind: str | None
     network: Network | LogicNetwork | None
-    write: Callable[[hls.HlsOptions, Path], None]
+    write: Write
     framework: Callable[[], Framework] | None
     why_no_framework: str
     origin: dict[str, Any]
     metrics: dict[str, Any] = field(default_factory=dict)
-
-
-def identifier(name: str) -> str:
-    """Turn any name into an identifier of C++ and Verilog."""
-    word = "".join(c if c.isascii() and c.isalnum() else "_" for c in name).strip("_").lower()
-    return word if word and not word[0].isdigit() else f"network_{word}"
 
 
 def find(name: str, precisions: Precisions | None = None) -> Source:
@@ -115,9 +111,7 @@ def _read_network(path: Path) -> Network | LogicNetwork:
     raise UnreadableFileError(f"{path} holds no network: {errors[0]}")
 
 
-def _write_graph(
-    network: Network | LogicNetwork,
-) -> Callable[[hls.HlsOptions, Path], None]:
+def _write_graph(network: Network | LogicNetwork) -> Write:
     def write(options: hls.HlsOptions, folder: Path) -> None:
         if isinstance(network, LogicNetwork):
             raise FirmwareError("a network of logic gates has no HLS C++: it is built as gates")
@@ -150,7 +144,11 @@ def _from_artefact(name: str, precisions: Precisions) -> Source:
         else:
             facts["why_no_framework"] = "the artefact holds no model of its training framework"
         path_of_network = artefact.file(networks[0])
-        return _from_emulator(identity, artefact.kind, path_of_network, origin, **facts)
+        found = _from_emulator(identity, artefact.kind, path_of_network, origin, **facts)
+        if not models:
+            return found
+        model = artefact.file(models[0])
+        return replace(found, write=_first_of(found.write, _write_keras(model, precisions)))
     if models:
         return _from_keras(artefact.file(models[0]), precisions, origin, identity, artefact.kind)
     onnx = sorted(file for file in files if file.endswith(".onnx"))
@@ -160,6 +158,26 @@ def _from_artefact(name: str, precisions: Precisions) -> Source:
         f"artefact {artefact.title} has no network for firmware: expected network.npz, a Keras or "
         f"an ONNX model, found {', '.join(sorted(files))}"
     )
+
+
+def _first_of(first: Write, second: Write) -> Write:
+    """Write from the graph, or from the model where hls4ml has no layers for the graph."""
+
+    def write(options: hls.HlsOptions, folder: Path) -> None:
+        try:
+            first(options, folder)
+        except FirmwareError:
+            second(options, folder)
+
+    return write
+
+
+def _write_keras(path: Path, precisions: Precisions) -> Write:
+    def write(options: hls.HlsOptions, folder: Path) -> None:
+        framework = frameworks.read_keras(path)
+        hls.write_project(frameworks.convert_keras(framework, options, precisions), folder)
+
+    return write
 
 
 def _from_folder(path: Path) -> Source:
