@@ -37,6 +37,7 @@ _A, _B, _AND, _OR = 12, 10, 8, 14
 # logits, weights and thresholds move at paces that suit them under one learning rate
 _LOGIT_PACE, _WEIGHT_PACE, _THRESHOLD_PACE, _SCORE_PACE = 3.0, 3.0, 20.0, 2.0
 _START = 2.0
+_HOLD = 5e-5
 
 Images = NDArray[np.uint16]
 Floats = NDArray[np.float32]
@@ -267,6 +268,12 @@ class GateModel:
         self.score_weight.assign(weight / _SCORE_PACE)
         self.score_offset.assign(offset / _SCORE_PACE)
 
+    def rounded_score(self) -> tuple[NDArray[np.float64], float]:
+        """Return what each gate adds to the score, and the score without any, as they will be."""
+        step = WEIGHT_STEPS / STEPS_PER_UNIT
+        weight = np.round(_SCORE_PACE / step * self.score_weight.numpy().astype(np.float64)) * step
+        return weight, float(np.round(_SCORE_PACE / step * float(self.score_offset)) * step)
+
     def state(self) -> dict[str, NDArray[np.int64]]:
         """Return the discrete network: truth tables, whole weights and thresholds."""
 
@@ -313,9 +320,10 @@ def refit(
     size = bits.shape[1] + 1
     solution = np.zeros(size)
     importance = np.ones(len(bits))
+    # gates that hardly ever differ stay small; the offset is free
+    held = np.diag(np.r_[np.ones(size - 1), 0.0])
     for _ in range(rounds):
-        normal, right = 10.0 * np.eye(size), np.zeros(size)
-        residual = np.empty(len(bits))
+        normal, right = _HOLD * importance.sum() * held, np.zeros(size)
         for start in range(0, len(bits), 1 << 14):
             part = slice(start, start + (1 << 14))
             rows = np.c_[bits[part], np.ones(len(bits[part]))].astype(np.float64)

@@ -1,5 +1,6 @@
 """The recipes of CICADA's cheaper students: teacher, student, exact export, test."""
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from l1kd.artefacts import Artefact, load, write_manifest
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.errors import ArtefactError
-from l1kd.models import backend, cicada, cicada_hgq, cicada_logic
+from l1kd.models import backend, cicada, cicada_hgq, cicada_logic, mixed_precision
 from l1kd.models.cicada_card import separation
 from l1kd.models.cicada_students_card import agreement, hgq_card, logic_card, rates
 from l1kd.models.config import read_config
@@ -62,15 +63,37 @@ class _Lesson:
         return found
 
 
+def _remembered(teach: Scores, teacher: Any, folder: Path) -> Scores:
+    """Keep the teacher's scores on disk: students that are tried on it need not wait for them."""
+    weights = hashlib.sha256()
+    for array in teacher.get_weights():
+        weights.update(array.tobytes())
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def scores(images: Images) -> NDArray[np.floating]:
+        key = hashlib.sha256(weights.digest() + np.ascontiguousarray(images).tobytes()).hexdigest()
+        path = folder / f"{key}.npy"
+        if not path.is_file():
+            draft = path.with_suffix(".tmp.npy")
+            np.save(draft, teach(images), allow_pickle=False)
+            draft.replace(path)
+        values: NDArray[np.floating] = np.load(path, allow_pickle=False)
+        return values
+
+    return scores
+
+
 def _lesson(config: StudentConfig, config_path: Path, out: Path, quiet: bool) -> _Lesson:
     backend.seed_everything(config.seed, config.threads)
     source = ImageSource.read(config.data, config.seed)
     teacher, history = _teacher(config.cicada(), source, out / "checkpoints" / "teacher", quiet)
     error = cicada.reconstruction_error(teacher)
 
-    def teach(images: Images) -> Floats:
+    def target(images: Images) -> Floats:
         return cicada.target(error(images), config.target)
 
+    folder = out / "checkpoints" / "targets" / config.target
+    teach = _remembered(target, teacher, folder)
     # the student's zero-bias images are none of the epochs that the teacher saw
     zero_bias = source.training(config.student_images, config.teacher.epochs)
     images = np.concatenate([zero_bias, source.exposure(config.exposure_images)])
@@ -198,12 +221,12 @@ def _fit_hgq(lesson: _Lesson, config: CicadaHgqConfig, model: Any) -> list[dict[
         if step % steps == 0:
             done = min(max(step // steps - pressure.free_epochs, 0) / rising, 1.0)
             factor = (pressure.last / pressure.first) ** done
-            cicada_hgq.set_pressure(model, pressure.first * factor)
+            mixed_precision.set_pressure(model, pressure.first * factor)
 
     def validate() -> dict[str, float]:
-        return {**lesson.figures(score), "ebops": cicada_hgq.ebops(model)}
+        return {**lesson.figures(score), "ebops": mixed_precision.ebops(model)}
 
-    optimiser = cicada_hgq.adam(settings.learning_rate, settings.epochs * steps)
+    optimiser = mixed_precision.adam(settings.learning_rate, settings.epochs * steps)
     task = Fit("student", model, optimiser, settings.epochs, steps, batches, loss, validate, press)
     return fit(task, lesson.out / "checkpoints" / "student", fingerprint(config), lesson.quiet)
 
@@ -323,6 +346,27 @@ def _patterned(model: cicada_logic.GateModel) -> Scores:
     return lambda images: predict(cicada_logic.patterns(images, model.limits))
 
 
+def _settle(
+    lesson: _Lesson, model: cicada_logic.GateModel, bits: NDArray[np.uint8]
+) -> dict[str, dict[str, float]]:
+    """Give the last gates whole weights: the trained ones rounded, or fitted once more.
+
+    Those stay that separate training's own signals better from the validation's zero bias.
+    """
+    choices = {
+        "rounded": model.rounded_score(),
+        "fitted": cicada_logic.refit(bits, lesson.wanted),
+    }
+    score = _patterned(model)
+    figures = {}
+    for name, choice in choices.items():
+        model.set_score(*choice)
+        figures[name] = lesson.figures(score)
+    best = max(figures, key=lambda name: figures[name].get("exposure_auc", 0.0))
+    model.set_score(*choices[best])
+    return figures
+
+
 def train_cicada_logic(config_path: Path, out: Path, quiet: bool = False) -> Artefact:
     """Train the logic-gate student as a configuration says, and write the artefact.
 
@@ -358,7 +402,7 @@ def train_cicada_logic(config_path: Path, out: Path, quiet: bool = False) -> Art
     before = model.state()
     model.set_score(*cicada_logic.refit(bits(seen).astype(np.uint8), lesson.wanted))
     histories["gates"] = _fit_gates(lesson, config, model, seen)
-    model.set_score(*cicada_logic.refit(bits(seen).astype(np.uint8), lesson.wanted))
+    last = _settle(lesson, model, bits(seen).astype(np.uint8))
     network = cicada_logic.to_network(model)
     vectors = _vectors(lesson)
     trained, emulated = _patterned(model)(vectors), _emulated(network)(vectors)
@@ -377,6 +421,7 @@ def train_cicada_logic(config_path: Path, out: Path, quiet: bool = False) -> Art
         "mismatches_keras_emulator": 0,
         "input": str(network.inputs[0].format),
         "output": str(network.outputs[0].format),
+        "last_weights": last,
         "gates": network.gates,
         "comparisons": sum(len(stage.source) for stage in network.stages),
         "counted_bits": sum(len(stage.group) for stage in network.stages),
