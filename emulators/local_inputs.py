@@ -11,6 +11,7 @@ Columns: for each kind the pT within dR 0.2 and 0.4, without the particle itself
 log2(1 + pT/GeV); for vertex and displaced together, pile-up, and neutral particles half of
 log2(1 + sum (pT/GeV/dR)^2) within 0.3; pT of the event's charged particles of the vertex and of
 pile-up, as log2(1 + pT/GeV); the particle's own log2(1 + |dz|/0.1 mm) and log2(1 + |d0|/0.02 mm).
+No column exceeds 15.
 """
 
 import math
@@ -68,6 +69,8 @@ NEAREST = 0.01
 DISPLACED_D0, DISPLACED_DZ = 0.02, 1.0
 """A track further than the first [cm] from the beam and nearer than the second [cm] to the vertex
 along it is displaced, unless it belongs to the vertex by its dz."""
+LARGEST_LOG = 15.0
+"""All columns end here, so that a fixed-point input of four integer bits cannot overflow."""
 UNIT_DZ, UNIT_D0 = 0.01, 0.002
 """Lengths [cm] on which the logarithms of dz and d0 begin to rise."""
 
@@ -104,7 +107,12 @@ def kinds(
 
 @nb.njit(cache=True, nogil=True)
 def _log2(value: float) -> float:
-    return math.log2(1.0 + value)
+    return min(math.log2(1.0 + value), LARGEST_LOG)
+
+
+@nb.njit(cache=True, nogil=True)
+def _density(value: float) -> float:
+    return min(0.5 * math.log2(1.0 + value), LARGEST_LOG)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -165,9 +173,9 @@ def _fill(
             for k in range(_N_KINDS):
                 out[i, 2 * k] = _log2(sums[0, k])
                 out[i, 2 * k + 1] = _log2(sums[0, k] + sums[1, k])
-            out[i, _DENSITIES] = 0.5 * _log2(sums[2, VERTEX] + sums[2, DISPLACED])
-            out[i, _DENSITIES + 1] = 0.5 * _log2(sums[2, PILEUP])
-            out[i, _DENSITIES + 2] = 0.5 * _log2(sums[2, NEUTRAL])
+            out[i, _DENSITIES] = _density(sums[2, VERTEX] + sums[2, DISPLACED])
+            out[i, _DENSITIES + 1] = _density(sums[2, PILEUP])
+            out[i, _DENSITIES + 2] = _density(sums[2, NEUTRAL])
             out[i, _EVENT] = _log2(of_event[VERTEX])
             out[i, _EVENT + 1] = _log2(of_event[PILEUP])
             measured = kind[i] != NEUTRAL

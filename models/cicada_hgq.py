@@ -7,7 +7,6 @@ the sums into the score. HGQ2 (Keras 3) learns the bit widths: their cost, in bi
 (EBOPs), is part of the loss.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.emulators.network import Network
-from l1kd.errors import ArtefactError, ConfigurationError
+from l1kd.errors import ArtefactError
 from l1kd.models import backend
+from l1kd.models.mixed_precision import frameworks
 from l1kd.models.training import in_batches
 
-__all__ = ["adam", "ebops", "edge_images", "export", "score", "set_pressure", "student", "trace"]
+__all__ = ["edge_images", "export", "score", "student", "trace"]
 
 _UNIT = 32.0
 _ETA = np.arange(14)
@@ -28,31 +28,9 @@ _RING = np.minimum(_ETA, 13 - _ETA)
 _RINGS = 7
 
 
-def _frameworks() -> tuple[Any, Any, Any]:
-    """Import Keras 3 on TensorFlow, and HGQ2's layers and configuration.
-
-    Raises
-    ------
-    ConfigurationError
-        HGQ2 is not installed, or Keras 3 runs on another backend already.
-    """
-    backend.tensorflow()
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    try:
-        with backend.quiet():
-            import hgq.config
-            import hgq.layers
-            import keras
-    except ImportError as error:
-        raise ConfigurationError(f"HGQ2 does not import ({error}): install l1kd[train]") from error
-    if keras.backend.backend() != "tensorflow":
-        raise ConfigurationError("set KERAS_BACKEND=tensorflow in the environment and start again")
-    return keras, hgq.layers, hgq.config
-
-
 def _initializer(values: NDArray[np.floating]) -> Any:
     """Return an initializer with given values; broadcasts to the shape that is asked for."""
-    keras, _, _ = _frameworks()
+    keras, _, _ = frameworks()
 
     class Given(keras.initializers.Initializer):  # type: ignore[misc, name-defined]
         def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
@@ -63,7 +41,7 @@ def _initializer(values: NDArray[np.floating]) -> Any:
 
 def _fixed(mask: NDArray[np.floating], fraction: int) -> Any:
     """Quantizer of weights that are one bit of value ``2**-fraction`` where the mask is set."""
-    _, _, config = _frameworks()
+    _, _, config = frameworks()
     return config.QuantizerConfig(
         "kif",
         "weight",
@@ -81,7 +59,7 @@ def _fixed(mask: NDArray[np.floating], fraction: int) -> Any:
 
 def _lane(**settings: Any) -> Any:
     """Quantizer of unsigned activations that truncates: dropping bits costs nothing."""
-    _, _, config = _frameworks()
+    _, _, config = frameworks()
     return config.QuantizerConfig("kif", "datalane", **{"k0": 0, "round_mode": "TRN", **settings})
 
 
@@ -101,7 +79,7 @@ def _per_channel(integer: int, fraction: int, limits: tuple[int, int]) -> Any:
 
 def _knots(count: int, bias: NDArray[np.floating]) -> tuple[Any, NDArray[np.floating]]:
     """Build ``relu(x / 32 - knot)`` of every region; the rings in eta are channels."""
-    _, layers, config = _frameworks()
+    _, layers, config = frameworks()
     from hgq.constraints import MinMax
 
     mask = np.repeat(np.eye(14), count, axis=1)[None]
@@ -120,7 +98,7 @@ def _knots(count: int, bias: NDArray[np.floating]) -> tuple[Any, NDArray[np.floa
 
 def _sums(count: int) -> tuple[Any, NDArray[np.floating]]:
     """Build the sums over phi and both signs of eta."""
-    _, layers, _ = _frameworks()
+    _, layers, _ = frameworks()
     mask = np.zeros((18, 14, count, _RINGS, count))
     for knot in range(count):
         mask[:, _ETA, knot, _RING, knot] = 1.0
@@ -155,7 +133,7 @@ def student(images: NDArray[np.uint16], knots: tuple[float, ...], hidden: int, s
     keras.Model
         float32[n, 252] counts to float32[n, 1] scores, multiples of 1/256 in [0, 256).
     """
-    keras, layers, config = _frameworks()
+    keras, layers, config = frameworks()
     folded = np.concatenate([images, images[:, :, ::-1]])
     mean, spread = folded.mean(axis=(0, 1)), folded.std(axis=(0, 1))
     # rings differ in their mean more than in what a signal adds: a common part in the spread
@@ -201,25 +179,6 @@ def student(images: NDArray[np.uint16], knots: tuple[float, ...], hidden: int, s
         layer._kernel.assign(kernel)
         layer._kernel.trainable = False
     return model
-
-
-def adam(learning_rate: float, steps: int) -> Any:
-    """Return Keras 3's Adam, its pace falling as a cosine to a twentieth."""
-    keras, _, _ = _frameworks()
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.05)
-    return keras.optimizers.Adam(schedule)
-
-
-def ebops(model: Any) -> int:
-    """Return the effective bit operations of the model, as of its last training step."""
-    return round(sum(float(layer.ebops) for layer in model.layers if hasattr(layer, "ebops")))
-
-
-def set_pressure(model: Any, beta: float) -> None:
-    """Set what one bit operation adds to the loss."""
-    for layer in model.layers:
-        if hasattr(layer, "ebops"):
-            layer._beta.assign(beta)
 
 
 def score(model: Any) -> Callable[[NDArray[np.uint16]], NDArray[np.float32]]:

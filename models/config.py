@@ -16,11 +16,13 @@ __all__ = [
     "CicadaConfig",
     "DistillNetConfig",
     "Distillation",
+    "HgqDistillNetConfig",
     "Optimisation",
     "QDistillNetConfig",
     "TeacherConfig",
     "Training",
     "read_config",
+    "read_qdistillnet",
     "shipped_configs",
 ]
 
@@ -167,6 +169,7 @@ class QDistillNetConfig(Training):
     """DistillNet with quantized, pruned weights."""
 
     kind: Literal["qdistillnet"]
+    method: Literal["qkeras"] = "qkeras"
     data: ParticleData
     inputs: Literal["paper", "local"] = "local"
     distillation: Distillation = Distillation()
@@ -180,6 +183,22 @@ class QDistillNetConfig(Training):
     input_integer: int = Field(default=5, ge=1)
     sparsity: float = Field(default=0.75, ge=0, lt=1)
     prune_until: float = Field(default=0.6, gt=0, le=1)
+    loss: Loss = Loss()
+    optimisation: Optimisation
+
+
+class HgqDistillNetConfig(Training):
+    """DistillNet in mixed precision, see `l1kd.models.qdistillnet_hgq`."""
+
+    kind: Literal["qdistillnet"]
+    method: Literal["hgq"]
+    data: ParticleData
+    inputs: Literal["paper", "local"] = "local"
+    distillation: Distillation = Distillation()
+    hidden: tuple[int, ...] = (64, 32)
+    first_bits: int = Field(default=8, ge=2, le=12)
+    pressure: tuple[float, float] = (1e-8, 1e-6)
+    pressure_until: float = Field(default=0.7, gt=0, le=1)
     loss: Loss = Loss()
     optimisation: Optimisation
 
@@ -217,6 +236,29 @@ def _explain(error: ValidationError, model: type[BaseModel], path: Path) -> str:
     return f"{path}: " + "; ".join(lines)
 
 
+def read_qdistillnet(path: Path) -> QDistillNetConfig | HgqDistillNetConfig:
+    """Read the configuration of a QDistillNet; its `method` tells which kind it is.
+
+    Raises
+    ------
+    ConfigurationError
+        As in `read_config`.
+    """
+    if _content(path).get("method") == "hgq":
+        return read_config(path, HgqDistillNetConfig)
+    return read_config(path, QDistillNetConfig)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{path} cannot be read as YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path} holds no mapping of keys to values")
+    return content
+
+
 def read_config(path: Path, kind: type[_Config]) -> _Config:
     """Read and validate a training configuration.
 
@@ -238,12 +280,7 @@ def read_config(path: Path, kind: type[_Config]) -> _Config:
         The file does not exist, is not a YAML mapping, or has an unknown key or a value outside
         its range.
     """
-    try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path} cannot be read as YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"{path} holds no mapping of keys to values")
+    content = _content(path)
     try:
         return kind.model_validate(content)
     except ValidationError as error:

@@ -4,7 +4,7 @@ The integer network is accepted only if it equals the compiled C++ in every bit 
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,18 +75,18 @@ def _mismatches(
 
 
 def export_network(
-    model: Any,
-    precisions: Precisions,
+    compiled: Callable[[Path], Any],
     vectors: NDArray[np.number],
     path: Path,
     keras_output: NDArray[np.floating] | None = None,
 ) -> tuple[Network, dict[str, Any]]:
-    """Write the integer network of a QKeras model, after comparing it with the compiled C++.
+    """Write the integer network of a quantized model, after comparing it with the compiled C++.
 
     Parameters
     ----------
-    model, precisions
-        As in `compile_firmware`.
+    compiled : callable
+        ``compiled(folder)`` converts the model into a project in that folder and compiles it, as
+        `compile_firmware` does: an `hls4ml.model.ModelGraph`.
     vectors : numpy.ndarray, shape (n, inputs)
         Real inputs to compare on.
     path : pathlib.Path
@@ -99,7 +99,7 @@ def export_network(
     network : Network
         The integer network.
     metrics : dict
-        Number of vectors and of mismatches, and the sizes of the network.
+        Number of vectors and of mismatches.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def export_network(
     """
     values = np.ascontiguousarray(vectors, dtype=np.float32)
     with backend.quiet(), tempfile.TemporaryDirectory() as folder:
-        hls_model = compile_firmware(model, precisions, Path(folder))
+        hls_model = compiled(Path(folder))
         network = Network.from_hls_model(hls_model)
         firmware = np.asarray(hls_model.predict(values), np.float64).reshape(len(values), -1)
     emulated = np.asarray(network.predict(values), np.float64).reshape(len(values), -1)

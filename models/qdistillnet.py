@@ -8,14 +8,11 @@ multiplier is spent on standardising them.
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from l1kd.models import backend
 from l1kd.models.config import QDistillNetConfig
 from l1kd.models.particles import INPUT_SETS
 
-__all__ = ["PruningClock", "network", "precisions", "prunable", "sparsity", "stripped"]
+__all__ = ["PruningClock", "network", "precisions", "prunable", "stripped"]
 
 OUTPUT_PRECISION = "ap_ufixed<9,1,AP_RND_CONV,AP_SAT>"
 """Weights in steps of 1/256, with 1 itself: the sigmoid's table is rounded to them."""
@@ -136,14 +133,3 @@ def precisions(config: QDistillNetConfig) -> dict[str, dict[str, str]]:
         "fixed": {"result": inputs},
         "weight": {"result": OUTPUT_PRECISION, "table": OUTPUT_PRECISION},
     }
-
-
-def sparsity(model: Any) -> float:
-    """Return the share of kernel weights that are zero after quantization."""
-    zeros, total = 0, 0
-    for layer in model.layers:
-        if layer.__class__.__name__ == "QDense":
-            kernel: NDArray[np.floating] = layer.kernel_quantizer_internal(layer.kernel).numpy()
-            zeros += int((kernel == 0.0).sum())
-            total += kernel.size
-    return zeros / total

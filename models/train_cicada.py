@@ -1,6 +1,7 @@
 """The recipe of CICADA: teacher, student, quantized student, test, export."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from l1kd.artefacts import Artefact, write_manifest
 from l1kd.models import backend, cicada
 from l1kd.models.cicada_card import card, separation
 from l1kd.models.config import CicadaConfig, Optimisation, read_config
-from l1kd.models.export import export_network
+from l1kd.models.export import compile_firmware, export_network
 from l1kd.models.images import ImageSource
 from l1kd.models.records import COMMON_FILES, fingerprint, write_records
 from l1kd.models.training import Fit, adam, fit, history_seconds
@@ -158,8 +159,7 @@ def train_cicada(config_path: Path, out: Path, quiet: bool = False) -> Artefact:
     }
     vectors = source.training(config.check_vectors, config.teacher.epochs + 1)
     network, metrics["export"] = export_network(
-        quantized,
-        {"inputs": {"result": cicada.INPUT_PRECISION}},
+        partial(compile_firmware, quantized, {"inputs": {"result": cicada.INPUT_PRECISION}}),
         vectors.reshape(-1, 252),
         out / "network.npz",
         cicada.score(quantized)(vectors)[:, None],

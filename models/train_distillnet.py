@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,19 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from l1kd.artefacts import Artefact, write_manifest
+from l1kd.emulators.network import Network
+from l1kd.emulators.network.graph import Affine
 from l1kd.errors import ArtefactError, ConfigurationError
 from l1kd.models import backend, distillnet, qdistillnet
-from l1kd.models.config import DistillNetConfig, QDistillNetConfig, read_config
+from l1kd.models.config import (
+    DistillNetConfig,
+    HgqDistillNetConfig,
+    QDistillNetConfig,
+    read_config,
+    read_qdistillnet,
+)
 from l1kd.models.event_loss import Batches, EventLoss, Events
-from l1kd.models.export import export_network
+from l1kd.models.export import compile_firmware, export_network
 from l1kd.models.particles import INPUT_SETS, Particles
 from l1kd.models.records import COMMON_FILES, fingerprint, write_records
 from l1kd.models.samples import Samples
@@ -24,7 +33,7 @@ from l1kd.models.weights_card import card, describe, input_description, weightin
 
 __all__ = ["train_distillnet", "train_qdistillnet"]
 
-Config = DistillNetConfig | QDistillNetConfig
+Config = DistillNetConfig | QDistillNetConfig | HgqDistillNetConfig
 Infer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 _ONNX_TOLERANCE = 1e-4
 
@@ -55,15 +64,9 @@ def _by_input(model: Any) -> Callable[..., Any]:
     return call
 
 
-def _fit(
-    config: Config,
-    model: Any,
-    train: Events,
-    validation: Events,
-    folder: Path,
-    quiet: bool,
-    clock: qdistillnet.PruningClock | None = None,
-) -> list[dict[str, float]]:
+def _task(
+    config: Config, model: Any, train: Events, validation: Events, optimiser: Any = None
+) -> Fit:
     settings, loss = config.optimisation, config.loss
     batches = Batches(train, loss, settings.batch, config.seed)
     few = min(settings.batch, validation.particles.n_events)
@@ -78,19 +81,16 @@ def _fit(
         values = [float(judge(*batch)) for batch in check(0)]
         return {"validation_loss": float(np.mean(values))}
 
-    task = Fit(
+    return Fit(
         config.name,
         model,
-        adam(settings, batches.steps),
+        adam(settings, batches.steps) if optimiser is None else optimiser,
         settings.epochs,
         batches.steps,
         batches,
         EventLoss(_by_input(model), loss, settings.batch),
         validate,
-        clock.before_step if clock else None,
-        clock.after_epoch if clock else None,
     )
-    return fit(task, folder, fingerprint(config), quiet)
 
 
 def _first_test(samples: Samples) -> Particles:
@@ -175,7 +175,8 @@ def train_distillnet(config_path: Path, out: Path, quiet: bool = False) -> Artef
     train, validation = _prepared(config, samples.train), _prepared(config, samples.validation)
     scale = distillnet.standardise(train.columns[0]).without(_positions(config))
     model = distillnet.network(config.hidden, scale)
-    history = _fit(config, model, train, validation, out / "checkpoints", quiet)
+    task = _task(config, model, train, validation)
+    history = fit(task, out / "checkpoints", fingerprint(config), quiet)
     distillnet.save_onnx(model, out / "model.onnx")
     session = onnxruntime.InferenceSession(str(out / "model.onnx"))
 
@@ -212,7 +213,8 @@ def train_qdistillnet(config_path: Path, out: Path, quiet: bool = False) -> Arte
     Parameters
     ----------
     config_path : pathlib.Path
-        YAML file, see `l1kd.models.config.QDistillNetConfig`.
+        YAML file, see `l1kd.models.config.QDistillNetConfig` (``method: qkeras``, the default) and
+        `HgqDistillNetConfig` (``method: hgq``).
     out : pathlib.Path
         Folder of the artefact; checkpoints go to ``out/checkpoints``.
     quiet : bool
@@ -230,29 +232,21 @@ def train_qdistillnet(config_path: Path, out: Path, quiet: bool = False) -> Arte
     ArtefactError
         The integer network differs from the compiled C++ of hls4ml on any particle.
     """
-    config = read_config(config_path, QDistillNetConfig)
+    config = read_qdistillnet(config_path)
     backend.seed_everything(config.seed, config.threads)
     samples = Samples.read(config.data, config.loss)
     train, validation = _prepared(config, samples.train), _prepared(config, samples.validation)
-    steps = train.particles.n_events // config.optimisation.batch
-    pruned = qdistillnet.prunable(qdistillnet.network(config), config, steps)
-    clock = qdistillnet.PruningClock(pruned)
-    history = _fit(config, pruned, train, validation, out / "checkpoints", quiet, clock)
-    model = qdistillnet.stripped(pruned)
+    student = _mixed if isinstance(config, HgqDistillNetConfig) else _pruned
+    model, compiled, history = student(config, train, validation, out / "checkpoints", quiet)
     few = _first_test(samples).inputs(config.inputs)[: config.check_vectors]
-    network, export = export_network(
-        model,
-        qdistillnet.precisions(config),
-        few,
-        out / "network.npz",
-        _weigh(model, config)(few)[:, None],
-    )
+    trained = _weigh(model, config)(few)[:, None]
+    network, export = export_network(compiled, few, out / "network.npz", trained)
 
     def infer(x: NDArray[np.float32]) -> NDArray[np.float32]:
         weights: NDArray[np.float32] = network.predict(x)[:, 0].astype(np.float32)
         return weights
 
-    extra = {"export": export, "sparsity": qdistillnet.sparsity(model)}
+    extra = {"export": export, **_sparsity(network)}
     _records(config, config_path, out, samples, infer, history, extra)
     return write_manifest(
         out,
@@ -267,3 +261,65 @@ def train_qdistillnet(config_path: Path, out: Path, quiet: bool = False) -> Arte
         outputs={"weight": {"format": str(network.outputs[0].format), "range": [0, 1]}},
         files=("network.npz", *COMMON_FILES),
     )
+
+
+_Trained = tuple[Any, Callable[[Path], Any], list[dict[str, float]]]
+
+
+def _pruned(
+    config: QDistillNetConfig, train: Events, validation: Events, folder: Path, quiet: bool
+) -> _Trained:
+    """Train with QKeras and prune with TF-MOT: the model, its firmware, its history."""
+    steps = train.particles.n_events // config.optimisation.batch
+    pruned = qdistillnet.prunable(qdistillnet.network(config), config, steps)
+    clock = qdistillnet.PruningClock(pruned)
+    task = replace(
+        _task(config, pruned, train, validation),
+        before_step=clock.before_step,
+        after_epoch=clock.after_epoch,
+    )
+    history = fit(task, folder, fingerprint(config), quiet)
+    model = qdistillnet.stripped(pruned)
+    return model, partial(compile_firmware, model, qdistillnet.precisions(config)), history
+
+
+def _mixed(
+    config: HgqDistillNetConfig, train: Events, validation: Events, folder: Path, quiet: bool
+) -> _Trained:
+    """Train with HGQ2: the model, its firmware, its history."""
+    from l1kd.models import mixed_precision, qdistillnet_hgq
+
+    tf = backend.tensorflow()
+    model = qdistillnet_hgq.network(config)
+    steps = train.particles.n_events // config.optimisation.batch
+    total = steps * config.optimisation.epochs
+    optimiser = mixed_precision.adam(config.optimisation.learning_rate, total)
+    task = _task(config, model, train, validation, optimiser)
+
+    def loss(*batch: Any) -> Any:
+        return task.loss(*batch) + tf.add_n(model.losses)
+
+    def before_step(step: int) -> None:
+        if step % 20 == 0:
+            mixed_precision.set_pressure(model, qdistillnet_hgq.pressure(config, step / total))
+
+    def validate() -> dict[str, float]:
+        return {**task.validate(), "ebops": float(mixed_precision.ebops(model))}
+
+    mixed = replace(task, loss=loss, before_step=before_step, validate=validate)
+    history = fit(mixed, folder, fingerprint(config), quiet)
+    qdistillnet_hgq.trace(model, train.columns[0], config.inputs)
+    return model, partial(qdistillnet_hgq.firmware, model), history
+
+
+def _sparsity(network: Network) -> dict[str, float]:
+    """Share of the kernel weights that are zero, and how many are not."""
+    kernels = [
+        op.weight
+        for layer in network.graph.layers
+        for op in layer.operations
+        if isinstance(op, Affine)
+    ]
+    total = sum(kernel.size for kernel in kernels)
+    kept = sum(int(np.count_nonzero(kernel)) for kernel in kernels)
+    return {"sparsity": 1.0 - kept / total, "nonzero_weights": kept}

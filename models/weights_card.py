@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.models.config import DistillNetConfig, Loss, QDistillNetConfig, TeacherConfig
+from l1kd.models.config import (
+    DistillNetConfig,
+    HgqDistillNetConfig,
+    Loss,
+    QDistillNetConfig,
+    TeacherConfig,
+)
 from l1kd.models.particles import INPUT_SETS, Generated, InputSet, Particles
 from l1kd.physics.jets import anti_kt
 from l1kd.physics.matching import match_nearest
@@ -17,7 +23,7 @@ from l1kd.physics.response import ResponseSample, jet_table, met_table
 __all__ = ["accuracy", "card", "describe", "input_description", "weightings"]
 
 
-Config = TeacherConfig | DistillNetConfig | QDistillNetConfig
+Config = TeacherConfig | DistillNetConfig | QDistillNetConfig | HgqDistillNetConfig
 
 _MAKERS: dict[InputSet, tuple[str, ...]] = {
     "paper": ("l1kd.emulators.distillnet_inputs.distillnet_inputs",),
@@ -258,7 +264,7 @@ def _training(config: Config) -> list[str]:
     ]
 
 
-def _sizes(config: DistillNetConfig | QDistillNetConfig) -> str:
+def _sizes(config: DistillNetConfig | QDistillNetConfig | HgqDistillNetConfig) -> str:
     columns = len(INPUT_SETS[config.inputs])
     return " -> ".join(str(size) for size in (columns, *config.hidden, 1))
 
@@ -285,19 +291,34 @@ def _architecture(config: Config, metrics: Mapping[str, Any]) -> list[str]:
             "",
         ]
     return [
-        f"Dense {_sizes(config)}, ReLU after each hidden layer, sigmoid by table. Weights of "
-        f"{config.bits} bits ({config.integer} integer bits and a sign), activations unsigned of "
-        f"{config.activation_bits} bits ({config.activation_integer} integer), inputs "
-        f"ap_fixed<{config.input_width},{config.input_integer}> rounded to nearest even and "
-        f"saturated, output {OUTPUT_FORMAT}. {100 * metrics['sparsity']:.1f}% of the kernel "
-        "weights are zero.",
+        f"Dense {_sizes(config)}, ReLU after each hidden layer, sigmoid by table. "
+        f"{_widths(config, metrics)} Output {OUTPUT_FORMAT}. {100 * metrics['sparsity']:.1f}% of "
+        f"the kernel weights are zero, {metrics['nonzero_weights']:,} are not.",
         "",
         f"`network.npz` against the compiled C++ of hls4ml (Vitis, latency) on "
         f"{export['vectors']:,} particles of the test sample: "
-        f"{export['mismatches_firmware_emulator']} mismatches. Against QKeras, whose sigmoid is no "
-        f"table: largest difference {export['largest_difference_keras_emulator']:.4f}.",
+        f"{export['mismatches_firmware_emulator']} mismatches. Against Keras: "
+        f"{export['mismatches_keras_emulator']:,} (largest difference "
+        f"{export['largest_difference_keras_emulator']:.4f}); QKeras computes the sigmoid, HGQ2 "
+        "reads it from the same table.",
         "",
     ]
+
+
+def _widths(config: QDistillNetConfig | HgqDistillNetConfig, metrics: Mapping[str, Any]) -> str:
+    if isinstance(config, HgqDistillNetConfig):
+        ebops = metrics["history"][config.name][-1]["ebops"]
+        return (
+            "Each input, weight and activation has a number of bits of its own, found in training "
+            f"with a pressure of {config.pressure[0]:g} rising to {config.pressure[1]:g} a bit "
+            f"operation: {ebops:,.0f} effective bit operations."
+        )
+    return (
+        f"Weights of {config.bits} bits ({config.integer} integer bits and a sign), activations "
+        f"unsigned of {config.activation_bits} bits ({config.activation_integer} integer), inputs "
+        f"ap_fixed<{config.input_width},{config.input_integer}> rounded to nearest even and "
+        "saturated."
+    )
 
 
 def card(config: Config, metrics: Mapping[str, Any]) -> str:
@@ -305,7 +326,7 @@ def card(config: Config, metrics: Mapping[str, Any]) -> str:
 
     Parameters
     ----------
-    config : TeacherConfig, DistillNetConfig or QDistillNetConfig
+    config : TeacherConfig, DistillNetConfig, QDistillNetConfig or HgqDistillNetConfig
         How the network was trained.
     metrics : mapping
         What `describe` measured, and what the export recorded.

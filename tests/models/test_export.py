@@ -34,10 +34,9 @@ class Emulated:
 @pytest.fixture
 def export_with(monkeypatch, tmp_path, tf):
     def run(firmware, keras_output=None):
-        monkeypatch.setattr(export, "compile_firmware", lambda *_: firmware)
         monkeypatch.setattr(Network, "from_hls_model", lambda _: Emulated())
         x = np.arange(12, dtype=np.float32).reshape(6, 2)
-        return export.export_network(None, {}, x, tmp_path / "network.npz", keras_output)
+        return export.export_network(lambda _: firmware, x, tmp_path / "network.npz", keras_output)
 
     return run
 

@@ -124,7 +124,7 @@ def write_collisions(path, n, hardest, seed):
     )
 
 
-def without_compiler(model, precisions, vectors, path, keras_output):
+def without_compiler(compiled, vectors, path, keras_output):
     """Stand in for the export, which compiles C++ for half a minute; QDistillNet tests it."""
     assert precisions == {"inputs": {"result": cicada.INPUT_PRECISION}}
     assert vectors.shape == (300, 252)

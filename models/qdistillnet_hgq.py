@@ -1,0 +1,139 @@
+"""QDistillNet in mixed precision: every input, weight and activation learns its number of bits.
+
+HGQ2 (Keras 3) trains it. What a bit operation costs is part of the loss, so that bits, and with
+them whole weights and neurons, go where they matter least; no pruning schedule is needed.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l1kd.emulators.distillnet_inputs import LARGEST_ETA, LARGEST_LENGTH, LOG_LIMITS
+from l1kd.emulators.local_inputs import LARGEST_LOG
+from l1kd.models import backend
+from l1kd.models.config import HgqDistillNetConfig
+from l1kd.models.mixed_precision import frameworks
+from l1kd.models.particles import INPUT_SETS, InputSet
+
+__all__ = ["firmware", "limits", "network", "pressure", "trace"]
+
+_LIMITS = {
+    "eta": (-LARGEST_ETA, LARGEST_ETA),
+    "phi": (-np.pi, np.pi),
+    "log_pt": LOG_LIMITS,
+    "log_energy": LOG_LIMITS,
+    "charge": (-1.0, 1.0),
+    "puppi_weight": (0.0, 1.0),
+    "d0": (-LARGEST_LENGTH, LARGEST_LENGTH),
+    "dz": (-LARGEST_LENGTH, LARGEST_LENGTH),
+}
+_CLASSES = slice(6, 14)
+
+
+def limits(input_set: InputSet) -> NDArray[np.float32]:
+    """Return the least and the largest value of every input, shape (2, inputs)."""
+    columns = INPUT_SETS[input_set]
+    found = [_LIMITS.get(name, (0.0, LARGEST_LOG)) for name in columns]
+    found[_CLASSES] = [(0.0, 1.0)] * 8
+    return np.array(found, np.float32).T
+
+
+def network(config: HgqDistillNetConfig) -> Any:
+    """Build the network.
+
+    Parameters
+    ----------
+    config : HgqDistillNetConfig
+        Sizes and seed.
+
+    Returns
+    -------
+    keras.Model
+        float32[n, inputs] to weights float32[n, 1], multiples of 1/256 in [0, 1]. Inputs are
+        rounded to formats of their own; the sigmoid is a table of 256 entries.
+    """
+    keras, layers, hgq = frameworks()
+    quantizer = hgq.QuantizerConfig
+
+    def lane(signed: int, integer: int, fraction: int, overflow: str, learned: bool = True) -> Any:
+        return quantizer(
+            "kif",
+            "datalane",
+            k0=signed,
+            i0=integer,
+            f0=fraction,
+            round_mode="RND_CONV",
+            overflow_mode=overflow,
+            trainable=learned,
+        )
+
+    weights = quantizer("kbi", "weight", b0=config.first_bits, i0=1)
+    table = quantizer(
+        "kif", "table", k0=0, i0=1, f0=8, trainable=False, round_mode="RND", overflow_mode="SAT"
+    )
+    columns = len(INPUT_SETS[config.inputs])
+    stack = [keras.layers.Input((columns,), name="particles")]
+    with hgq.LayerConfigScope(enable_ebops=True):
+        for number, size in enumerate((*config.hidden, 1)):
+            last = number == len(config.hidden)
+            inputs = lane(0, 3, 5, "SAT") if number else lane(1, 4, 6, "WRAP")
+            dense = layers.QDense(
+                size,
+                activation=None if last else "relu",
+                iq_conf=inputs,
+                kq_conf=weights,
+                kernel_initializer=keras.initializers.GlorotUniform(seed=config.seed + number),
+                name="logit" if last else f"dense{number}",
+            )
+            stack.append(dense)
+        sigmoid = layers.QUnaryFunctionLUT(
+            "sigmoid",
+            iq_conf=lane(1, 3, 4, "SAT", learned=False),
+            oq_conf=table,
+            allow_heterogeneous_table=False,
+            name="weight",
+        )
+    return keras.Sequential([*stack, sigmoid], name="qdistillnet")
+
+
+def pressure(config: HgqDistillNetConfig, progress: float) -> float:
+    """Return what a bit operation adds to the loss, after this share of the training.
+
+    It rises from the first to the second value of `config.pressure`, by equal factors, until
+    `config.pressure_until`, and stays there.
+    """
+    first, last = config.pressure
+    return float(first * (last / first) ** min(progress / config.pressure_until, 1.0))
+
+
+def trace(model: Any, inputs: NDArray[np.float32], input_set: InputSet) -> int:
+    """Fix the integer bits of the inputs from training inputs and their `limits`.
+
+    Returns
+    -------
+    int
+        Effective bit operations with the traced widths.
+    """
+    from hgq.utils import trace_minmax
+
+    seen = np.concatenate([inputs, limits(input_set)])
+    return round(float(trace_minmax(model, seen, verbose=0)))
+
+
+def firmware(model: Any, folder: Path) -> Any:
+    """Convert with hls4ml (Vitis backend, latency strategy) and compile: a `ModelGraph`."""
+    import hls4ml
+
+    with backend.quiet():
+        hls_model = hls4ml.converters.convert_from_keras_model(
+            model,
+            output_dir=str(folder),
+            project_name="qdistillnet",
+            backend="Vitis",
+            hls_config={"Model": {"Precision": "ap_fixed<1,0>", "ReuseFactor": 1}},
+            io_type="io_parallel",
+        )
+        hls_model.compile()
+    return hls_model
