@@ -18,6 +18,7 @@ def settings(**changes):
         "version": 1,
         "seed": 1,
         "data": {"folder": ".", "train": ["a.root"], "test": {"b": "b.root"}},
+        "inputs": "paper",
         "hidden": (8, 4),
         "optimisation": {"epochs": 4, "batch": 2, "learning_rate": 0.01},
     }

@@ -12,8 +12,9 @@ from l1kd.emulators.network import Network
 from l1kd.errors import ConfigurationError
 from l1kd.models import cicada, train_cicada
 from l1kd.models.config import QDistillNetConfig, read_config, shipped_configs
-from l1kd.models.particles import read_particles
+from l1kd.models.particles import INPUT_SETS, read_particles
 from l1kd.models.train import NAMES, train
+from l1kd.models.weighting import network_weights
 from l1kd.models.weights_card import accuracy
 
 
@@ -37,7 +38,7 @@ def particle_data(folder):
 def test_an_unknown_training_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="no training 'ppo'; known are cicada"):
         train("ppo", tmp_path / "none.yaml", tmp_path)
-    assert set(NAMES) == set(shipped_configs())
+    assert set(NAMES) <= set(shipped_configs())
 
 
 def test_the_configuration_of_another_training_is_refused(tf, tmp_path):
@@ -65,19 +66,34 @@ def test_accuracy_is_one_for_the_truth_and_falls_with_distance():
     assert accuracy(np.zeros(1000, np.float32), truth) < 0.2
 
 
-def test_distillnet(tf, data, tmp_path):
+TRUTH = {"alpha": 1.0}
+"""No teacher: the share of the particle's energy that comes from the hard collision."""
+
+
+def test_distillnet_with_a_teacher(tf, data, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     config = configuration(
         "distillnet",
         tmp_path / "config.yaml",
         data=particle_data(data),
+        without=["neutral_density", "log_d0"],
         hidden=[8, 4],
         optimisation={"epochs": 1, "batch": 1, "learning_rate": 0.001},
     )
     artefact = train("distillnet", config, tmp_path / "out", quiet=True)
     assert load(tmp_path / "out", kind="distillnet") == artefact
     session = onnxruntime.InferenceSession(str(artefact.file("model.onnx")))
-    weights = session.run(None, {"particles": np.zeros((5, 16), np.float32)})[0]
+    weights = session.run(None, {"particles": np.zeros((5, 31), np.float32)})[0]
     assert weights.shape == (5, 1)
+    moved = np.zeros((5, 31), np.float32)
+    for name in ("neutral_density", "log_d0"):
+        moved[:, INPUT_SETS["local"].index(name)] = np.arange(5)
+    np.testing.assert_array_equal(session.run(None, {"particles": moved})[0], weights)
+    assert artefact.json("metrics.json")["tests"]["top pairs"]["accuracy_teacher"]["network"] > 0.0
+    particles, _ = read_particles([data / "ttbar2l_PU140.root"], 4)
+    taught = network_weights("teacher-v1", particles)
+    stored = sorted((tmp_path / "cache" / "l1kd" / "teacher").iterdir())
+    assert any(np.array_equal(np.load(path), taught) for path in stored)
     assert "/" not in artefact.json("provenance.json")["command"]
     assert set(artefact.json("metrics.json")["tests"]) == {"top pairs", "zero bias"}
     assert "### zero bias: 4 events" in artefact.card
@@ -85,9 +101,10 @@ def test_distillnet(tf, data, tmp_path):
 
 def test_qdistillnet_is_exact_and_resumes(tf, data, tmp_path):
     config = configuration(
-        "qdistillnet",
+        "qdistillnet_paper",
         tmp_path / "config.yaml",
         data=particle_data(data),
+        distillation=TRUTH,
         hidden=[8, 4],
         check_vectors=3000,
         optimisation={"epochs": 2, "batch": 1, "learning_rate": 0.001},
@@ -100,13 +117,39 @@ def test_qdistillnet_is_exact_and_resumes(tf, data, tmp_path):
     assert export["largest_difference_keras_emulator"] < 0.02
     provenance = artefact.json("provenance.json")
     assert set(provenance["data"]) == {"ttbar2l_PU140.root", "minbias_PU140.root"}
-    assert provenance["configuration"]["loss"]["charged_factor"] == 1.0
+    assert provenance["configuration"]["loss"]["charged"] == "network"
     network = Network.load(artefact.file("network.npz"))
     assert str(network.inputs[0].format).startswith("ap_fixed<12,5")
     weights = network.predict(np.random.default_rng(1).normal(size=(500, 16)))
     np.testing.assert_array_equal(weights * 256, np.round(weights * 256))
     assert ((weights >= 0) & (weights <= 1)).all()
     assert read_config(out / "config.yaml", QDistillNetConfig).hidden == (8, 4)
+
+
+def test_mixed_precision_is_exact_and_counts_its_bits(tf, data, tmp_path):
+    config = configuration(
+        "qdistillnet_hgq",
+        tmp_path / "config.yaml",
+        data=particle_data(data),
+        distillation=TRUTH,
+        hidden=[6, 4],
+        pressure=[1e-7, 1e-4],
+        check_vectors=5000,
+        optimisation={"epochs": 2, "batch": 1, "learning_rate": 0.003},
+    )
+    artefact = train("qdistillnet", config, tmp_path / "out", quiet=True)
+    metrics = artefact.json("metrics.json")
+    assert metrics["export"] == {
+        "vectors": 5000,
+        "mismatches_firmware_emulator": 0,
+        "mismatches_keras_emulator": 0,
+        "largest_difference_keras_emulator": 0.0,
+    }
+    history = metrics["history"]["qdistillnet_hgq"]
+    assert 0 < history[1]["ebops"] < history[0]["ebops"]
+    particles, _ = read_particles([data / "ttbar2l_PU140.root"], 4)
+    weights = network_weights(artefact.folder, particles)
+    np.testing.assert_array_equal(weights * 256, np.round(weights * 256))
 
 
 def write_collisions(path, n, hardest, seed):
@@ -126,7 +169,7 @@ def write_collisions(path, n, hardest, seed):
 
 def without_compiler(compiled, vectors, path, keras_output):
     """Stand in for the export, which compiles C++ for half a minute; QDistillNet tests it."""
-    assert precisions == {"inputs": {"result": cicada.INPUT_PRECISION}}
+    assert compiled.args[1] == {"inputs": {"result": cicada.INPUT_PRECISION}}
     assert vectors.shape == (300, 252)
     assert keras_output.shape == (300, 1)
     path.write_bytes(b"")
