@@ -7,7 +7,7 @@ import numpy as np
 
 from l1kd.emulators.network import tables
 from l1kd.emulators.network.cpp_model import Call
-from l1kd.emulators.network.graph import Affine, Binary, Layer, Lookup, Tensor
+from l1kd.emulators.network.graph import Affine, Binary, Layer, Lookup, Operation, Tensor
 from l1kd.emulators.network.lowering import Lowering, handles, layer_of, straight_lines
 from l1kd.emulators.network.lowering_einsum import exact_product
 
@@ -60,7 +60,7 @@ def layer_normalisation(lowering: Lowering, call: Call) -> Layer:
             np.tile(bias << (fraction - bias_form.fraction), rows),
         ),
     )
-    operations = [
+    operations: list[Operation] = [
         straight_lines(cast, source, source.format.fraction),
         Affine(total, cast.name, windows, group, one, 0, zero, form),
         straight_lines(mean, total, 2 * form.fraction, (share, 0)),

@@ -181,7 +181,7 @@ def per_output(
     """
     operations: list[Operation] = []
     n_out, terms = weights.shape
-    grid = index.reshape(-1, n_out, terms)
+    grid: npt.NDArray[Any] = index.reshape(-1, n_out, terms)
     if product.binary_input or product.xnor:
         spread = _bits(f"{output.name}.bits", source, product.binary_input)
         operations.append(spread)

@@ -4,7 +4,6 @@ Facts of the arithmetic: hls4ml 1.3, nnet_recurrent.h. Its static mode and its o
 where the hardware keeps the state, not in a single bit.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +20,6 @@ from l1kd.emulators.network.lowering_tables import symmetric_table
 __all__ = ["recurrent"]
 
 Index = npt.NDArray[np.int32]
-Step = Callable[["Cell", int, Tensor, Tensor | None], Tensor]
 # By kind of cell: matrices side by side, name of the recurrent activation's configuration.
 _KINDS = {"lstm": (4, "ACT_CONFIG_LSTM"), "gru": (3, "ACT_CONFIG_GRU")}
 MAX_STEPS = 1 << 12
@@ -35,7 +33,7 @@ class Part(NamedTuple):
     size: int
 
     @property
-    def index(self) -> Index:
+    def elements(self) -> Index:
         """Positions of the elements."""
         return np.arange(self.start, self.start + self.size, dtype=np.int32)
 
@@ -79,7 +77,7 @@ class Cell:
             form = exact_product(left.tensor, right.tensor)
         output = Tensor(name, (left.size,), form)
         self.operations.append(
-            Binary(output, kind, left.tensor.name, right.tensor.name, left.index, right.index)
+            Binary(output, kind, left.tensor.name, right.tensor.name, left.elements, right.elements)
         )
         return output
 
@@ -150,7 +148,7 @@ def _gru(cell: Cell, step: int, inputs: Tensor, state: Tensor, before: Tensor | 
     integer = max(form.integer, 1) + 2
     rest = Tensor(f"{name}.rest", (n,), FixedPoint(integer + fraction, integer))
     scale = 1 << (fraction - form.fraction)
-    line = straight_lines(rest, gates, fraction, (-scale, 1 << fraction), index=update.index)
+    line = straight_lines(rest, gates, fraction, (-scale, 1 << fraction), index=update.elements)
     cell.operations.append(line)
     result = cell.lowering.format_of_output(cell.call)
     new = cell.join("multiply", _whole(candidate), _whole(rest), f"{name}.new")

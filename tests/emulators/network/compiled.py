@@ -1,7 +1,6 @@
 """Compile the firmware folders that `graphs.py` writes, as references."""
 
 import ctypes
-import os
 import json
 import subprocess
 from pathlib import Path
@@ -14,7 +13,8 @@ from .firmware import HLS4ML
 def lines_of(ports):
     """Yield the C++ that moves raw integers into and out of one event's tensors."""
     stream = ports["stream"]
-    for i, (name, kind, size) in enumerate(ports["inputs"]):
+    for i, port in enumerate(ports["inputs"]):
+        name, kind, size = port["name"], port["type"], port["size"]
         if stream:
             yield f"hls::stream<{kind}> {name};"
             yield (
@@ -24,22 +24,24 @@ def lines_of(ports):
             )
         else:
             yield f"static {kind} {name}[{size}];"
-            yield f"for (long k = 0; k < {size}; k++) {name}[k].range() = from[{i}][e * {size} + k];"
-    for name, kind, size in ports["outputs"]:
+            loop = f"for (long k = 0; k < {size}; k++)"
+            yield f"{loop} {name}[k].range() = from[{i}][e * {size} + k];"
+    for port in ports["outputs"]:
+        name, kind, size = port["name"], port["type"], port["size"]
         yield f"hls::stream<{kind}> {name};" if stream else f"static {kind} {name}[{size}];"
-    names = ", ".join(name for name, _, _ in [*ports["inputs"], *ports["outputs"]])
-    yield f"myproject({names});"
-    for i, (name, kind, size) in enumerate(ports["outputs"]):
+    names = [port["name"] for port in [*ports["inputs"], *ports["outputs"]]]
+    yield f"myproject({', '.join(names)});"
+    for i, port in enumerate(ports["outputs"]):
+        name, kind, size = port["name"], port["type"], port["size"]
         if stream:
             yield (
                 f"for (long k = 0; k < {size}; k += {kind}::size) {{ {kind} p = {name}.read(); "
                 f"for (unsigned j = 0; j < {kind}::size; j++) "
                 f"to[{i}][e * {size} + k + j] = raw(p[j]); }}"
             )
-            yield f"left += {name}.size();"
         else:
             yield f"for (long k = 0; k < {size}; k++) to[{i}][e * {size} + k] = raw({name}[k]);"
-    for name, _, _ in ports["inputs"] if stream else ():
+    for name in names if stream else ():
         yield f"left += {name}.size();"
 
 
@@ -59,7 +61,7 @@ extern "C" long run(long n, long long **from, long long **to) {{
 """
 
 
-def compile_folder(folder):
+def compile_folder(folder, optimise="-O1"):
     """Compile the folder; return its ports and a function from raw arrays to raw arrays."""
     folder = Path(folder)
     ports = json.loads((folder / "ports.json").read_text())
@@ -68,7 +70,7 @@ def compile_folder(folder):
     library = folder / "reference.so"
     types = HLS4ML / "templates/vivado/ap_types"
     command = [
-        "g++", os.environ.get("OPT", "-O1"), "-w", "-std=c++17", "-fPIC", "-shared", "-fno-gnu-unique", f"-I{types}",
+        "g++", optimise, "-w", "-std=c++17", "-fPIC", "-shared", "-fno-gnu-unique", f"-I{types}",
         f'-DWEIGHTS_DIR="{folder}/firmware/weights"', f"-I{folder}", str(folder / "harness.cpp"),
         str(folder / "firmware/myproject.cpp"), "-o", str(library),
     ]  # fmt: skip
@@ -80,7 +82,7 @@ def compile_folder(folder):
     def reference(*inputs):
         count = len(inputs[0])
         x = [np.ascontiguousarray(i, np.int64).reshape(count, -1) for i in inputs]
-        y = [np.empty((count, size), np.int64) for _, _, size in ports["outputs"]]
+        y = [np.empty((count, port["size"]), np.int64) for port in ports["outputs"]]
         pointers = [
             (ctypes.c_void_p * len(arrays))(*(a.ctypes.data for a in arrays)) for arrays in (x, y)
         ]

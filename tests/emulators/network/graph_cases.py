@@ -164,7 +164,10 @@ def einsums(pairs=True, **options):
             inp_shape=data,
             out_shape=result,
         )
-    shapes = (("ab,bc->ac", (3, 4), (4, 2), (3, 2)), ("abc,acd->dab", (2, 3, 4), (2, 4, 2), (2, 2, 3)))
+    shapes = (
+        ("ab,bc->ac", (3, 4), (4, 2), (3, 2)),
+        ("abc,acd->dab", (2, 3, 4), (2, 4, 2), (2, 2, 3)),
+    )
     for equation, left, right, result in shapes if pairs else ():
         sources = model.input(left), model.input(right)
         model.layer("Einsum", sources, equation=equation, inp0_shape=left, inp1_shape=right,
@@ -210,7 +213,9 @@ def dense(exponents=True, **options):
         limit = 2 ** (bits - 1)
         powers = model.rng.integers(-limit, limit, (6, 4))
         signs = model.rng.choice([-1.0, 1.0], (6, 4))
-        add_dense(model, 6, 4, form, weights=signs * 2.0**powers, weight_quantizer=PowersOfTwo(bits))
+        add_dense(
+            model, 6, 4, form, weights=signs * 2.0**powers, weight_quantizer=PowersOfTwo(bits)
+        )
     return model
 
 
@@ -293,14 +298,21 @@ def merges(**options):
 def poolings(**options):
     model = Model(seed=11, **options)
     padded = options.get("io") != "io_stream"
-    shapes = (((6,), (2,), (2,)), ((7,), (3,), (2,)), ((4, 6), (2, 3), (2, 3)), ((4, 4), (2, 2), (1, 1)))
+    shapes = (
+        ((6,), (2,), (2,)),
+        ((7,), (3,), (2,)),
+        ((4, 6), (2, 3), (2, 3)),
+        ((4, 4), (2, 2), (1, 1)),
+    )
     for op in ("Max", "Average"):
         for size, pool, stride in shapes:
             rank = len(size)
             for same in (False, True)[: 1 + padded]:
                 x = model.input((*size, 3))
                 shape = window(size, pool, stride, same, pool=True)
-                model.layer(f"{op}Pooling{rank}D", x, n_filt=3, pool_op=op, count_pad=False, **shape)
+                model.layer(
+                    f"{op}Pooling{rank}D", x, n_filt=3, pool_op=op, count_pad=False, **shape
+                )
         model.layer(f"Global{op}Pooling1D", model.input((5, 3)), n_in=5, n_filt=3, pool_op=op)
         x = model.input((3, 4, 2))
         model.layer(f"Global{op}Pooling2D", x, in_height=3, in_width=4, n_filt=2, pool_op=op)
@@ -356,20 +368,56 @@ def normalisations(**options):
     return model
 
 
+def lookups(**options):
+    """Tables with an entry for every input, as HGQ writes them."""
+    from hls4ml.model.types import FixedPrecisionType
+
+    model = Model(seed=16, **options)
+    for form, bits in (("fixed<6,2>", 6), ("ufixed<5,3>", 5)):
+        table = model.rng.integers(-128, 128, 1 << bits) / 16
+        model.layer(
+            "UnaryLUT",
+            model.input((3, 4), form),
+            {"table": "fixed<8,4>"},
+            activation="unary_lut",
+            table_data=table,
+            table_t=FixedPrecisionType(8, 4, True),
+            n_in=12,
+        )
+    return model
+
+
 def others():
     """Layers of which hls4ml has one form only: arrays."""
     model = Model(seed=14)
-    for number in range(3):
+    forms = (
+        # data, accumulator, exponent of the smallest variance
+        ("fixed<12,5>", "fixed<16,8>", 3),
+        ("fixed<9,3>", "fixed<18,9,RND,SAT>", 2),
+        ("ufixed<8,2>", "fixed<14,5>", 1),
+    )
+    for data, accumulator, exponent in forms:
         model.layer(
-            "LayerNormalization", model.input((3, 4), ("fixed<12,5>", "fixed<9,3>", "ufixed<8,2>")[number]),
-            {"accum": ("fixed<16,8>", "fixed<18,9,RND,SAT>", "fixed<14,5>")[number],
-             "scale": "fixed<8,3>", "table": "fixed<16,6>"},
-            n_in=12, seq_len=3, axis=2, epsilon_power_of_10=3 - number, gamma_data=model.values(4),
+            "LayerNormalization",
+            model.input((3, 4), data),
+            {"accum": accumulator, "scale": "fixed<8,3>", "table": "fixed<16,6>"},
+            n_in=12,
+            seq_len=3,
+            axis=2,
+            epsilon_power_of_10=exponent,
+            gamma_data=model.values(4),
             beta_data=model.values(4),
-        )  # fmt: skip
-    for form, entries in (("ufixed<4,4>", 16), ("ufixed<5,3>", 8), ("ufixed<6,4>", 16)):
-        model.layer("Embedding", model.input((5,), form), {"embeddings": "fixed<9,3>"}, n_in=5,
-                    n_out=3, vocab_size=entries, embeddings_data=model.values(entries, 3))  # fmt: skip
+        )
+    for form, entries in (("ufixed<4,4>", 16), ("ufixed<5,3>", 9), ("fixed<7,4>", 9)):
+        model.layer(
+            "Embedding",
+            model.input((5,), form, 0),
+            {"embeddings": "fixed<9,3>"},
+            n_in=5,
+            n_out=3,
+            vocab_size=entries,
+            embeddings_data=model.values(entries, 3),
+        )
     return model
 
 
@@ -435,6 +483,7 @@ CASES = {
             ("poolings", poolings),
             ("movements", movements),
             ("normalisations", normalisations),
+            ("lookups", lookups),
         )
         for io in ("io_parallel", "io_stream")
     },
@@ -443,11 +492,15 @@ CASES = {
 }
 
 
+# Compiled in seconds; the others are for `pytest -m heavy`.
+QUICK = ("convolution 1d", "convolution 1d stream", "bidirectional", "einsum", "dense unrolled",
+         "softmax stream", "clones stream", "others")  # fmt: skip
+
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
     # Only hls4ml's profiling, unused here, would import Keras and with it TensorFlow.
     sys.modules["keras"] = None
     # hls4ml 1.3 calls a function that NumPy 2 removed when it writes powers of two.
-    np.product = np.prod
+    vars(np)["product"] = np.prod
     for case in sys.argv[2:] or CASES:
         CASES[case]().write(Path(sys.argv[1]) / case.replace(" ", "_"))

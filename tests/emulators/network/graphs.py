@@ -39,11 +39,14 @@ class Model:
         self.io, self.strategy, self.reuse, self.backend = io, strategy, reuse, backend
         self.rng = np.random.default_rng(seed)
         self.layers, self.inputs, self.outputs, self.names = [], [], [], {}
+        self.least = []
         self.count = 0
 
-    def input(self, shape, form=None):
+    def input(self, shape, form=None, least=None):
+        """Add an input; ``least`` is the smallest raw value for which the C++ is defined."""
         name = f"x{len(self.inputs)}"
         self.inputs.append(name)
+        self.least.append(-(1 << 62) if least is None else least)
         self.layers.append({"class_name": "InputLayer", "name": name, "input_shape": list(shape)})
         self.names[name] = {"Precision": {"result": form or DATA[self.count % len(DATA)]}}
         return name
@@ -99,19 +102,17 @@ class Model:
         model = ModelGraph.from_layer_list(config, self.layers, self.inputs, self.outputs)
         model.write()
         ports = {
-            role: [[v.name, v.type.name, v.size()] for v in variables]
+            role: [{"name": v.name, "type": v.type.name, "size": v.size()} for v in variables]
             for role, variables in (
                 ("inputs", model.get_input_variables()),
                 ("outputs", model.get_output_variables()),
             )
         }
+        for port, least in zip(ports["inputs"], self.least, strict=True):
+            port["least"] = least
         ports["stream"] = self.io == "io_stream"
-        ports["kinds"] = sorted({node.class_name for node in model.get_layers()})
         (Path(folder) / "ports.json").write_text(json.dumps(ports))
-        try:
-            Network.from_hls_model(model).save(Path(folder) / "model.npz")
-        except ValueError as error:
-            (Path(folder) / "refusal.txt").write_text(str(error))
+        Network.from_hls_model(model).save(Path(folder) / "model.npz")
 
 
 def padding(size, kernel, stride, same):
