@@ -153,8 +153,10 @@ def binary_tanh(lowering: Lowering, call: Call) -> Layer:
 
 @handles("ternary_tanh")
 def ternary_tanh(lowering: Lowering, call: Call) -> Layer:
-    """One, zero or minus one after doubling the value in its own type."""
-    _, source, output = element_pair(lowering, call)
+    """One, zero or minus one; arrays, unlike streams, first double the value in its own type."""
+    config, source, output = element_pair(lowering, call)
+    if config.streams:
+        return layer_of(call, _ternary(output, source, *_ones(source.format.fraction)))
     double = Tensor(f"{output.name}.double", source.shape, source.format)
     fraction = source.format.fraction
     twice = straight_lines(double, source, fraction, (2, 0))

@@ -30,7 +30,7 @@ from l1kd.emulators.network.lowering import (
 )
 from l1kd.emulators.network.lowering_dense import window_index
 
-__all__ = ["sum_elements", "transposed"]
+__all__ = ["sum_elements", "transposed", "tree"]
 
 Index = npt.NDArray[np.int32]
 _KINDS = {
@@ -94,6 +94,26 @@ def sum_elements(output: Tensor, source: Tensor, index: Index, accumulator: Fixe
         accumulator,
         late=True,
     )
+
+
+def tree(
+    name: str, kind: str, source: Tensor, rows: Index, form: FixedPoint
+) -> tuple[list[Operation], Tensor, Index]:
+    """Reduce rows of elements pairwise, as the balanced tree of ``nnet_common.h`` does.
+
+    Returns
+    -------
+    operations, the tensor that holds the results, and where they are in it.
+    """
+    slices, length = rows.shape
+    if length == 1:
+        return [], source, rows[:, 0]
+    half = 1 << ((length - 1).bit_length() - 1)
+    first, left, left_at = tree(f"{name}l", kind, source, rows[:, :half], form)
+    second, right, right_at = tree(f"{name}r", kind, source, rows[:, half:], form)
+    result = Tensor(name, (slices,), form)
+    join = Binary(result, kind, left.name, right.name, left_at, right_at)
+    return [*first, *second, join], result, np.arange(slices, dtype=np.int32)
 
 
 @handles("concatenate1d", "concatenate2d", "concatenate3d")
@@ -247,11 +267,20 @@ def pooling(lowering: Lowering, call: Call) -> Layer:
     windows = np.ascontiguousarray(windows.reshape(output.size, -1))
     accumulator = config.format("accum_t")
     kind = config.word("pool_op")
+    operations: list[Operation] = []
+    if config.streams:
+        # Streams cast every value to the accumulator first.
+        if (windows < 0).any():
+            raise config.refuse("a padded pooling of streams")
+        first = Tensor(f"{output.name}.first", (source.size,), accumulator)
+        operations.append(straight_lines(first, source, source.format.fraction))
+        source = first
     if kind == "Max":
-        operations = _largest(output, source, windows, accumulator)
+        operations += _largest(output, source, windows, accumulator)
     elif kind == "Average":
         count_pad = bool(config.struct.constants.get("count_pad", False)) or whole
-        operations = _average(output, source, windows, accumulator, count_pad)
+        by_pairs = config.streams and not whole
+        operations += _average(output, source, windows, accumulator, count_pad, by_pairs)
     else:
         raise config.refuse(f"pooling by {kind or 'nothing'} is not supported")
     return layer_of(call, operations, formats={"accumulator": accumulator})
@@ -302,7 +331,12 @@ def _largest(
 
 
 def _average(
-    output: Tensor, source: Tensor, windows: Index, accumulator: FixedPoint, count_pad: bool
+    output: Tensor,
+    source: Tensor,
+    windows: Index,
+    accumulator: FixedPoint,
+    count_pad: bool,
+    by_pairs: bool,
 ) -> list[Operation]:
     """Add in the accumulator, divide its raw value towards zero, cast."""
     total = Tensor(f"{output.name}.sum", output.shape, accumulator)
@@ -310,8 +344,11 @@ def _average(
     inside = windows.shape[1] if count_pad else (windows >= 0).sum(1)
     divisor = np.broadcast_to(np.asarray(inside, np.int64), output.size)
     elements = np.arange(output.size, dtype=np.int32)
+    operations: list[Operation] = [sum_elements(total, source, windows, accumulator)]
+    if by_pairs:
+        operations, total, elements = tree(total.name, "add", source, windows, accumulator)
     return [
-        sum_elements(total, source, windows, accumulator),
+        *operations,
         Divide(divided, total.name, elements, np.ascontiguousarray(divisor)),
         straight_lines(output, divided, accumulator.fraction),
     ]

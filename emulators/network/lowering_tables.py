@@ -18,7 +18,7 @@ from l1kd.emulators.network.lowering import (
     straight_lines,
 )
 from l1kd.emulators.network.lowering_elementwise import element_pair, parameter
-from l1kd.emulators.network.lowering_shapes import sum_elements
+from l1kd.emulators.network.lowering_shapes import sum_elements, tree
 
 __all__ = ["symmetric_table", "table_lookup"]
 
@@ -89,7 +89,8 @@ def table_below_zero(lowering: Lowering, call: Call) -> Layer:
     table = tables.function_table(name, entries, form)
     slope, slope_form = 1, FixedPoint(1, 1, False)
     if name == "selu":
-        slope_form = FixedPoint(16, 1, False)
+        # Streams cast the factor into the type of the data.
+        slope_form = source.format if config.streams else FixedPoint(16, 1, False)
         slope = int(slope_form.from_float(1.0507009873554805))
         table = output.format.cast(table, form)
     else:
@@ -178,6 +179,8 @@ def softmax(lowering: Lowering, call: Call) -> Layer:
     if length < 1 or inner < 1 or size % (length * inner):
         raise config.refuse("the slices do not divide the tensor")
     source = lowering.source(call, size)
+    if config.streams and lowering.project.tensors[source.name].type.pack != length:
+        raise lowering.refuse(call, "the packets of the stream are not the slices of the softmax")
     output = lowering.result(call, source.shape)
     slices = np.arange(size).reshape(-1, length, inner).transpose(0, 2, 1).reshape(-1, length)
     builder = {
@@ -190,26 +193,6 @@ def softmax(lowering: Lowering, call: Call) -> Layer:
         raise config.refuse("this implementation of softmax is not supported")
     operations = builder(config, source, output, slices.astype(np.int32))
     return layer_of(call, operations)
-
-
-def _tree(
-    name: str, kind: str, source: Tensor, rows: Index, form: FixedPoint
-) -> tuple[list[Operation], Tensor, Index]:
-    """Reduce rows of elements pairwise, as the balanced tree of ``nnet_common.h`` does.
-
-    Returns
-    -------
-    operations, the tensor that holds the results, and where they are in it.
-    """
-    slices, length = rows.shape
-    if length == 1:
-        return [], source, rows[:, 0]
-    half = 1 << ((length - 1).bit_length() - 1)
-    first, left, left_at = _tree(f"{name}l", kind, source, rows[:, :half], form)
-    second, right, right_at = _tree(f"{name}r", kind, source, rows[:, half:], form)
-    result = Tensor(name, (slices,), form)
-    join = Binary(result, kind, left.name, right.name, left_at, right_at)
-    return [*first, *second, join], result, np.arange(slices, dtype=np.int32)
 
 
 def _address(
@@ -230,7 +213,7 @@ def _softmax_tail(
 ) -> list[Operation]:
     """Divide exponentials (already in the accumulator's format) by their sum, through a table."""
     accumulator, address = config.format("accum_t"), config.format("inv_inp_t")
-    operations, total, where = _tree(f"{output.name}.sum", "add", exponents, slices, accumulator)
+    operations, total, where = tree(f"{output.name}.sum", "add", exponents, slices, accumulator)
     narrowed = Tensor(f"{output.name}.total", (len(slices),), address)
     operations.append(straight_lines(narrowed, total, accumulator.fraction, index=where))
     (entries,) = config.sizes("inv_table_size")
@@ -269,7 +252,7 @@ def _softmax_latency(
 def _softmax_stable(
     config: Config, source: Tensor, output: Tensor, slices: Index
 ) -> list[Operation]:
-    operations, largest, where = _tree(
+    operations, largest, where = tree(
         f"{output.name}.max", "maximum", source, slices, source.format
     )
     distance = Tensor(f"{output.name}.distance", (source.size,), config.format("inp_norm_t"))
@@ -314,7 +297,7 @@ def _softmax_argmax(
     config: Config, source: Tensor, output: Tensor, slices: Index
 ) -> list[Operation]:
     form = source.format
-    operations, largest, where = _tree(f"{output.name}.max", "maximum", source, slices, form)
+    operations, largest, where = tree(f"{output.name}.max", "maximum", source, slices, form)
     exact = FixedPoint(form.width + 1, form.integer + 1, True)
     count, length = slices.shape
     difference = Tensor(f"{output.name}.difference", (source.size,), exact)
