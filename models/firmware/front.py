@@ -74,10 +74,13 @@ def _panel(axis: Any, report: "Report") -> None:
                 [(row.quality or 0.0) * scale for row in group],
                 marker=marker, s=36, label=label, zorder=3,
             )  # fmt: skip
+    sizes = [row.lut or 1.0 for row in rows]
+    middle = (min(sizes) * max(sizes)) ** 0.5
     for row in drawn:
+        left = (row.lut or 0.0) > middle
         axis.annotate(
-            row.name, (row.lut, (row.quality or 0.0) * scale), xytext=(6, 5),
-            textcoords="offset points", fontsize=8,
+            row.name, (row.lut, (row.quality or 0.0) * scale), xytext=(-6 if left else 6, 5),
+            textcoords="offset points", fontsize=8, ha="right" if left else "left",
         )  # fmt: skip
     for row in rows:
         if row.quality is None:

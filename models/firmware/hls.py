@@ -151,7 +151,12 @@ def model_graph(network: Network, options: HlsOptions) -> Any:
     }
     strategy = {"Strategy": options.strategy, "ReuseFactor": 1}
     configuration["HLSConfig"] = {
-        "Model": {"Precision": {"default": "ap_fixed<16,6>"}, "ReuseFactor": 1},
+        "Model": {
+            "Precision": {"default": "ap_fixed<16,6>"},
+            "ReuseFactor": 1,
+            # every format is given: hls4ml must not choose its own
+            "BitExact": False,
+        },
         "LayerName": {
             name: entry | (strategy if name in multipliers else {})
             for name, entry in described.configuration.items()

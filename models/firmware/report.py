@@ -215,11 +215,15 @@ def _markdown(reports: Sequence[Report]) -> str:
         lines += [f"## {report.title}", "", "| " + " | ".join(report.columns) + " |"]
         lines += ["|" + "---|" * len(report.columns)]
         lines += ["| " + " | ".join(cells) + " |" for cells in report.cells()]
-        lines += ["", *sorted({f"{r.name}: {r.note}." for r in report.rows if r.mismatches is None})]
+        lines += [
+            "",
+            *sorted({f"{r.name}: {r.note}." for r in report.rows if r.mismatches is None}),
+        ]
         lines += [""]
     lines += [
         "BRAM in blocks of 18 kbit. Yosys' figures are unplaced; latency counts the pipeline's",
-        "registers at the project's clock, whether timing is met is for Vivado to say.",
+        "registers at the project's clock, whether timing is met is for Vivado to say. The papers'",
+        "quality is that of their own samples.",
         "",
     ]
     return "\n".join(lines)

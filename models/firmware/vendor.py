@@ -61,7 +61,8 @@ def hls_tool(backend: str) -> tuple[str, Command] | None:
         return "Vitis HLS", lambda script: ["vitis-run", "--mode", "hls", "--tcl", script]
     program = "vitis_hls" if backend == "vitis" else "vivado_hls"
     if shutil.which(program):
-        return program.replace("_hls", " HLS").title(), lambda script: [program, "-f", script]
+        name = "Vitis HLS" if backend == "vitis" else "Vivado HLS"
+        return name, lambda script: [program, "-f", script]
     return None
 
 

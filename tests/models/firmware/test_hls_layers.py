@@ -1,0 +1,175 @@
+"""Every kind of layer that is written must be read back as the same arithmetic."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("hls4ml", reason="hls4ml is not installed")
+
+from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.network import Network, Tensor, tables
+from l1kd.emulators.network.graph import Affine, Binary, Gather, Graph, Layer, Lookup, Piecewise
+from l1kd.emulators.network.lowering_dense import window_index
+from l1kd.errors import FirmwareError
+from l1kd.models.firmware import hls, vectors
+from l1kd.models.firmware.hls_layers import layer_list
+from tests.models.firmware.conftest import dense, make_network, relu
+
+FORM = FixedPoint(7, 3, True, "RND_CONV", "SAT")
+
+
+def options(strategy="latency", backend="Vitis", top="project"):
+    return hls.HlsOptions(backend, "xcvu13p-flga2577-2-e", 4.0, strategy, top)
+
+
+def read_back(network, folder, **chosen):
+    hls.write_project(hls.model_graph(network, options(**chosen)), folder)
+    return Network.from_hls_project(folder)
+
+
+def assert_same(network, other):
+    raw = vectors.make(network, 2000, 7).raw
+    assert [t.format for t in other.outputs] == [t.format for t in network.outputs]
+    np.testing.assert_array_equal(vectors.emulate(other, raw), vectors.emulate(network, raw))
+
+
+def single(operation, *inputs, kind="layer", **facts):
+    layer = Layer("layer", kind, (operation,), **facts)
+    return Network(Graph("single", inputs, (operation.output.name,), (layer,)))
+
+
+@pytest.mark.parametrize("strategy", ["latency", "resource", "distributed_arithmetic"])
+@pytest.mark.parametrize("backend", ["Vitis", "Vivado"])
+def test_a_dense_network_in_every_strategy(network, tmp_path, strategy, backend):
+    assert_same(network, read_back(network, tmp_path, strategy=strategy, backend=backend))
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel", "stride", "pad", "out"),
+    [
+        ((6, 5, 2), (2, 2), (2, 2), (0, 0), (3, 2)),
+        ((5, 4, 1), (3, 3), (1, 1), (1, 1), (5, 4)),
+        ((7, 3), (1, 3), (1, 2), (0, 0), (1, 3)),
+    ],
+)
+def test_convolutions_are_found_from_their_windows(tmp_path, shape, kernel, stride, pad, out):
+    rng = np.random.default_rng(3)
+    image, channels, filters = (1, *shape)[-3:][:2], shape[-1], 3
+    index = window_index(image, channels, kernel, stride, pad, out)
+    source = Tensor("x", shape, FixedPoint(6, 6, False))
+    accumulator = FixedPoint(20, 18)
+    result = Tensor("y", (*(out if len(shape) == 3 else out[1:]), filters), accumulator)
+    weight = rng.integers(-7, 8, (1, index.shape[1], filters))
+    group = np.zeros(len(index), np.int32)
+    bias = rng.integers(-9, 9, (1, filters))
+    operation = Affine(result, "x", index, group, weight, 2, bias, accumulator)
+    network = single(operation, source, formats={"weight": FixedPoint(4, 2)})
+    assert_same(network, read_back(network, tmp_path))
+
+
+def piecewise(output, source, **changes):
+    size = output.size
+    one, zero = np.ones(size, np.int64), np.zeros(size, np.int64)
+    arguments = {
+        "index": np.arange(size, dtype=np.int32),
+        "threshold": zero,
+        "scale_above": one,
+        "offset_above": zero,
+        "scale_below": one,
+        "offset_below": zero,
+        "fraction": source.format.fraction,
+    }
+    return Piecewise(output, source.name, **(arguments | changes))
+
+
+def test_casts_of_single_elements(tmp_path):
+    source = Tensor("x", (4,), FORM)
+    formats = tuple(FixedPoint(w, i, True, "RND_CONV", "SAT") for w, i in ((4, 2), (6, 3), (3, 3)))
+    operation = piecewise(
+        Tensor("y", (4,), FixedPoint(10, 4)),
+        source,
+        index=np.array([0, 1, -1, 3], np.int32),
+        formats=formats,
+        choice=np.array([0, 1, 2, 2], np.int32),
+    )
+    network = single(operation, source)
+    assert_same(network, read_back(network, tmp_path))
+
+
+def test_scales_of_single_elements(tmp_path):
+    source = Tensor("x", (3,), FORM)
+    scale, offset = np.array([5, -3, 8]), np.array([-40, 0, 17])
+    operation = piecewise(
+        Tensor("y", (3,), FixedPoint(12, 7, True, "RND", "SAT")),
+        source,
+        scale_above=scale,
+        scale_below=scale,
+        offset_above=offset,
+        offset_below=offset,
+        fraction=source.format.fraction + 2,
+    )
+    network = single(operation, source)
+    assert_same(network, read_back(network, tmp_path))
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+def test_tables_of_functions(tmp_path, name):
+    source = Tensor("x", (2,), FixedPoint(12, 5))
+    form = FixedPoint(9, 2, True, "RND_CONV", "SAT")
+    table = tables.function_table(name, 1024, form)[:, None]
+    width = tables.TABLES[name][1]
+    shift = source.format.fraction + width.bit_length() - 1
+    operation = Lookup(
+        Tensor("y", (2,), form), "x", np.arange(2, dtype=np.int32), 1024, shift, True, 512, table,
+        np.zeros(2, np.int32),
+    )  # fmt: skip
+    network = single(operation, source, kind=name, formats={"table": form})
+    assert_same(network, read_back(network, tmp_path))
+
+
+def test_tables_of_every_input(tmp_path):
+    source = Tensor("x", (2,), FixedPoint(4, 2))
+    values = np.random.default_rng(0).integers(-30, 30, (16, 1))
+    operation = Lookup(
+        Tensor("y", (2,), FixedPoint(6, 3)), "x", np.arange(2, dtype=np.int32), 1, 0, False, 8,
+        values, np.zeros(2, np.int32),
+    )  # fmt: skip
+    network = single(operation, source)
+    assert_same(network, read_back(network, tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["add", "subtract", "multiply", "maximum", "minimum"])
+def test_two_inputs_are_joined(tmp_path, kind):
+    first, second = Tensor("a", (3,), FORM), Tensor("b", (3,), FixedPoint(5, 3))
+    elements = np.arange(3, dtype=np.int32)
+    result = Tensor("y", (3,), FixedPoint(14, 8))
+    network = single(Binary(result, kind, "a", "b", elements, elements), first, second)
+    assert_same(network, read_back(network, tmp_path))
+
+
+def test_what_hls4ml_has_no_layer_for_is_refused_by_name():
+    source = Tensor("x", (3,), FORM)
+    order = np.array([2, 0, 1], np.int32)
+    network = single(Gather(Tensor("y", (3,), FORM), ("x",), order), source, kind="shuffle")
+    with pytest.raises(FirmwareError, match=r"'layer' \(shuffle\).*da4ml or alkaid"):
+        layer_list(network)
+
+
+def test_names_that_hls4ml_reserves_are_changed(tmp_path):
+    source = Tensor("input", (4,), FORM)
+    layer = dense("a.b", source, 2, None)
+    last = relu("output", layer.output, FixedPoint(6, 3, False))
+    network = Network(Graph("odd", (source,), (last.output.name,), (layer, last)))
+    assert_same(network, read_back(network, tmp_path))
+
+
+def test_writing_twice_gives_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        graph = hls.model_graph(make_network(), options("distributed_arithmetic"))
+        hls.write_project(graph, tmp_path / name)
+    one, two = (
+        {p.relative_to(tmp_path / n): p.read_bytes() for p in (tmp_path / n).rglob("*.*")
+         if p.is_file()}
+        for n in ("one", "two")
+    )  # fmt: skip
+    assert one == two
+    assert not any(b"/tmp" in text for text in one.values())
