@@ -1,37 +1,44 @@
-"""Speed of quantized networks against onnxruntime, one thread, in the same run.
+"""Speed of quantized networks against onnxruntime and hls4ml's C++, one thread, in the same run.
 
 Run as ``python benchmarks/networks.py [FOLDER or NETWORK.npz ...]``. For every network it prints
-events per second of `Network.predict_raw`, and for the dense network of DistillNet's shape
-(16-64-32-1, three quarters zeros) the ratio to onnxruntime in float32 at its best batch, measured
-alternately. The roofline is what this machine multiplies and adds with 16-bit integers when next to
-nothing else is to be done.
+how long its machine code takes to compile, events per second of `Network.predict_raw`, and the
+ratio to the compiled C++ of the same network, whose results must be equal; for the dense network of
+DistillNet's shape (16-64-32-1, three quarters zeros) also the ratio to onnxruntime in float32 at
+its best batch. Peers run alternately with the emulator, and medians are taken. The rooflines are
+what this machine multiplies and adds at most when all numbers stay in registers.
 """
 
+import ctypes
 import platform
 import statistics
 import sys
+import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from networks_cpp import compile_network
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.network import Network, Tensor
+from l1kd.emulators.network import Network, Tensor, native_code
 from l1kd.emulators.network.graph import Affine, Graph, Layer, Piecewise
 
 REPEATS = 9
 
 
-def seconds(action):
-    """Return the median time of several runs after one to warm up."""
-    action()
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
+def seconds(*actions):
+    """Return the median processor time of every action; they take turns, after one to warm up."""
+    for action in actions:
         action()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    times = [[] for _ in actions]
+    for _ in range(REPEATS):
+        for action, mine in zip(actions, times, strict=True):
+            start = time.thread_time()
+            action()
+            mine.append(time.thread_time() - start)
+    medians = [statistics.median(mine) for mine in times]
+    return medians[0] if len(actions) == 1 else medians
 
 
 def affine(name, source, index, weight, fraction, accumulator, result):
@@ -77,7 +84,7 @@ def distillnet(density=0.25):
     )  # fmt: skip
 
 
-def cicada():
+def cicada(density=0.5):
     """Convolution 2 x 2 stride 2 into 4 channels, dense 16, dense 1, as CICADA v2p1p2."""
     rng = np.random.default_rng(0)
     pixels = np.arange(252).reshape(18, 14)
@@ -88,29 +95,93 @@ def cicada():
         "CICADA-like", FixedPoint(10, 10, False), 252,
         affine("a", "x", blocks, sparse(rng, (1, 4, 4), 100, 1.0), 8, one, one),
         relu("b", "a", 252, act, 10),
-        affine("c", "b", np.arange(252)[None], sparse(rng, (1, 252, 16), 100, 1.0), 8, two, two),
+        affine("c", "b", np.arange(252)[None], sparse(rng, (1, 252, 16), 16, density), 6, two, two),
         relu("d", "c", 16, act, 14),
         affine("e", "d", np.arange(16)[None], sparse(rng, (1, 16, 1), 100, 1.0), 8, two, act),
     )  # fmt: skip
 
 
-def roofline():
-    """Multiply-adds per second with 16-bit integers: full matrices, next to nothing else."""
-    rng, word = np.random.default_rng(0), FixedPoint(16, 16)
-    layers, name = [], "x"
-    for number in range(4):
-        weight = rng.integers(1, 100, (1, 256, 256 if number < 3 else 1))
-        index = np.arange(256)[None]
-        layers.append(affine(f"y{number}", name, index, weight, 0, word, word))
-        name = f"y{number}"
-    network = network_of("roofline", word, 256, *layers)
-    x = rng.integers(-128, 128, (8192, 256)).astype(np.int16)
-    products = sum(layer.weight.size for layer in layers)
-    return len(x) * products / seconds(lambda: network.predict_raw(x))
+def cicada_floors():
+    """Convolution 3 x 3 stride 2 into 3 channels, dense 20, dense 1, as CICADA v2p1.
+
+    The accumulators hold fewer fraction bits than the products, every one of which is floored.
+    """
+    rng = np.random.default_rng(0)
+    rows, columns = np.arange(8) * 2, np.arange(6) * 2
+    corners = (rows[:, None] * 14 + columns).reshape(-1, 1)
+    windows = corners + (np.arange(3)[:, None] * 14 + np.arange(3)).reshape(-1)
+    act = FixedPoint(10, 4, False, "RND", "SAT")
+    one, two, three = FixedPoint(20, 8), FixedPoint(22, 8), FixedPoint(17, 8)
+    return network_of(
+        "CICADA-v2p1-like", FixedPoint(10, 10, False), 252,
+        affine("a", "x", windows, sparse(rng, (1, 9, 3), 400, 1.0), 10, one, FixedPoint(15, 8)),
+        relu("b", "a", 144, act, 7),
+        affine("c", "b", np.arange(144)[None], sparse(rng, (1, 144, 20), 2000, 1.0), 12, two,
+               FixedPoint(14, 8)),
+        relu("d", "c", 20, act, 6),
+        affine("e", "d", np.arange(20)[None], sparse(rng, (1, 20, 1), 900, 1.0), 10, three, three),
+        relu("f", "e", 1, FixedPoint(16, 8, False), 9),
+    )  # fmt: skip
 
 
-def onnx_rate():
-    """Rows per second of onnxruntime for the same shape in float32, best batch, one thread."""
+# Type of a register, one multiply-add of chain {i}, and how many numbers it works on.
+ROOFS = {
+    "16-bit integer": (
+        "<16 x i16>",
+        "  %m{i} = mul <16 x i16> %p{i}, %x\n  %n{i} = add <16 x i16> %m{i}, %y",
+        16,
+    ),
+    "single-precision": (
+        "<8 x float>",
+        "  %n{i} = call <8 x float> @llvm.fma.v8f32(<8 x float> %p{i}, <8 x float> %x, "
+        "<8 x float> %y)",
+        8,
+    ),
+}
+
+
+def roofline(kind):
+    """Multiply-adds per second of twelve independent chains that stay in registers."""
+    from llvmlite import binding
+
+    vector, step, lanes = ROOFS[kind]
+    chains, steps = 12, 20_000_000
+    phis, body = [], []
+    for i in range(chains):
+        phis.append(f"  %p{i} = phi {vector} [ %x, %entry ], [ %n{i}, %loop ]")
+        body.append(step.format(i=i))
+    sums, last = [], "%n0"
+    add = "add" if "i16" in vector else "fadd"
+    for i in range(1, chains):
+        sums.append(f"  %s{i} = {add} {vector} {last}, %n{i}")
+        last = f"%s{i}"
+    text = f"""declare <8 x float> @llvm.fma.v8f32(<8 x float>, <8 x float>, <8 x float>)
+define void @run(ptr %data) {{
+entry:
+  %x = load {vector}, ptr %data, align 2
+  %next = getelementptr i8, ptr %data, i64 32
+  %y = load {vector}, ptr %next, align 2
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %j, %loop ]
+{chr(10).join(phis + body)}
+  %j = add i64 %i, 1
+  %more = icmp ult i64 %j, {steps}
+  br i1 %more, label %loop, label %done
+done:
+{chr(10).join(sums)}
+  store {vector} {last}, ptr %data, align 2
+  ret void
+}}"""
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(text), native_code.target())
+    engine.finalize_object()
+    run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(engine.get_function_address("run"))
+    data = np.ones(64, np.int8)
+    return chains * steps * lanes / seconds(lambda: run(data.ctypes.data))
+
+
+def onnx_session():
+    """Return a session for the same shape in float32, one thread."""
     import onnx
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
@@ -135,18 +206,26 @@ def onnx_rate():
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    rates = {}
+    print(f"onnxruntime {onnxruntime.__version__}, onnx {onnx.__version__}")
+    return session
+
+
+def against_onnx(network):
+    """Print the ratio to onnxruntime at its best batch, measured in turns."""
+    session, rng = onnx_session(), np.random.default_rng(0)
+    x, count = events(network, 200_000), 65536
+    best = (0.0, 0, 0.0)
     for batch in (128, 256, 512, 1024, 2048, 4096, 8192):
-        x = rng.normal(size=(batch, 16)).astype(np.float32)
-        steps = max(65536 // batch, 1)
-        rates[batch] = (
-            batch
-            * steps
-            / seconds(lambda x=x, steps=steps: [session.run(None, {"x": x}) for _ in range(steps)])
+        part = rng.normal(size=(batch, 16)).astype(np.float32)
+        steps = count // batch
+        mine, theirs = seconds(
+            lambda: network.predict_raw(x),
+            lambda part=part, steps=steps: [session.run(None, {"x": part}) for _ in range(steps)],
         )
-    best = max(rates, key=rates.get)
-    print(f"onnxruntime {onnxruntime.__version__}, onnx {onnx.__version__}: best batch {best}")
-    return rates[best]
+        best = max(best, (count / theirs, batch, len(x) / mine))
+    rate, batch, mine = best
+    print(f"  onnxruntime {rate:.3g} rows/s at its best batch, {batch}, beside {mine:.3g}: "
+          f"ratio {mine / rate:.2f}")  # fmt: skip
 
 
 def events(network, count):
@@ -155,37 +234,55 @@ def events(network, count):
     return rng.integers(low, high, (count, tensor.size), endpoint=True).astype(np.int16)
 
 
-def report(network, count):
+def report(network, count, roofs):
+    start = time.perf_counter()
+    special = network.specialise()
+    compiled = time.perf_counter() - start
     x = events(network, count)
     rate = count / seconds(lambda: network.predict_raw(x))
     used = sum(
         int(np.count_nonzero(op.weight[op.group])) for op in network.graph.operations
         if isinstance(op, Affine)
     )  # fmt: skip
-    print(f"{network.graph.name}: {rate:.3g} events/s, {used} products that are not zero, "
-          f"{rate * used:.3g} multiply-adds/s")  # fmt: skip
-    return rate, used
+    how = f"compiled in {compiled:.1f} s" if special else "by the general machine"
+    print(f"{network.graph.name}: {rate:.3g} events/s ({how}), {used} products that are not zero")
+    for kind, roof in roofs.items():
+        print(f"  {rate * used / roof:.2f} of the {kind} roofline")
+
+
+def against_cpp(network, slower=500):
+    """Print the ratio to hls4ml's compiled C++, measured in turns, results compared."""
+    x = events(network, 50_000)
+    with tempfile.TemporaryDirectory() as folder:
+        peer = compile_network(network, Path(folder))
+        if peer is None:
+            print("  no C++ peer: hls4ml and g++ are needed")
+            return
+        few = x[: len(x) // slower * 10]
+        equal = np.array_equal(peer(few), network.predict_raw(few).reshape(len(few), -1))
+        mine, theirs = seconds(lambda: network.predict_raw(x), lambda: peer(few))
+    ours, reference = len(x) / mine, len(few) / theirs
+    print(f"  hls4ml C++ {reference:.3g} events/s beside {ours:.3g}: ratio {ours / reference:.0f}, "
+          f"results {'equal' if equal else 'DIFFER'}")  # fmt: skip
 
 
 def main(paths):
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, "
-          f"NumPy {np.__version__}; one thread, median of {REPEATS} runs")  # fmt: skip
-    peak = roofline()
-    print(f"roofline: {peak:.3g} 16-bit multiply-adds/s")
+          f"NumPy {np.__version__}; one thread, processor time, median of {REPEATS} runs")  # fmt: skip
+    roofs = {kind: roofline(kind) for kind in ROOFS}
+    for kind, roof in roofs.items():
+        print(f"{kind} roofline: {roof:.3g} multiply-adds/s")
     small = distillnet()
-    rate, used = report(small, 200_000)
-    print(f"  {rate * used / peak:.2f} of the roofline")
-    reference = onnx_rate()
-    again, _ = report(small, 200_000)
-    ratio = statistics.mean((rate, again)) / reference
-    print(f"  onnxruntime {reference:.3g} rows/s: ratio {ratio:.2f}")
-    rate, used = report(cicada(), 50_000)
-    print(f"  {rate * used / peak:.2f} of the roofline; {rate / 17_000:.0f} times 17,000/s, "
-          "the compiled C++ of CICADA v2p1p2 as specified")  # fmt: skip
+    report(small, 200_000, roofs)
+    against_onnx(small)
+    against_cpp(small)
+    for network in (cicada(), cicada(1.0), cicada_floors()):
+        report(network, 50_000, roofs)
+        against_cpp(network)
     for path in paths:
         folder = Path(path)
         network = Network.from_hls_project(folder) if folder.is_dir() else Network.load(folder)
-        report(network, 50_000)
+        report(network, 50_000, roofs)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from l1kd.emulators.network.graph import Graph
 from l1kd.emulators.network.native_edges import WORDS
 from l1kd.emulators.network.native_plan import UnsuitableError, write_native
 
-__all__ = ["NativeCode", "cache_folder", "key_of", "ready", "start", "translate", "wait"]
+__all__ = ["NativeCode", "cache_folder", "key_of", "ready", "start", "target", "translate", "wait"]
 
 _HEADER = struct.Struct("<32sqq")
 _LOCK = threading.Lock()
@@ -48,7 +48,7 @@ class NativeCode:
 
     def __init__(self, code: bytes, events: int, size: int) -> None:
         self.events, self._size = events, size
-        self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _target())
+        self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target())
         self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
         pointer, whole = ctypes.c_void_p, ctypes.c_int64
@@ -87,7 +87,8 @@ def _initialised() -> tuple[str, str]:
     return binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
 
 
-def _target() -> Any:
+def target() -> Any:
+    """Return a new description of this machine for the compiler."""
     name, features = _initialised()
     target = binding.Target.from_default_triple()
     return target.create_target_machine(cpu=name, features=features, opt=2, jit=True)
@@ -223,7 +224,7 @@ def translate(graph: Graph, outputs: Sequence[str]) -> tuple[bytes, int, int]:
         If the general machine serves this network better.
     """
     text, events, size = write_native(graph, outputs)
-    return _target().emit_object(binding.parse_assembly(text)), events, size
+    return target().emit_object(binding.parse_assembly(text)), events, size
 
 
 def _compile(key: str, graph: Graph, outputs: Sequence[str]) -> None:
