@@ -32,7 +32,7 @@ TEACHER_BATCHES = (1, 2, 4, 8)
 """Whole events a call."""
 
 _AT_LEAST = 5
-"""Calls of which the median is taken."""
+"""Measurements of which the median is taken, at least."""
 
 
 def _of_onnx(artefact: Artefact) -> dict[str, Any]:
@@ -121,17 +121,15 @@ def _timed(call: Callable[[], Any], particles: int, seconds: float) -> dict[str,
             call()
         walls.append((perf_counter() - wall) / calls)
         processors.append((process_time() - processor) / calls)
-    return _point(walls, processors, particles, 1)
+    return _point(walls, processors, particles)
 
 
-def _point(
-    walls: Sequence[float], processors: Sequence[float], particles: int, calls: int
-) -> dict[str, Any]:
-    """Summarise measured times [s] of `calls` calls on so many particles together."""
+def _point(walls: Sequence[float], processors: Sequence[float], particles: int) -> dict[str, Any]:
+    """Summarise measured times [s] of calls on so many particles."""
     scale = 1e3 * PARTICLES_AN_EVENT / particles
     low, median, high = np.quantile(processors, (0.25, 0.5, 0.75)) * scale
     return {
-        "particles": particles // calls,
+        "particles": particles,
         "ms": float(np.median(walls)) * scale,
         "cpu_ms": float(median),
         "low": float(low),
@@ -140,32 +138,43 @@ def _point(
     }
 
 
+class _Marked:
+    """Particles that note the time whenever a block of events is taken from them."""
+
+    def __init__(self, particles: Particles) -> None:
+        self.particles = particles
+        self.n_events = particles.n_events
+        self.marks: list[tuple[float, float]] = []
+
+    def mark(self) -> None:
+        self.marks.append((perf_counter(), process_time()))
+
+    def events(self, begin: int, end: int) -> Particles:
+        self.mark()
+        return self.particles.events(begin, end)
+
+
 def _teacher_points(
     network: Judged, particles: Particles, batches: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """Time blocks of whole events; loading and tracing the graph are subtracted."""
+    """Time blocks of whole events, without the first, which traces the graph."""
     from l1kd.models.train_teacher import _load, infer  # imports TensorFlow
 
     model, config = _load(network.artefact)
-
-    def spent(events: int, batch: int) -> tuple[float, float]:
-        some = particles.events(0, events)
-        wall, processor = perf_counter(), process_time()
-        infer(model, some, config.neighbours, batch)
-        return perf_counter() - wall, process_time() - processor
-
     points = []
     for batch in batches:
-        rest = particles.n_events // batch * batch - batch
-        if rest < batch:
+        n_events = particles.n_events // batch * batch
+        if n_events < 2 * batch:
             break
-        size = int(particles.offsets[batch + rest] - particles.offsets[batch])
-        costs = []
-        for _ in range(_AT_LEAST):
-            whole, one = spent(batch + rest, batch), spent(batch, batch)
-            costs.append([a - b for a, b in zip(whole, one, strict=True)])
-        walls, processors = zip(*costs, strict=True)
-        points.append({"batch": batch, **_point(walls, processors, size, rest // batch)})
+        marked: Any = _Marked(particles.events(0, n_events))
+        infer(model, marked, config.neighbours, batch)
+        marked.mark()
+        sizes = np.diff(particles.offsets[: n_events + 1 : batch])[1:]
+        # per particle, as blocks differ in size
+        spent = np.diff(np.array(marked.marks[1:]), axis=0) / sizes[:, None]
+        size = round(float(sizes.mean()))
+        walls, processors = (spent * size).T.tolist()
+        points.append({"batch": batch, **_point(walls, processors, size)})
     return points
 
 
