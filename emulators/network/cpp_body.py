@@ -300,4 +300,10 @@ def _template_argument(part: list[Token], at: Token, state: _State) -> CppType |
         bare = state.scope.bare(join(part))
         if bare in state.scope.constants:
             return state.scope.integer(part, None, at)
+        if bare.startswith("softmax_config") and bare not in state.scope.structs:
+            # hls4ml 1.3 calls the structure of a Keras layer `Softmax` after the layer's class and
+            # asks for it by the function's name. No compiler takes that; the meaning is plain.
+            misnamed = "S" + bare[1:]
+            if misnamed in state.scope.structs:
+                return misnamed
     return state.scope.type_or_struct(part, None, at)

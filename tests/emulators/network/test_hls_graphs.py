@@ -1,5 +1,6 @@
 """Layers as hls4ml writes them, in every strategy and kind of connection, against compiled C++."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from l1kd.emulators.network import Network
+from l1kd.emulators.network.cpp_model import FirmwareSourceError
 
 pytest.importorskip("hls4ml")
 from .compiled import compile_folder
@@ -49,6 +51,49 @@ def test_layers_equal_their_compiled_firmware(tmp_path, case):
     in_memory = Network.load(folder / "model.npz")
     for one, other in zip(results, several(in_memory.predict_raw(*inputs)), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    cases = ("recurrent", "dense unrolled", "einsum da", "convolution 1d", "softmax", "others")
+    written = write(tmp_path_factory.mktemp("written"), *cases)
+    return dict(zip(cases, written, strict=True))
+
+
+def test_misnamed_softmax_is_read_as_meant(folders, tmp_path):
+    """The Keras layer of that name gives a structure that its call does not find."""
+    shutil.copytree(folders["softmax"] / "firmware", tmp_path / "firmware")
+    header = tmp_path / "firmware" / "parameters.h"
+    header.write_text(header.read_text().replace("struct softmax_config", "struct Softmax_config"))
+    network = Network.from_hls_project(tmp_path)
+    known = Network.load(folders["softmax"] / "model.npz")
+    inputs = [edge_vectors(t.format, 100, t.size, 0) for t in network.inputs]
+    for one, other in zip(network.predict_raw(*inputs), known.predict_raw(*inputs), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("case", "file", "old", "new", "message"),
+    [
+        ("recurrent", "myproject.cpp", "lstm_stack", "simple_rnn_stack", "not known"),
+        ("recurrent", "parameters.h", "activation::tanh", "activation::softsign", "softsign"),
+        ("recurrent", "parameters.h", "n_sequence_out = 4", "n_sequence_out = 3", "3 of 4 steps"),
+        ("recurrent", "parameters.h", "n_state = 3", "n_state = 4", "does not fit"),
+        ("dense unrolled", "nnet_utils/nnet_code_gen.h", "acc[0] +=", "acc[0] -=", "understood"),
+        ("dense unrolled", "nnet_utils/nnet_code_gen.h", "data[2]", "data[99]", "understood"),
+        ("einsum da", "nnet_utils/nnet_code_gen.h", "* 3 + l0)", "* 2 + l0)", "not understood"),
+        ("convolution 1d", "parameters.h", "n_chan = 2", "n_chan = 1", ""),
+        ("others", "parameters.h", "seq_len = 3", "seq_len = 5", "out of range"),
+    ],
+)
+def test_other_firmware_is_refused_with_its_place(folders, tmp_path, case, file, old, new, message):
+    shutil.copytree(folders[case] / "firmware", tmp_path / "firmware")
+    path = tmp_path / "firmware" / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(FirmwareSourceError, match=message) as caught:
+        Network.from_hls_project(tmp_path)
+    assert caught.value.location is not None
 
 
 def test_user_guide_has_the_table_of_what_is_compared():
