@@ -43,7 +43,11 @@ def _telling(show: bool) -> Iterator[Callable[[str], None]]:
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = SpinnerColumn(finished_text="·"), TextColumn("{task.description}"), TimeElapsedColumn()
+    columns = (
+        SpinnerColumn(finished_text="·"),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=error_console, transient=False) as progress:
         current: list[Any] = []
 
@@ -87,9 +91,7 @@ def _proof_table(proofs: "dict[str, Proof]") -> Table:
                 table.add_row(label, "not compared", escape(entry["skipped"]))
             else:
                 colour = "red" if entry["mismatches"] else "green"
-                table.add_row(
-                    label, f"{entry['vectors']:,}", f"[{colour}]{entry['mismatches']}[/]"
-                )
+                table.add_row(label, f"{entry['vectors']:,}", f"[{colour}]{entry['mismatches']}[/]")
     return table
 
 
@@ -108,7 +110,9 @@ def build(
     clock: Annotated[str, typer.Option(help="Clock frequency.")] = "240MHz",
     latency_cutoff: Annotated[
         float | None,
-        typer.Option(min=0, help="Adders a pipeline stage; 0: no pipeline; else to suit the clock."),
+        typer.Option(
+            min=0, help="Adders a pipeline stage; 0: no pipeline; else to suit the clock."
+        ),
     ] = None,
     strategy: Annotated[Strategy, typer.Option(help="Of hls4ml.")] = Strategy.latency,
     vectors: Annotated[int, typer.Option(min=1, help="Vectors of the proof.")] = 131_072,

@@ -15,7 +15,7 @@ from l1kd.errors import FirmwareError
 from l1kd.models.firmware import project
 from l1kd.models.firmware.figures import PARTS, Part, part_of
 
-__all__ = ["PAPERS", "Row", "Report", "as_dict", "collect", "tables", "write"]
+__all__ = ["PAPERS", "Report", "Row", "as_dict", "collect", "tables", "write"]
 
 RESOURCES = ("bram", "lut", "ff", "dsp")
 _UNITS = {"accuracy": "accuracy [%]", "auc": "mean AUC"}

@@ -109,7 +109,9 @@ def test_make_simulates_without_l1kd(built, tmp_path):
     expected = np.load(target / "vectors" / "expected.npy")
     expected[7] += 1
     np.save(target / "vectors" / "expected.npy", expected)
-    done = subprocess.run(["make", "hls"], cwd=target, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        ["make", "hls"], cwd=target, env=environment, capture_output=True, text=True
+    )
     assert done.returncode != 0 and f"1 of {VECTORS} vectors differ" in done.stdout
 
 
@@ -134,9 +136,15 @@ def test_a_changed_weight_is_found_and_its_layer_named(built, tmp_path):
 @pytest.mark.usefixtures("unproved")
 def test_equal_builds_have_equal_bytes(network_file, tmp_path):
     for name in ("one", "two"):
-        build(str(network_file), tmp_path / name, BuildOptions("da4ml", vectors=64, synthesize=False))
+        build(
+            str(network_file), tmp_path / name, BuildOptions("da4ml", vectors=64, synthesize=False)
+        )
     one, two = (
-        {p.relative_to(tmp_path / n): p.read_bytes() for p in (tmp_path / n).rglob("*") if p.is_file()}
+        {
+            p.relative_to(tmp_path / n): p.read_bytes()
+            for p in (tmp_path / n).rglob("*")
+            if p.is_file()
+        }
         for n in ("one", "two")
     )
     assert one.keys() == two.keys()
@@ -195,7 +203,9 @@ def test_what_is_no_network_is_refused(tmp_path):
         given = name if name in ("absent", "distillnet-v1") else str(tmp_path / name)
         with pytest.raises(L1KDError, match=r"model|folder|absent"):
             source = sources.find(given)
-            source.write(building.hls.HlsOptions("Vitis", "p", 4.0, "latency", "top"), tmp_path / "o")
+            source.write(
+                building.hls.HlsOptions("Vitis", "p", 4.0, "latency", "top"), tmp_path / "o"
+            )
 
 
 def test_a_project_that_is_damaged_is_refused(tmp_path):

@@ -30,7 +30,9 @@ def test_kinds_are_counted_in_their_order(network):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("form", [FixedPoint(7, 3), FixedPoint(5, 9, False), FixedPoint(1, 1, False)])
+@pytest.mark.parametrize(
+    "form", [FixedPoint(7, 3), FixedPoint(5, 9, False), FixedPoint(1, 1, False)]
+)
 def test_all_together_reach_every_edge_of_the_format(form):
     source = Tensor("x", (3,), form)
     layer = dense("layer", source, 2, None)
