@@ -74,6 +74,19 @@ class Network:
             return cls.from_hls_project(folder)
 
     @classmethod
+    def from_operation_list(cls, path: str | Path) -> "Network":
+        """Read an operation list that da4ml or alkaid saved as JSON.
+
+        Raises
+        ------
+        ValueError
+            If the file is no such list, or uses what is not understood.
+        """
+        from l1kd.emulators.network.operation_list import read_operation_list
+
+        return cls(read_operation_list(Path(path)))
+
+    @classmethod
     def load(cls, path: str | Path) -> "Network":
         """Read a file written by `save`.
 

@@ -106,7 +106,12 @@ def compile_simulation(folder: Path, design: RtlDesign, build_dir: Path) -> Path
     driver.write_text(driver_source(design))
     command, environment = _command()
     command += ["--cc", "--exe", "--build", "-O3", "-Wno-fatal", "--top-module", design.top]
-    command += ["-CFLAGS", "-O1", "-MAKEFLAGS", _SETTINGS, "-Mdir", str(build_dir / "objects")]
+    command += [
+        "-MAKEFLAGS",
+        f"OPT_FAST=-O1 OPT_SLOW=-O0 {_SETTINGS}",
+        "-Mdir",
+        str(build_dir / "objects"),
+    ]
     command += ["-o", "simulation", str(driver.resolve())]
     command += [str((folder / path).resolve()) for path in design.sources]
     _run(command, environment)
