@@ -147,6 +147,7 @@ def write_page(evaluation: Evaluation, drawn: Iterable[Drawing], out: Path) -> P
         "gain": _gain,
         "amount": _amount,
         "label": label_of,
+        "headed": lambda text: text[:1].upper() + text[1:],
     }
     css = (files("l1kd.report") / "page.css").read_text(encoding="utf-8")
     template = (files("l1kd.models.evaluation") / "page.html").read_text(encoding="utf-8")

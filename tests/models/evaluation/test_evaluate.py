@@ -78,7 +78,7 @@ def test_figures_and_page(measured, tmp_path: Path):
     ]
     assert text.count("data:image/png;base64,") == 2
     assert not re.search(r'(src|href)="https?:', text)
-    for word in ("LinPUPPI", "distillnet-v1", "realistic association", "Clopper-Pearson"):
+    for word in ("LinPUPPI", "distillnet-v1", "Realistic association", "Clopper-Pearson"):
         assert word in text
 
 
