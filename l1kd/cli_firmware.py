@@ -174,7 +174,7 @@ def verify(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Repeat a project's proof, on its vectors and on fresh ones; exit code 1 if anything differs."""
+    """Repeat a project's proof, on its vectors and on fresh ones; exit code 1 if any differs."""
     from l1kd.models.firmware.checks import verify as verify_project
 
     with _telling(not quiet and not as_json) as say:

@@ -236,20 +236,17 @@ class _Builder:
         tool: Any = options.backend
         self.say(f"RTL by {tool}")
         if isinstance(network, LogicNetwork):
-            from l1kd.models.firmware.logic_gates import build_logic
-
-            self.rtl = build_logic(
-                network, folder, top=self.source.name, latency_cutoff=options.cutoff
+            raise FirmwareError(
+                f"'{self.source.name}' is a network of logic gates, which no backend builds yet"
             )
-        else:
-            try:
-                self.rtl = build_rtl(
-                    network, folder, tool=tool, top=self.source.name,
-                    clock_period_ns=options.period, latency_cutoff=options.cutoff,
-                    part=options.part,
-                )  # fmt: skip
-            except (ValueError, OverflowError) as error:
-                raise FirmwareError(f"{tool} cannot build '{self.source.name}': {error}") from error
+        try:
+            self.rtl = build_rtl(
+                network, folder, tool=tool, top=self.source.name,
+                clock_period_ns=options.period, latency_cutoff=options.cutoff,
+                part=options.part,
+            )  # fmt: skip
+        except (ValueError, OverflowError) as error:
+            raise FirmwareError(f"{tool} cannot build '{self.source.name}': {error}") from error
         header = rtl_bench.bench_header(network, self.rtl)
         (folder / "ports.h").write_text(header, encoding="utf-8")
         constraint = folder / f"{self.rtl.top}.xdc"
@@ -285,7 +282,8 @@ class _Builder:
 
     def _figures(self, network: Emulator) -> dict[str, Any]:
         """Collect figures; none of them may differ from run to run."""
-        options, resources = self.options, {}
+        options = self.options
+        resources: dict[str, Any] = {}
         content: dict[str, Any] = {"ebops": figures.ebops(network), "resources": resources}
         if self.rtl is not None:
             rtl = self.rtl
@@ -351,7 +349,8 @@ class _Builder:
         np.save(folder / "vectors" / "expected.npy", vectors.narrow(expected))
         (folder / "sim").mkdir()
         (folder / "sim" / "driver.cpp").write_text(cpp.driver_source(), encoding="utf-8")
-        description = {
+        design = project.design_to(self.rtl, folder) if self.rtl is not None else None
+        description: dict[str, Any] = {
             "schema": project.SCHEMA,
             "name": self.source.name,
             "kind": self.source.kind,
@@ -362,12 +361,12 @@ class _Builder:
             "seed": options.seed,
             "vectors": proof.vectors,
             "hls": self.hls,
-            "rtl": project.design_to(self.rtl, folder) if self.rtl is not None else None,
+            "rtl": design,
             "inputs": _tensors(network.inputs),
             "outputs": _tensors(network.outputs),
             "quality": figures.quality(self.source.metrics),
         }
-        verilog = description["rtl"]["sources"] if description["rtl"] else []
+        verilog = design["sources"] if design else []
         source = self.hls["source"] if self.hls else None
         (folder / "Makefile").write_text(
             texts.makefile(source, self.rtl, verilog), encoding="utf-8"

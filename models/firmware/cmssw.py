@@ -13,8 +13,8 @@ from l1kd.errors import FirmwareError
 
 __all__ = ["write_wrapper"]
 
-_INTERFACE = """// The interface that CMSSW's hls4mlEmulatorExtras declares. Compiled inside CMSSW, its own header
-// of this name is found first and this one is not used.
+_INTERFACE = """// The interface that CMSSW's hls4mlEmulatorExtras declares. Inside CMSSW, its own header of this
+// name is found first and this one is not used.
 #ifndef hls4mlEmulator_Model_h
 #define hls4mlEmulator_Model_h
 
@@ -88,7 +88,7 @@ AP_TYPES ?= ../hls/firmware/ap_types
 CXXFLAGS ?= -O2 -std=c++17 -w
 
 {name}.so: emulator.cpp ../hls/firmware/{name}.cpp
-\t$(CXX) $(CXXFLAGS) -fPIC -shared -fvisibility-inlines-hidden -I$(AP_TYPES) -I../hls/firmware -I. $^ -o $@
+\t$(CXX) $(CXXFLAGS) -fPIC -shared -I$(AP_TYPES) -I../hls/firmware -I. $^ -o $@
 
 clean:
 \trm -f {name}.so

@@ -102,7 +102,8 @@ def ports_header(project: Project, trace: bool = False) -> str:
     fill, offset = [], 0
     for number, size in enumerate(sizes[:count]):
         fill.append(
-            f"    for (int i = 0; i < {size}; i++)\n        p{number}[i].range() = in[{offset} + i];"
+            f"    for (int i = 0; i < {size}; i++)\n"
+            f"        p{number}[i].range() = in[{offset} + i];"
         )
         offset += size or 0
     finish = "".join(

@@ -296,10 +296,11 @@ def _in_order(index: npt.NDArray[np.signedinteger]) -> bool:
 def _declared(layer: Layer, role: str, raw: Integers, fraction: int) -> FixedPoint:
     """Return the format that the layer declares for its constants, or one that holds them."""
     form = layer.formats.get(role)
-    if form is not None and form.fraction == fraction:
-        if raw.size == 0 or (form.minimum <= raw.min() and raw.max() <= form.maximum):
-            return form
-    bits = max((int(max(-raw.min() - 1, raw.max(), 0)).bit_length() + 1, 3))
+    low, high = int(raw.min(initial=0)), int(raw.max(initial=0))
+    suits = form is not None and form.fraction == fraction
+    if form is not None and suits and form.minimum <= low and high <= form.maximum:
+        return form
+    bits = max(max(-low - 1, high).bit_length() + 1, 3)
     return FixedPoint(bits, bits - fraction)
 
 

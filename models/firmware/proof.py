@@ -18,7 +18,7 @@ from l1kd.emulators.network.graph import Graph
 from l1kd.models.firmware import vectors
 from l1kd.models.firmware.cpp import compile_project
 from l1kd.models.firmware.frameworks import INEXACT, Framework
-from l1kd.models.firmware.vectors import Emulator
+from l1kd.models.firmware.vectors import Emulator, Vectors
 
 __all__ = ["Implementation", "Proof", "cpp_layer", "framework_layer", "prove", "rtl_layer"]
 
@@ -73,9 +73,7 @@ class Proof:
         """Record that an implementation could not be compared, and why."""
         self.compared[name] = {"skipped": reason}
 
-    def check(
-        self, implementation: Implementation, given: vectors.Vectors, expected: Integers
-    ) -> None:
+    def check(self, implementation: Implementation, given: Vectors, expected: Integers) -> None:
         """Compare one implementation on all vectors."""
         name = implementation.name
         found = implementation.run(given.raw)
@@ -101,7 +99,7 @@ class Proof:
 
 def prove(
     network: Emulator,
-    given: vectors.Vectors,
+    given: Vectors,
     implementations: list[Implementation],
     skipped: dict[str, str],
     progress: Callable[[str], None],

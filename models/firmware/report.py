@@ -255,7 +255,7 @@ def _page(reports: Sequence[Report], plot: bool) -> str:
 
 
 def write(rows: Sequence[Row], out: Path) -> None:
-    """Write ``report.md``, ``report.json``, ``index.html`` and the plot ``front.png``, ``front.svg``.
+    """Write ``report.md``, ``report.json``, ``index.html``, ``front.png`` and ``front.svg``.
 
     The plot is left out where no design has both quality and LUT.
     """

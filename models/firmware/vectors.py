@@ -211,6 +211,9 @@ def emulate(network: Emulator, raw: npt.NDArray[np.signedinteger]) -> Integers:
     """Run the emulator on rows with all elements side by side; outputs side by side as well."""
     if raw.shape[1] != sum(tensor.size for tensor in network.inputs):
         raise FirmwareError(f"vectors with {raw.shape[1]} elements do not fit the network")
-    result = network.predict_raw(*split(network, raw))
+    rows = split(network, raw)
+    if isinstance(network, LogicNetwork):
+        return network.predict_raw(rows[0])
+    result = network.predict_raw(*rows)
     results = result if isinstance(result, tuple) else (result,)
     return np.concatenate([part.reshape(len(raw), -1) for part in results], axis=1)

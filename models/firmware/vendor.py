@@ -28,7 +28,7 @@ __all__ = [
 Command = Callable[[str], list[str]]
 MAX_REPORT = 1 << 26
 
-_HLS = """# High-level synthesis of {top}: run by `l1kd build` where the tool is on the path, or by hand:
+_HLS = """# High-level synthesis of {top}: `l1kd build` runs it where the tool is, or by hand:
 #   {usage}
 open_project -reset {top}_hls
 set_top {scope}{top}

@@ -68,7 +68,8 @@ def test_figures(built):
     assert figures["latency_ns"] == pytest.approx(figures["latency_cycles"] * 1000 / 240)
     if yosys.available() is None:
         (found,) = [v for k, v in figures["resources"].items() if k.startswith("Yosys")]
-        assert found["lut"] > 0 and found["dsp"] == 0
+        assert found["lut"] > 0
+        assert found["dsp"] == 0
 
 
 def test_the_emulator_is_read_from_the_project(built, network):
@@ -86,7 +87,8 @@ def test_readme_has_every_bit(built, network):
         bits = [range(int(low), int(high) + 1) for name, high, low in rows if name == port]
         flat = [bit for span in bits for bit in span]
         assert flat == list(range(tensor.size * tensor.format.width))
-    assert "`clk`" in text and f"{VECTORS:,}" in text
+    assert "`clk`" in text
+    assert f"{VECTORS:,}" in text
 
 
 def test_make_simulates_without_l1kd(built, tmp_path):
@@ -112,7 +114,8 @@ def test_make_simulates_without_l1kd(built, tmp_path):
     done = subprocess.run(
         ["make", "hls"], cwd=target, env=environment, capture_output=True, text=True
     )
-    assert done.returncode != 0 and f"1 of {VECTORS} vectors differ" in done.stdout
+    assert done.returncode != 0
+    assert f"1 of {VECTORS} vectors differ" in done.stdout
 
 
 def test_a_changed_weight_is_found_and_its_layer_named(built, tmp_path):
@@ -122,7 +125,8 @@ def test_a_changed_weight_is_found_and_its_layer_named(built, tmp_path):
     header.write_text(re.sub(r"\{(-?[\d.]+),", "{1.875,", header.read_text()))
     result = CliRunner().invoke(app, ["verify", str(out), "--vectors", "300", "--json"])
     told = json.loads(result.output.splitlines()[0])
-    assert result.exit_code == 1 and not told["good"]
+    assert result.exit_code == 1
+    assert not told["good"]
     assert told["changed"] == ["hls/firmware/weights/w2.h"]
     assert told["stored"][checks.CPP]["mismatches"] > 0
     assert told["stored"][checks.RTL]["mismatches"] == 0
@@ -130,7 +134,8 @@ def test_a_changed_weight_is_found_and_its_layer_named(built, tmp_path):
     found = json.loads((out / "mismatches.json").read_text())
     first = next(entry for entry in found if entry["implementation"] == checks.CPP)
     assert first["first_differing_layer"] == "first"
-    assert len(first["input"]) == 4 and first["emulator"] != first["found"]
+    assert len(first["input"]) == 4
+    assert first["emulator"] != first["found"]
 
 
 @pytest.mark.usefixtures("unproved")
@@ -194,18 +199,20 @@ def test_a_firmware_folder_is_built_as_it_is(network_file, network, tmp_path):
     np.testing.assert_array_equal(read.predict_raw(raw), network.predict_raw(raw))
 
 
-def test_what_is_no_network_is_refused(tmp_path):
-    (tmp_path / "model.onnx").write_bytes(b"nothing")
-    (tmp_path / "model.h5").write_bytes(b"nothing")
-    (tmp_path / "model.npz").write_bytes(b"nothing")
+@pytest.mark.parametrize("name", ["model.h5", "model.npz", "model.txt", "folder", "absent"])
+def test_what_is_no_network_is_refused(tmp_path, name):
+    for file in ("model.h5", "model.npz", "model.txt"):
+        (tmp_path / file).write_bytes(b"nothing")
     (tmp_path / "folder").mkdir()
-    for name in ("model.onnx", "model.h5", "model.npz", "folder", "absent", "distillnet-v1"):
-        given = name if name in ("absent", "distillnet-v1") else str(tmp_path / name)
-        with pytest.raises(L1KDError, match=r"model|folder|absent"):
-            source = sources.find(given)
-            source.write(
-                building.hls.HlsOptions("Vitis", "p", 4.0, "latency", "top"), tmp_path / "o"
-            )
+    with pytest.raises(L1KDError, match=name.partition(".")[0]):
+        sources.find(str(tmp_path / name))
+
+
+def test_a_model_in_floating_point_is_refused_with_the_reason(tmp_path):
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    options = building.hls.HlsOptions("Vitis", "part", 4.0, "latency", "top")
+    with pytest.raises(FirmwareError, match="floating-point model.*--precision default="):
+        sources.find("distillnet-v1").write(options, tmp_path / "hls")
 
 
 def test_a_project_that_is_damaged_is_refused(tmp_path):
@@ -225,15 +232,19 @@ def test_unknown_names_list_what_is_shipped():
 def test_report(built, tmp_path):
     rows = report.collect([built[0]])
     (row,) = rows
-    assert row.mismatches == 0 and row.vectors == VECTORS
+    assert row.mismatches == 0
+    assert row.vectors == VECTORS
     better = report.Row(**{**vars(row), "family": "distillnet", "quality": 0.98, "lut": 900.0})
     report.write([row, better], tmp_path)
     text = (tmp_path / "report.md").read_text()
-    assert "2,379 (0.14%)" in text and "0 of 1,500" in text and "441 (0.01%)" in text
+    assert "2,379 (0.14%)" in text
+    assert "0 of 1,500" in text
+    assert "441 (0.01%)" in text
     assert (tmp_path / "front.png").stat().st_size > 5000
     assert "<table>" in (tmp_path / "index.html").read_text()
     result = CliRunner().invoke(app, ["report-firmware", str(built[0])])
-    assert result.exit_code == 0 and "network_small" in result.output
+    assert result.exit_code == 0
+    assert "network_small" in result.output
 
 
 def test_the_front_has_no_design_that_another_beats():

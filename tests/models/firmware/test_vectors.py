@@ -38,7 +38,8 @@ def test_all_together_reach_every_edge_of_the_format(form):
     layer = dense("layer", source, 2, None)
     made = vectors.make(Network(Graph("n", (source,), (layer.output.name,), (layer,))), 800, 1)
     low, high = form.minimum, form.maximum
-    assert made.raw.min() == low and made.raw.max() == high
+    assert made.raw.min() == low
+    assert made.raw.max() == high
     for value in {low, high, 0, max(low, -1), min(high, 1)}:
         assert (made.raw == value).all(axis=1).any()
 
@@ -132,5 +133,6 @@ def test_effective_bit_operations_by_hand():
 
 def test_parts():
     part = figures.part_of("xcvu13p-flga2577-2-e")
-    assert part is not None and part.share("lut", 17_280) == pytest.approx(1.0)
+    assert part is not None
+    assert part.share("lut", 17_280) == pytest.approx(1.0)
     assert figures.part_of("unknown") is None

@@ -56,7 +56,8 @@ def test_an_undefined_latency_is_none(tmp_path):
     text = CSYNTH.format(dsp="").replace(">6</Worst", ">undef</Worst")
     path.write_text(text)
     found = vendor.read_csynth(path)
-    assert found["latency_cycles"] is None and found["dsp"] is None
+    assert found["latency_cycles"] is None
+    assert found["dsp"] is None
 
 
 @pytest.mark.parametrize(
@@ -112,12 +113,16 @@ def test_an_installed_tool_is_run_and_its_report_read(tmp_path, monkeypatch):
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
     found = vendor.synthesize_hls(hls, "vitis")
-    assert found is not None and found["tool"] == "Vitis HLS" and found["lut"] == 2379
+    assert found is not None
+    assert found["tool"] == "Vitis HLS"
+    assert found["lut"] == 2379
 
 
 def test_scripts_name_part_clock_and_sources():
     hls = vendor.hls_script("vitis", "net", "l1kd_net", "xcvu13p-flga2577-2-e", 4.1667)
     assert "set_part xcvu13p-flga2577-2-e" in hls
-    assert "set_top l1kd_net::net" in hls and "create_clock -period 4.1667" in hls
+    assert "set_top l1kd_net::net" in hls
+    assert "create_clock -period 4.1667" in hls
     rtl = vendor.rtl_script("net", "xc7vx690tffg1927-2", ["verilog/net.v"], "net.xdc")
-    assert "read_verilog verilog/net.v" in rtl and "read_xdc net.xdc" in rtl
+    assert "read_verilog verilog/net.v" in rtl
+    assert "read_xdc net.xdc" in rtl
