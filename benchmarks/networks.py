@@ -268,7 +268,7 @@ def against_cpp(network, slower=500):
 
 def main(paths):
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, "
-          f"NumPy {np.__version__}; one thread, processor time, median of {REPEATS} runs")  # fmt: skip
+          f"NumPy {np.__version__}; one thread, processor time, medians of {REPEATS}")  # fmt: skip
     roofs = {kind: roofline(kind) for kind in ROOFS}
     for kind, roof in roofs.items():
         print(f"{kind} roofline: {roof:.3g} multiply-adds/s")

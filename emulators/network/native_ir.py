@@ -122,6 +122,10 @@ class Function:
         """Return the whole function."""
         return "\n".join([*self._lines, *self._tail])
 
+    def barrier(self) -> None:
+        """Keep the compiler from moving loads across this place, which would cost registers."""
+        self.do('call void asm sideeffect "", "~{memory}"()')
+
     def address(self, kind: str, row: int, block: int = 0) -> str:
         """Return a pointer to a row of ``kind`` (``float`` or ``i64``)."""
         size = 4 if kind == "float" else 8

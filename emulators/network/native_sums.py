@@ -25,7 +25,10 @@ __all__ = ["Sums"]
 Exact = npt.NDArray[Any]
 REAL, FLOORED, INTEGER = "real", "floored", "integer"
 # Blocks of events and outputs whose sums are held in registers at once.
-SHAPES = {REAL: (2, 6), FLOORED: (2, 6), INTEGER: (1, 4)}
+SHAPES = {REAL: (2, 5), FLOORED: (2, 5), INTEGER: (1, 4)}
+# Lines of a function: the events of a block pass all of it before the next block comes, so that
+# their rows stay in the nearest cache, as does the code.
+MOST_LINES = 1500
 # From here to twice as far the last bit of floating-point numbers is one unit; its own bits.
 ANCHOR, ANCHOR_BITS = 1 << 23, 0x4B000000
 
@@ -105,15 +108,20 @@ class Sums:
         """
         blocks, most = SHAPES[self.way]
         fraction, unit = self.operation.accumulator.fraction, self.stages[-1].form.fraction
-        for number, outputs in enumerate(self._groups(most)):
-            code = Function(f"{name}_{number}", tile, blocks)
+        code, number = Function(f"{name}_0", tile, blocks), 0
+        for outputs in self._groups(most):
+            if code.length > MOST_LINES:
+                yield code
+                number += 1
+                code = Function(f"{name}_{number}", tile, blocks)
+            code.barrier()
             totals = self._sum(code, outputs, rows, wide, table)
             for place, output in enumerate(outputs):
                 for block in range(blocks):
                     value, half = totals[place, block]
                     value = cast(code, value, self.stages, output, fraction, half)
                     keep(code, value, unit, real, int(targets[output]), block)
-            yield code
+        yield code
 
     def _groups(self, most: int) -> Iterator[list[int]]:
         """Group outputs that share terms; few enough for the registers."""

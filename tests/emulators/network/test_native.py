@@ -168,7 +168,7 @@ def test_many_small_windows():
         Tensor("y", (21 * 5,), form), "x", index, rng.integers(0, 3, 21).astype(np.int32),
         rng.integers(-50, 50, (3, 6, 5)), 3, rng.integers(-50, 50, (3, 5)), FixedPoint(30, 20),
     )  # fmt: skip
-    check(network_of(FixedPoint(11, 6), 30, operation), extremes(FixedPoint(11, 6), 30, 60))
+    check(network_of(FixedPoint(11, 6), 30, operation), extremes(FixedPoint(11, 6), 30, 20))
 
 
 def test_events_and_words_do_not_matter():
