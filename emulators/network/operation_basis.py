@@ -283,9 +283,7 @@ class Basis:
         finest = max(form.fraction for form in forms)
         width = max(form.integer + (not form.signed) for form in forms) + finest
         output = Tensor(name, (len(group),), FixedPoint(width, width - finest, True))
-        return Piecewise(
-            output, sums, index, *lines, fraction, formats=forms, choice=choice
-        )
+        return Piecewise(output, sums, index, *lines, fraction, formats=forms, choice=choice)
 
     def _products(
         self,

@@ -6,7 +6,6 @@ bits, so that nothing depends on how a tool rounds or saturates. Only operations
 the same in both tools are used; everything else is built from them.
 """
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -29,7 +28,8 @@ Integers = npt.NDArray[np.int64]
 # The tools solve constant matrices in single precision and keep constants in 32 bits.
 MAX_WEIGHT = 1 << 24
 MAX_CONSTANT = 1 << 31
-HARD_DC = 2
+# Adders that a matrix product may be deeper than the shallowest possible one.
+DEPTH_MARGIN = {"hard_dc": 2}
 
 
 class Port(NamedTuple):
@@ -342,7 +342,7 @@ class Da4ml(Tool):
     def _solve(self, wires: Sequence[Wire], matrix: npt.NDArray[np.float64]) -> list[Wire]:
         from da4ml.trace import FixedVariableArray
 
-        array = FixedVariableArray(np.array(wires, object), {"hard_dc": HARD_DC}, self._hardware)
+        array = FixedVariableArray(np.array(wires, object), DEPTH_MARGIN, self._hardware)
         return list((array @ matrix)._vars)
 
     def _unscaled(self, wire: Wire) -> Wire:
@@ -411,7 +411,7 @@ class Alkaid(Tool):
     def _solve(self, wires: Sequence[Wire], matrix: npt.NDArray[np.float64]) -> list[Wire]:
         from alkaid.trace import FVArray
 
-        array = FVArray(np.array(wires, object), {"hard_dc": HARD_DC}, self._hardware)
+        array = FVArray(np.array(wires, object), DEPTH_MARGIN, self._hardware)
         return list(np.asarray(array @ matrix))
 
     def _unscaled(self, wire: Wire) -> Wire:

@@ -48,8 +48,9 @@ class Maker:
         rng = self.rng
         bits = int(rng.integers(*width))
         integer = int(rng.integers(-1, spread + 2))
-        modes = str(rng.choice(ROUNDINGS)), str(rng.choice(OVERFLOWS))
-        return FixedPoint(bits, integer, bool(rng.integers(2)), *modes)
+        rounding, overflow = str(rng.choice(ROUNDINGS)), str(rng.choice(OVERFLOWS))
+        overflow = "SAT" if bits == 1 and overflow == "SAT_SYM" else overflow
+        return FixedPoint(bits, integer, bool(rng.integers(2)), rounding, overflow)
 
     def add(self, operation):
         name = operation.output.name
@@ -104,7 +105,7 @@ class Maker:
             lines = [zeros, ones * 8, zeros, ones, zeros]
         low, high = sorted(rng.integers(-40, 41, 2).tolist())
         limits = (low, high) if kind == 2 and rng.random() < 0.5 else None
-        formats = tuple(self.format() for _ in range(2)) if rng.random() < 0.4 else ()
+        formats = (self.format(),) * 2 if rng.random() < 0.4 else ()
         choice = rng.integers(0, 2, size).astype(np.int32) if formats else None
         fraction = source.format.fraction + int(rng.integers(-1, 3))
         output = self.output(size)

@@ -1,0 +1,190 @@
+"""RTL from the integer graph: tools' operation lists and simulated Verilog equal the emulator."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.logic import GateLayer, LogicNetwork, LogicStage
+from l1kd.emulators.network import Network
+from l1kd.models.firmware import verilator, yosys
+from l1kd.models.firmware.logic_gates import GATES, build_logic_rtl
+from l1kd.models.firmware.rtl import build_rtl, pack, port_map, unpack
+
+from .rtl_networks import cast_grid, flat, random_inputs, random_network
+
+pytest.importorskip("da4ml")
+pytest.importorskip("alkaid")
+
+from l1kd.models.firmware.distributed import load_tool
+from l1kd.models.firmware.distributed_graph import trace_network
+
+TOOLS = ("da4ml", "alkaid")
+simulated = pytest.mark.skipif(verilator.available() is not None, reason=str(verilator.available()))
+synthesized = pytest.mark.skipif(yosys.available() is not None, reason=str(yosys.available()))
+
+
+def physical(network, inputs):
+    parts = [
+        tensor.format.to_float(raw).reshape(len(raw), -1)
+        for tensor, raw in zip(network.inputs, inputs, strict=True)
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def expected(network, inputs):
+    raw = flat(network, network.predict_raw(*inputs))
+    steps = np.concatenate([np.full(t.size, t.format.step) for t in network.outputs])
+    return raw * steps
+
+
+def assert_equal(got, wanted, inputs):
+    bad = np.argwhere(got != wanted)
+    first = [(r, c, wanted[r, c], got[r, c], [x[r].tolist() for x in inputs]) for r, c in bad[:5]]
+    assert not len(bad), (
+        f"{len(bad)} of {wanted.size} differ: (row, column, wanted, got, x) {first}"
+    )
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize(
+    "source, scale, offset, relu",
+    [
+        (FixedPoint(7, 3, True), 1, 0, False),
+        (FixedPoint(7, 3, True), -3, 5, False),
+        (FixedPoint(7, 3, True), 1, 0, True),
+        (FixedPoint(6, 4, False), -1, 0, False),
+    ],
+)
+def test_every_rounding_and_overflow_for_every_number(tool, source, scale, offset, relu):
+    network = cast_grid(source, scale, offset, relu)
+    x = [np.arange(source.minimum, source.maximum + 1)[:, None]]
+    logic = trace_network(network, load_tool(tool))
+    assert_equal(logic.predict(physical(network, x)), expected(network, x), x)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_networks_and_their_operation_lists(seed, tmp_path):
+    network = random_network(seed)
+    x = random_inputs(network, 300, seed)
+    wanted = expected(network, x)
+    for name in TOOLS:
+        tool = load_tool(name)
+        logic = trace_network(network, tool)
+        assert_equal(logic.predict(physical(network, x)), wanted, x)
+        tool.save(logic, tmp_path / "operations.json")
+        read = Network.from_operation_list(tmp_path / "operations.json")
+        assert_equal(read.predict(physical(network, x)), wanted, x)
+
+
+def test_what_is_no_operation_list_is_refused(tmp_path):
+    path = tmp_path / "operations.json"
+    for text in ("", "[]", "{}", "[1, 2]", '{"meta": "ALIRModel", "spec_version": 9}', "\x00"):
+        path.write_text(text)
+        with pytest.raises(ValueError):
+            Network.from_operation_list(path)
+
+
+def test_ports_hold_every_bit(tmp_path):
+    network = random_network(3)
+    rows = port_map(network)
+    for port, tensors in (("data_in", network.inputs), ("data_out", network.outputs)):
+        own = [row for row in rows if row.port == port]
+        assert [row.low for row in own[1:]] == [row.high + 1 for row in own[:-1]]
+        assert own[0].low == 0
+        assert len(own) == sum(tensor.size for tensor in tensors)
+    formats = [row.format for row in rows]
+    rng = np.random.default_rng(0)
+    raw = np.stack([rng.integers(f.minimum, f.maximum + 1, 200) for f in formats], axis=1)
+    assert (unpack(pack(raw, formats), formats) == raw).all()
+
+
+@simulated
+@pytest.mark.slow
+@pytest.mark.parametrize("tool, cutoff", [("da4ml", None), ("da4ml", 3), ("alkaid", 3)])
+def test_simulated_verilog(tool, cutoff, tmp_path):
+    network = random_network(4)
+    x = random_inputs(network, 5000)
+    design = build_rtl(network, tmp_path, tool=tool, latency_cutoff=cutoff)
+    assert (design.latency_cycles > 0) == (cutoff is not None)
+    raw = np.concatenate(x, axis=1)
+    got = verilator.simulate(tmp_path, design, network, raw, build_dir=tmp_path / "build")
+    assert_equal(got, flat(network, network.predict_raw(*x)), x)
+
+
+@synthesized
+def test_cells_are_counted(tmp_path):
+    network = random_network(4)
+    design = build_rtl(network, tmp_path, tool="da4ml", latency_cutoff=3)
+    found = yosys.synthesize(design.sources, design.top, tmp_path / "yosys", "xc7vx690tffg1927-2")
+    assert found.lut > 0
+    assert 0 < found.ff <= design.estimated_ffs
+    assert found.dsp == 0
+
+
+def test_the_same_network_gives_the_same_bytes(tmp_path):
+    network = random_network(5)
+    texts = []
+    for name in ("one", "two"):
+        build_rtl(network, tmp_path / name, tool="da4ml", latency_cutoff=4)
+        files = sorted((tmp_path / name).rglob("*"))
+        texts.append([(p.name, p.read_bytes()) for p in files if p.is_file()])
+    assert texts[0] == texts[1]
+
+
+def logic_network(seed=0):
+    rng = np.random.default_rng(seed)
+    stages, inputs = [], 3
+    for width, output_width in ((6, 5), (5, 8)):
+        sizes = (20, 40, 30)
+        layers = tuple(
+            GateLayer(
+                rng.integers(0, before, now).astype(np.int32),
+                rng.integers(0, before, now).astype(np.int32),
+                rng.permutation(np.arange(now) % 16).astype(np.uint8),
+            )
+            for before, now in pairwise(sizes)
+        )
+        stages.append(
+            LogicStage(
+                inputs,
+                width,
+                rng.integers(0, inputs, sizes[0]).astype(np.int32),
+                rng.integers(1, 1 << width, sizes[0]),
+                layers,
+                rng.integers(0, 4, sizes[-1]).astype(np.int32),
+                rng.integers(-5, 9, (2, 4)),
+                rng.integers(0, 9, 2),
+                output_width,
+            )
+        )
+        inputs = 2
+    return LogicNetwork("gates", (3,), stages, FixedPoint(8, 4, False))
+
+
+def test_gates_follow_their_truth_tables():
+    for table, text in enumerate(GATES):
+        for a in (0, 1):
+            for b in (0, 1):
+                found = {
+                    "1'b0": 0, "1'b1": 1, "{a}": a, "{b}": b, "~{a}": 1 - a, "~{b}": 1 - b,
+                    "{a} & {b}": a & b, "~({a} & {b})": 1 - (a & b), "{a} | {b}": a | b,
+                    "~({a} | {b})": 1 - (a | b), "{a} ^ {b}": a ^ b, "~({a} ^ {b})": 1 - (a ^ b),
+                    "{a} & ~{b}": a & (1 - b), "~{a} & {b}": (1 - a) & b,
+                    "{a} | ~{b}": a | (1 - b), "~{a} | {b}": (1 - a) | b,
+                }[text]  # fmt: skip
+                assert found == table >> (2 * a + b) & 1, (table, a, b)
+
+
+@simulated
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [None, 1])
+def test_simulated_gates(every, tmp_path):
+    network = logic_network()
+    design = build_logic_rtl(network, tmp_path, layers_per_stage=every)
+    x = np.random.default_rng(1).integers(0, 64, (5000, 3))
+    got = verilator.simulate(tmp_path, design, network, x, build_dir=tmp_path / "build")
+    wanted = network.predict_raw(x)
+    assert len(np.unique(wanted)) > 10
+    assert_equal(got, wanted, [x])
