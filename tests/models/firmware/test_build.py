@@ -211,7 +211,7 @@ def test_what_is_no_network_is_refused(tmp_path, name):
 def test_a_model_in_floating_point_is_refused_with_the_reason(tmp_path):
     pytest.importorskip("onnx", reason="onnx is not installed")
     options = building.hls.HlsOptions("Vitis", "part", 4.0, "latency", "top")
-    with pytest.raises(FirmwareError, match="floating-point model.*--precision default="):
+    with pytest.raises(FirmwareError, match=r"floating-point model.*--precision default="):
         sources.find("distillnet-v1").write(options, tmp_path / "hls")
 
 
