@@ -56,6 +56,6 @@ def table():
     """Return the table in Markdown."""
     lines = [f"| layer | {' | '.join(COLUMNS)} |", "|" + "---|" * (len(COLUMNS) + 1)]
     for name, columns in sorted(covered().items(), key=lambda item: item[0].lower()):
-        cells = ("exact" if column in columns else "" for column in COLUMNS)
+        cells = ("compared" if column in columns else "" for column in COLUMNS)
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)

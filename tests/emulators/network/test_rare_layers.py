@@ -64,7 +64,7 @@ def test_compressed_weights(tmp_path):
         fw.raw_config(f"""struct config{key} : nnet::dense_config {{
     static const unsigned n_in = 8;
     static const unsigned n_out = 5;
-    static const unsigned strategy = nnet::compressed;
+    static const unsigned strategy = nnet::resource;
     static const unsigned reuse_factor = {reuse};
     static const unsigned n_nonzeros = 18;
     typedef {accumulator} accum_t;
