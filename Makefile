@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: demo test lint typecheck docs clean
+.PHONY: demo test test-heavy lint typecheck docs clean
 
 demo: $(VENV)/.base
 	@echo "== running the main job on the bundled events"
@@ -19,6 +19,10 @@ demo: $(VENV)/.base
 test: $(VENV)/.full
 	@echo "== running the tests"
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-heavy: $(VENV)/.full
+	@echo "== running the comparisons with firmware that compiles for minutes"
+	$(BIN)/python -m pytest -n 2 -m heavy
 
 lint: $(VENV)/.full
 	$(BIN)/ruff check .
