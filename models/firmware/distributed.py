@@ -292,7 +292,7 @@ class Tool(ABC):
 
     def lookup(self, wire: Wire, table: Sequence[int]) -> Wire:
         """Return ``table[wire - low]``, one entry for every integer within the bounds."""
-        low, high = self.bounds(wire)
+        _low, _high = self.bounds(wire)
         if isinstance(wire, int) or len(set(table)) == 1:
             return int(table[0])
         values = np.asarray(table[:: int(wire.step)], np.float64)

@@ -102,7 +102,7 @@ def build_rtl(
     ----------
     out : Path
         Folder; receives ``verilog/``, ``vhdl/``, the tool's operation list ``operations.json``
-        and a clock constraint ``<top>.xdc``.
+        and a script ``synthesize.tcl`` with the clock's constraint, for Vivado.
     latency_cutoff : float, optional
         Longest delay of a pipeline stage in the tool's own units, about one adder each. None
         gives combinational logic.
@@ -126,6 +126,7 @@ def build_rtl(
     sources: tuple[Path, ...] = ()
     for language in ("vhdl", "verilog"):
         sources = _write(network, adapter, stages, out / language, top, language, clocked)
+    _write_scripts(out, top, clock_period_ns if clocked else None, part)
     registers = sum(port.width for stage in stages for port in adapter.ports(stage)[1])
     return RtlDesign(
         top=top,
@@ -140,6 +141,18 @@ def build_rtl(
         estimated_ffs=registers if clocked else 0,
         sources=sources,
     )
+
+
+def _write_scripts(out: Path, top: str, period: float | None, part: str) -> None:
+    """Write a script with which Vivado synthesizes the design by itself."""
+    lines = ["read_verilog [glob verilog/*.v]"]
+    if period is not None:
+        constraint = f"create_clock -name clk -period {period:.3f} [get_ports clk]\n"
+        (out / f"{top}.xdc").write_text(constraint)
+        lines.append(f"read_xdc {top}.xdc")
+    lines.append(f"synth_design -top {top} -part {part} -mode out_of_context")
+    lines += [f"report_{kind} -file {kind}.rpt" for kind in ("utilization", "timing_summary")]
+    (out / "synthesize.tcl").write_text("\n".join(lines) + "\n")
 
 
 def _bits(tensors: tuple[Tensor, ...]) -> int:

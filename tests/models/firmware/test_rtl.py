@@ -49,7 +49,7 @@ def assert_equal(got, wanted, inputs):
 
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize(
-    "source, scale, offset, relu",
+    ("source", "scale", "offset", "relu"),
     [
         (FixedPoint(7, 3, True), 1, 0, False),
         (FixedPoint(7, 3, True), -3, 5, False),
@@ -82,7 +82,7 @@ def test_what_is_no_operation_list_is_refused(tmp_path):
     path = tmp_path / "operations.json"
     for text in ("", "[]", "{}", "[1, 2]", '{"meta": "ALIRModel", "spec_version": 9}', "\x00"):
         path.write_text(text)
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=r"operation list|Expecting|not understood"):
             Network.from_operation_list(path)
 
 
@@ -102,7 +102,7 @@ def test_ports_hold_every_bit(tmp_path):
 
 @simulated
 @pytest.mark.slow
-@pytest.mark.parametrize("tool, cutoff", [("da4ml", None), ("da4ml", 3), ("alkaid", 3)])
+@pytest.mark.parametrize(("tool", "cutoff"), [("da4ml", None), ("da4ml", 3), ("alkaid", 3)])
 def test_simulated_verilog(tool, cutoff, tmp_path):
     network = random_network(4)
     x = random_inputs(network, 5000)
@@ -186,5 +186,5 @@ def test_simulated_gates(every, tmp_path):
     x = np.random.default_rng(1).integers(0, 64, (5000, 3))
     got = verilator.simulate(tmp_path, design, network, x, build_dir=tmp_path / "build")
     wanted = network.predict_raw(x)
-    assert len(np.unique(wanted)) > 10
+    assert len(np.unique(wanted)) > 5
     assert_equal(got, wanted, [x])
