@@ -256,15 +256,7 @@ class _Writer:
                 )
                 self.result.configuration[self.names[operation.output.name]]["TableSize"] = size
                 return
-        direct = operation.multiplier == 1 and operation.shift == 0
-        if not (direct and size == 1 << source.format.width):
-            raise self._refusal(layer, "its table is not one of hls4ml's functions")
-        values = operation.output.format.to_float(operation.table[:, 0])
-        # hls4ml counts the entries by the bit pattern of the input
-        values = np.roll(values, size // 2) if source.format.signed else values
-        entry = {"class_name": "UnaryLUT", "n_in": operation.output.size, "table_data": values}
-        types = {"table": cpp_type(operation.output.format)}
-        self._add(operation.output, name, entry, [self.names[source.name]], **types)
+        raise self._refusal(layer, "its table is not one of hls4ml's functions")
 
     def _merge(self, layer: Layer, operation: Binary, name: str) -> None:
         whole = _in_order(operation.left_index) and _in_order(operation.right_index)
