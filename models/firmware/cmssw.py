@@ -13,7 +13,7 @@ from l1kd.errors import FirmwareError
 
 __all__ = ["write_wrapper"]
 
-_INTERFACE = """// The interface of hls4mlEmulatorExtras in CMSSW, which finds its own header of this
+_INTERFACE = """// The interface of CMSSW; there its own header of this
 // name first and does not use this one.
 #ifndef hls4mlEmulator_Model_h
 #define hls4mlEmulator_Model_h
