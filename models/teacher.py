@@ -81,7 +81,7 @@ def network(config: TeacherConfig, standardisation: Standardisation) -> Any:
             self.standardise = layers.Rescaling(scale, -standardisation.mean * scale)
             self.encoder = _dense(layers, (2 * width, width), "encoder")
             self.rounds = [Attention(f"attention{i}") for i in range(config.rounds)]
-            self.summary = layers.Dense(edge, activation="relu", name="summary")
+            self.overview = layers.Dense(edge, activation="relu", name="overview")
             self.decoder = _dense(layers, (2 * width, width), "decoder")
             self.logit = layers.Dense(1, activation="sigmoid", name="weight")
 
@@ -91,7 +91,7 @@ def network(config: TeacherConfig, standardisation: Standardisation) -> Any:
             nodes = self.encoder(values)
             for attention in self.rounds:
                 nodes = attention(nodes, neighbours, geometry)
-            summary = tf.gather(tf.math.segment_mean(self.summary(nodes), event), event)
+            summary = tf.gather(tf.math.segment_mean(self.overview(nodes), event), event)
             return self.logit(self.decoder(tf.concat([values, nodes, summary], axis=1)))
 
         @staticmethod
@@ -110,6 +110,9 @@ def network(config: TeacherConfig, standardisation: Standardisation) -> Any:
         tf.zeros((1, config.neighbours), tf.int32),
         tf.zeros((1,), tf.int32),
     )
+    # a layer under a name that Keras keeps for itself would be neither trained nor saved
+    expected = len(model.rounds) * 12 + 12
+    assert len(model.weights) == expected, f"{len(model.weights)} arrays, expected {expected}"
     return model
 
 

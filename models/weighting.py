@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -77,9 +78,9 @@ def _infer(artefact: Artefact, inputs: NDArray[np.float32]) -> Weights:
 
 def _of_teacher(artefact: Artefact, particles: Particles) -> Weights:
     key = hashlib.sha256(artefact.manifest["files"]["weights.npz"]["sha256"].encode())
-    for column in (particles.pt, particles.eta, particles.phi, particles.puppi_weight):
-        key.update(np.ascontiguousarray(column).tobytes())
-    key.update(particles.offsets.tobytes())
+    for field in fields(particles):
+        if field.name != "truth":
+            key.update(np.ascontiguousarray(getattr(particles, field.name)).tobytes())
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     path = home / "l1kd" / "teacher" / f"{key.hexdigest()}.npy"
     if path.is_file():
