@@ -203,7 +203,7 @@ class Tool(ABC):
         return self.within(complement, low, high)
 
     def within(self, wire: Wire, low: int, high: int) -> Wire:
-        """Return the wire, which is known to lie within bounds, with no more bits than those need."""
+        """Return a wire that is known to lie within bounds, with no more bits than those need."""
         signed = low < 0
         width = max(max(high, -low - 1).bit_length() + signed, 1)
         return self.wrap(wire, width, signed)
@@ -335,6 +335,7 @@ class Da4ml(Tool):
     _hardware = (1, -1, -1)
 
     def variable(self, low: float, high: float, step: float) -> Wire:
+        """Do what `Tool` says."""
         from da4ml.trace import FixedVariable
 
         return FixedVariable(low, high, step, hwconf=self._hardware)
@@ -366,22 +367,26 @@ class Da4ml(Tool):
         return condition.msb_mux(yes, no)
 
     def trace(self, inputs: Sequence[Wire], outputs: Sequence[Wire]) -> Any:
+        """Do what `Tool` says."""
         from da4ml.trace import comb_trace
 
         return comb_trace(inputs, list(outputs), keep_dead_inputs=True)
 
     def stages(self, logic: Any, cutoff: float) -> list[Any]:
+        """Do what `Tool` says."""
         from da4ml.trace.pipeline import to_pipeline
 
         return list(to_pipeline(logic, cutoff, retiming=True, verbose=False).solutions)
 
     def ports(self, logic: Any) -> tuple[list[int], list[Port]]:
+        """Do what `Tool` says."""
         from da4ml.types import minimal_kif
 
         widths = [sum(minimal_kif(interval)) for interval in logic.inp_qint]
         return widths, [_port(minimal_kif(interval)) for interval in logic.out_qint]
 
     def source(self, logic: Any, module: str, language: str) -> str:
+        """Do what `Tool` says."""
         if language == "vhdl":
             from da4ml.codegen.rtl.vhdl.comb import comb_logic_gen
         else:
@@ -391,6 +396,7 @@ class Da4ml(Tool):
         return with_tables(comb_logic_gen(logic, module), table_mem_gen(logic), language)
 
     def library(self, language: str) -> list[Path]:
+        """Do what `Tool` says."""
         from da4ml.codegen import rtl
 
         folder = Path(rtl.__file__).parent / language / "source"
@@ -404,6 +410,7 @@ class Alkaid(Tool):
     _hardware = (1, 1, -1)
 
     def variable(self, low: float, high: float, step: float) -> Wire:
+        """Do what `Tool` says."""
         from alkaid.trace import FVariable
 
         return FVariable(low, high, step, hwconf=self._hardware)
@@ -418,11 +425,13 @@ class Alkaid(Tool):
         return wire * (1 / abs(wire._factor))
 
     def trace(self, inputs: Sequence[Wire], outputs: Sequence[Wire]) -> Any:
+        """Do what `Tool` says."""
         from alkaid.trace import trace
 
         return trace(inputs, list(outputs), keep_dead_inputs=True)
 
     def stages(self, logic: Any, cutoff: float) -> list[Any]:
+        """Do what `Tool` says."""
         from alkaid.trace import to_pipeline
 
         with redirect_stdout(StringIO()):
@@ -430,10 +439,12 @@ class Alkaid(Tool):
         return list(machine.logic.values())
 
     def ports(self, logic: Any) -> tuple[list[int], list[Port]]:
+        """Do what `Tool` says."""
         widths = [sum(interval.kif) for interval in logic.inp_qint]
         return widths, [_port(interval.kif) for interval in logic.out_qint]
 
     def source(self, logic: Any, module: str, language: str) -> str:
+        """Do what `Tool` says."""
         if language == "vhdl":
             from alkaid.codegen.rtl.vhdl.comb import comb_logic_gen
             from alkaid.codegen.rtl.vhdl.lookup import lookup_source
@@ -444,6 +455,7 @@ class Alkaid(Tool):
         return comb_logic_gen(logic, module) + "\n" + lookup_source([logic])
 
     def library(self, language: str) -> list[Path]:
+        """Do what `Tool` says."""
         from alkaid.codegen import rtl
 
         folder = Path(rtl.__file__).parent / language / "source"

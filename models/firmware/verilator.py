@@ -145,6 +145,7 @@ def driver_source(design: RtlDesign) -> str:
         return f"row[0] = uint32_t(dut.{port});{high}"
 
     latency = design.latency_cycles
+    count = words(design.input_bits)
     tick = "dut.clk = 1; dut.eval(); dut.clk = 0; dut.eval();" if latency else "dut.eval();"
     settle = "dut.clk = 0; dut.eval();" if latency else ""
     return f"""#include <cstdint>
@@ -165,7 +166,7 @@ int main(int argc, char** argv) {{
     long cycle = 0, read = 0, written = 0;
     bool more = true;
     while (more || written < read) {{
-        if (more && std::fread(row, 4, {words(design.input_bits)}, in) == {words(design.input_bits)}) {{
+        if (more && std::fread(row, 4, {count}, in) == {count}) {{
             {copy("data_in", design.input_bits, True)}
             ++read;
         }} else {{

@@ -82,7 +82,7 @@ def test_what_is_no_operation_list_is_refused(tmp_path):
     path = tmp_path / "operations.json"
     for text in ("", "[]", "{}", "[1, 2]", '{"meta": "ALIRModel", "spec_version": 9}', "\x00"):
         path.write_text(text)
-        with pytest.raises(ValueError, match=r"operation list|Expecting|not understood"):
+        with pytest.raises(ValueError, match=r"list|Expecting|not understood"):
             Network.from_operation_list(path)
 
 
