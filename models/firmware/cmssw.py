@@ -13,8 +13,8 @@ from l1kd.errors import FirmwareError
 
 __all__ = ["write_wrapper"]
 
-_INTERFACE = """// The interface of CMSSW; there its own header of this
-// name first and does not use this one.
+_INTERFACE = """// The interface that CMSSW declares in a header of this name: there, that
+// one is found first.
 #ifndef hls4mlEmulator_Model_h
 #define hls4mlEmulator_Model_h
 
