@@ -1,14 +1,15 @@
 """The recipe of the teacher: data, training, test, artefact."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.artefacts import Artefact, load, write_manifest
+from l1kd.artefacts import Artefact, write_manifest
 from l1kd.models import backend, teacher
 from l1kd.models.config import TeacherConfig, read_config
 from l1kd.models.distillnet import Standardisation, standardise
@@ -20,7 +21,7 @@ from l1kd.models.samples import Samples
 from l1kd.models.training import Fit, adam, fit, history_seconds
 from l1kd.models.weights_card import card, describe, input_description, weightings
 
-__all__ = ["teacher_weights", "train_teacher"]
+__all__ = ["open_teacher", "teacher_weights", "train_teacher"]
 
 _WEIGHTS = "weights.npz"
 
@@ -63,33 +64,43 @@ def _fit(
     return fit(task, folder, fingerprint(config), quiet)
 
 
-def _blocks(particles: Particles, size: int) -> Iterator[Particles]:
-    for begin in range(0, particles.n_events, size):
-        yield particles.events(begin, min(begin + size, particles.n_events))
+Weigh = Callable[[Particles], NDArray[np.float32]]
+_EVENTS = 4
 
 
-def infer(
-    model: Any, particles: Particles, neighbours: int, events: int = 4
-) -> NDArray[np.float32]:
-    """Weigh all particles of some events, `events` of them at a time: float32[n]."""
+def _weigher(model: Any, neighbours: int) -> Weigh:
+    """Compile a network once; the result weighs all particles of some events together."""
     tf = backend.tensorflow()
-    n_columns = len(INPUT_SETS["local"])
     signature = [
-        tf.TensorSpec((None, n_columns), tf.float32),
+        tf.TensorSpec((None, len(INPUT_SETS["local"])), tf.float32),
         tf.TensorSpec((None, neighbours), tf.int32),
         tf.TensorSpec((None,), tf.int32),
     ]
-    weigh = tf.function(lambda *x: model(*x, training=False)[:, 0], input_signature=signature)
-    parts = [np.empty(0, np.float32)]
-    for block in _blocks(particles, events):
+
+    def call(inputs: Any, found: Any, event: Any) -> Any:
+        return model(inputs, found, event, training=False)[:, 0]
+
+    compiled = tf.function(call, input_signature=signature, autograph=False)
+
+    def weigh(block: Particles) -> NDArray[np.float32]:
         if len(block) == 0:
-            continue
+            return np.empty(0, np.float32)
         counts = np.diff(block.offsets)
         start = np.repeat(block.offsets[:-1], counts).astype(np.int32)
         found = nearest(block, neighbours) + start[:, None]
         number = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-        parts.append(weigh(block.inputs("local"), found, number).numpy())
-    return np.concatenate(parts)
+        weights: NDArray[np.float32] = compiled(block.inputs("local"), found, number).numpy()
+        return weights
+
+    return weigh
+
+
+def _in_blocks(weigh: Weigh, particles: Particles) -> NDArray[np.float32]:
+    """Weigh any number of events, a few of them at a time: float32[n]."""
+    starts = range(0, particles.n_events, _EVENTS)
+    ends = (min(begin + _EVENTS, particles.n_events) for begin in starts)
+    parts = [weigh(particles.events(*edges)) for edges in zip(starts, ends, strict=True)]
+    return np.concatenate([np.empty(0, np.float32), *parts])
 
 
 def _save(model: Any, scale: Standardisation, path: Path) -> None:
@@ -97,32 +108,35 @@ def _save(model: Any, scale: Standardisation, path: Path) -> None:
     np.savez_compressed(path, mean=scale.mean, spread=scale.spread, **values)
 
 
-def _load(artefact: Artefact) -> tuple[Any, TeacherConfig]:
-    config = read_config(artefact.file("config.yaml"), TeacherConfig)
-    with np.load(artefact.file(_WEIGHTS), allow_pickle=False) as stored:
+@cache
+def _opened(config_path: Path, weights_path: Path) -> Weigh:
+    config = read_config(config_path, TeacherConfig)
+    with np.load(weights_path, allow_pickle=False) as stored:
         model = teacher.network(config, Standardisation(stored["mean"], stored["spread"]))
         count = sum(name.startswith("w") for name in stored.files)
         model.set_weights([stored[f"w{i:03d}"] for i in range(count)])
-    return model, config
+    return _weigher(model, config.neighbours)
 
 
-def teacher_weights(name: str | Path, particles: Particles) -> NDArray[np.float32]:
-    """Weigh particles with a teacher.
+def open_teacher(artefact: Artefact) -> Weigh:
+    """Open a teacher, once a process.
 
     Parameters
     ----------
-    name : str or pathlib.Path
-        Artefact of kind "teacher".
-    particles : Particles
-        Whole events.
+    artefact : Artefact
+        Of kind "teacher".
 
     Returns
     -------
-    numpy.ndarray, shape (n,), float32
-        Weights in [0, 1].
+    callable
+        Weighs the particles of a few whole events together: `Particles` to float32[n] in [0, 1].
     """
-    model, config = _load(load(name, "teacher"))
-    return infer(model, particles, config.neighbours)
+    return _opened(artefact.file("config.yaml"), artefact.file(_WEIGHTS))
+
+
+def teacher_weights(artefact: Artefact, particles: Particles) -> NDArray[np.float32]:
+    """Weigh the particles of any number of events with a teacher: float32[n] in [0, 1]."""
+    return _in_blocks(open_teacher(artefact), particles)
 
 
 def train_teacher(config_path: Path, out: Path, quiet: bool = False) -> Artefact:
@@ -154,8 +168,9 @@ def train_teacher(config_path: Path, out: Path, quiet: bool = False) -> Artefact
     model = teacher.network(config, scale)
     history = _fit(config, model, samples, out / "checkpoints", quiet)
     _save(model, scale, out / _WEIGHTS)
+    weigh = _weigher(model, config.neighbours)
     tests = {
-        name: describe(p, truth, weightings(p, infer(model, p, config.neighbours)))
+        name: describe(p, truth, weightings(p, _in_blocks(weigh, p)))
         for name, (p, truth) in samples.tests.items()
     }
     metrics = {

@@ -89,7 +89,7 @@ def _of_teacher(artefact: Artefact, particles: Particles) -> Weights:
             return stored
     from l1kd.models.train_teacher import teacher_weights  # imports TensorFlow
 
-    weights = teacher_weights(artefact.folder, particles)
+    weights = teacher_weights(artefact, particles)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(f".{os.getpid()}.tmp.npy")
     np.save(draft, weights, allow_pickle=False)

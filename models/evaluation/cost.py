@@ -138,42 +138,30 @@ def _point(walls: Sequence[float], processors: Sequence[float], particles: int) 
     }
 
 
-class _Marked:
-    """Particles that note the time whenever a block of events is taken from them."""
-
-    def __init__(self, particles: Particles) -> None:
-        self.particles = particles
-        self.n_events = particles.n_events
-        self.marks: list[tuple[float, float]] = []
-
-    def mark(self) -> None:
-        self.marks.append((perf_counter(), process_time()))
-
-    def events(self, begin: int, end: int) -> Particles:
-        self.mark()
-        return self.particles.events(begin, end)
-
-
 def _teacher_points(
     network: Judged, particles: Particles, batches: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Time blocks of whole events, without the first, which traces the graph."""
-    from l1kd.models.train_teacher import _load, infer  # imports TensorFlow
+    from l1kd.models.train_teacher import open_teacher  # imports TensorFlow
 
-    model, config = _load(network.artefact)
+    weigh = open_teacher(network.artefact)
     points = []
     for batch in batches:
-        n_events = particles.n_events // batch * batch
-        if n_events < 2 * batch:
+        starts = range(0, particles.n_events - batch + 1, batch)
+        if len(starts) < 2:
             break
-        marked: Any = _Marked(particles.events(0, n_events))
-        infer(model, marked, config.neighbours, batch)
-        marked.mark()
-        sizes = np.diff(particles.offsets[: n_events + 1 : batch])[1:]
-        # per particle, as blocks differ in size
-        spent = np.diff(np.array(marked.marks[1:]), axis=0) / sizes[:, None]
-        size = round(float(sizes.mean()))
-        walls, processors = (spent * size).T.tolist()
+        spent = []
+        for begin in starts:
+            marks = [(perf_counter(), process_time())]
+            block = particles.events(begin, begin + batch)
+            weigh(block)
+            marks.append((perf_counter(), process_time()))
+            # per particle, as blocks differ in size
+            spent.append(np.diff(np.array(marks), axis=0)[0] / len(block))
+        size = round(
+            (particles.offsets[starts[-1] + batch] - particles.offsets[batch]) / (len(starts) - 1)
+        )
+        walls, processors = (np.array(spent[1:]) * size).T.tolist()
         points.append({"batch": batch, **_point(walls, processors, size)})
     return points
 

@@ -71,7 +71,7 @@ def _teacher(
 
     def shuffled(names: tuple[str, ...]) -> Weights:
         changed = {name: getattr(particles, name)[order] for name in names}
-        return teacher_weights(network.artefact.folder, replace(particles, **changed))
+        return teacher_weights(network.artefact, replace(particles, **changed))
 
     return {name: partial(shuffled, names) for name, names in _TEACHER_GROUPS.items()}
 

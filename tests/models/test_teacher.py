@@ -33,7 +33,9 @@ def test_the_nearest_are_those_that_a_search_finds(particles):
 
 
 def test_where_neighbours_are_missing_the_particle_stands_for_them(particles):
-    few = particles.events(0, 1).select(np.arange(particles.offsets[1]) < 3)
+    event = particles.events(0, 1)
+    event = event.select(event.pt > 1.0)
+    few = event.select(np.arange(len(event)) < 3)
     found = nearest(few, 4)
     assert found.shape == (3, 4)
     for i, row in enumerate(found):
@@ -42,15 +44,17 @@ def test_where_neighbours_are_missing_the_particle_stands_for_them(particles):
 
 
 def test_an_event_is_weighed_by_itself_and_in_any_order(tf, particles):
-    weights = teacher_weights("teacher-v1", particles)
+    weights = teacher_weights(load("teacher-v1"), particles)
     assert weights.shape == (len(particles),)
     assert weights.dtype == np.float32
     assert ((weights >= 0.0) & (weights <= 1.0)).all()
     second = slice(particles.offsets[1], particles.offsets[2])
     alone = particles.events(1, 2)
-    np.testing.assert_allclose(teacher_weights("teacher-v1", alone), weights[second], atol=1e-5)
+    np.testing.assert_allclose(
+        teacher_weights(load("teacher-v1"), alone), weights[second], atol=1e-5
+    )
     order = np.random.default_rng(1).permutation(len(alone))
-    moved = teacher_weights("teacher-v1", alone.take(order))
+    moved = teacher_weights(load("teacher-v1"), alone.take(order))
     np.testing.assert_allclose(moved, weights[second][order], atol=1e-5)
 
 
@@ -78,7 +82,7 @@ def test_a_training_resumes_and_its_artefact_weighs_particles(tf, data, particle
     assert again.json("metrics.json")["history"]["teacher"] == history
     assert len(history) == 2
     assert artefact.json("metrics.json")["flops_per_particle"] > 0
-    weights = teacher_weights(artefact.folder, particles)
+    weights = teacher_weights(artefact, particles)
     assert weights.std() > 0.0
     assert "attention" in artefact.card
 
