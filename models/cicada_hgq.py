@@ -210,7 +210,31 @@ def trace(model: Any, images: NDArray[np.uint16]) -> int:
     from hgq.utils import trace_minmax
 
     seen = np.concatenate([images, edge_images()]).reshape(-1, 252).astype(np.float32)
+    trace_minmax(model, seen, verbose=0)
+    for name in ("hidden", "score"):
+        _trim(model, name, seen)
     return round(float(trace_minmax(model, seen, verbose=0)))
+
+
+def _trim(model: Any, name: str, seen: NDArray[np.float32]) -> None:
+    """Take away fraction bits that the inputs of a layer never have.
+
+    hls4ml drops them too, and would saturate one of its coarser steps earlier than HGQ2.
+    """
+    values = seen
+    for layer in model.layers:
+        if layer.name == name:
+            break
+        values = np.asarray(layer(values, training=False))
+    quantizer = model.get_layer(name).iq.quantizer
+    fraction = np.floor(np.asarray(quantizer.f) + 0.5)
+    for _ in range(32):
+        finest = np.abs(values * 2.0 ** (fraction - 1))
+        idle = (finest == np.floor(finest)).all(axis=0, keepdims=True) & (fraction > -8)
+        if not idle.any():
+            break
+        fraction = fraction - idle
+    quantizer._f.assign(np.minimum(np.asarray(quantizer._f), fraction))
 
 
 def export(

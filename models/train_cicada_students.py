@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.artefacts import Artefact, load, write_manifest
+from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.errors import ArtefactError
@@ -132,11 +133,13 @@ def _parts(lesson: _Lesson, epoch: int, batch: int) -> Iterator[NDArray[np.int64
 
 
 def _emulated(network: Network | LogicNetwork) -> Scores:
+    counts = FixedPoint(10, 10, False)
     scale = 2.0 ** -network.outputs[0].format.fraction
 
     def score(images: Images) -> NDArray[np.floating]:
-        flat = images.reshape(len(images), -1).astype(np.int32)
-        return np.asarray(network.predict_raw(flat)[:, 0] * scale, np.float32)
+        flat = images.reshape(len(images), -1).astype(np.int64)
+        raw = network.predict_raw(network.inputs[0].format.cast(flat, counts))
+        return np.asarray(raw[:, 0] * scale, np.float32)
 
     return score
 

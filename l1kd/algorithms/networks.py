@@ -15,6 +15,7 @@ from l1kd.algorithms.puppi import Puppi
 from l1kd.artefacts import Artefact, load
 from l1kd.emulators.calorimeter import N_ETA, N_PHI
 from l1kd.emulators.distillnet_inputs import distillnet_inputs
+from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.local_inputs import local_inputs
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
@@ -137,6 +138,10 @@ class QDistillNet(_DistilledWeight):
         return self.network.predict(inputs)[:, 0]
 
 
+_COUNTS = FixedPoint(10, 10, False)
+"""Counts of the calorimeter image, as the firmware receives them."""
+
+
 class Cicada(EventScore):
     """CICADA-style anomaly score of the calorimeter image, on the firmware's grid of 1/256.
 
@@ -172,6 +177,8 @@ class Cicada(EventScore):
     def numpy_call(self, image: Array) -> Array:
         """Scores of all events, float32, multiples of 1/256 in [0, 256)."""
         network = self.network
-        raw = network.predict_raw(image.reshape(len(image), N_PHI * N_ETA).astype(np.int64))
+        counts = image.reshape(len(image), N_PHI * N_ETA).astype(np.int64)
+        # a network may read less than every bit of a count
+        raw = network.predict_raw(network.inputs[0].format.cast(counts, _COUNTS))
         scale = 2.0 ** -network.outputs[0].format.fraction
         return (raw[:, 0] * scale).astype(np.float32)
