@@ -36,6 +36,8 @@ __all__ = ["train_distillnet", "train_qdistillnet"]
 Config = DistillNetConfig | QDistillNetConfig | HgqDistillNetConfig
 Infer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 _ONNX_TOLERANCE = 1e-4
+_TRACED = 100_000
+"""Particles from which the ranges of mixed-precision inputs are taken, beside their limits."""
 
 
 def _prepared(config: Config, events: Events) -> Events:
@@ -308,7 +310,7 @@ def _mixed(
 
     mixed = replace(task, loss=loss, before_step=before_step, validate=validate)
     history = fit(mixed, folder, fingerprint(config), quiet)
-    qdistillnet_hgq.trace(model, train.columns[0], config.inputs)
+    qdistillnet_hgq.trace(model, train.columns[0][:_TRACED], config.inputs)
     return model, partial(qdistillnet_hgq.firmware, model), history
 
 

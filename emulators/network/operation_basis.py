@@ -87,9 +87,9 @@ class Basis:
         """Return a form cut to a format, above zero only where ``positive``."""
         low, high = self.bounds(form)
         shift = target.fraction - form.fraction
-        if shift >= 0 and not (positive and low < 0):
-            if target.minimum <= low << shift and high << shift <= target.maximum:
-                return form
+        fits = shift >= 0 and target.minimum <= low << shift and high << shift <= target.maximum
+        if fits and not (positive and low < 0):
+            return form
         return self._element("relu" if positive else "cast", (form,), target, target)
 
     def exceeds(self, form: Form, threshold: int, fraction: int) -> Form:

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def test_events_do_not_see_each_other(sizes, seed):
     p = event(sum(sizes), seed)
     offsets = np.concatenate(([0], np.cumsum(sizes)))
     together = local_inputs(**p, offsets=offsets)
-    for first, last in zip(offsets[:-1], offsets[1:], strict=True):
+    for first, last in pairwise(offsets):
         alone = {name: column[first:last] for name, column in p.items()}
         apart = local_inputs(**alone, offsets=np.array([0, last - first]))
         np.testing.assert_array_equal(together[first:last], apart)
