@@ -127,7 +127,7 @@ def evaluate(
     from l1kd.models.evaluation.networks import shipped_networks
     from l1kd.models.evaluation.run import evaluate as run
 
-    chosen = ASSOCIATIONS if association is Associations.both else (association.value,)
+    chosen = [a for a in ASSOCIATIONS if association.value in (a, "both")]
     backgrounds, signals = _named("--background", background), _named("--signal", signal)
     for paths in (*backgrounds.values(), *signals.values()):
         _existing(paths)

@@ -39,7 +39,7 @@ def test_run_does_the_whole_job(l1kd, data, tmp_path):
     assert {record["processed"] for record in stored["files"]} == {50}
     assert "cicada_score" in stored["rates"][0]["thresholds"]
     assert stored["scores"][0]["auc"]["events"]["value"] > 0.5
-    assert stored["provenance"]["algorithms"]["qdistillnet"] == "qdistillnet-v1"
+    assert stored["provenance"]["algorithms"]["qdistillnet"] == "qdistillnet_local-v1"
     assert (tmp_path / "index.html").stat().st_size > 10_000
     assert len(list((tmp_path / "figures").glob("*.png"))) >= 8
 
@@ -140,7 +140,7 @@ def test_inspect(l1kd, data):
 def test_models(l1kd):
     listed = json.loads(l1kd("models", "--json").stdout)
     assert {"puppi", "linpuppi", "qdistillnet"} <= {a["name"] for a in listed["algorithms"]}
-    assert {"distillnet-v1", "qdistillnet-v1", "cicada-v1"} <= {m["name"] for m in listed["models"]}
+    assert {"distillnet_local-v1", "qdistillnet_local-v1", "cicada-v1"} <= {m["name"] for m in listed["models"]}
     assert "qdistillnet-v1" in l1kd("models").stdout
 
 

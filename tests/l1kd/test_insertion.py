@@ -256,7 +256,7 @@ def test_particle_flow_without_dz_is_not_associated_silently(top):
 def test_available_names_versions_inputs_and_results():
     listed = {entry.name: entry for entry in l1kd.available()}
     assert set(ALL) <= set(listed)
-    assert listed["qdistillnet"].version == "qdistillnet-v1"
+    assert listed["qdistillnet"].version == "qdistillnet_local-v1"
     assert listed["qdistillnet"].adds == "L1Cand.qdistillnet_weight"
     assert "puppi_weight" in listed["qdistillnet"].reads
     assert listed["cicada"].reads == ("regions",)
