@@ -170,7 +170,7 @@ def test_only_the_needed_branches_are_read(data):
 
 
 def test_algorithms_are_objects_too(top, inserted):
-    weight = QDistillNet(model="qdistillnet-v1")(top)
+    weight = QDistillNet(model="qdistillnet_local-v1")(top)
     assert same(weight, inserted.L1Cand.qdistillnet_weight)
     assert same(Cicada()(top), inserted.CICADA.score)
     assert same(
