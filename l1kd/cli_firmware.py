@@ -219,4 +219,4 @@ def report_firmware(
             shown = Table(*table.columns, title=table.title)
             for cells in table.cells():
                 shown.add_row(*map(escape, cells))
-            out_console.print(shown)
+            out_console.print(shown, width=max(out_console.width, 160), crop=False)
