@@ -32,7 +32,7 @@ def _initializer(values: NDArray[np.floating]) -> Any:
     """Return an initializer with given values; broadcasts to the shape that is asked for."""
     keras, _, _ = frameworks()
 
-    class Given(keras.initializers.Initializer):  # type: ignore[misc, name-defined]
+    class Given(keras.initializers.Initializer):  # type: ignore[name-defined]
         def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
             return keras.ops.convert_to_tensor(np.broadcast_to(values, shape).astype(np.float32))
 
@@ -102,16 +102,16 @@ def _sums(count: int) -> tuple[Any, NDArray[np.floating]]:
     mask = np.zeros((18, 14, count, _RINGS, count))
     for knot in range(count):
         mask[:, _ETA, knot, _RING, knot] = 1.0
-    mask = mask.reshape(18, 14 * count, _RINGS * count)
+    flat = mask.reshape(18, 14 * count, _RINGS * count)
     layer = layers.QConv1D(
         _RINGS * count,
         18,
         use_bias=False,
         iq_conf=_per_channel(6, 5, (-3, 5)),
-        kq_conf=_fixed(mask, 0),
+        kq_conf=_fixed(flat, 0),
         name="sums",
     )
-    return layer, mask
+    return layer, flat
 
 
 def student(images: NDArray[np.uint16], knots: tuple[float, ...], hidden: int, seed: int) -> Any:

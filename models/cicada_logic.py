@@ -385,9 +385,8 @@ def _first_stage(model: GateModel, state: dict[str, NDArray[np.int64]]) -> Logic
 
 def _second_stage(model: GateModel, state: dict[str, NDArray[np.int64]]) -> LogicStage:
     sizes = model.sizes
-    layer = GateLayer(
-        *(wire.astype(np.int32) for wire in model.wires[0]), state["second"].astype(np.uint8)
-    )
+    first, second = (wire.astype(np.int32) for wire in model.wires[0])
+    layer = GateLayer(first, second, state["second"].astype(np.uint8))
     # a weight of several digits counts its gate in as many groups, each of a power of two
     planes: dict[tuple[int, int], int] = {}
     gate, group = [], []

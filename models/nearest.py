@@ -31,9 +31,8 @@ def nearest(particles: Particles, number: int) -> NDArray[np.int32]:
     found = np.empty((len(particles), number), np.int32)
     for event in range(particles.n_events):
         inside = slice(particles.offsets[event], particles.offsets[event + 1])
-        found[inside] = _in_event(
-            *(x[inside] for x in (particles.pt, particles.eta, particles.phi)), number
-        )
+        pt, eta, phi = (x[inside] for x in (particles.pt, particles.eta, particles.phi))
+        found[inside] = _in_event(pt, eta, phi, number)
     return found
 
 

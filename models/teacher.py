@@ -47,7 +47,7 @@ def network(config: TeacherConfig, standardisation: Standardisation) -> Any:
     layers = keras.layers
     width, edge, heads = config.width, config.edge, config.heads
 
-    class Attention(layers.Layer):  # type: ignore[misc, name-defined]
+    class Attention(layers.Layer):  # type: ignore[name-defined]
         """Messages of the neighbours, weighted by how much the receiver attends to each."""
 
         def __init__(self, name: str) -> None:
@@ -72,7 +72,7 @@ def network(config: TeacherConfig, standardisation: Standardisation) -> Any:
             loudest = tf.reduce_max(message, axis=1)
             return self.norm(nodes + self.update(tf.concat([nodes, heard, loudest], axis=1)))
 
-    class Teacher(keras.Model):  # type: ignore[misc, name-defined]
+    class Teacher(keras.Model):  # type: ignore[name-defined]
         """Encoder, two rounds of messages, a summary of the event, decoder."""
 
         def __init__(self) -> None:

@@ -238,8 +238,11 @@ def train_qdistillnet(config_path: Path, out: Path, quiet: bool = False) -> Arte
     backend.seed_everything(config.seed, config.threads)
     samples = Samples.read(config.data, config.loss)
     train, validation = _prepared(config, samples.train), _prepared(config, samples.validation)
-    student = _mixed if isinstance(config, HgqDistillNetConfig) else _pruned
-    model, compiled, history = student(config, train, validation, out / "checkpoints", quiet)
+    folder = out / "checkpoints"
+    if isinstance(config, HgqDistillNetConfig):
+        model, compiled, history = _mixed(config, train, validation, folder, quiet)
+    else:
+        model, compiled, history = _pruned(config, train, validation, folder, quiet)
     few = _first_test(samples).inputs(config.inputs)[: config.check_vectors]
     trained = _weigh(model, config)(few)[:, None]
     network, export = export_network(compiled, few, out / "network.npz", trained)

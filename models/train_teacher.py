@@ -104,7 +104,7 @@ def _in_blocks(weigh: Weigh, particles: Particles) -> NDArray[np.float32]:
 
 
 def _save(model: Any, scale: Standardisation, path: Path) -> None:
-    values = {f"w{i:03d}": np.asarray(v) for i, v in enumerate(model.get_weights())}
+    values: dict[str, Any] = {f"w{i:03d}": v for i, v in enumerate(model.get_weights())}
     np.savez_compressed(path, mean=scale.mean, spread=scale.spread, **values)
 
 

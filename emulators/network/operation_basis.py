@@ -283,7 +283,10 @@ class Basis:
         finest = max(form.fraction for form in forms)
         width = max(form.integer + (not form.signed) for form in forms) + finest
         output = Tensor(name, (len(group),), FixedPoint(width, width - finest, True))
-        return Piecewise(output, sums, index, *lines, fraction, formats=forms, choice=choice)
+        threshold, above, over, below, under = lines
+        return Piecewise(
+            output, sums, index, threshold, above, over, below, under, fraction, None, forms, choice
+        )
 
     def _products(
         self,
@@ -296,8 +299,8 @@ class Basis:
         finest = max(form.fraction for form in forms)
         width = max(form.integer for form in forms) + finest
         output = Tensor(name, (len(group),), FixedPoint(width, width - finest, True))
-        sides = (np.array(columns, np.int32) for _, columns in (left, right))
-        return Binary(output, "multiply", left[0], right[0], *sides)
+        first, second = (np.array(columns, np.int32) for _, columns in (left, right))
+        return Binary(output, "multiply", left[0], right[0], first, second)
 
     def _table(self, name: str, sums: str, columns: list[int], group: list[int]) -> Operation:
         element = self.elements[group[0]]

@@ -117,7 +117,8 @@ def _da4ml(data: Sequence[Any]) -> Program:
     for first, second, code, packed, interval, *_ in data[5]:
         result, packed = _interval(*interval), int(packed)
         operands = tuple(int(i) for i in (first, second) if i >= 0)
-        kind, numbers = _DA4ML[abs(code)] if code != -1 else "input", (packed,)
+        kind = _DA4ML[abs(code)] if code != -1 else "input"
+        numbers: tuple[int, ...] = (packed,)
         if code == -1:
             operands, numbers = (), (int(first),)
         elif kind in ("relu", "wrap"):

@@ -110,7 +110,9 @@ class DistillNet(_DistilledWeight):
     adds = "L1Cand.distillnet_weight"
     kind = "distillnet"
 
-    def __init__(self, model: str | Path = "distillnet_local-v1", source: str | None = None) -> None:
+    def __init__(
+        self, model: str | Path = "distillnet_local-v1", source: str | None = None
+    ) -> None:
         super().__init__(model, source)
 
     def infer(self, inputs: Array) -> Array:
@@ -125,7 +127,9 @@ class QDistillNet(_DistilledWeight):
     adds = "L1Cand.qdistillnet_weight"
     kind = "qdistillnet"
 
-    def __init__(self, model: str | Path = "qdistillnet_local-v1", source: str | None = None) -> None:
+    def __init__(
+        self, model: str | Path = "qdistillnet_local-v1", source: str | None = None
+    ) -> None:
         super().__init__(model, source)
 
     @property

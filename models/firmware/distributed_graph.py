@@ -5,7 +5,7 @@ can be seen in the result. Sums that nothing can overflow or round become one co
 product, which the tool shares and shortens; casts that cannot act cost nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -244,7 +244,7 @@ class _Replay:
             fraction = max(first, second)
             left = [tool.shift(wire, fraction - first) for wire in left]
             right = [tool.shift(wire, fraction - second) for wire in right]
-        join = {
+        join: Callable[[Wire, Wire], Wire] = {
             "add": tool.add,
             "subtract": tool.subtract,
             "multiply": tool.multiply,

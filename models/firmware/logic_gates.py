@@ -144,8 +144,8 @@ class _Writer:
         width = max(int(reach.max()), 1 << stage.output_width).bit_length() + 1
         for group in range(groups):
             members = np.flatnonzero(stage.group == group).tolist()
-            terms = " + ".join(f"{vector}[{i}]" for i in members) or "1'b0"
-            self.lines.append(f"    wire [{width - 1}:0] {name}_c{group} = {terms};")
+            counted = " + ".join(f"{vector}[{i}]" for i in members) or "1'b0"
+            self.lines.append(f"    wire [{width - 1}:0] {name}_c{group} = {counted};")
         most = (1 << stage.output_width) - 1
         parts = []
         for output, row in enumerate(stage.weight.tolist()):

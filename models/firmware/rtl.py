@@ -118,7 +118,7 @@ def build_rtl(
         If the network needs numbers or tables beyond what the tool can hold.
     """
     adapter = load_tool(tool)
-    logic = trace_network(network, adapter)
+    logic: Any = trace_network(network, adapter)
     stages = [logic] if latency_cutoff is None else adapter.stages(logic, latency_cutoff)
     clocked = latency_cutoff is not None
     out.mkdir(parents=True, exist_ok=True)

@@ -16,14 +16,14 @@ class Stage(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """Bits ``high`` to ``low`` of a vector; both -1 stand for zeros, ``count`` bits wide.
+    """Bits ``high`` to ``low`` of a vector; both -1 stand for zeros, ``wide`` bits wide.
 
-    ``count`` beyond the slice's own width repeats the highest bit, as sign extension does.
+    ``wide`` beyond the slice's own width repeats the highest bit, as sign extension does.
     """
 
     high: int
     low: int
-    count: int
+    wide: int
 
 
 def with_tables(code: str, memories: Mapping[str, str], language: str) -> str:
@@ -179,7 +179,7 @@ def _vhdl_top(
     clocked: bool,
 ) -> str:
     def assigned(target: str, slices: Sequence[Slice], source: str) -> list[str]:
-        lines, position = [], sum(part.count for part in slices)
+        lines, position = [], sum(part.wide for part in slices)
         for high, low, count in slices:
             own = high - low + 1 if high >= 0 else 0
             if count > own:

@@ -140,7 +140,9 @@ def test_inspect(l1kd, data):
 def test_models(l1kd):
     listed = json.loads(l1kd("models", "--json").stdout)
     assert {"puppi", "linpuppi", "qdistillnet"} <= {a["name"] for a in listed["algorithms"]}
-    assert {"distillnet_local-v1", "qdistillnet_local-v1", "cicada-v1"} <= {m["name"] for m in listed["models"]}
+    assert {"distillnet_local-v1", "qdistillnet_local-v1", "cicada-v1"} <= {
+        m["name"] for m in listed["models"]
+    }
     assert "qdistillnet-v1" in l1kd("models").stdout
 
 
