@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -219,4 +220,4 @@ def report_firmware(
             shown = Table(*table.columns, title=table.title)
             for cells in table.cells():
                 shown.add_row(*map(escape, cells))
-            out_console.print(shown, width=max(out_console.width, 160), crop=False)
+            Console(width=max(out_console.width, 160)).print(shown)

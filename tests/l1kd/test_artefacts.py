@@ -109,7 +109,8 @@ def test_shipped_artefacts_are_whole(name):
     assert artefact.title == name
     assert artefact.card.startswith(f"# {name}\n")
     assert artefact.json("provenance.json")["data"]
-    assert artefact.json("metrics.json")["export"]["vectors"] >= 100_000
+    if artefact.kind != "teacher":  # it is exported to no other form
+        assert artefact.json("metrics.json")["export"]["vectors"] >= 100_000
 
 
 def test_loading_needs_no_tensorflow():
