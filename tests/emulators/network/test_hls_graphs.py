@@ -78,11 +78,11 @@ def test_misnamed_softmax_is_read_as_meant(folders, tmp_path):
         ("recurrent", "myproject.cpp", "lstm_stack", "simple_rnn_stack", "not known"),
         ("recurrent", "parameters.h", "activation::tanh", "activation::softsign", "softsign"),
         ("recurrent", "parameters.h", "n_sequence_out = 4", "n_sequence_out = 3", "3 of 4 steps"),
-        ("recurrent", "parameters.h", "n_state = 3", "n_state = 4", "does not fit"),
+        ("recurrent", "parameters.h", "n_state = 3", "n_state = 4", "writes 16 of 12 elements"),
         ("dense unrolled", "nnet_utils/nnet_code_gen.h", "acc[0] +=", "acc[0] -=", "understood"),
         ("dense unrolled", "nnet_utils/nnet_code_gen.h", "data[2]", "data[99]", "understood"),
         ("einsum da", "nnet_utils/nnet_code_gen.h", "* 3 + l0)", "* 2 + l0)", "not understood"),
-        ("convolution 1d", "parameters.h", "n_chan = 2", "n_chan = 1", ""),
+        ("convolution 1d", "parameters.h", "n_chan = 2", "n_chan = 1", "14 elements instead of 7"),
         ("others", "parameters.h", "seq_len = 3", "seq_len = 5", "out of range"),
     ],
 )
