@@ -496,8 +496,7 @@ CASES = {
 
 
 # Compiled in seconds; the others are for `pytest -m heavy`.
-QUICK = ("convolution 1d", "convolution 1d stream", "bidirectional", "einsum", "dense unrolled",
-         "softmax stream", "clones stream", "others")  # fmt: skip
+QUICK = ("convolution 1d", "einsum", "softmax stream")
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")

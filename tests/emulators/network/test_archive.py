@@ -162,7 +162,7 @@ def survive(path):
     return True
 
 
-@pytest.mark.parametrize("count", [600, pytest.param(6000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [600, pytest.param(6000, marks=pytest.mark.heavy)])
 def test_mutated_graphs_never_crash(saved, tmp_path, count):
     header, data = contents(saved[0])
     graph, rng = json.loads(header["graph"]), np.random.default_rng(count)
@@ -178,7 +178,7 @@ def test_mutated_graphs_never_crash(saved, tmp_path, count):
     assert alive > 0
 
 
-@pytest.mark.parametrize("count", [600, pytest.param(4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [600, pytest.param(4000, marks=pytest.mark.heavy)])
 def test_mutated_bytes_are_refused(saved, tmp_path, count):
     raw, rng = bytearray(saved[0].read_bytes()), np.random.default_rng(count)
     path, network = tmp_path / "n.npz", saved[1]

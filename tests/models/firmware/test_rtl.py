@@ -101,7 +101,7 @@ def test_ports_hold_every_bit(tmp_path):
 
 
 @simulated
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize(("tool", "cutoff"), [("da4ml", None), ("da4ml", 3), ("alkaid", 3)])
 def test_simulated_verilog(tool, cutoff, tmp_path):
     network = random_network(4)
@@ -178,7 +178,7 @@ def test_gates_follow_their_truth_tables():
 
 
 @simulated
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize("every", [None, 1])
 def test_simulated_gates(every, tmp_path):
     network = logic_network()
