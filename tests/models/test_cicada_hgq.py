@@ -69,7 +69,8 @@ def test_exports_exactly(model, images, tmp_path):
     network, figures = cicada_hgq.export(model, images, tmp_path / "hls", tmp_path / "network.npz")
     assert figures["vectors"] == len(images) + len(cicada_hgq.edge_images())
     assert figures["mismatches_keras_emulator"] == figures["mismatches_firmware_emulator"] == 0
-    assert (network.inputs[0].format.width, network.outputs[0].format.width) == (10, 16)
+    assert network.inputs[0].format.width == 10
+    assert network.outputs[0].format.width <= 16
     # nothing overflows on images that tracing never saw
     wild = np.random.default_rng(2).integers(0, 1024, (500, 18, 14)).astype(np.uint16)
     emulated = network.predict(wild.reshape(-1, 252))[:, 0]

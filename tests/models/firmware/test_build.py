@@ -120,6 +120,7 @@ def test_make_simulates_without_l1kd(built, tmp_path):
     assert f"1 of {VECTORS} vectors differ" in done.stdout
 
 
+@pytest.mark.heavy
 def test_a_changed_weight_is_found_and_its_layer_named(built, tmp_path):
     out = tmp_path / "broken"
     shutil.copytree(built[0], out)
