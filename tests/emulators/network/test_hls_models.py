@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 NEEDED = ("hls4ml", "qkeras", "tf_keras")
-CASES = ("dense latency", "dense resource", "image parallel", "image resource", "image stream",
-         "sequence")  # fmt: skip
+CASES = ("dense latency", "image parallel", "sequence")
+HEAVY = ("dense resource", "image resource", "image stream")
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not all(map(find_spec, NEEDED)), reason="needs hls4ml, QKeras and tf-keras")
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [*CASES, *(pytest.param(x, marks=pytest.mark.heavy) for x in HEAVY)]
+)
 def test_model_equals_its_compiled_firmware(tmp_path, case):
     script = Path(__file__).with_name("hls_models.py")
     command = [sys.executable, str(script), str(tmp_path), case]
