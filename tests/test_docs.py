@@ -13,7 +13,7 @@ import typer
 import yaml
 from distributed import LocalCluster
 
-from l1kd import cli_tools, errors  # noqa: F401  (registers verbs)
+from l1kd import cli_evaluate, cli_firmware, cli_tools, errors  # noqa: F401  (registers verbs)
 from l1kd._edge import flat, offsets_of
 from l1kd.candidates import DTYPES, candidates
 from l1kd.cli import app
