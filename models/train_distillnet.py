@@ -36,6 +36,7 @@ __all__ = ["train_distillnet", "train_qdistillnet"]
 Config = DistillNetConfig | QDistillNetConfig | HgqDistillNetConfig
 Infer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 _ONNX_TOLERANCE = 1e-4
+_MODEL_FILES = {"qkeras": "model.h5", "hgq": "model.keras"}
 _TRACED = 100_000
 """Particles from which the ranges of mixed-precision inputs are taken, beside their limits."""
 
@@ -225,7 +226,8 @@ def train_qdistillnet(config_path: Path, out: Path, quiet: bool = False) -> Arte
     Returns
     -------
     Artefact
-        With ``network.npz``, the integer network.
+        With ``network.npz``, the integer network, and the model of the training framework, which
+        takes part in the proof of a firmware build.
 
     Raises
     ------
@@ -246,6 +248,8 @@ def train_qdistillnet(config_path: Path, out: Path, quiet: bool = False) -> Arte
     few = _first_test(samples).inputs(config.inputs)[: config.check_vectors]
     trained = _weigh(model, config)(few)[:, None]
     network, export = export_network(compiled, few, out / "network.npz", trained)
+    with backend.quiet():
+        model.save(out / _MODEL_FILES[config.method])
 
     def infer(x: NDArray[np.float32]) -> NDArray[np.float32]:
         weights: NDArray[np.float32] = network.predict(x)[:, 0].astype(np.float32)
@@ -264,7 +268,7 @@ def train_qdistillnet(config_path: Path, out: Path, quiet: bool = False) -> Arte
             "format": str(network.inputs[0].format),
         },
         outputs={"weight": {"format": str(network.outputs[0].format), "range": [0, 1]}},
-        files=("network.npz", *COMMON_FILES),
+        files=("network.npz", _MODEL_FILES[config.method], *COMMON_FILES),
     )
 
 
