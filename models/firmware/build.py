@@ -38,6 +38,7 @@ from l1kd.models.firmware import (
     yosys,
 )
 from l1kd.models.firmware.frameworks import Framework, Precisions
+from l1kd.models.firmware.logic_gates import build_logic_rtl
 from l1kd.models.firmware.proof import Proof
 from l1kd.models.firmware.rtl import RtlDesign, build_rtl
 from l1kd.models.firmware.sources import Source
@@ -235,16 +236,18 @@ class _Builder:
         options, folder = self.options, self.folder / "rtl"
         tool: Any = options.backend
         self.say(f"RTL by {tool}")
-        if isinstance(network, LogicNetwork):
-            raise FirmwareError(
-                f"'{self.source.name}' is a network of logic gates, which no backend builds yet"
-            )
         try:
-            self.rtl = build_rtl(
-                network, folder, tool=tool, top=self.source.name,
-                clock_period_ns=options.period, latency_cutoff=options.cutoff,
-                part=options.part,
-            )  # fmt: skip
+            if isinstance(network, LogicNetwork):
+                # gates leave nothing to distribute: l1kd writes them itself for either tool
+                self.rtl = build_logic_rtl(
+                    network, folder, top=self.source.name, latency_cutoff=options.cutoff
+                )
+            else:
+                self.rtl = build_rtl(
+                    network, folder, tool=tool, top=self.source.name,
+                    clock_period_ns=options.period, latency_cutoff=options.cutoff,
+                    part=options.part,
+                )  # fmt: skip
         except (ValueError, OverflowError) as error:
             raise FirmwareError(f"{tool} cannot build '{self.source.name}': {error}") from error
         header = rtl_bench.bench_header(network, self.rtl)
@@ -293,7 +296,8 @@ class _Builder:
                 "initiation_interval": rtl.initiation_interval,
                 "tool_cost": rtl.ebops_or_cost,
             }
-            resources[f"estimate of {options.backend}"] = {
+            gates = isinstance(network, LogicNetwork)
+            resources[f"estimate of {'l1kd' if gates else options.backend}"] = {
                 "lut": rtl.estimated_luts,
                 "ff": rtl.estimated_ffs,
             }

@@ -114,7 +114,10 @@ def _read_network(path: Path) -> Network | LogicNetwork:
 def _write_graph(network: Network | LogicNetwork) -> Write:
     def write(options: hls.HlsOptions, folder: Path) -> None:
         if isinstance(network, LogicNetwork):
-            raise FirmwareError("a network of logic gates has no HLS C++: it is built as gates")
+            raise FirmwareError(
+                "a network of logic gates has no HLS C++: build Verilog and VHDL of its gates with "
+                "--backend da4ml or alkaid"
+            )
         hls.write_project(hls.model_graph(network, options), folder)
 
     return write

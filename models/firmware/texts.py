@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from l1kd.emulators.logic import LogicNetwork
 from l1kd.models.firmware import figures
 from l1kd.models.firmware.rtl import RtlDesign
 from l1kd.models.firmware.vectors import Emulator
@@ -88,6 +89,9 @@ def readme(description: dict[str, Any], network: Emulator, result: dict[str, Any
         ``proof``: what was compared; ``figures``: as in ``reports/figures.json``.
     """
     name, backend = description["name"], description["backend"]
+    gates = isinstance(network, LogicNetwork)
+    if gates:
+        backend += " (which leaves logic gates to l1kd's own writer)"
     lines = [
         f"# {name}",
         "",
@@ -101,7 +105,8 @@ def readme(description: dict[str, Any], network: Emulator, result: dict[str, Any
         lines.append("| `hls/` | HLS C++ of hls4ml with weights and library, and `synth.tcl` |")
         lines.append("| `cmssw/` | emulator library with CMSSW's interface |")
     if description.get("rtl"):
-        lines.append("| `rtl/` | Verilog and VHDL, the tool's operation list, `synth.tcl` |")
+        what = "gates in Verilog and VHDL" if gates else "Verilog, VHDL, the tool's operation list"
+        lines.append(f"| `rtl/` | {what}, `synth.tcl` |")
     lines += [
         "| `network.npz` | the emulator: `l1kd.emulators` reads it |",
         "| `vectors/` | raw inputs and expected raw outputs, one row an event |",

@@ -1,15 +1,11 @@
 """RTL from the integer graph: tools' operation lists and simulated Verilog equal the emulator."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.logic import GateLayer, LogicNetwork, LogicStage
 from l1kd.emulators.network import Network
 from l1kd.models.firmware import verilator, yosys
-from l1kd.models.firmware.logic_gates import GATES, build_logic_rtl
 from l1kd.models.firmware.rtl import build_rtl, pack, port_map, unpack
 
 from .rtl_networks import cast_grid, flat, random_inputs, random_network
@@ -131,60 +127,3 @@ def test_the_same_network_gives_the_same_bytes(tmp_path):
         files = sorted((tmp_path / name).rglob("*"))
         texts.append([(p.name, p.read_bytes()) for p in files if p.is_file()])
     assert texts[0] == texts[1]
-
-
-def logic_network(seed=0):
-    rng = np.random.default_rng(seed)
-    stages, inputs = [], 3
-    for width, output_width in ((6, 5), (5, 8)):
-        sizes = (20, 40, 30)
-        layers = tuple(
-            GateLayer(
-                rng.integers(0, before, now).astype(np.int32),
-                rng.integers(0, before, now).astype(np.int32),
-                rng.permutation(np.arange(now) % 16).astype(np.uint8),
-            )
-            for before, now in pairwise(sizes)
-        )
-        stages.append(
-            LogicStage(
-                inputs,
-                width,
-                rng.integers(0, inputs, sizes[0]).astype(np.int32),
-                rng.integers(1, 1 << width, sizes[0]),
-                layers,
-                rng.integers(0, 4, sizes[-1]).astype(np.int32),
-                rng.integers(-5, 9, (2, 4)),
-                rng.integers(0, 9, 2),
-                output_width,
-            )
-        )
-        inputs = 2
-    return LogicNetwork("gates", (3,), stages, FixedPoint(8, 4, False))
-
-
-def test_gates_follow_their_truth_tables():
-    for table, text in enumerate(GATES):
-        for a in (0, 1):
-            for b in (0, 1):
-                found = {
-                    "1'b0": 0, "1'b1": 1, "{a}": a, "{b}": b, "~{a}": 1 - a, "~{b}": 1 - b,
-                    "{a} & {b}": a & b, "~({a} & {b})": 1 - (a & b), "{a} | {b}": a | b,
-                    "~({a} | {b})": 1 - (a | b), "{a} ^ {b}": a ^ b, "~({a} ^ {b})": 1 - (a ^ b),
-                    "{a} & ~{b}": a & (1 - b), "~{a} & {b}": (1 - a) & b,
-                    "{a} | ~{b}": a | (1 - b), "~{a} | {b}": (1 - a) | b,
-                }[text]  # fmt: skip
-                assert found == table >> (2 * a + b) & 1, (table, a, b)
-
-
-@simulated
-@pytest.mark.heavy
-@pytest.mark.parametrize("every", [None, 1])
-def test_simulated_gates(every, tmp_path):
-    network = logic_network()
-    design = build_logic_rtl(network, tmp_path, layers_per_stage=every)
-    x = np.random.default_rng(1).integers(0, 64, (5000, 3))
-    got = verilator.simulate(tmp_path, design, network, x, build_dir=tmp_path / "build")
-    wanted = network.predict_raw(x)
-    assert len(np.unique(wanted)) > 5
-    assert_equal(got, wanted, [x])
