@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from l1kd.emulators._grid import (
-    TWO_PI,
+    cell_of,
     grid_shape,
     longest_event,
     periodic,
     row_spans,
     sort_into_cells,
+    squared_distances,
 )
 from l1kd.emulators.distillnet_inputs import LARGEST_LENGTH
 from l1kd.emulators.neighbours import check_flat
@@ -55,7 +56,6 @@ N_LOCAL = 15
 
 VERTEX, PILEUP, NEUTRAL, DISPLACED = 0, 1, 2, 3
 _N_KINDS = 4
-_LANES = 8
 _DENSITIES = 8
 _EVENT = 11
 _TRACK = 13
@@ -116,74 +116,29 @@ def _density(value: float) -> float:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _add(
-    near: Doubles, own: Offsets, lanes: tuple[Doubles, Doubles], sums: tuple[Doubles, ...]
+def _around(
+    i: int,
+    neighbours: npt.NDArray[np.int64],
+    dr2: Doubles,
+    pt: Doubles,
+    kind: Kinds,
+    listed: npt.NDArray[np.int64],
+    sums: Doubles,
 ) -> None:
-    """Add particles (rows pt, eta, phi) to the sums around all lanes' directions but their own.
-
-    Every lane sums on its own, so the compiler may take many at once without changing a bit.
-    """
-    etas, phis = lanes
-    inner, outer, density = sums
-    for k in range(len(own)):
-        pt, eta, phi, mine = near[0, k], near[1, k], near[2, k], own[k]
-        pt2 = pt * pt
-        for lane in range(len(etas)):
-            d_eta, d_phi = etas[lane] - eta, abs(phis[lane] - phi)
-            d_phi = min(d_phi, TWO_PI - d_phi)
-            dr2 = d_eta * d_eta + d_phi * d_phi
-            other = lane != mine
-            inner[lane] += pt if (dr2 <= INNER * INNER) & other else 0.0
-            outer[lane] += pt if (dr2 <= OUTER * OUTER) & other else 0.0
-            inside = (dr2 >= NEAREST * NEAREST) & (dr2 <= DENSITY * DENSITY)
-            density[lane] += pt2 / dr2 if inside else 0.0
-
-
-@nb.njit(cache=True, nogil=True)
-def _write(
-    sums: Doubles, of_event: Doubles, measured: bool, dz: float, d0: float, out: Floats
-) -> None:
-    """Turn one particle's sums into its columns."""
-    for kind in range(_N_KINDS):
-        out[2 * kind] = _log2(sums[kind, 0])
-        out[2 * kind + 1] = _log2(sums[kind, 1])
-    density = sums[:, 2]
-    out[_DENSITIES] = _density(density[VERTEX] + density[DISPLACED])
-    out[_DENSITIES + 1] = _density(density[PILEUP])
-    out[_DENSITIES + 2] = _density(density[NEUTRAL])
-    out[_EVENT] = of_event[0]
-    out[_EVENT + 1] = of_event[1]
-    out[_TRACK] = _length(dz, UNIT_DZ) if measured else 0.0
-    out[_TRACK + 1] = _length(d0, UNIT_D0) if measured else 0.0
-
-
-@nb.njit(cache=True, nogil=True)
-def _gather(
-    cell: tuple[int, int],
-    shape: tuple[int, int],
-    starts: Offsets,
-    order: Offsets,
-    columns: tuple[Doubles, Doubles, Doubles, Kinds],
-    near: Doubles,
-    own: Offsets,
-    counts: Offsets,
-) -> None:
-    """List the particles in and around a cell by kind, and their place in that cell."""
-    pt, eta, phi, kind = columns
-    row, column = cell
-    first = starts[row * shape[1] + column]
-    spans = np.empty(4, np.int64)
-    counts[:] = 0
-    for r in range(max(row - 1, 0), min(row + 2, shape[0])):
-        row_spans(r, column, shape[1], starts, spans)
-        for part in range(0, 4, 2):
-            for k in range(spans[part], spans[part + 1]):
-                j = order[k]
-                if pt[j] >= LEAST_PT:
-                    of, n = kind[j], counts[kind[j]]
-                    near[of, 0, n], near[of, 1, n], near[of, 2, n] = pt[j], eta[j], phi[j]
-                    own[of, n] = k - first
-                    counts[of] = n + 1
+    """Add neighbours at these squared distances: rows inner cone, ring around it, density."""
+    # which are inside is a matter of chance to the processor: list them without a branch
+    inside = 0
+    for k in range(len(neighbours)):
+        listed[inside] = k
+        inside += (dr2[k] <= OUTER * OUTER) & (neighbours[k] != i)
+    for n in range(inside):
+        k = listed[n]
+        j = neighbours[k]
+        of, here = kind[j], pt[j]
+        sums[0, of] += here if dr2[k] <= INNER * INNER else 0.0
+        sums[1, of] += here if dr2[k] > INNER * INNER else 0.0
+        within = (dr2[k] >= NEAREST * NEAREST) & (dr2[k] <= DENSITY * DENSITY)
+        sums[2, of] += here * here / dr2[k] if within else 0.0
 
 
 @nb.njit(cache=True, nogil=True)
@@ -197,44 +152,42 @@ def _fill(
     offsets: Offsets,
     out: npt.NDArray[np.float32],
 ) -> None:
-    shape = grid_shape(OUTER)
-    rows, columns = shape
+    rows, columns = grid_shape(OUTER)
     starts = np.empty(rows * columns + 1, np.int64)
     longest = longest_event(offsets)
-    order, everyone = np.empty(longest, np.int64), np.ones(len(pt), np.bool_)
-    lanes = np.empty((2, longest + _LANES))
-    sums = np.empty((_N_KINDS, 3, longest + _LANES))
-    near, own = np.empty((_N_KINDS, 3, longest)), np.empty((_N_KINDS, longest), np.int64)
-    counts = np.empty(_N_KINDS, np.int64)
-    whole, of_event = np.empty(_N_KINDS), np.empty(2)
+    order, dr2 = np.empty(longest, np.int64), np.empty(longest)
+    near, listed = np.empty((2, longest)), np.empty(longest, np.int64)
+    counted = pt >= LEAST_PT
+    spans = np.empty(4, np.int64)
+    sums, of_event = np.empty((3, _N_KINDS)), np.empty(_N_KINDS)
     for event in range(len(offsets) - 1):
         first, last = offsets[event], offsets[event + 1]
-        sort_into_cells(eta, phi, (first, last), everyone, shape, starts, order)
-        whole[:] = 0.0
-        for i in order[: last - first]:
-            whole[kind[i]] += pt[i] if pt[i] >= LEAST_PT else 0.0
-        of_event[0], of_event[1] = _log2(whole[VERTEX]), _log2(whole[PILEUP])
-        for cell in range(rows * columns):
-            a, b = starts[cell], starts[cell + 1]
-            if a == b:
-                continue
-            # Whole groups of lanes; what the last ones sum is read by nobody.
-            width = (b - a + _LANES - 1) // _LANES * _LANES
-            for lane in range(width):
-                i = order[min(a + lane, b - 1)]
-                lanes[0, lane], lanes[1, lane] = eta[i], phi[i]
-            around = sums[:, :, :width]
-            around[:] = 0.0
-            place = (cell // columns, cell % columns)
-            _gather(place, shape, starts, order, (pt, eta, phi, kind), near, own, counts)
-            for of in range(_N_KINDS):
-                few = slice(counts[of])
-                to = (around[of, 0], around[of, 1], around[of, 2])
-                _add(near[of, :, few], own[of, few], (lanes[0, :width], lanes[1, :width]), to)
-            for k in range(a, b):
-                i = order[k]
-                measured = kind[i] != NEUTRAL
-                _write(around[:, :, k - a], of_event, measured, dz[i], d0[i], out[i])
+        total = sort_into_cells(eta, phi, (first, last), counted, (rows, columns), starts, order)
+        of_event[:] = 0.0
+        for k in range(total):
+            i = order[k]
+            near[0, k], near[1, k] = eta[i], phi[i]
+            of_event[kind[i]] += pt[i]
+        for i in range(first, last):
+            row, column = cell_of(eta[i], phi[i], rows, columns)
+            sums[:] = 0.0
+            for r in range(max(row - 1, 0), min(row + 2, rows)):
+                row_spans(r, column, columns, starts, spans)
+                for part in range(0, 4, 2):
+                    a, b = spans[part], spans[part + 1]
+                    squared_distances(eta[i], phi[i], near[0, a:b], near[1, a:b], dr2)
+                    _around(i, order[a:b], dr2, pt, kind, listed, sums)
+            for k in range(_N_KINDS):
+                out[i, 2 * k] = _log2(sums[0, k])
+                out[i, 2 * k + 1] = _log2(sums[0, k] + sums[1, k])
+            out[i, _DENSITIES] = _density(sums[2, VERTEX] + sums[2, DISPLACED])
+            out[i, _DENSITIES + 1] = _density(sums[2, PILEUP])
+            out[i, _DENSITIES + 2] = _density(sums[2, NEUTRAL])
+            out[i, _EVENT] = _log2(of_event[VERTEX])
+            out[i, _EVENT + 1] = _log2(of_event[PILEUP])
+            measured = kind[i] != NEUTRAL
+            out[i, _TRACK] = _length(dz[i], UNIT_DZ) if measured else 0.0
+            out[i, _TRACK + 1] = _length(d0[i], UNIT_D0) if measured else 0.0
 
 
 @nb.njit(cache=True, nogil=True)
