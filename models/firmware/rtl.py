@@ -5,6 +5,7 @@ graph is replayed on the symbolic variables of da4ml or alkaid with every roundi
 """
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -219,26 +220,40 @@ def _output_slices(network: Network, ports: list[Port]) -> list[Slice]:
 
 def pack(raw: Integers, formats: list[FixedPoint]) -> npt.NDArray[np.uint32]:
     """Return rows of raw integers as port bits, shape (n, words of 32 bits), lowest word first."""
-    bits = [
-        ((raw[:, [element]] >> np.arange(form.width)) & 1).astype(np.uint8)
-        for element, form in enumerate(formats)
-    ]
-    packed = np.packbits(np.concatenate(bits, axis=1), axis=1, bitorder="little")
-    words = np.zeros((len(raw), -(-packed.shape[1] // 4) * 4), np.uint8)
-    words[:, : packed.shape[1]] = packed
-    return words.view(np.uint32)
+    total = sum(form.width for form in formats)
+    words = np.zeros((-(-total // 64) + 1, len(raw)), np.uint64)
+    for column, (word, shift, form) in zip(raw.T, _places(formats), strict=True):
+        bits = np.asarray(column, np.int64).view(np.uint64) & _mask(form)
+        words[word] |= bits << np.uint64(shift)
+        if shift + form.width > 64:
+            words[word + 1] |= bits >> np.uint64(64 - shift)
+    return np.ascontiguousarray(words.T).view(np.uint32)[:, : -(-total // 32)]
 
 
 def unpack(words: npt.NDArray[np.uint32], formats: list[FixedPoint]) -> Integers:
     """Return the raw integers of port bits, shape (n, len(formats))."""
-    octets = np.ascontiguousarray(words).view(np.uint8).reshape(len(words), -1)
-    bits = np.unpackbits(octets, axis=1, bitorder="little")
+    total = sum(form.width for form in formats)
+    padded = np.zeros((len(words), 2 * (-(-total // 64) + 1)), np.uint32)
+    padded[:, : words.shape[1]] = words
+    columns = np.ascontiguousarray(padded.view(np.uint64).T)
     raw = np.zeros((len(words), len(formats)), np.int64)
-    low = 0
-    for element, form in enumerate(formats):
-        weights = np.int64(1) << np.arange(form.width, dtype=np.int64)
-        if form.signed:
-            weights[-1] = -weights[-1]
-        raw[:, element] = bits[:, low : low + form.width].astype(np.int64) @ weights
-        low += form.width
+    for element, (word, shift, form) in enumerate(_places(formats)):
+        bits = columns[word] >> np.uint64(shift)
+        if shift + form.width > 64:
+            bits |= columns[word + 1] << np.uint64(64 - shift)
+        value = (bits & _mask(form)).view(np.int64)
+        sign = np.int64(1) << np.int64(form.width - 1)
+        raw[:, element] = (value ^ sign) - sign if form.signed else value
     return raw
+
+
+def _places(formats: list[FixedPoint]) -> Iterator[tuple[int, int, FixedPoint]]:
+    """Give the word of 64 bits in which every element begins, and its lowest bit there."""
+    low = 0
+    for form in formats:
+        yield low // 64, low % 64, form
+        low += form.width
+
+
+def _mask(form: FixedPoint) -> np.uint64:
+    return np.uint64((1 << form.width) - 1)
