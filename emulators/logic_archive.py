@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import GateLayer, LogicNetwork, LogicStage
-from l1kd.emulators.network.archive import _digest, _read_members
+from l1kd.emulators.network.archive import digest, read_members
 
 __all__ = ["SCHEMA", "read_logic", "write_logic"]
 
@@ -62,7 +62,7 @@ def write_logic(path: Path, network: LogicNetwork) -> None:
     }
     data = np.concatenate(writer.parts)
     text = json.dumps(content, separators=(",", ":"), sort_keys=True)
-    header = json.dumps({_KEY: SCHEMA, "sha256": _digest(text, data), "network": text}).encode()
+    header = json.dumps({_KEY: SCHEMA, "sha256": digest(text, data), "network": text}).encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, array in (("header", np.frombuffer(header, np.uint8)), ("data", data)):
             # a fixed date makes equal networks equal files
@@ -81,14 +81,14 @@ def read_logic(path: Path) -> LogicNetwork:
         If there is no such file.
     """
     try:
-        header, data = _read_members(path)
+        header, data = read_members(path)
         envelope = json.loads(header.tobytes())
         if not isinstance(envelope, dict) or _KEY not in envelope:
             raise ValueError("it is not an l1kd logic network")
         if envelope[_KEY] != SCHEMA:
             raise ValueError(f"its schema is {envelope[_KEY]!r}, not {SCHEMA}")
         text = str(envelope["network"])
-        if envelope["sha256"] != _digest(text, data):
+        if envelope["sha256"] != digest(text, data):
             raise ValueError("its SHA-256 does not match its content")
         content = json.loads(text)
         return LogicNetwork(

@@ -19,6 +19,7 @@ __all__ = [
     "HgqDistillNetConfig",
     "Optimisation",
     "QDistillNetConfig",
+    "Strict",
     "TeacherConfig",
     "Training",
     "read_config",
@@ -27,11 +28,13 @@ __all__ = [
 ]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A part of a configuration: no unknown keys, not to be changed."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Optimisation(_Strict):
+class Optimisation(Strict):
     """Length and pace of one training."""
 
     epochs: int = Field(gt=0)
@@ -39,7 +42,7 @@ class Optimisation(_Strict):
     learning_rate: float = Field(gt=0)
 
 
-class Training(_Strict):
+class Training(Strict):
     """What every training configuration has."""
 
     kind: str
@@ -50,7 +53,7 @@ class Training(_Strict):
     check_vectors: int = Field(default=100_000, gt=0)
 
 
-class ImageData(_Strict):
+class ImageData(Strict):
     """Where calorimeter images come from.
 
     `folder` is taken relative to the working directory.
@@ -83,7 +86,7 @@ class CicadaConfig(Training):
     target: Literal["log_mse_32", "log_32_mse"] = "log_mse_32"
 
 
-class ParticleData(_Strict):
+class ParticleData(Strict):
     """Where particles come from. `folder` is taken relative to the working directory.
 
     The last events of the last training files validate. `test` names each test sample. `twin` are
@@ -101,7 +104,7 @@ class ParticleData(_Strict):
     max_events: int | None = Field(default=None, gt=1)
 
 
-class Loss(_Strict):
+class Loss(Strict):
     """How the error of particle weights is counted, see `l1kd.models.event_loss.EventLoss`."""
 
     particle: float = Field(default=1.0, ge=0)
@@ -131,7 +134,7 @@ class TeacherConfig(Training):
     optimisation: Optimisation
 
 
-class Distillation(_Strict):
+class Distillation(Strict):
     """Where a student's target comes from.
 
     The target is ``(alpha * truth + beta * teacher) / (alpha + beta)``: for squared errors the same

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from l1kd.models.config import CicadaConfig, ImageData, Optimisation, Training, _Strict
+from l1kd.models.config import CicadaConfig, ImageData, Optimisation, Strict, Training
 
 __all__ = ["CicadaHgqConfig", "CicadaLogicConfig", "GateSizes", "Pressure", "StudentConfig"]
 
@@ -37,7 +37,7 @@ class StudentConfig(Training):
         return CicadaConfig(kind="cicada", student=self.teacher, quantized=self.teacher, **shared)
 
 
-class Pressure(_Strict):
+class Pressure(Strict):
     """How hard the number of bit operations is pressed: loss + beta * EBOPs.
 
     `beta` stays at `first` for `free_epochs`, then rises by equal factors to `last`.
@@ -58,7 +58,7 @@ class CicadaHgqConfig(StudentConfig):
     pressure: Pressure
 
 
-class GateSizes(_Strict):
+class GateSizes(Strict):
     """Sizes of the logic-gate student, see `l1kd.models.cicada_logic`.
 
     The first `paired` thresholds of a ring are counted region by region, the others pair by pair.

@@ -17,7 +17,7 @@ from l1kd.models.images import ImageSource
 from l1kd.models.records import COMMON_FILES, fingerprint, write_records
 from l1kd.models.training import Fit, adam, fit, history_seconds
 
-__all__ = ["train_cicada"]
+__all__ = ["train_cicada", "train_cicada_teacher"]
 
 # a teacher serves every student that is tried on it
 _AFTER_TEACHER = (
@@ -31,9 +31,10 @@ _AFTER_TEACHER = (
 Scores = Callable[[NDArray[np.uint16]], NDArray[np.floating]]
 
 
-def _teacher(
+def train_cicada_teacher(
     config: CicadaConfig, source: ImageSource, folder: Path, quiet: bool
 ) -> tuple[Any, list[dict[str, float]]]:
+    """Train the teacher, or take it from its checkpoints: the Keras model and its history."""
     tf = backend.tensorflow()
     model = cicada.teacher(config.latent)
     settings = config.teacher
@@ -119,7 +120,7 @@ def train_cicada(config_path: Path, out: Path, quiet: bool = False) -> Artefact:
     backend.seed_everything(config.seed, config.threads)
     checkpoints = out / "checkpoints"
     source = ImageSource.read(config.data, config.seed)
-    teacher, teacher_history = _teacher(config, source, checkpoints / "teacher", quiet)
+    teacher, teacher_history = train_cicada_teacher(config, source, checkpoints / "teacher", quiet)
     error = cicada.reconstruction_error(teacher)
 
     def teach(images: NDArray[np.uint16]) -> NDArray[np.float32]:

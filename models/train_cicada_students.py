@@ -22,7 +22,7 @@ from l1kd.models.config import read_config
 from l1kd.models.config_cicada import CicadaHgqConfig, CicadaLogicConfig, StudentConfig
 from l1kd.models.images import ImageSource
 from l1kd.models.records import COMMON_FILES, fingerprint, write_records
-from l1kd.models.train_cicada import _teacher
+from l1kd.models.train_cicada import train_cicada_teacher
 from l1kd.models.training import Fit, adam, fit, history_seconds, in_batches
 from l1kd.statistics import roc_auc
 
@@ -87,7 +87,9 @@ def _remembered(teach: Scores, teacher: Any, folder: Path) -> Scores:
 def _lesson(config: StudentConfig, config_path: Path, out: Path, quiet: bool) -> _Lesson:
     backend.seed_everything(config.seed, config.threads)
     source = ImageSource.read(config.data, config.seed)
-    teacher, history = _teacher(config.cicada(), source, out / "checkpoints" / "teacher", quiet)
+    teacher, history = train_cicada_teacher(
+        config.cicada(), source, out / "checkpoints" / "teacher", quiet
+    )
     error = cicada.reconstruction_error(teacher)
 
     def target(images: Images) -> Floats:

@@ -31,7 +31,7 @@ from l1kd.emulators.network.graph import (
     Tensor,
 )
 
-__all__ = ["SCHEMA", "read_graph", "write_graph"]
+__all__ = ["SCHEMA", "digest", "read_graph", "read_members", "write_graph"]
 
 SCHEMA = 1
 MAX_BYTES = 1 << 31
@@ -98,8 +98,8 @@ def write_graph(path: Path, graph: Graph) -> None:
     data = np.concatenate([np.zeros(0, np.int64), *writer.parts])
     data = data.astype(np.int32) if not data.size or _fits_int32(data) else data
     text = json.dumps(content, separators=(",", ":"), sort_keys=True)
-    digest = _digest(text, data)
-    header = json.dumps({"l1kd network": SCHEMA, "sha256": digest, "graph": text}).encode()
+    envelope = {"l1kd network": SCHEMA, "sha256": digest(text, data), "graph": text}
+    header = json.dumps(envelope).encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, array in (("header", np.frombuffer(header, np.uint8)), ("data", data)):
             buffer = io.BytesIO()
@@ -112,7 +112,8 @@ def _fits_int32(data: npt.NDArray[np.int64]) -> bool:
     return bool(data.min() >= -(1 << 31) and data.max() < 1 << 31)
 
 
-def _digest(text: str, data: npt.NDArray[Any]) -> str:
+def digest(text: str, data: npt.NDArray[Any]) -> str:
+    """Return the SHA-256 of a description and its numbers, in hexadecimal digits."""
     return hashlib.sha256(text.encode() + str(data.dtype).encode() + data.tobytes()).hexdigest()
 
 
@@ -127,14 +128,14 @@ def read_graph(path: Path) -> Graph:
         If there is no such file.
     """
     try:
-        header, data = _read_members(path)
+        header, data = read_members(path)
         envelope = json.loads(header.tobytes())
         if not isinstance(envelope, dict) or "l1kd network" not in envelope:
             raise ValueError("it is not an l1kd network")
         if envelope["l1kd network"] != SCHEMA:
             raise ValueError(f"its schema is {envelope['l1kd network']!r}, not {SCHEMA}")
         text = str(envelope["graph"])
-        if envelope["sha256"] != _digest(text, data):
+        if envelope["sha256"] != digest(text, data):
             raise ValueError("its SHA-256 does not match its content")
         return _Reader(data).graph(json.loads(text))
     except FileNotFoundError:
@@ -144,7 +145,8 @@ def read_graph(path: Path) -> Graph:
         raise ValueError(f"{path} cannot be read: {error or type(error).__name__}") from error
 
 
-def _read_members(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
+def read_members(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
+    """Return the header and the numbers of an archive, refused before they can fill the memory."""
     if path.stat().st_size > MAX_BYTES:
         raise ValueError("it is too large")
     with zipfile.ZipFile(path) as archive:
