@@ -325,6 +325,9 @@ class FixedPoint:
     def cast(self, raw: npt.ArrayLike, source: "FixedPoint") -> npt.NDArray[Any]:
         """Cast raw integers of the format ``source`` to this one.
 
+        Between equal formats nothing is cast, as in C++: the lowest raw value, which symmetric
+        saturation never gives, stays.
+
         Parameters
         ----------
         raw : array of integers
@@ -338,6 +341,9 @@ class FixedPoint:
             Object array of Python integers where this format exceeds 64 bits.
         """
         values = np.asarray(raw)
+        if source == self:
+            kind = np.int64 if self.fits_int64 else object
+            return np.array(values, dtype=kind)
         if self.fits_int64 and values.dtype != object:
             flat = np.ascontiguousarray(values, dtype=np.int64).reshape(-1)
             out = np.empty_like(flat)

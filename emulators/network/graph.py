@@ -152,7 +152,11 @@ class Binary:
 
 @dataclass(frozen=True, eq=False)
 class Divide:
-    """Raw integers divided by constants, rounded toward zero, then cast to the output format."""
+    """Numbers divided by constants, rounded toward zero, then handled by the output's overflow.
+
+    The output has as many fraction bits as the source, as quotients of ``ap_fixed`` and integers
+    have.
+    """
 
     output: Tensor
     source: str
@@ -322,6 +326,8 @@ def _check(operation: Operation, known: dict[str, Tensor]) -> None:
         vectors.append(operation.divisor)
         if (operation.divisor < 1).any():
             raise ValueError(f"{name!r}: a divisor is not positive")
+        if operation.output.format.fraction != known[operation.source].format.fraction:
+            raise ValueError(f"{name!r}: a quotient has the fraction bits of its dividend")
     if any(vector.shape != (size,) for vector in vectors):
         raise ValueError(f"{name!r}: arrays do not have one entry for each of {size} elements")
 

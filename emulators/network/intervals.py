@@ -236,7 +236,9 @@ def _facts_of(
         if operation.formats:
             exact, fraction = _of_choice(operation, exact)
     elif isinstance(operation, Lookup):
-        exact, fraction = of_table(operation), output.format.fraction
+        exact = of_table(operation)
+        # No cast follows: a table may hold what a symmetric saturation never gives.
+        return Facts(exact, exact, None)
     elif isinstance(operation, Binary):
         left = facts[operation.left].bounds.take(operation.left_index)
         right = facts[operation.right].bounds.take(operation.right_index)
@@ -261,7 +263,8 @@ def _facts_of(
             np.concatenate([part.low for part in parts]),
             np.concatenate([part.high for part in parts]),
         )
-        exact, fraction = joined.take(operation.index, operation.fill), output.format.fraction
+        exact = joined.take(operation.index, operation.fill)
+        return Facts(exact, exact, None)
     return Facts(after_cast(exact, fraction, output.format)[0], exact, sums)
 
 

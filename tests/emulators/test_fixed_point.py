@@ -17,6 +17,15 @@ from l1kd.emulators.fixed_point import OVERFLOWS, ROUNDINGS, FixedPoint
 MODES = list(product(ROUNDINGS, OVERFLOWS))
 SOURCES = [FixedPoint(7, 3), FixedPoint(6, 2, False)]
 TARGETS = [(5, 3), (3, 4), (1, 1), (9, 2), (2, -3)]
+# Formats of one and two bits, whose point lies inside, before and behind them.
+POINTS = (-2, -1, 0, 1, 2, 4)
+TINY_SOURCES = [
+    FixedPoint(11, 5),
+    FixedPoint(1, 0, False),
+    FixedPoint(1, 1),
+    FixedPoint(2, 0, True, "TRN", "SAT_SYM"),
+    FixedPoint(2, 3, False, "RND_ZERO", "SAT"),
+]
 
 
 def spelled(form):
@@ -26,14 +35,22 @@ def spelled(form):
     return f"ap_{sign}fixed<{form.width},{form.integer},{modes}>"
 
 
-def test_exhaustive_casts_equal_ap_fixed(tmp_path):
+def targets_of(shapes, modes=MODES):
+    return [
+        FixedPoint(width, integer, signed, *mode)
+        for (width, integer), signed, mode in product(shapes, (True, False), modes)
+    ]
+
+
+def compiled_casts(folder, sources, targets):
+    """Cast all values of all sources in C++; return floats, and two arrays of patterns.
+
+    The arrays have one row for each value, one column for each target: casts from the source
+    itself, and from floating-point numbers, an eighth of which are values of the source.
+    """
     if not find_spec("hls4ml"):
         pytest.skip("needs the ap_types of hls4ml")
     library = Path(find_spec("hls4ml").origin).parent / "templates" / "vivado" / "ap_types"
-    targets = [
-        FixedPoint(width, integer, signed, *modes)
-        for (width, integer), signed, modes in product(TARGETS, (True, False), MODES)
-    ]
     lines = [
         "#include <ap_fixed.h>",
         "template <class T> long long raw(T v) {",
@@ -42,7 +59,7 @@ def test_exhaustive_casts_equal_ap_fixed(tmp_path):
         "}",
         'extern "C" void run(long long *y, double *d, long long *z) {',
     ]
-    for source in SOURCES:
+    for source in sources:
         count = 1 << source.width
         lines.append(f"for (long i = 0; i < {count}; i++) {{ {spelled(source)} a; a.range() = i;")
         for target in targets:
@@ -52,30 +69,55 @@ def test_exhaustive_casts_equal_ap_fixed(tmp_path):
             )
         lines.append("}")
     lines.append("}")
-    code = tmp_path / "casts.cpp"
+    code = folder / "casts.cpp"
     code.write_text("\n".join(lines))
-    shared = tmp_path / "casts.so"
+    shared = folder / "casts.so"
     command = ["g++", "-O0", "-w", "-std=c++14", "-shared", "-fPIC", f"-I{library}", str(code)]
     subprocess.run([*command, "-o", str(shared)], check=True)
     extra = np.concatenate([np.zeros(8), np.random.default_rng(1).normal(0, 4, 56)])
-    total = sum(1 << source.width for source in SOURCES)
+    total = sum(1 << source.width for source in sources)
     y, z = (np.empty(total * len(targets), np.int64) for _ in range(2))
     ctypes.CDLL(str(shared)).run(*(a.ctypes.data_as(ctypes.c_void_p) for a in (y, extra, z)))
-    y, z = y.reshape(total, -1), z.reshape(total, -1)
+    return extra, y.reshape(total, -1), z.reshape(total, -1)
+
+
+def check_casts(folder, sources, targets):
+    extra, y, z = compiled_casts(folder, sources, targets)
     start = 0
-    for source in SOURCES:
+    for source in sources:
         count = 1 << source.width
         patterns = np.arange(count)
         raw = np.where(patterns > source.maximum, patterns - count, patterns)
         floats = source.to_float(raw) + extra[patterns % 64]
         for column, target in enumerate(targets):
+            one_by_one = [target.cast_int(int(value), source.fraction) for value in raw]
+            equal = raw if source == target else np.array(one_by_one)
             for got, expected in (
                 (target.cast(raw, source), y[start : start + count, column]),
+                (equal, y[start : start + count, column]),
                 (target.from_float(floats), z[start : start + count, column]),
             ):
                 bits = got & ((1 << target.width) - 1)
                 np.testing.assert_array_equal(bits, expected, err_msg=f"{source} -> {target}")
         start += count
+
+
+def test_casts_equal_ap_fixed(tmp_path):
+    """Every mode once, in formats that differ."""
+    shapes = [(5, 3), (2, -3), (1, 0), (9, 2)]
+    targets = [FixedPoint(*shapes[i % 4], i % 3 > 0, *mode) for i, mode in enumerate(MODES)]
+    check_casts(tmp_path, [*SOURCES, FixedPoint(2, 0, True, "TRN", "SAT_SYM")], targets)
+
+
+@pytest.mark.heavy
+def test_exhaustive_casts_equal_ap_fixed(tmp_path):
+    check_casts(tmp_path, SOURCES, targets_of(TARGETS))
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("width", [1, 2])
+def test_casts_to_tiny_formats_equal_ap_fixed(tmp_path, width):
+    check_casts(tmp_path, TINY_SOURCES, targets_of([(width, point) for point in POINTS]))
 
 
 def formats(width):

@@ -130,7 +130,7 @@ def pack(path, header, data):
 
 def signed(path, graph, data):
     text = json.dumps(graph)
-    header = {"l1kd network": archive.SCHEMA, "sha256": archive._digest(text, data), "graph": text}
+    header = {"l1kd network": archive.SCHEMA, "sha256": archive.digest(text, data), "graph": text}
     return pack(path, header, data)
 
 

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from l1kd.emulators.fixed_point import OVERFLOWS, ROUNDINGS, FixedPoint
 from l1kd.emulators.network import Network, Tensor
 from l1kd.emulators.network.emit import affine_kernel
-from l1kd.emulators.network.graph import Affine, Binary, Graph, Layer, Piecewise
+from l1kd.emulators.network.graph import (
+    Affine,
+    Binary,
+    Divide,
+    Gather,
+    Graph,
+    Layer,
+    Lookup,
+    Piecewise,
+)
 from l1kd.emulators.network.intervals import analyse
 
 from . import oracle
@@ -147,3 +156,27 @@ def test_random_lines_and_merges_equal_the_oracle(source, middle, result, halvin
     kind = random.choice(["add", "subtract", "multiply", "maximum", "minimum"])
     merge = Binary(Tensor("merge", (4,), result), kind, "line", "x", each, each, halvings)
     check(network_of(source, 4, line, merge), extremes(source, 4, 40, random.randint(0, 99)))
+
+
+def test_tables_and_fills_may_hold_what_symmetric_saturation_never_gives():
+    """The lowest raw value of such a format is bits like any others."""
+    symmetric = FixedPoint(3, 3, True, "TRN", "SAT_SYM")
+    index = np.arange(2, dtype=np.int32)
+    table = np.array([[-4, 3], [1, -4], [0, 1]])
+    lookup = Lookup(Tensor("t", (2,), symmetric), "x", index, 1, 0, False, 1, table, index)
+    filled = Gather(Tensor("f", (2,), symmetric), ("t",), np.array([0, -1], np.int32), -4)
+    narrow = FixedPoint(1, 0, False, "RND_ZERO", "SAT_SYM")
+    difference = Binary(Tensor("d", (2,), narrow), "subtract", "f", "t", index, index, 3)
+    exact = Binary(Tensor("e", (2,), FixedPoint(8, 8)), "multiply", "d", "f", index, index)
+    network = network_of(FixedPoint(3, 3), 2, lookup, filled, difference, exact)
+    values = np.arange(-4, 4)
+    check(network, np.stack([np.repeat(values, 8), np.tile(values, 8)], 1))
+
+
+def test_quotients_keep_the_point():
+    each = np.zeros(1, np.int32)
+    with pytest.raises(ValueError, match="fraction bits of its dividend"):
+        network_of(
+            FixedPoint(8, 4), 1,
+            Divide(Tensor("y", (1,), FixedPoint(8, 3)), "x", each, np.array([3])),
+        )  # fmt: skip

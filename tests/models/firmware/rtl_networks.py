@@ -1,5 +1,7 @@
 """Small networks with every kind of operation, rounding and overflow, for tests of the RTL."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from l1kd.emulators.fixed_point import OVERFLOWS, ROUNDINGS, FixedPoint
@@ -49,7 +51,6 @@ class Maker:
         bits = int(rng.integers(*width))
         integer = int(rng.integers(-1, spread + 2))
         rounding, overflow = str(rng.choice(ROUNDINGS)), str(rng.choice(OVERFLOWS))
-        overflow = "SAT" if bits == 1 and overflow == "SAT_SYM" else overflow
         return FixedPoint(bits, integer, bool(rng.integers(2)), rounding, overflow)
 
     def add(self, operation):
@@ -141,7 +142,10 @@ class Maker:
         source, index = self.source()
         size = int(self.rng.integers(1, 4))
         divisor = self.rng.integers(1, 12, size)
-        self.add(Divide(self.output(size), source.name, index(size), divisor))
+        form = self.format()
+        integer = form.width - source.format.fraction
+        output = self.output(size, replace(form, integer=integer))
+        self.add(Divide(output, source.name, index(size), divisor))
 
     def gather(self):
         rng = self.rng
