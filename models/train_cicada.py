@@ -107,7 +107,7 @@ def train_cicada(config_path: Path, out: Path, quiet: bool = False) -> Artefact:
     Returns
     -------
     Artefact
-        With ``network.npz``, the integer network.
+        With ``network.npz``, the integer network, and the model of the training framework.
 
     Raises
     ------
@@ -165,6 +165,8 @@ def train_cicada(config_path: Path, out: Path, quiet: bool = False) -> Artefact:
         out / "network.npz",
         cicada.score(quantized)(vectors)[:, None],
     )
+    with backend.quiet():
+        quantized.save(out / "model.h5")
     seconds = {name: history_seconds(history) for name, history in histories.items()}
     write_records(out, config, config_path, source.files(), seconds, metrics, card(config, metrics))
     return write_manifest(
@@ -185,5 +187,5 @@ def train_cicada(config_path: Path, out: Path, quiet: bool = False) -> Artefact:
         outputs={
             "score": {"format": str(network.outputs[0].format), "target": config.target},
         },
-        files=("network.npz", *COMMON_FILES),
+        files=("network.npz", "model.h5", *COMMON_FILES),
     )

@@ -159,7 +159,7 @@ def _finish(
     histories: dict[str, list[dict[str, float]]],
     export: dict[str, Any],
     card: Callable[[Any, dict[str, Any]], str],
-    file: str,
+    *files: str,
 ) -> Artefact:
     """Test the exported network and write everything that belongs to the artefact."""
     config, source, out = lesson.config, lesson.source, lesson.out
@@ -194,7 +194,7 @@ def _finish(
             }
         },
         outputs={"score": {"format": export["output"], "target": config.target}},
-        files=(file, *COMMON_FILES),
+        files=(*files, *COMMON_FILES),
     )
 
 
@@ -251,7 +251,7 @@ def train_cicada_hgq(config_path: Path, out: Path, quiet: bool = False) -> Artef
     Returns
     -------
     Artefact
-        With ``network.npz``, the integer network.
+        With ``network.npz``, the integer network, and the model of the training framework.
 
     Raises
     ------
@@ -271,13 +271,17 @@ def train_cicada_hgq(config_path: Path, out: Path, quiet: bool = False) -> Artef
         network, export = cicada_hgq.export(
             model, _vectors(lesson), Path(folder), out / "network.npz"
         )
+    with backend.quiet():
+        model.save(out / "model.keras")
     export |= {
         "kind": "in mixed precision",
         "ebops": operations,
         "input": str(network.inputs[0].format),
         "output": str(network.outputs[0].format),
     }
-    return _finish(lesson, _emulated(network), histories, export, hgq_card, "network.npz")
+    return _finish(
+        lesson, _emulated(network), histories, export, hgq_card, "network.npz", "model.keras"
+    )
 
 
 def _linear_start(
