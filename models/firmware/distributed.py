@@ -452,7 +452,8 @@ class Alkaid(Tool):
             from alkaid.codegen.rtl.verilog.comb import comb_logic_gen
             from alkaid.codegen.rtl.verilog.lookup import lookup_source
 
-        return comb_logic_gen(logic, module) + "\n" + lookup_source([logic])
+        # VHDL knows only what was analysed before.
+        return lookup_source([logic]) + "\n" + comb_logic_gen(logic, module)
 
     def library(self, language: str) -> list[Path]:
         """Do what `Tool` says."""

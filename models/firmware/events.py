@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.distillnet_inputs import N_FEATURES
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.models.firmware import vectors
 from l1kd.models.firmware.vectors import Emulator
@@ -75,7 +76,7 @@ def _rows(network: Emulator, kind: str | None, file: Path, limit: int) -> Intege
         return vectors.load_rows(file, network)[:limit]
     family, formats = _family(kind), vectors.element_formats(network)
     if family == "qdistillnet":
-        rows = _particles(file, limit)
+        rows = _particles(file, limit, local=len(formats) > N_FEATURES)
     elif family == "cicada":
         rows = _regions(file, limit)
     else:
@@ -90,22 +91,30 @@ def _rows(network: Emulator, kind: str | None, file: Path, limit: int) -> Intege
     return vectors.cast_rows(rows[:limit].astype(np.float64), formats, str(file))
 
 
-def _particles(file: Path, limit: int) -> npt.NDArray[np.floating]:
-    """Return the inputs of the first particles."""
+def _particles(file: Path, limit: int, local: bool) -> npt.NDArray[np.floating]:
+    """Return the inputs of the first particles, with those of their surroundings if asked for."""
     import awkward as ak
 
     from l1kd.algorithms import columns_of
     from l1kd.algorithms.networks import QDistillNet
     from l1kd.datasets import inspect_file
     from l1kd.emulators.distillnet_inputs import distillnet_inputs
+    from l1kd.emulators.local_inputs import local_inputs
 
     events, parts, found = inspect_file(str(file)).open(), [], 0
     names = QDistillNet.inputs
     for start in range(0, len(events), _BLOCK):
-        particles = QDistillNet().particles(events[start : start + _BLOCK])
-        table = ak.to_numpy(ak.flatten(columns_of(particles, *names)))
-        parts.append(distillnet_inputs(**dict(zip(names, table.T, strict=True))))
-        found += len(table)
+        table = columns_of(QDistillNet().particles(events[start : start + _BLOCK]), *names)
+        columns = dict(
+            zip(names, np.ascontiguousarray(ak.to_numpy(ak.flatten(table)).T), strict=True)
+        )
+        rows = distillnet_inputs(**columns)
+        if local:
+            columns.pop("energy"), columns.pop("pid")
+            offsets = np.concatenate([[0], np.cumsum(ak.to_numpy(ak.num(table)))])
+            rows = np.concatenate([rows, local_inputs(**columns, offsets=offsets)], axis=1)
+        parts.append(rows)
+        found += len(rows)
         if found >= limit:
             break
     return np.concatenate(parts)

@@ -54,7 +54,8 @@ def with_tables(code: str, memories: Mapping[str, str], language: str) -> str:
         return name if language == "verilog" else f"entity work.{name}"
 
     code = re.sub(pattern, instance, code)
-    return "\n".join([code, *tables.values()])
+    # VHDL knows only what was analysed before.
+    return "\n".join([*tables.values(), code])
 
 
 def _verilog_table(name: str, width_in: int, width_out: int, values: Sequence[int | None]) -> str:

@@ -1,3 +1,4 @@
+import awkward as ak
 import numpy as np
 import pytest
 
@@ -87,6 +88,23 @@ def test_calorimeter_images_come_with_a_checkout():
     raw = events.real_inputs(network, "cicada", events.bundled("cicada"), 40)
     assert raw.shape == (40, 252)
     assert 0 < raw.max() <= 1023
+
+
+def test_particles_come_with_a_checkout():
+    """What the network is given in an event is what it is proved with."""
+    from l1kd.algorithms.networks import QDistillNet
+    from l1kd.artefacts import load
+    from l1kd.datasets import inspect_file
+
+    name = "qdistillnet_local-v1"
+    network = Network.load(load(name).file("network.npz"))
+    file = events.bundled("qdistillnet")[0]
+    raw = events.real_inputs(network, "qdistillnet", (file,), 1000)
+    event = inspect_file(str(file)).open()[:1]
+    weights = ak.to_numpy(ak.flatten(QDistillNet(name)(event)))[: len(raw)]
+    found = network.outputs[0].format.to_float(network.predict_raw(raw))[:, 0]
+    assert np.array_equal(found, weights)
+    assert len(np.unique(found)) > 10
 
 
 def test_events_need_a_kind(network, tmp_path):
