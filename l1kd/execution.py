@@ -139,7 +139,7 @@ def _client(workers: int, scheduler: Any) -> Iterator[Any]:
         yield scheduler
     elif scheduler is not None:
         try:
-            client = Client(scheduler, timeout="30s")
+            client = Client(scheduler)
         except OSError as error:
             raise ConfigurationError(
                 f"no dask scheduler answers at {scheduler!r}: {error}"

@@ -7,6 +7,7 @@ from collections import Counter
 
 import awkward as ak
 import cloudpickle
+import dask
 import numpy as np
 import pytest
 from coffea import processor
@@ -120,7 +121,8 @@ def test_killing_a_dask_worker_loses_nothing(fileset, expected, tmp_path):
 
 
 def test_no_scheduler_answers():
-    with pytest.raises(ConfigurationError, match="no dask scheduler answers"):
+    quickly = dask.config.set({"distributed.comm.timeouts.connect": "1s"})
+    with quickly, pytest.raises(ConfigurationError, match="no dask scheduler answers"):
         run(SumPt(), "tests/data/pfnano.root", executor="dask", scheduler="tcp://127.0.0.1:9")
 
 
