@@ -49,11 +49,14 @@ def train(name: str, config_path: str | Path, out: str | Path, quiet: bool = Fal
         from l1kd.models.train_cicada import train_cicada
 
         return train_cicada(Path(config_path), folder, quiet)
-    if name in ("cicada_hgq", "cicada_logic"):
-        from l1kd.models.train_cicada_students import train_cicada_hgq, train_cicada_logic
+    if name == "cicada_hgq":
+        from l1kd.models.train_cicada_hgq import train_cicada_hgq
 
-        student = train_cicada_hgq if name == "cicada_hgq" else train_cicada_logic
-        return student(Path(config_path), folder, quiet)
+        return train_cicada_hgq(Path(config_path), folder, quiet)
+    if name == "cicada_logic":
+        from l1kd.models.train_cicada_logic import train_cicada_logic
+
+        return train_cicada_logic(Path(config_path), folder, quiet)
     if name == "teacher":
         from l1kd.models.train_teacher import train_teacher
 
