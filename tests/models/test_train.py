@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from l1kd.artefacts import load
+from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.errors import ConfigurationError
 from l1kd.models import cicada, qdistillnet_hgq, train_cicada
@@ -120,6 +122,7 @@ def test_qdistillnet_is_exact_and_resumes(tf, data, tmp_path):
     assert export["vectors"] == 3000
     assert export["mismatches_firmware_emulator"] == 0
     assert export["largest_difference_keras_emulator"] < 0.02
+    assert artefact.file("model.h5").stat().st_size > 1000
     provenance = artefact.json("provenance.json")
     assert set(provenance["data"]) == {"ttbar2l_PU140.root", "minbias_PU140.root"}
     assert provenance["configuration"]["loss"]["charged"] == "network"
@@ -187,32 +190,36 @@ def without_compiler(compiled, vectors, path, keras_output):
     return network, {"vectors": len(vectors), **figures}
 
 
+IMAGE_LESSON = {
+    "images_per_epoch": 64,
+    "validation_images": 32,
+    "test_images": 200,
+    "student_images": 64,
+    "exposure_images": 32,
+    "latent": 4,
+    "teacher": {"epochs": 1, "batch": 32, "learning_rate": 0.001},
+}
+
+
+def image_lesson(folder):
+    """Write two small libraries of collisions, and return what the trainings on images share."""
+    write_collisions(folder / "regions_minbias.npz", 2000, 60, 1)
+    write_collisions(folder / "regions_hot.npz", 100, 4000, 2)
+    data = {
+        "folder": str(folder),
+        "minimum_bias": "regions_minbias.npz",
+        "signals": ["hot"],
+        "exposure": ["hot"],
+        "mu": 40,
+    }
+    return {"data": data, **IMAGE_LESSON}
+
+
 def test_cicada(tf, tmp_path, monkeypatch):
     monkeypatch.setattr(train_cicada, "export_network", without_compiler)
-    write_collisions(tmp_path / "regions_minbias.npz", 2000, 60, 1)
-    write_collisions(tmp_path / "regions_hot.npz", 100, 4000, 2)
-    pace = {"epochs": 1, "batch": 32, "learning_rate": 0.001}
-    config = configuration(
-        "cicada",
-        tmp_path / "config.yaml",
-        data={
-            "folder": str(tmp_path),
-            "minimum_bias": "regions_minbias.npz",
-            "signals": ["hot"],
-            "exposure": ["hot"],
-            "mu": 40,
-        },
-        images_per_epoch=64,
-        validation_images=32,
-        test_images=200,
-        student_images=64,
-        exposure_images=32,
-        check_vectors=300,
-        latent=4,
-        teacher=pace,
-        student=pace,
-        quantized=pace,
-    )
+    pace = IMAGE_LESSON["teacher"]
+    more = {"student": pace, "quantized": pace, "check_vectors": 300}
+    config = configuration("cicada", tmp_path / "config.yaml", **image_lesson(tmp_path), **more)
     artefact = train("cicada", config, tmp_path / "out", quiet=True)
     metrics = artefact.json("metrics.json")
     assert metrics["auc_overlay"]["hot"]["hottest region"]["auc"] > 0.99
@@ -222,3 +229,47 @@ def test_cicada(tf, tmp_path, monkeypatch):
         "regions_hot.npz",
     }
     assert "## Domain" in artefact.card
+
+
+def test_logic_student(tf, tmp_path):
+    sizes = {"quantiles": [0.5, 0.9, 1.5], "paired": 1, "features": 2, "levels": 8, "gates": 16}
+    pace = {"epochs": 1, "batch": 32, "learning_rate": 0.01}
+    config = configuration(
+        "cicada_logic",
+        tmp_path / "config.yaml",
+        **image_lesson(tmp_path),
+        sizes=sizes,
+        linear=pace,
+        student=pace,
+        check_vectors=300,
+    )
+    artefact = train("cicada_logic", config, tmp_path / "out", quiet=True)
+    export = artefact.json("metrics.json")["export"]
+    assert export["vectors"] > 300
+    assert export["mismatches_keras_emulator"] == 0
+    network = LogicNetwork.load(artefact.file("logic.npz"))
+    assert network.gates == export["gates"] > 0
+    images = np.repeat([[0], [5], [300]], 252, axis=1)
+    scores = network.predict_raw(network.inputs[0].format.cast(images, FixedPoint(10, 10, False)))
+    assert scores.shape == (3, 1)
+    assert "cicada-v1" in artefact.card
+
+
+@pytest.mark.heavy
+def test_mixed_precision_student_of_cicada(tf, tmp_path):
+    config = configuration(
+        "cicada_hgq",
+        tmp_path / "config.yaml",
+        **image_lesson(tmp_path),
+        hidden=2,
+        student={"epochs": 2, "batch": 32, "learning_rate": 0.01},
+        pressure={"first": 1e-6, "last": 1e-5, "free_epochs": 1},
+        check_vectors=300,
+    )
+    artefact = train("cicada_hgq", config, tmp_path / "out", quiet=True)
+    metrics = artefact.json("metrics.json")
+    assert metrics["export"]["ebops"] > 0
+    found = {name: n for name, n in metrics["export"].items() if name.startswith("mismatches")}
+    assert set(found.values()) == {0}
+    assert artefact.file("model.keras").stat().st_size > 1000
+    assert Network.load(artefact.file("network.npz")).inputs[0].shape == (18, 14)
