@@ -97,6 +97,11 @@ class BuildOptions:
             return float(max(int(self.period / _ADDER_NS), 1))
         return self.latency_cutoff or None
 
+    @property
+    def gate_cutoff(self) -> float | None:
+        """Cutoff for gates, whose delays are no whole adders."""
+        return self.period / _ADDER_NS if self.latency_cutoff is None else self.cutoff
+
 
 @dataclass(frozen=True)
 class Built:
@@ -240,7 +245,7 @@ class _Builder:
             if isinstance(network, LogicNetwork):
                 # gates leave nothing to distribute: l1kd writes them itself for either tool
                 self.rtl = build_logic_rtl(
-                    network, folder, top=self.source.name, latency_cutoff=options.cutoff
+                    network, folder, top=self.source.name, latency_cutoff=self._cutoff(network)
                 )
             else:
                 self.rtl = build_rtl(
@@ -265,6 +270,10 @@ class _Builder:
             constraint.name if self.rtl.latency_cycles else None,
         )
         (folder / "synth.tcl").write_text(script, encoding="utf-8")
+
+    def _cutoff(self, network: Emulator) -> float | None:
+        gates = isinstance(network, LogicNetwork)
+        return self.options.gate_cutoff if gates else self.options.cutoff
 
     def _vectors(self, network: Emulator) -> tuple[Vectors, dict[str, str]]:
         options, kind = self.options, self.source.kind
@@ -361,7 +370,7 @@ class _Builder:
             "backend": options.backend,
             "part": options.part,
             "clock_mhz": options.clock_mhz,
-            "latency_cutoff": options.cutoff if self.rtl is not None else None,
+            "latency_cutoff": self._cutoff(network) if self.rtl is not None else None,
             "seed": options.seed,
             "vectors": proof.vectors,
             "hls": self.hls,

@@ -148,27 +148,33 @@ class Netlist:
     def total(self, columns: list[list[int]]) -> list[int]:
         """Return the sum of bits, those of column ``k`` worth ``2**k``, without bits above.
 
-        Columns are thinned six bits to three, the earliest first; when none has more than six, all
-        that is left of every column at once, until two rows remain for an adder.
+        Columns are thinned six bits to three, the earliest first, as long as one has six; adders
+        take what is left, which is smaller than thinning on, and easier for synthesis.
         """
         width = len(columns)
-        while (height := max(map(len, columns))) > 2:
+        while max(map(len, columns)) >= LUT_INPUTS:
             thinned: list[list[int]] = [[] for _ in range(width)]
             for place, column in enumerate(columns):
                 rest = sorted(column, key=lambda bit: self.arrival[bit])
-                least = LUT_INPUTS if height > LUT_INPUTS else 1
-                while len(rest) >= least:
+                while len(rest) >= LUT_INPUTS:
                     for above, bit in enumerate(self.ones(rest[:LUT_INPUTS])):
                         if place + above < width:
                             thinned[place + above].append(bit)
                     rest = rest[LUT_INPUTS:]
                 thinned[place] += rest
             columns = thinned
-        one, other = (
-            [column[row] if row < len(column) else ZERO for column in columns] for row in (0, 1)
-        )
-        number = self.add(one, other, width)
+        rows = [
+            [column[row] if row < len(column) else ZERO for column in columns]
+            for row in range(max(map(len, columns)))
+        ]
+        while len(rows) > 1:
+            rows.sort(key=self._ready, reverse=True)
+            rows.append(self.add(rows.pop(), rows.pop(), width))
+        number = rows[0] if rows else []
         return number + [ZERO] * (width - len(number))
+
+    def _ready(self, number: list[int]) -> float:
+        return max((self.arrival[bit] for bit in number), default=0.0)
 
 
 def _trimmed(number: list[int]) -> list[int]:

@@ -14,13 +14,14 @@ from l1kd import artefacts
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.errors import FirmwareError, UnreadableFileError
-from l1kd.models.firmware import frameworks, hls
+from l1kd.models.firmware import hls, keras_models, onnx_models
 from l1kd.models.firmware.frameworks import Framework, Precisions
 from l1kd.models.firmware.names import identifier
 
 __all__ = ["Source", "find"]
 
 _MODEL_SUFFIXES = (".keras", ".h5")
+_FLOAT = "the model computes in floating point: its bits are those that were declared"
 Write = Callable[[hls.HlsOptions, Path], None]
 
 
@@ -67,7 +68,7 @@ def find(name: str, precisions: Precisions | None = None) -> Source:
         A shipped artefact (``qdistillnet-v1``), the folder of one, a network file (``.npz``), a
         firmware folder, a model of Keras, QKeras or HGQ2 (``.keras``, ``.h5``) or ONNX (``.onnx``).
     precisions : mapping, optional
-        Types that a model leaves open; see `frameworks.convert_keras`.
+        Types that a model leaves open; see `keras_models.convert_keras`.
 
     Raises
     ------
@@ -143,7 +144,7 @@ def _from_artefact(name: str, precisions: Precisions) -> Source:
         facts: dict[str, Any] = {"metrics": metrics}
         if models:
             path = artefact.file(models[0])
-            facts["framework"] = lambda: frameworks.read_keras(path)
+            facts["framework"] = lambda: keras_models.read_keras(path)
         else:
             facts["why_no_framework"] = "the artefact holds no model of its training framework"
         path_of_network = artefact.file(networks[0])
@@ -177,8 +178,8 @@ def _first_of(first: Write, second: Write) -> Write:
 
 def _write_keras(path: Path, precisions: Precisions) -> Write:
     def write(options: hls.HlsOptions, folder: Path) -> None:
-        framework = frameworks.read_keras(path)
-        hls.write_project(frameworks.convert_keras(framework, options, precisions), folder)
+        framework = keras_models.read_keras(path)
+        hls.write_project(keras_models.convert_keras(framework, options, precisions), folder)
 
     return write
 
@@ -211,12 +212,14 @@ def _from_keras(
     name: str | None = None,
     kind: str | None = None,
 ) -> Source:
-    framework = frameworks.read_keras(path)
+    model = keras_models.read_keras(path)
 
     def write(options: hls.HlsOptions, folder: Path) -> None:
-        hls.write_project(frameworks.convert_keras(framework, options, precisions), folder)
+        hls.write_project(keras_models.convert_keras(model, options, precisions), folder)
 
-    return Source(name or identifier(path.stem), kind, None, write, lambda: framework, "", origin)
+    framework = (lambda: model) if model.quantized else None
+    why = "" if model.quantized else _FLOAT
+    return Source(name or identifier(path.stem), kind, None, write, framework, why, origin)
 
 
 def _from_onnx(
@@ -226,8 +229,11 @@ def _from_onnx(
     name: str | None = None,
     kind: str | None = None,
 ) -> Source:
-    def write(options: hls.HlsOptions, folder: Path) -> None:
-        hls.write_project(frameworks.convert_onnx(path, options, precisions), folder)
+    model = onnx_models.read_onnx(path)
 
-    why = "ONNX Runtime has no quantized arithmetic for this model"
-    return Source(name or identifier(path.stem), kind, None, write, None, why, origin)
+    def write(options: hls.HlsOptions, folder: Path) -> None:
+        hls.write_project(onnx_models.convert_onnx(model, options, precisions), folder)
+
+    framework = (lambda: model) if model.quantized else None
+    why = "" if model.quantized else _FLOAT
+    return Source(name or identifier(path.stem), kind, None, write, framework, why, origin)

@@ -6,6 +6,8 @@ import pytest
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network, Tensor
 from l1kd.emulators.network.graph import Affine, Graph, Layer, Piecewise
+from l1kd.models.firmware import checks, vectors, verilator
+from l1kd.models.firmware.proof import Implementation
 
 
 def dense(name, source, size, form, *, weight_bits=5, seed=0):
@@ -61,3 +63,19 @@ def network_file(network, tmp_path_factory):
     path = tmp_path_factory.mktemp("network") / "small.npz"
     network.save(path)
     return path
+
+
+@pytest.fixture
+def unsimulated(monkeypatch):
+    """Leave out the simulation of RTL."""
+    monkeypatch.setattr(verilator, "available", lambda: "left out in this test")
+
+
+@pytest.fixture
+def unproved(unsimulated, monkeypatch):
+    """Leave out the slow parts: the comparison compares the emulator with itself."""
+
+    def same(folder, network, build):
+        return Implementation(checks.CPP, lambda raw: vectors.emulate(network, raw), list)
+
+    monkeypatch.setattr(checks, "_compiled", same)

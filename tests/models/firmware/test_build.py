@@ -21,7 +21,6 @@ from l1kd.errors import FirmwareError, L1KDError, UnreadableFileError
 from l1kd.models.firmware import build as building
 from l1kd.models.firmware import checks, report, sources, vectors, verilator, yosys
 from l1kd.models.firmware.build import BuildOptions, build
-from l1kd.models.firmware.proof import Implementation
 
 VECTORS = 1500
 
@@ -40,17 +39,6 @@ def built(network_file, tmp_path_factory):
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     return out, json.loads(result.output)
-
-
-@pytest.fixture
-def unproved(monkeypatch):
-    """Leave out the slow parts: the comparison compares the emulator with itself."""
-
-    def same(folder, network, build):
-        return Implementation(checks.CPP, lambda raw: vectors.emulate(network, raw), list)
-
-    monkeypatch.setattr(checks, "_compiled", same)
-    monkeypatch.setattr(verilator, "available", lambda: "left out in this test")
 
 
 def test_nothing_differs(built):

@@ -1,0 +1,383 @@
+"""ONNX models: cleaned, converted with hls4ml, and run in double precision as a reference.
+
+Quantized models carry ``Quant`` nodes of QONNX, which ONNX Runtime does not know. For the reference
+they are written out in plain arithmetic: divide by the scale, round, clip, multiply.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from l1kd.errors import ConfigurationError, FirmwareError, UnreadableFileError
+from l1kd.models.firmware.frameworks import Doubles, Framework, Precisions, declare
+from l1kd.models.firmware.hls import HlsOptions, hls4ml_version, namespace, quiet
+
+__all__ = ["OnnxModel", "convert_onnx", "read_onnx"]
+
+_QUANT = ("Quant", "IntQuant")
+_OTHER = ("BipolarQuant", "Trunc")
+_ROUNDINGS = {"ROUND": "Round", "FLOOR": "Floor", "CEIL": "Ceil"}
+_PREFIXES = ("", "Dense_", "Conv1D_", "Conv2D_")
+"""What hls4ml puts before a node's name."""
+_SKIPPED = ("Identity", "Dropout")
+
+
+def _onnx() -> Any:
+    try:
+        import onnx
+        import onnx.numpy_helper
+        import onnx.shape_inference
+    except ImportError as error:
+        raise ConfigurationError(f"onnx does not import ({error}): install l1kd[train]") from error
+    return onnx
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxModel(Framework):
+    """An ONNX model, cleaned.
+
+    Attributes
+    ----------
+    model : onnx.ModelProto
+        With constants as initializers, names and shapes everywhere, one row a batch.
+    plain : onnx.ModelProto
+        The same in double precision and without ``Quant`` nodes.
+    """
+
+    name: str
+    path: Path
+    model: Any
+    plain: Any
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the model itself rounds."""
+        return any(node.op_type in _QUANT + _OTHER for node in self.model.graph.node)
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of the inputs, without the batch."""
+        return [_shape(value)[1:] for value in self.plain.graph.input]
+
+    @property
+    def last_function(self) -> str:
+        """Name of the plain activation that ends the model, empty where none does."""
+        final = self.plain.graph.node[-1]
+        return str(final.op_type).lower() if final.op_type in ("Sigmoid", "Tanh") else ""
+
+    def evaluate(self, inputs: list[Doubles], whole: bool = True) -> list[Doubles]:
+        """Evaluate rows of inputs; without the last activation where not ``whole``."""
+        graph = self.plain.graph
+        names = [value.name for value in graph.output] if whole else [graph.node[-1].input[0]]
+        return self._run(inputs, names)
+
+    def layers(self, inputs: list[Doubles], names: list[str]) -> dict[str, Doubles]:
+        """Evaluate the nodes of these names, as far as the model has them."""
+        found = {
+            prefix + node.name: self._merged(node.output[0])
+            for node in self.model.graph.node
+            for prefix in _PREFIXES
+            if prefix + node.name in names
+        }
+        return dict(zip(found, self._run(inputs, list(found.values())), strict=True))
+
+    def _merged(self, name: str) -> str:
+        """Return the value after what hls4ml joins to a layer: its bias and its quantizer."""
+        constants = {tensor.name for tensor in self.model.graph.initializer}
+        for node in self.model.graph.node:
+            if node.op_type in _QUANT and node.input[0] in constants:
+                constants.add(node.output[0])
+        kinds: tuple[str, ...] = ("Add", *_QUANT)
+        while True:
+            readers = [node for node in self.model.graph.node if name in node.input]
+            if len(readers) != 1 or readers[0].op_type not in kinds:
+                return name
+            if not constants.issuperset(set(readers[0].input) - {name}):
+                return name
+            kinds = kinds[1:] if readers[0].op_type == "Add" else ()
+            name = readers[0].output[0]
+
+    def _run(self, inputs: list[Doubles], names: list[str]) -> list[Doubles]:
+        onnx = _onnx()
+        import onnxruntime
+
+        model = onnx.ModelProto()
+        model.CopyFrom(self.plain)
+        del model.graph.output[:]
+        for name in names:
+            model.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+        for value in model.graph.input:
+            value.type.tensor_type.shape.dim[0].dim_param = "rows"
+        del model.graph.value_info[:]
+        settings = onnxruntime.SessionOptions()
+        settings.log_severity_level = 3
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), settings, providers=["CPUExecutionProvider"]
+        )
+        given = {v.name: rows for v, rows in zip(model.graph.input, inputs, strict=True)}
+        return [np.asarray(rows, np.float64) for rows in session.run(names, given)]
+
+
+def read_onnx(path: Path) -> OnnxModel:
+    """Read and clean an ONNX model.
+
+    Raises
+    ------
+    UnreadableFileError
+        It is missing or no ONNX model, or keeps weights in other files.
+    FirmwareError
+        It has no shapes, or ``Quant`` nodes whose parameters are computed.
+    """
+    if not path.is_file():
+        raise UnreadableFileError(f"{path}: expected an ONNX model, found no file")
+    onnx = _onnx()
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+        if not model.graph.node or not model.graph.output:
+            raise ValueError("it has no nodes")
+    except Exception as error:
+        raise UnreadableFileError(f"{path} is no ONNX model: {error}") from error
+    if any(tensor.data_location for tensor in model.graph.initializer):
+        raise UnreadableFileError(f"{path} keeps its weights in other files: save it as one file")
+    try:
+        _clean(onnx, model)
+        plain = _in_double(onnx, model)
+        _add_shapes(onnx, model, plain)
+    except FirmwareError:
+        raise
+    except Exception as error:
+        raise FirmwareError(f"{path} cannot be understood: {error}") from error
+    return OnnxModel("QONNX", path, model, plain)
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    return tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+
+
+def _clean(onnx: Any, model: Any) -> None:
+    """Make constants initializers, name every node, and split what hls4ml knows in parts only."""
+    graph = model.graph
+    known = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in known]
+    del graph.input[:]
+    graph.input.extend(inputs)
+    for value in graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if not dims or any(dim.dim_value < 1 for dim in list(dims)[1:]):
+            raise FirmwareError(f"input '{value.name}' of the model has no fixed shape")
+        dims[0].dim_value = 1
+    nodes: list[Any] = []
+    renamed: dict[str, str] = {}
+    for number, node in enumerate(graph.node):
+        for place, name in enumerate(node.input):
+            node.input[place] = renamed.get(name, name)
+        if node.op_type == "Constant":
+            tensor = onnx.helper.get_attribute_value(node.attribute[0])
+            tensor.name = node.output[0]
+            graph.initializer.append(tensor)
+        elif node.op_type in _SKIPPED and node.output[0] not in {v.name for v in graph.output}:
+            renamed[node.output[0]] = node.input[0]
+        else:
+            node.name = _name(node.name or f"{node.op_type.lower()}_{number}")
+            nodes += _split(onnx, node, graph) if node.op_type == "Gemm" else [node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _name(name: str) -> str:
+    """Return a name that C++ takes."""
+    word = "".join(c if c.isascii() and c.isalnum() else "_" for c in name).strip("_")
+    return word if word and not word[0].isdigit() else f"node_{word}"
+
+
+def _split(onnx: Any, node: Any, graph: Any) -> list[Any]:
+    """Return a general matrix product as a product and a sum."""
+    given = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
+    plain = given.get("alpha", 1.0) == 1.0 and given.get("beta", 1.0) == 1.0
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    if not plain or given.get("transA", 0) or node.input[1] not in tensors:
+        raise FirmwareError(f"node '{node.name}': a Gemm with other factors than one")
+    weight = node.input[1]
+    if given.get("transB", 0):
+        turned = onnx.numpy_helper.to_array(tensors[weight]).T.copy()
+        weight = f"{node.name}_weight"
+        graph.initializer.append(onnx.numpy_helper.from_array(turned, weight))
+    total = node.output[0]
+    product = f"{total}_product" if len(node.input) > 2 else total
+    nodes = [onnx.helper.make_node("MatMul", [node.input[0], weight], [product], name=node.name)]
+    if len(node.input) > 2:
+        nodes.append(
+            onnx.helper.make_node(
+                "Add", [product, node.input[2]], [total], name=f"{node.name}_bias"
+            )
+        )
+    return nodes
+
+
+def _in_double(onnx: Any, model: Any) -> Any:
+    """Return the model in double precision, its quantizers written out."""
+    plain = onnx.ModelProto()
+    plain.CopyFrom(model)
+    graph = plain.graph
+    constants = {}
+    for tensor in graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype == np.float32:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float64), tensor.name))
+        constants[tensor.name] = values
+    for value in [*graph.input, *graph.output]:
+        if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT:
+            value.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+    del graph.value_info[:]
+    nodes: list[Any] = []
+    for node in graph.node:
+        if node.op_type in _QUANT:
+            nodes += _quantizer(onnx, node, constants, graph)
+        else:
+            nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return plain
+
+
+def _quantizer(onnx: Any, node: Any, constants: dict[str, Any], graph: Any) -> list[Any]:
+    """Return the arithmetic of one ``Quant`` node."""
+    given = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
+    unknown = [name for name in node.input[1:4] if name not in constants]
+    mode = given.get("rounding_mode", b"ROUND").decode()
+    if unknown or mode not in _ROUNDINGS:
+        raise FirmwareError(
+            f"node '{node.name}': expected constant parameters and rounding "
+            f"{' or '.join(_ROUNDINGS)}, found {mode}"
+        )
+    scale, zero, width = (constants[name].astype(np.float64) for name in node.input[1:4])
+    low, high = _limits(float(width), bool(given.get("signed", 1)), bool(given.get("narrow", 0)))
+    name = node.output[0]
+    for part, value in (("scale", scale), ("zero", zero), ("low", low), ("high", high)):
+        array = np.asarray(value, np.float64)
+        graph.initializer.append(onnx.numpy_helper.from_array(array, f"{name}.{part}"))
+    steps = (
+        ("Div", [node.input[0], f"{name}.scale"]),
+        ("Add", [f"{name}.0", f"{name}.zero"]),
+        (_ROUNDINGS[mode], [f"{name}.1"]),
+        ("Clip", [f"{name}.2", f"{name}.low", f"{name}.high"]),
+        ("Sub", [f"{name}.3", f"{name}.zero"]),
+        ("Mul", [f"{name}.4", f"{name}.scale"]),
+    )
+    last = len(steps) - 1
+    return [
+        onnx.helper.make_node(kind, reads, [name if number == last else f"{name}.{number}"])
+        for number, (kind, reads) in enumerate(steps)
+    ]
+
+
+def _limits(width: float, signed: bool, narrow: bool) -> tuple[float, float]:
+    if signed:
+        return -(2.0 ** (width - 1)) + narrow, 2.0 ** (width - 1) - 1
+    return 0.0, 2.0**width - 1 - narrow
+
+
+def _add_shapes(onnx: Any, model: Any, plain: Any) -> None:
+    """Tell the shape of every value, which hls4ml wants to know."""
+    inferred = onnx.shape_inference.infer_shapes(plain, strict_mode=True)
+    shapes = {v.name: _shape(v) for v in [*inferred.graph.value_info, *inferred.graph.output]}
+    shapes |= {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    del model.graph.value_info[:]
+    outputs = {value.name for value in model.graph.output}
+    names: Iterable[str] = dict.fromkeys(
+        [t.name for t in model.graph.initializer]
+        + [name for node in model.graph.node for name in node.output]
+    )
+    for name in names:
+        info = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shapes[name])
+        if name not in outputs:
+            model.graph.value_info.append(info)
+
+
+def convert_onnx(model: OnnxModel, options: HlsOptions, precisions: Precisions) -> Any:
+    """Convert an ONNX model with hls4ml.
+
+    A floating-point model is converted only where its types are declared, because nothing else says
+    which bits the firmware should have.
+
+    Parameters
+    ----------
+    precisions : mapping
+        Types by layer name and role; the layer ``default`` stands for all.
+
+    Returns
+    -------
+    hls4ml.model.ModelGraph
+
+    Raises
+    ------
+    FirmwareError
+        It is in floating point without declared types, or hls4ml refuses it.
+    """
+    hls4ml_version()
+    path, content = model.path, model.model
+    if not model.quantized and "default" not in precisions:
+        kinds = {node.op_type for node in content.graph.node}
+        raise FirmwareError(
+            f"{path} is a floating-point model ({', '.join(sorted(kinds))}): nothing in it says "
+            "which bits the firmware should have. Train it quantized (QKeras, HGQ2, QONNX), or "
+            "declare types, for example --precision default=ap_fixed<16,6>"
+        )
+    default = precisions.get("default", {}).get("result", "fixed<16,6>")
+    with quiet():
+        import hls4ml
+
+        try:
+            config = hls4ml.utils.config_from_onnx_model(
+                content, granularity="name", backend=options.backend, default_precision=default
+            )
+            declare(config["LayerName"], _input_types(model) | dict(precisions), options)
+            return hls4ml.converters.convert_from_onnx_model(
+                content,
+                hls_config=config,
+                output_dir=options.top,
+                project_name=options.top,
+                backend=options.backend,
+                io_type="io_parallel",
+                part=options.part,
+                clock_period=options.period,
+                namespace=namespace(options.top),
+                write_weights_txt=False,
+            )
+        except FirmwareError:
+            raise
+        except Exception as error:
+            raise FirmwareError(
+                f"hls4ml cannot convert {path}: {type(error).__name__}: {error}. Images must lie "
+                "with their channels last (qonnx-to-channels-last)"
+            ) from error
+
+
+def _input_types(model: OnnxModel) -> dict[str, dict[str, str]]:
+    """Give an input that is quantized at once the type of its quantizer."""
+    onnx, graph = _onnx(), model.model.graph
+    tensors = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
+    found: dict[str, dict[str, str]] = {}
+    for value in graph.input:
+        (*readers,) = (node for node in graph.node if value.name in node.input)
+        if len(readers) != 1 or readers[0].op_type not in _QUANT:
+            continue
+        scale, zero, width = (_single(tensors[name]) for name in readers[0].input[1:4])
+        given = {a.name: onnx.helper.get_attribute_value(a) for a in readers[0].attribute}
+        exponent = np.frexp(scale)[1] - 1
+        if scale != 2.0**exponent or zero != 0.0 or given.get("rounding_mode", b"") != b"ROUND":
+            continue
+        prefix = "ap_fixed" if given.get("signed", 1) else "ap_ufixed"
+        integer = int(width) + int(exponent)
+        kind = f"{prefix}<{int(width)},{integer},AP_RND_CONV,AP_SAT>"
+        found[value.name] = {"result": kind}
+    return found
+
+
+def _single(values: npt.NDArray[np.floating]) -> float:
+    """Return the one value of an array, NaN where it has several."""
+    return float(values.ravel()[0]) if values.size == 1 else float("nan")

@@ -1,0 +1,150 @@
+"""Models of the training frameworks: built, and their own prediction compared."""
+
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+
+from l1kd.errors import FirmwareError, UnreadableFileError
+from l1kd.models.firmware import checks, sources
+from l1kd.models.firmware.build import BuildOptions, build
+from l1kd.models.firmware.onnx_models import read_onnx
+from l1kd.models.firmware.proof import framework_layer
+
+from . import framework_models as models
+
+pytest.importorskip("hls4ml", reason="hls4ml is not installed")
+pytest.importorskip("onnx", reason="onnx is not installed")
+DECLARED = {"default": {"result": "ap_fixed<16,6>"}}
+
+
+def built(path, tmp_path, backend="da4ml", **options):
+    if shutil.which("g++") is None:
+        pytest.skip("no C++ compiler")
+    options = BuildOptions(backend, vectors=1000, synthesize=False, **options)
+    return build(str(path), tmp_path / f"{path.stem}-{backend}", options).proof.compared
+
+
+@pytest.mark.usefixtures("unsimulated")
+def test_qonnx_is_built_and_equals_its_own_arithmetic(tmp_path):
+    compared = built(models.onnx_model(tmp_path / "model.onnx"), tmp_path)
+    for name in ("QONNX", checks.CPP, checks.READ_BACK):
+        assert compared[name] == {"vectors": 1000, "mismatches": 0}
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("backend", ["vitis", "da4ml"])
+@pytest.mark.parametrize(
+    ("write", "file", "name"),
+    [
+        (models.qkeras_model, "model.h5", "QKeras"),
+        (models.hgq_model, "model.keras", "HGQ2"),
+        (models.onnx_model, "model.onnx", "QONNX"),
+    ],
+)
+@pytest.mark.usefixtures("tf")
+def test_quantized_models_equal_their_framework(write, file, name, backend, tmp_path):
+    compared = built(write(tmp_path / file), tmp_path, backend)
+    expected = [name, checks.CPP, checks.READ_BACK]
+    for party in [*expected, checks.RTL] if backend == "da4ml" else expected:
+        assert compared[party] == {"vectors": 1000, "mismatches": 0}
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("file", ["model.h5", "model.keras", "model.onnx"])
+@pytest.mark.usefixtures("tf", "unsimulated")
+def test_models_in_floating_point_need_declared_types(file, tmp_path):
+    path = tmp_path / file
+    if path.suffix == ".onnx":
+        models.onnx_model(path, quantized=False)
+    else:
+        models.plain_model(path)
+    with pytest.raises(FirmwareError, match=r"floating.point.*--precision default="):
+        built(path, tmp_path)
+    compared = built(path, tmp_path, precisions=DECLARED)
+    assert compared[checks.CPP] == {"vectors": 1000, "mismatches": 0}
+    assert "floating point" in compared[checks.FRAMEWORK]["skipped"]
+
+
+@pytest.mark.usefixtures("unsimulated")
+def test_a_weight_that_differs_is_found_in_its_layer(tmp_path):
+    from onnx import numpy_helper
+
+    path = models.onnx_model(tmp_path / "model.onnx")
+    found = sources.find(str(path))
+    found.write(checks_options(), tmp_path / "hls")
+    network = sources.find(str(tmp_path / "hls")).network
+    model = read_onnx(path)
+    raw = np.random.default_rng(5).integers(-128, 128, (50, 4))
+    np.testing.assert_array_equal(model.predict_raw(network, raw), network.predict_raw(raw))
+    for tensor in model.plain.graph.initializer:
+        if tensor.name == "w1":
+            wrong = numpy_helper.to_array(tensor) + 0.125
+            tensor.CopyFrom(numpy_helper.from_array(wrong, "w1"))
+    wrong = (model.predict_raw(network, raw) != network.predict_raw(raw)).any(axis=1)
+    assert wrong.sum() > 25
+    layers = framework_layer(network, model, raw[wrong])
+    assert set(layers) == {"Dense_m1"}
+
+
+def checks_options():
+    from l1kd.models.firmware.hls import HlsOptions
+
+    return HlsOptions("Vitis", "xcvu13p-flga2577-2-e", 4.0, "latency", "small")
+
+
+def keras_file(path, config):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.10.0"}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ({"module": "keras.layers", "class_name": "Lambda", "config": {}}, "Lambda layer"),
+        ({"module": "subprocess", "class_name": "Popen", "config": {}}, "module 'subprocess'"),
+    ],
+)
+def test_models_with_code_are_refused_before_they_are_loaded(layer, message, tmp_path):
+    config = {"module": "keras", "class_name": "Sequential", "config": {"layers": [layer]}}
+    with pytest.raises(FirmwareError, match=message):
+        sources.find(str(keras_file(tmp_path / "model.keras", config)))
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
+    with h5py.File(tmp_path / "model.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"] = "2.15.0"
+    with pytest.raises(FirmwareError, match=message):
+        sources.find(str(tmp_path / "model.h5"))
+
+
+def test_damaged_models_are_refused(tmp_path):
+    whole = models.onnx_model(tmp_path / "model.onnx").read_bytes()
+    for size in (0, 100, len(whole) // 2):
+        (tmp_path / "model.onnx").write_bytes(whole[:size])
+        with pytest.raises((UnreadableFileError, FirmwareError), match=r"model\.onnx"):
+            sources.find(str(tmp_path / "model.onnx"))
+    keras = keras_file(tmp_path / "model.keras", {"class_name": "Sequential"}).read_bytes()
+    (tmp_path / "model.keras").write_bytes(keras[: len(keras) // 2])
+    with pytest.raises(UnreadableFileError, match="no Keras model"):
+        sources.find(str(tmp_path / "model.keras"))
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
+    with h5py.File(tmp_path / "model.h5", "w") as file:
+        file["kernel"] = np.zeros(3)
+    with pytest.raises(UnreadableFileError, match="weights without a model"):
+        sources.find(str(tmp_path / "model.h5"))
+
+
+def test_quantizers_whose_parameters_are_computed_are_refused(tmp_path):
+    import onnx
+
+    path = models.onnx_model(tmp_path / "model.onnx")
+    model = onnx.load(str(path))
+    node = next(node for node in model.graph.node if node.op_type == "Quant")
+    next(part for part in node.attribute if part.name == "rounding_mode").s = b"DITHER"
+    onnx.save(model, str(path))
+    with pytest.raises(FirmwareError, match="rounding ROUND or FLOOR or CEIL, found DITHER"):
+        sources.find(str(path))
