@@ -167,19 +167,20 @@ def _cast_integers(
 
 @nb.njit(cache=True, nogil=True)
 def _cast_floats(
-    values: npt.NDArray[np.float64],
+    values: npt.NDArray[np.floating],
     out: Integers,
     fraction: int,
     rounding: int,
     width: int,
     signed: bool,
     overflow: int,
-) -> None:
+) -> bool:
+    """Cast numbers of single or double precision; False where one is NaN or infinite."""
     smallest, largest = _bounds(width, signed, overflow)
     scale = np.ldexp(1.0, min(max(fraction, -1000), 1000))
     ordinary = abs(fraction) < 1000
     for i in range(values.size):
-        value = values[i]
+        value = np.float64(values[i])
         scaled = value * scale
         # the common case, exact: no scaling error, no overflow of double or format
         if ordinary and abs(scaled) < 2.0**52 and (scaled != 0.0 or value == 0.0):
@@ -190,7 +191,29 @@ def _cast_floats(
             if smallest <= raw <= largest:
                 out[i] = raw
                 continue
+        if not np.isfinite(value):
+            return False
         out[i] = cast_float(value, fraction, rounding, width, signed, overflow)
+    return True
+
+
+@nb.njit(cache=True, nogil=True)
+def _clip_floats(
+    values: npt.NDArray[np.floating], out: Integers, scale: float, even: bool, bounds: Any
+) -> bool:
+    """Round to nearest, ties to even or up, and saturate, without a branch; exact for scales >= 1.
+
+    False where a number is NaN or infinite.
+    """
+    smallest, largest = np.float64(bounds[0]), np.float64(bounds[1])
+    finite = True
+    for i in range(values.size):
+        scaled = np.float64(values[i]) * scale
+        floor = np.floor(scaled)
+        whole = np.rint(scaled) if even else floor + (1.0 if scaled - floor >= 0.5 else 0.0)
+        finite &= abs(values[i]) < np.inf
+        out[i] = np.int64(min(max(whole, smallest), largest))
+    return finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,15 +385,24 @@ class FixedPoint:
         ValueError
             If a number is NaN or infinite, or the format exceeds 64 bits.
         """
-        array = np.asarray(values, dtype=np.float64)
+        array = np.asarray(values)
+        if array.dtype not in (np.float32, np.float64):
+            array = array.astype(np.float64)
         if not self.fits_int64:
             raise ValueError(f"{self} does not fit 64-bit integers")
-        if not np.isfinite(array).all():
-            raise ValueError("NaN and infinity have no fixed-point value")
         flat = np.ascontiguousarray(array).reshape(-1)
         out = np.empty(flat.size, dtype=np.int64)
         rounding, overflow = self.modes
-        _cast_floats(flat, out, self.fraction, rounding, self.width, self.signed, overflow)
+        nearest = overflow == SAT and rounding in (RND, RND_CONV)
+        if nearest and self.width <= 53 and 0 <= self.fraction < 1000:
+            bounds = (self.minimum, self.maximum)
+            finite = _clip_floats(flat, out, self.step**-1, rounding == RND_CONV, bounds)
+        else:
+            finite = _cast_floats(
+                flat, out, self.fraction, rounding, self.width, self.signed, overflow
+            )
+        if not finite:
+            raise ValueError("NaN and infinity have no fixed-point value")
         return out.reshape(array.shape)
 
     def to_float(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
