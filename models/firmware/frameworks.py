@@ -137,7 +137,11 @@ def declare(layers: dict[str, Any], precisions: Precisions, options: HlsOptions)
         if name not in layers:
             known = ", ".join(sorted(layers))
             raise FirmwareError(f"--precision names layer '{name}'; the model has {known}")
-        layers[name].setdefault("Precision", {}).update(types)
+        chosen = dict(types)
+        if "table" in chosen:
+            # hls4ml overlooks the type of a table among a layer's precisions
+            layers[name]["TableT"] = chosen.pop("table")
+        layers[name].setdefault("Precision", {}).update(chosen)
     for entry in layers.values():
         if "Strategy" in entry or "weight" in entry.get("Precision", {}):
             entry["Strategy"] = options.strategy

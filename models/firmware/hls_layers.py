@@ -251,10 +251,10 @@ class _Writer:
                     "n_in": operation.output.size,
                     "table_size": size,
                 }
-                self._add(
-                    operation.output, name, entry, [self.names[source.name]], table=cpp_type(form)
-                )
-                self.result.configuration[self.names[operation.output.name]]["TableSize"] = size
+                self._add(operation.output, name, entry, [self.names[source.name]])
+                # hls4ml overlooks the type of a table among a layer's precisions
+                more = {"TableSize": size, "TableT": cpp_type(form)}
+                self.result.configuration[self.names[operation.output.name]] |= more
                 return
         raise self._refusal(layer, "its table is not one of hls4ml's functions")
 

@@ -111,7 +111,6 @@ def test_scales_of_single_elements(tmp_path):
     assert_same(network, read_back(network, tmp_path))
 
 
-@pytest.mark.xfail(reason="generated HLS is one step off for signed tables; the cause is not found")
 @pytest.mark.parametrize("name", ["sigmoid", "tanh"])
 def test_tables_of_functions(tmp_path, name):
     source = Tensor("x", (2,), FixedPoint(12, 5))
