@@ -29,7 +29,7 @@ Integers = npt.NDArray[np.int64]
 MAX_WEIGHT = 1 << 24
 MAX_CONSTANT = 1 << 31
 # Adders that a matrix product may be deeper than the shallowest possible one.
-DEPTH_MARGIN = {"hard_dc": 2}
+DEPTH_MARGIN = {"hard_dc": 4}
 
 
 class Port(NamedTuple):
