@@ -49,7 +49,7 @@ class Artefact:
 
     @property
     def title(self) -> str:
-        """Name and version as one word, for instance ``qdistillnet-v1``."""
+        """Name and version as one word, for instance ``qdistillnet_paper-v1``."""
         return f"{self.name}-v{self.version}"
 
     def file(self, name: str) -> Path:

@@ -28,7 +28,7 @@ class Judged:
     Attributes
     ----------
     name : str
-        As figures and tables call it, for instance ``distillnet-v1``.
+        As figures and tables call it, for instance ``distillnet_paper-v1``.
     artefact : Artefact
         Its checked files.
     """

@@ -65,7 +65,7 @@ def find(name: str, precisions: Precisions | None = None) -> Source:
     Parameters
     ----------
     name : str
-        A shipped artefact (``qdistillnet-v1``), the folder of one, a network file (``.npz``), a
+        A shipped artefact (``qdistillnet_paper-v1``), the folder of one, a network file (``.npz``), a
         firmware folder, a model of Keras, QKeras or HGQ2 (``.keras``, ``.h5``) or ONNX (``.onnx``).
     precisions : mapping, optional
         Types that a model leaves open; see `keras_models.convert_keras`.

@@ -143,7 +143,7 @@ def test_models(l1kd):
     assert {"distillnet_local-v1", "qdistillnet_local-v1", "cicada-v1"} <= {
         m["name"] for m in listed["models"]
     }
-    assert "qdistillnet-v1" in l1kd("models").stdout
+    assert "qdistillnet_paper-v1" in l1kd("models").stdout
 
 
 def test_emulate_and_inspect_a_network(l1kd, data, tmp_path):

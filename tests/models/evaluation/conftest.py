@@ -22,7 +22,7 @@ def sample(data: Path) -> Sample:
 def measured(data: Path) -> tuple[Evaluation, dict[str, Drawn]]:
     request = Request(
         files=[data / "ttbar2l_PU140.root"],
-        models=("distillnet-v1", "qdistillnet-v1"),
+        models=("distillnet_paper-v1", "qdistillnet_paper-v1"),
         truth=[data / "ttbar2l_PU0.root"],
         backgrounds={"minbias": [data / "minbias_PU140.root"]},
         signals={"more": [data / "ttbar2l_PU140.root"]},

@@ -20,8 +20,8 @@ WEIGHTINGS = [
     "none",
     "puppi",
     "linpuppi",
-    "distillnet-v1",
-    "qdistillnet-v1",
+    "distillnet_paper-v1",
+    "qdistillnet_paper-v1",
     "soft_truth",
     "no_pileup",
 ]
@@ -35,9 +35,9 @@ def test_both_associations_are_measured_in_full(measured):
         assert list(record.samples["test"].met) == WEIGHTINGS
         assert list(record.samples["more"].met) == WEIGHTINGS[:-1]
         assert list(record.accuracy) == ["soft_truth"]
-        assert "resolution_ratio" in record.samples["test"].met["distillnet-v1"]
+        assert "resolution_ratio" in record.samples["test"].met["distillnet_paper-v1"]
         assert list(record.backgrounds) == ["minbias"]
-        assert set(record.importance) == {"distillnet-v1", "qdistillnet-v1"}
+        assert set(record.importance) == {"distillnet_paper-v1", "qdistillnet_paper-v1"}
         assert record.distance["soft_truth"]["distance"].value is not None
 
 
@@ -78,7 +78,7 @@ def test_figures_and_page(measured, tmp_path: Path):
     ]
     assert text.count("data:image/png;base64,") == 2
     assert not re.search(r'(src|href)="https?:', text)
-    for word in ("LinPUPPI", "distillnet-v1", "Realistic association", "Clopper-Pearson"):
+    for word in ("LinPUPPI", "distillnet_paper-v1", "Realistic association", "Clopper-Pearson"):
         assert word in text
 
 
@@ -112,7 +112,7 @@ def test_without_models_and_truth(data: Path):
 def test_command_line(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(run, "drawings", lambda evaluation, drawn: iter(()))
     arguments = ["evaluate", str(data / "ttbar2l_PU140.root"), "--out", str(tmp_path), "--json"]
-    arguments += ["--models", "qdistillnet-v1", "--association", "truth", "--max-events", "2"]
+    arguments += ["--models", "qdistillnet_paper-v1", "--association", "truth", "--max-events", "2"]
     arguments += ["--background", f"minbias={data / 'minbias_PU140.root'}", "--no-timing"]
     result = CliRunner().invoke(cli.app, [*arguments, "--importance-events", "0"])
     assert result.exit_code == 0, result.output

@@ -11,11 +11,11 @@ from l1kd.models.evaluation.importance import (
 from l1kd.models.evaluation.networks import judged, shipped_networks
 from l1kd.models.evaluation.weightings import all_weightings
 
-STUDENTS = ("qdistillnet-v1", "distillnet-v1")
+STUDENTS = ("qdistillnet_paper-v1", "distillnet_paper-v1")
 
 
 def test_networks_are_sorted_by_kind():
-    assert [network.name for network in judged(STUDENTS)] == ["distillnet-v1", "qdistillnet-v1"]
+    assert [network.name for network in judged(STUDENTS)] == ["distillnet_paper-v1", "qdistillnet_paper-v1"]
 
 
 def test_shipped_networks_give_weights():
@@ -28,7 +28,7 @@ def test_shipped_networks_give_weights():
     [
         (("nothing",), ArtefactError, "no artefact 'nothing'"),
         (("cicada-v1",), ConfigurationError, "gives particles no weights"),
-        (("distillnet-v1", "distillnet-v1"), ConfigurationError, "name each one once"),
+        (("distillnet_paper-v1", "distillnet_paper-v1"), ConfigurationError, "name each one once"),
     ],
 )
 def test_unusable_models_are_refused(models, error, message):
@@ -46,15 +46,15 @@ def test_rows_give_the_same_weights_as_particles(name, sample):
 
 
 def test_networks_read_the_puppi_weight_of_the_association(sample):
-    networks = judged(["distillnet-v1"])
-    one, other = (all_weightings(sample, a, networks)["distillnet-v1"] for a in ("dz", "truth"))
+    networks = judged(["distillnet_paper-v1"])
+    one, other = (all_weightings(sample, a, networks)["distillnet_paper-v1"] for a in ("dz", "truth"))
     assert not np.array_equal(one, other)
 
 
 def test_charged_by_vertex_leaves_neutrals_to_the_network(sample):
-    networks = judged(["distillnet-v1"])
-    own = all_weightings(sample, "dz", networks)["distillnet-v1"]
-    vertex = all_weightings(sample, "dz", networks, "vertex")["distillnet-v1"]
+    networks = judged(["distillnet_paper-v1"])
+    own = all_weightings(sample, "dz", networks)["distillnet_paper-v1"]
+    vertex = all_weightings(sample, "dz", networks, "vertex")["distillnet_paper-v1"]
     particles = sample.particles["dz"]
     charged = particles.charge != 0
     np.testing.assert_array_equal(vertex[charged], particles.puppi_weight[charged])
@@ -87,14 +87,14 @@ def test_time_falls_with_the_batch(name, sample):
 
 
 def test_class_and_charge_are_one_input():
-    groups = input_groups(judged(["distillnet-v1"])[0].columns)
+    groups = input_groups(judged(["distillnet_paper-v1"])[0].columns)
     assert groups["particle class"] == [4, *range(6, 14)]
     assert groups["puppi_weight"] == [5]
     assert sorted(i for columns in groups.values() for i in columns) == list(range(16))
 
 
 def test_shuffling_the_puppi_weight_hurts_most(sample):
-    (network,) = judged(["distillnet-v1"])
+    (network,) = judged(["distillnet_paper-v1"])
     few = sample.first(4)
     found = permutation_importance(network, few, "dz", few.particles["dz"].truth)
     assert set(found) == {UNTOUCHED, *input_groups(network.columns)}

@@ -115,7 +115,7 @@ def test_events_need_a_kind(network, tmp_path):
 @pytest.mark.parametrize(
     ("given", "made"),
     [
-        ("qdistillnet-v1", "qdistillnet_v1"),
+        ("qdistillnet_paper-v1", "qdistillnet_paper_v1"),
         ("small", "network_small"),
         ("Signal", "network_signal"),
         ("2.net--x_", "network_2_net_x"),
