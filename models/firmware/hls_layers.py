@@ -7,7 +7,6 @@ a mistake here cannot pass unnoticed.
 """
 
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -26,8 +25,8 @@ from l1kd.emulators.network.graph import (
     Piecewise,
     Tensor,
 )
-from l1kd.emulators.network.lowering_dense import window_index
 from l1kd.errors import FirmwareError
+from l1kd.models.firmware.hls_windows import convolution_entry, pooling_entry
 
 __all__ = ["LayerList", "cpp_type", "layer_list"]
 
@@ -68,8 +67,8 @@ def layer_list(network: Network) -> LayerList:
     Parameters
     ----------
     network : Network
-        Dense and convolution layers, relu and its relatives, casts of single elements, batch
-        normalisation, tables, and joins of two tensors.
+        Dense and convolution layers, pooling, relu and its relatives, hard sigmoid, casts of single
+        elements, batch normalisation, tables, and joins of two tensors.
 
     Returns
     -------
@@ -114,6 +113,13 @@ class _Writer:
         self.names[tensor.name] = name
 
     def _layer(self, layer: Layer) -> None:
+        pooling = pooling_entry(layer, self.tensors)
+        if pooling is not None:
+            entry, source = pooling
+            accumulator = layer.formats.get("accumulator", self.tensors[source].format)
+            name, types = _identifier(layer.name), {"accum": cpp_type(accumulator)}
+            self._add(layer.output, name, entry, [self.names[source]], **types)
+            return
         for number, operation in enumerate(layer.operations):
             last = number == len(layer.operations) - 1
             name = _identifier(layer.name if last else f"{layer.name}_{number}")
@@ -159,7 +165,7 @@ class _Writer:
             entry = {"class_name": "Dense", "n_in": terms, "n_out": filters}
             shape_of_weights: tuple[int, ...] = (terms, filters)
         else:
-            found = _convolution(operation, source)
+            found = convolution_entry(operation, source)
             if found is None:
                 raise self._refusal(layer, "the windows are not those of a convolution")
             entry, shape_of_weights = found
@@ -206,6 +212,8 @@ class _Writer:
             self._add(output, name, {**entry, "activation": "linear"}, origin)
         elif complete and plain_limits:
             self._scale(layer, operation, name)
+        elif complete and (clip := _clip(operation, source.format.fraction)) is not None:
+            self._add(output, name, entry | clip, origin)
         else:
             raise self._refusal(layer, "its lines are not those of a known activation")
 
@@ -265,6 +273,40 @@ class _Writer:
         entry = {"class_name": "Merge", "op": _MERGES[operation.kind]}
         sources = [self.names[operation.left], self.names[operation.right]]
         self._add(operation.output, name, entry, sources)
+
+
+def _clip(operation: Piecewise, fraction: int) -> Entry | None:
+    """Return a line that is limited on both sides: relu with a limit, hard sigmoid or tanh."""
+    scales = {*operation.scale_above.tolist(), *operation.scale_below.tolist()}
+    offsets = {*operation.offset_above.tolist(), *operation.offset_below.tolist()}
+    if len(scales) != 1 or len(offsets) != 1:
+        return None
+    slope = float(np.ldexp(float(scales.pop()), fraction - operation.fraction))
+    shift = float(np.ldexp(float(offsets.pop()), -operation.fraction))
+    one = 1 << operation.fraction
+    if (slope, shift) == (1.0, 0.0) and operation.limits in ((0, one), (0, 6 * one)):
+        return {"activation": "relu1" if operation.limits == (0, one) else "relu6"}
+    if operation.limits not in ((0, one), (-one, one)):
+        return None
+    symmetric = operation.limits[0] < 0
+    if symmetric:
+        slope, shift = slope / 2.0, (shift + 1.0) / 2.0
+    return {
+        "class_name": "HardActivation",
+        "activation": "hard_tanh" if symmetric else "hard_sigmoid",
+        "slope": slope,
+        "shift": shift,
+        "slope_prec": _precision(slope),
+        "shift_prec": _precision(shift),
+    }
+
+
+def _precision(value: float) -> Any:
+    """Return hls4ml's type for a constant, with room for one."""
+    from hls4ml.model.types import FixedPrecisionType
+
+    form = _fitting(np.array([value, 1.0]))
+    return FixedPrecisionType(form.width, form.integer, form.signed)
 
 
 def cpp_type(form: FixedPoint) -> str:
@@ -327,63 +369,3 @@ def _quantizer(operation: Piecewise, shape: tuple[int, ...]) -> Entry:
         "overrides": {},
         "fusible": False,
     }
-
-
-def _convolution(operation: Affine, source: Tensor) -> tuple[Entry, tuple[int, ...]] | None:
-    """Find the kernel, stride and padding whose windows these are."""
-    output = operation.output.shape
-    terms, filters = operation.weight.shape[1:]
-    flat = len(source.shape) == 2 and len(output) == 2
-    if not flat and (len(source.shape) != 3 or len(output) != 3):
-        return None
-    height, width, channels = (1, *source.shape) if flat else source.shape
-    out_height, out_width = (1, output[0]) if flat else output[:2]
-    area, rest = divmod(terms, channels)
-    if rest or output[-1] != filters or out_height * out_width != operation.index.shape[0]:
-        return None
-    kernels = [(h, area // h) for h in range(1, area + 1) if area % h == 0 and (h == 1 or not flat)]
-    for kernel, stride in product(kernels, product(range(1, 9), repeat=2)):
-        pads = product(range(kernel[0]), range(kernel[1]))
-        if flat and stride[0] > 1:
-            continue
-        for pad in pads:
-            out = (out_height, out_width)
-            index = window_index((height, width), channels, kernel, stride, pad, out)
-            if np.array_equal(index, operation.index):
-                return _kernel_entry(
-                    (height, width, channels), out, filters, kernel, stride, pad, flat
-                )
-    return None
-
-
-def _kernel_entry(
-    image: tuple[int, int, int],
-    out: tuple[int, int],
-    filters: int,
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    pad: tuple[int, int],
-    flat: bool,
-) -> tuple[Entry, tuple[int, ...]]:
-    def after(axis: int) -> int:
-        used = (out[axis] - 1) * stride[axis] + kernel[axis]
-        return max(used - image[axis] - pad[axis], 0)
-
-    entry: Entry = {"class_name": "Conv1D" if flat else "Conv2D"}
-    names = ((1, "width", ("left", "right")),) if flat else None
-    for axis, word, sides in names or (
-        (0, "height", ("top", "bottom")),
-        (1, "width", ("left", "right")),
-    ):
-        entry |= {
-            f"in_{word}": image[axis],
-            f"out_{word}": out[axis],
-            f"filt_{word}": kernel[axis],
-            f"stride_{word}": stride[axis],
-            f"pad_{sides[0]}": pad[axis],
-            f"pad_{sides[1]}": after(axis),
-        }
-    same = any(pad) or any(after(axis) for axis in (0, 1))
-    entry |= {"n_chan": image[2], "n_filt": filters, "padding": "same" if same else "valid"}
-    shape = (kernel[1], image[2], filters) if flat else (*kernel, image[2], filters)
-    return entry, shape

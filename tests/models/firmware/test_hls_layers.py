@@ -6,11 +6,12 @@ import pytest
 pytest.importorskip("hls4ml", reason="hls4ml is not installed")
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.network import Network, Tensor, tables
+from l1kd.emulators.network import Network, Tensor, lowering_pooling, tables
 from l1kd.emulators.network.graph import Affine, Binary, Gather, Graph, Layer, Lookup, Piecewise
+from l1kd.emulators.network.lowering import straight_lines
 from l1kd.emulators.network.lowering_dense import window_index
 from l1kd.errors import FirmwareError
-from l1kd.models.firmware import hls, vectors
+from l1kd.models.firmware import cpp, hls, vectors
 from l1kd.models.firmware.hls_layers import layer_list
 from tests.models.firmware.conftest import dense, make_network, relu
 
@@ -124,6 +125,77 @@ def test_tables_of_functions(tmp_path, name):
     )  # fmt: skip
     network = single(operation, source, kind=name, formats={"table": form})
     assert_same(network, read_back(network, tmp_path))
+
+
+def clipped(source, slope, shift, limits, fraction):
+    return straight_lines(
+        Tensor("y", source.shape, FixedPoint(9, 4, True, "RND", "SAT")), source, fraction,
+        (slope, shift), limits=limits,
+    )  # fmt: skip
+
+
+CLIPS = {
+    "relu1": (FixedPoint(9, 4), 1, 0, (0, 32), 5),
+    "relu6": (FixedPoint(8, 5, False), 1, 0, (0, 48), 3),
+    "hard sigmoid": (FixedPoint(10, 5), 3, 64, (0, 128), 7),
+    "hard tanh": (FixedPoint(10, 5), 6, -16, (-128, 128), 7),
+}
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_clips(tmp_path, name):
+    form, *line, limits, fraction = CLIPS[name]
+    source = Tensor("x", (3,), form)
+    network = single(clipped(source, *line, limits, fraction), source)
+    assert_same(network, read_back(network, tmp_path))
+
+
+def pooled(kind, image, out, kernel, stride, pad):
+    """Return a pooling as the emulator has it after reading a firmware folder."""
+    form, channels = FixedPoint(7, 3), image[-1]
+    source = Tensor("x", image, form)
+    size = (1, *image[:-1])[-2:]
+    index = window_index(size, channels, kernel, stride, pad, (1, 1, *out[:-1])[-2:])
+    output = Tensor("y", out, FixedPoint(6, 3, True, "RND", "SAT"))
+    windows = index.reshape(len(index), -1, channels).transpose(0, 2, 1)
+    windows = np.ascontiguousarray(windows.reshape(output.size, -1))
+    wide = FixedPoint(10, 6) if kind == "Average" else form
+    arguments = output, source, windows, wide
+    average, largest = lowering_pooling._average, lowering_pooling._largest
+    operations = average(*arguments, False, False) if kind == "Average" else largest(*arguments)
+    layer = Layer("pool", "pooling", tuple(operations), formats={"accumulator": wide})
+    return Network(Graph("single", (source,), (output.name,), (layer,)))
+
+
+POOLS = [
+    ((6, 4, 2), (3, 2, 2), (2, 2), (2, 2), (0, 0)),
+    ((5, 7, 1), (2, 3, 1), (3, 2), (2, 2), (0, 0)),
+    ((5, 5, 2), (3, 3, 2), (3, 3), (2, 2), (1, 1)),
+    ((8, 3), (4, 3), (1, 2), (1, 2), (0, 0)),
+    ((4, 3, 2), (2,), (4, 3), (4, 3), (0, 0)),
+]
+
+
+@pytest.mark.parametrize("kind", ["Max", "Average"])
+@pytest.mark.parametrize("case", POOLS, ids=str)
+def test_pools(tmp_path, kind, case):
+    network = pooled(kind, *case)
+    assert_same(network, read_back(network, tmp_path))
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("kind", ["Max", "Average", *CLIPS])
+def test_compiled_clips_and_pools(tmp_path, kind):
+    if kind in CLIPS:
+        form, *line, limits, fraction = CLIPS[kind]
+        source = Tensor("x", (3,), form)
+        network = single(clipped(source, *line, limits, fraction), source)
+    else:
+        network = pooled(kind, *POOLS[2])
+    hls.write_project(hls.model_graph(network, options()), tmp_path / "project")
+    compiled = cpp.compile_project(tmp_path / "project", tmp_path / "build")
+    raw = vectors.make(network, 20_000, 3).raw
+    np.testing.assert_array_equal(compiled.run(raw), vectors.emulate(network, raw))
 
 
 def test_tables_of_every_input_are_refused():
