@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.network.cpp_library import Library
 from l1kd.emulators.network.cpp_tokens import FirmwareSourceError, Location, Token
 
 __all__ = [
@@ -252,6 +253,8 @@ class Project:
         Files read, relative to the folder.
     notes : tuple of str
         Remarks for the user that change nothing, such as a stale ``.txt`` copy of the weights.
+    library : Library
+        Functions of hls4ml's library as the folder carries it.
     """
 
     name: str
@@ -269,3 +272,4 @@ class Project:
     files: tuple[str, ...]
     notes: tuple[str, ...]
     location: Location
+    library: Library = field(default_factory=Library, repr=False)

@@ -1,7 +1,8 @@
 """The preprocessor: includes, macros and conditions, as the synthesis tool sees the sources.
 
-Only files inside the folder are opened. The synthesis tool's own headers and hls4ml's library
-(``nnet_utils``) are not read; its one generated file, ``nnet_code_gen.h``, is.
+Only files inside the folder are opened. The synthesis tool's own headers are not read, nor is
+hls4ml's library (``nnet_*.h``), whose headers are only listed; its one generated file,
+``nnet_code_gen.h``, is read.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ MAX_CONDITIONS = 100
 
 _EXTERNAL = re.compile(r"(ap|hls|ac|nnet)_[a-z0-9_]+\.h$")
 _GENERATED = "nnet_code_gen.h"
+_LIBRARY = re.compile(r"nnet_\w+\.h$", re.ASCII)
 _INCLUDE = re.compile(r'include\s*(?:"([^"]+)"|(<[^>]+>))\s*$')
 _NAME = re.compile(r"[A-Za-z_]\w*$", re.ASCII)
 _WORD = re.compile(r"[a-z]*")
@@ -59,6 +61,8 @@ class Preprocessor:
         Files read so far, relative to the root.
     comments : dict
         Line comments by (file, line).
+    library : dict
+        Headers of hls4ml's library that the sources include, in order; keys only.
     """
 
     root: Path
@@ -66,6 +70,7 @@ class Preprocessor:
     files: list[str] = field(default_factory=list)
     comments: dict[tuple[str, int], str] = field(default_factory=dict)
     macros: dict[str, Macro] = field(default_factory=dict)
+    library: dict[Path, None] = field(default_factory=dict)
     _bytes: int = 0
     _once: set[Path] = field(default_factory=set)
 
@@ -81,6 +86,14 @@ class Preprocessor:
 
     def read(self, path: Path) -> SourceText:
         """Open and tokenize one file of the folder."""
+        text = self.text(path)
+        name = _relative(path, self.root)
+        if name not in self.files:
+            self.files.append(name)
+        return tokenize(text, name)
+
+    def text(self, path: Path) -> str:
+        """Open one file of the folder."""
         resolved = path.resolve()
         name = _relative(path, self.root)
         if not resolved.is_relative_to(self.root):
@@ -96,9 +109,7 @@ class Preprocessor:
                 content = stream.read(size)
         except OSError as error:
             raise FirmwareSourceError(f"cannot read {name}: {error.strerror}") from None
-        if name not in self.files:
-            self.files.append(name)
-        return tokenize(content.decode("utf-8", errors="replace"), name)
+        return content.decode("utf-8", errors="replace")
 
     def number_macros(self) -> dict[str, Number]:
         """Return the macros without parameters that stand for a number."""
@@ -221,17 +232,26 @@ class Preprocessor:
             return None
         relative = Path(name)
         library = relative.parent.name == "nnet_utils" or path.parent.name == "nnet_utils"
+        library |= _LIBRARY.match(relative.name) is not None
         if library and relative.name != _GENERATED:
+            for header in self._candidates(relative, path):
+                if header.resolve().is_relative_to(self.root):
+                    self.library[header] = None
             return None
         if relative.is_absolute():
             raise FirmwareSourceError("absolute include", token.location, f"#{token.text}")
-        for folder in (path.parent, self.search):
-            candidate = folder / relative
-            if candidate.is_file():
-                return candidate
+        for candidate in self._candidates(relative, path):
+            return candidate
         if library or _EXTERNAL.match(relative.name):
             return None
         raise FirmwareSourceError("header not found", token.location, f"#{token.text}")
+
+    def _candidates(self, relative: Path, path: Path) -> list[Path]:
+        """Return the files that an include may mean, the nearest first."""
+        folders = [relative] if relative.is_absolute() else [
+            folder / relative for folder in (path.parent, self.search)
+        ]  # fmt: skip
+        return [file for file in folders if file.is_file()][:1]
 
 
 def _directive(token: Token) -> str:

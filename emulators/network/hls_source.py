@@ -25,6 +25,7 @@ import numpy as np
 from l1kd.emulators.network.cpp_body import read_body
 from l1kd.emulators.network.cpp_constants import of_python
 from l1kd.emulators.network.cpp_declarations import read_declarations
+from l1kd.emulators.network.cpp_library import Body, Library, read_bodies
 from l1kd.emulators.network.cpp_model import (
     Call,
     CppType,
@@ -55,6 +56,7 @@ __all__ = [
 MAX_ENTRIES = 50_000
 MAX_DEPTH = 8
 
+_INCLUDES_LIBRARY = re.compile(r"^[ \t]*#[ \t]*include[ \t]*\"(nnet_(?!code_gen)\w+\.h)\"", re.M)
 _INCLUDES_PARAMETERS = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"\n]*/)?parameters\.h"', re.M)
 
 
@@ -168,7 +170,24 @@ def _read(root: Path, folder: Path, source: Path) -> Project:
         files=tuple(preprocessor.files),
         notes=tuple(_notes(weights, folder)),
         location=top.location,
+        library=_library(preprocessor),
     )
+
+
+def _library(preprocessor: Preprocessor) -> Library:
+    """Read the headers of the library that the sources include, and those that they include."""
+    bodies: list[Body] = []
+    left, seen = list(preprocessor.library), set(preprocessor.library)
+    while left:
+        path = left.pop()
+        text = preprocessor.text(path)
+        bodies += read_bodies(text, path.resolve().relative_to(preprocessor.root).as_posix())
+        for name in _INCLUDES_LIBRARY.findall(text):
+            header = path.parent / name
+            if header not in seen and header.is_file():
+                seen.add(header)
+                left.append(header)
+    return Library.of(bodies)
 
 
 def _top_function(source: str, scope: Scope) -> Function:

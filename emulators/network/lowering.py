@@ -77,7 +77,7 @@ class Config:
     @property
     def streams(self) -> bool:
         """Whether the layers of the network are joined by streams."""
-        return self._lowering.project.io_type == "io_stream"
+        return self._lowering.streams
 
     def integer(self, name: str, default: int | None = None) -> int:
         """Return an integer constant; an unsigned -1 comes back as -1."""
@@ -174,6 +174,26 @@ class Lowering:
         if tensor.size != size:
             raise self.refuse(call, f"{name} has {tensor.size} elements instead of {size}")
         return tensor
+
+    @property
+    def streams(self) -> bool:
+        """Whether the layers of the network are joined by streams."""
+        return self.project.io_type == "io_stream"
+
+    def says(self, name: str, text: str) -> bool:
+        """Tell whether the folder's own version of a library function holds a piece of text."""
+        return self.project.library.says(name, text, streams=self.streams)
+
+    def check_library(self, call: Call) -> None:
+        """Refuse library functions that this package does not know; see `cpp_library`."""
+        names = {call.function.rpartition("::")[2]}
+        left = [call.config]
+        while left:
+            struct = self.project.structs.get(left.pop())
+            if struct is not None:
+                names |= {word.rpartition("::")[2] for word in struct.templates.values()}
+                left += struct.structs.values()
+        self.project.library.check(names, streams=self.streams)
 
     def declare_input(self, name: str, size: int | None = None) -> None:
         """Add a tensor of the top function's arguments."""
@@ -322,6 +342,7 @@ def lower_project(project: Project) -> Graph:
 
 def _layer_of_call(lowering: Lowering, call: Call) -> Layer:
     """Ask the handlers of generated code, then the one of the library function."""
+    lowering.check_library(call)
     for generated in GENERATED:
         layer = generated(lowering, call)
         if layer is not None:

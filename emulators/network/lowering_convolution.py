@@ -34,7 +34,7 @@ def convolution(lowering: Lowering, call: Call) -> Layer:
     output = lowering.result(call, (*shape, filters))
     matrix = config.child("mult_config")
     # Streams are multiplied by the kernel of the matrix, arrays in the order of the strategy.
-    streams = lowering.project.io_type == "io_stream" and matrix.word("kernel")
+    streams = lowering.streams and matrix.word("kernel")
     terms = terms_of(lowering, call, matrix if streams else config, windows.shape[1], filters)
     return matrix_terms(lowering, call, matrix, output, source, windows, terms)
 

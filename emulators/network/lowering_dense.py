@@ -8,7 +8,8 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.network.cpp_model import Call, FirmwareSourceError
+from l1kd.emulators.network.cpp_library import Body, fingerprint
+from l1kd.emulators.network.cpp_model import Call, FirmwareSourceError, Function
 from l1kd.emulators.network.graph import Layer, Tensor
 from l1kd.emulators.network.lowering import Config, Lowering, handles, layer_of
 from l1kd.emulators.network.lowering_products import affine, read_product
@@ -22,6 +23,12 @@ __all__ = [
     "window_index",
 ]
 
+# What the rest of a generated kernel without its calls must be, and the calls.
+_POINTWISE = "12ae8fc2"
+_POINTWISE_CALL = (
+    "pointwise_conv_1d_latency_cl < data_T , res_T , CONFIG_T > "
+    "( data_tmp [ # ] , res_tmp [ # ] , weights , biases ) ;"
+)
 Index = npt.NDArray[np.int32]
 MAX_WINDOWS = 1 << 26
 
@@ -151,9 +158,32 @@ def matrix_terms(
     )
 
 
+def pointwise_kernel(lowering: Lowering, config: Config, function: Function) -> bool:
+    """Check the kernel that hls4ml 1.0 and 1.1 write for convolutions of single pixels.
+
+    It calls the library's kernel once for each part of the pixels, with the terms in their natural
+    order; returns False for that.
+    """
+    parts = config.integer("reuse_factor", 1)
+    text = " ".join(token.text for token in function.tokens).replace("nnet :: ", "")
+    for part in range(min(parts, 1 << 12)):
+        text = text.replace(_POINTWISE_CALL.replace("#", str(part)), "", 1)
+    known = fingerprint(Body("pointwise", " ".join(text.split()), function.location)) == _POINTWISE
+    if not known or config.integer("in_width") % parts or _moves(config):
+        raise FirmwareSourceError("not understood", function.location, function.name)
+    return False
+
+
+def _moves(config: Config) -> bool:
+    names = ("pad_left", "pad_right")
+    return config.integer("stride_width", 1) != 1 or any(config.integer(n, 0) for n in names)
+
+
 def uses_resource(lowering: Lowering, call: Call, config: Config) -> bool:
     """Tell whether the transposed layout and strided order of the resource strategy apply."""
     kernel = config.word("kernel") or config.word("conv_kernel")
+    if kernel in lowering.project.functions:
+        return pointwise_kernel(lowering, config, lowering.project.functions[kernel])
     if kernel in ("DenseLatency", "Conv1DLatency", "BatchedDenseForConv1D"):
         return False
     if kernel.startswith("DenseResource_rf") or kernel == "Conv1DResource":

@@ -1,6 +1,6 @@
 """Layers that act on every element by straight lines: relu and its kin, scales, clips.
 
-Facts of the arithmetic: hls4ml 1.3, nnet_activation.h and nnet_batchnorm.h.
+Facts of the arithmetic: hls4ml 1.3 and older versions, nnet_activation.h and nnet_batchnorm.h.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp_model import Call, CppType
-from l1kd.emulators.network.graph import Binary, Layer, Tensor
+from l1kd.emulators.network.graph import Binary, Layer, Operation, Tensor
 from l1kd.emulators.network.lowering import (
     Config,
     Lowering,
@@ -32,12 +32,18 @@ def element_pair(lowering: Lowering, call: Call) -> tuple[Config, Tensor, Tensor
     return config, source, lowering.result(call, source.shape)
 
 
-def parameter(lowering: Lowering, call: Call, position: int = 1) -> tuple[int, FixedPoint]:
-    """Return the literal argument of a call as raw value of its template type."""
+def parameter(
+    lowering: Lowering, call: Call, position: int = 1, older: FixedPoint | None = None
+) -> tuple[int, FixedPoint]:
+    """Return the literal argument of a call as raw value of its template type.
+
+    Before hls4ml 1.0 it has no type of its own but ``older``, else that of the data.
+    """
     kinds = [a for a in call.template_arguments if isinstance(a, CppType)]
-    if len(call.literals) != 1 or len(kinds) != 3:
+    if len(call.literals) != 1 or len(kinds) not in (2, 3):
         raise lowering.refuse(call, "one literal and three types expected")
-    form = lowering.format(kinds[position], call)
+    form = lowering.format(kinds[position if len(kinds) == 3 else 0], call)
+    form = older if older is not None and len(kinds) == 2 else form
     return int(form.from_float(call.literals[0])), form
 
 
@@ -146,6 +152,12 @@ def hard_sigmoid(lowering: Lowering, call: Call) -> Layer:
 def binary_tanh(lowering: Lowering, call: Call) -> Layer:
     """One for values from zero on, else minus one (zero where the result is one bit)."""
     _, source, output = element_pair(lowering, call)
+    if lowering.says("binary_tanh", "> 0 )") and not lowering.says("binary_tanh", "cache_T"):
+        # Before hls4ml 1.2: not for zero itself, and as numbers of the result's type.
+        above, below = (output.format.cast_int(number, 0) for number in (1, -1))
+        fraction = output.format.fraction
+        line = straight_lines(output, source, fraction, (0, above), (0, below), threshold=0)
+        return layer_of(call, [line])
     below = 0 if output.format == BIT else -1
     line = straight_lines(output, source, 0, (0, 1), (0, below), threshold=-1)
     return layer_of(call, [line])
@@ -191,20 +203,28 @@ def normalize(lowering: Lowering, call: Call) -> Layer:
     if product.binary_input or product.xnor:
         raise config.refuse("one-bit data are not supported in batch normalisation")
     exact = source.format.fraction + product.fraction
-    fraction = max(exact, bias_form.fraction)
     repeat = np.arange(source.size) % channels
+    operations: list[Operation] = []
+    if any(lowering.says("normalize", f"scale_t , {word}") for word in ("res_T", "typename res_T")):
+        # Before hls4ml 0.7 the product is cast to the result's type before the bias is added.
+        scaled = Tensor(f"{output.name}.scaled", output.shape, output.format)
+        operations = [straight_lines(scaled, source, exact, (product.weights[repeat], 0))]
+        source, exact, factors = scaled, scaled.format.fraction, np.ones(source.size, np.int64)
+    else:
+        factors = product.weights[repeat]
+    fraction = max(exact, bias_form.fraction)
     line = straight_lines(
         output,
         source,
         fraction,
         (
-            product.weights[repeat] << (fraction - exact),
+            factors << (fraction - exact),
             bias[repeat] << (fraction - bias_form.fraction),
         ),
     )
     return layer_of(
         call,
-        [line],
+        [*operations, line],
         formats={"weight": form, "bias": bias_form},
         parameters=2 * channels,
         zeros=int((scale == 0).sum()),

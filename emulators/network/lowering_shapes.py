@@ -1,7 +1,7 @@
-"""Layers that move elements: merges, padding, resizing, transposition, pooling.
+"""Layers that move elements: merges, padding, resizing, transposition.
 
-Facts of the arithmetic: hls4ml 1.3, nnet_merge.h, nnet_pooling.h, nnet_padding.h, nnet_image.h,
-nnet_cropping.h, nnet_transpose.h.
+Facts of the arithmetic: hls4ml 1.3, nnet_merge.h, nnet_padding.h, nnet_image.h, nnet_cropping.h,
+nnet_transpose.h; nnet_merge.h of older versions.
 """
 
 from math import prod
@@ -28,7 +28,6 @@ from l1kd.emulators.network.lowering import (
     layer_of,
     straight_lines,
 )
-from l1kd.emulators.network.lowering_dense import window_index
 
 __all__ = ["sum_elements", "transposed", "tree"]
 
@@ -47,17 +46,53 @@ _KINDS = {
 def merge(lowering: Lowering, call: Call) -> Layer:
     """Two tensors joined element by element; the smaller one is repeated."""
     config = lowering.config(call)
+    if lowering.says(call.function.rpartition("::")[2], "[ ii * 2 + 1 ]"):
+        return _multiply_pairs(lowering, call, config)
     sizes = [config.integer(name, config.integer("n_elem", 0)) for name in ("n_elem1", "n_elem2")]
     size = config.integer("n_elem", max(sizes))
     left, right = (lowering.source(call, sizes[i], i) for i in range(2))
     bigger = left if left.size >= right.size else right
     output = lowering.result(call, bigger.shape if bigger.size == size else (size,))
     elements = np.arange(size, dtype=np.int32)
-    kind, halvings = _KINDS[call.function.rpartition("::")[2]]
+    name = call.function.rpartition("::")[2]
+    kind, halvings = _KINDS[name]
+    if name == "average" and lowering.says(name, "/ ("):
+        return layer_of(call, _older_average(lowering, call, output, left, right))
     products = size if kind == "multiply" else 0
     first, second = elements % left.size, elements % right.size
     operation = Binary(output, kind, left.name, right.name, first, second, halvings)
     return layer_of(call, [operation], multiplications=products)
+
+
+def _multiply_pairs(lowering: Lowering, call: Call, config: Config) -> Layer:
+    """Every number times two neighbours, as L1METML's own library has it."""
+    (size,) = config.sizes("n_elem")
+    left, right = lowering.source(call, size), lowering.source(call, 2 * size, 1)
+    output = lowering.result(call, (size, 2))
+    elements = np.arange(2 * size, dtype=np.int32)
+    multiply = Binary(output, "multiply", left.name, right.name, elements // 2, elements)
+    return layer_of(call, [multiply], multiplications=2 * size)
+
+
+def _older_average(
+    lowering: Lowering, call: Call, output: Tensor, left: Tensor, right: Tensor
+) -> list[Operation]:
+    """Half of a sum as hls4ml before 1.2 has it: a quotient by a two of the result's type."""
+    two = output.format.cast_int(2, 0)
+    if FixedPoint(64, 64).cast_int(two, output.format.fraction) != 2 or output.format.fraction < 0:
+        raise lowering.refuse(call, f"{output.format} cannot hold the divisor 2")
+    fraction = max(left.format.fraction, right.format.fraction)
+    integer = max(left.format.integer, right.format.integer) + 3
+    form = FixedPoint(integer + fraction, integer)
+    total = Tensor(f"{output.name}.sum", output.shape, form)
+    half = Tensor(f"{output.name}.half", output.shape, form)
+    elements = np.arange(output.size, dtype=np.int32)
+    first, second = elements % left.size, elements % right.size
+    return [
+        Binary(total, "add", left.name, right.name, first, second),
+        Divide(half, total.name, elements, np.full(output.size, 2)),
+        straight_lines(output, half, fraction),
+    ]
 
 
 @handles("dot1d")
@@ -243,112 +278,3 @@ def copies(lowering: Lowering, call: Call) -> Layer:
         output = lowering.result(call, source.shape, position)
         operations.append(straight_lines(output, source, source.format.fraction))
     return layer_of(call, operations)
-
-
-@handles("pooling1d_cl", "pooling2d_cl", "global_pooling1d_cl", "global_pooling2d_cl")
-def pooling(lowering: Lowering, call: Call) -> Layer:
-    """Largest value or average of windows."""
-    config = lowering.config(call)
-    flat = "pooling1d" in call.function
-    whole = "global" in call.function
-    (channels,) = config.sizes("n_filt")
-    size = _pair(config, "n_in", flat)
-    if whole:
-        kernel, stride, pad, out = size, size, (0, 0), (1, 1)
-    else:
-        kernel, stride = _pair(config, "pool", flat), _pair(config, "stride", flat)
-        pad = (0 if flat else config.integer("pad_top", 0), config.integer("pad_left", 0))
-        out = _pair(config, "n_out", flat)
-    source = lowering.source(call, size[0] * size[1] * channels)
-    shape = (channels,) if whole else (*(out[1:] if flat else out), channels)
-    output = lowering.result(call, shape)
-    windows = window_index(size, channels, kernel, stride, pad, out)
-    windows = windows.reshape(out[0] * out[1], -1, channels).transpose(0, 2, 1)
-    windows = np.ascontiguousarray(windows.reshape(output.size, -1))
-    accumulator = config.format("accum_t")
-    kind = config.word("pool_op")
-    operations: list[Operation] = []
-    if config.streams:
-        # Streams cast every value to the accumulator first.
-        if (windows < 0).any():
-            raise config.refuse("a padded pooling of streams")
-        first = Tensor(f"{output.name}.first", (source.size,), accumulator)
-        operations.append(straight_lines(first, source, source.format.fraction))
-        source = first
-    if kind == "Max":
-        operations += _largest(output, source, windows, accumulator)
-    elif kind == "Average":
-        count_pad = bool(config.struct.constants.get("count_pad", False)) or whole
-        by_pairs = config.streams and not whole
-        operations += _average(output, source, windows, accumulator, count_pad, by_pairs)
-    else:
-        raise config.refuse(f"pooling by {kind or 'nothing'} is not supported")
-    return layer_of(call, operations, formats={"accumulator": accumulator})
-
-
-def _pair(config: Config, what: str, flat: bool) -> tuple[int, int]:
-    """Return height and width of an image, a pool or a stride; the height is one in a row."""
-    names = {
-        "n_in": ("in_height", "in_width", "n_in"),
-        "n_out": ("out_height", "out_width", "n_out"),
-        "pool": ("pool_height", "pool_width", "pool_width"),
-        "stride": ("stride_height", "stride_width", "stride_width"),
-    }[what]
-    if flat:
-        return 1, config.sizes(names[2])[0]
-    height, width = config.sizes(*names[:2])
-    return height, width
-
-
-def _largest(
-    output: Tensor, source: Tensor, windows: Index, accumulator: FixedPoint
-) -> list[Operation]:
-    """Compare halves of the windows until one value is left."""
-    operations: list[Operation] = []
-    form, name = source.format, source.name
-    elements, terms = windows.shape
-    if (windows < 0).any():
-        # Outside the image the firmware sets only the topmost bit.
-        fill = form.minimum if form.signed else 1 << (form.width - 1)
-        padded = Tensor(f"{output.name}.padded", (windows.size,), form)
-        operations.append(Gather(padded, (name,), windows.reshape(-1), fill))
-        windows = np.arange(windows.size, dtype=np.int32).reshape(elements, terms)
-        name = padded.name
-    while terms > 1:
-        half = (terms + 1) // 2
-        larger = Tensor(f"{output.name}.{terms}", (elements * half,), form)
-        left, right = windows[:, :half], windows[:, terms - half :]
-        first, second = (np.ascontiguousarray(side).reshape(-1) for side in (left, right))
-        operations.append(Binary(larger, "maximum", name, name, first, second))
-        windows = np.arange(elements * half, dtype=np.int32).reshape(elements, half)
-        name, terms = larger.name, half
-    last = Tensor(name, source.shape, form)
-    cast = Tensor(f"{output.name}.cast", output.shape, accumulator)
-    index = windows.reshape(-1)
-    operations.append(straight_lines(cast, last, form.fraction, index=index))
-    operations.append(straight_lines(output, cast, accumulator.fraction))
-    return operations
-
-
-def _average(
-    output: Tensor,
-    source: Tensor,
-    windows: Index,
-    accumulator: FixedPoint,
-    count_pad: bool,
-    by_pairs: bool,
-) -> list[Operation]:
-    """Add in the accumulator, divide its raw value towards zero, cast."""
-    total = Tensor(f"{output.name}.sum", output.shape, accumulator)
-    divided = Tensor(f"{output.name}.mean", output.shape, accumulator)
-    inside = windows.shape[1] if count_pad else (windows >= 0).sum(1)
-    divisor = np.broadcast_to(np.asarray(inside, np.int64), output.size)
-    elements = np.arange(output.size, dtype=np.int32)
-    operations: list[Operation] = [sum_elements(total, source, windows, accumulator)]
-    if by_pairs:
-        operations, total, elements = tree(total.name, "add", source, windows, accumulator)
-    return [
-        *operations,
-        Divide(divided, total.name, elements, np.ascontiguousarray(divisor)),
-        straight_lines(output, divided, accumulator.fraction),
-    ]

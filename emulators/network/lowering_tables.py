@@ -1,7 +1,9 @@
 """Activations that read tables: sigmoid and its kin, elu, softmax, embedding.
 
-Facts of the arithmetic: hls4ml 1.3, nnet_activation.h, nnet_embed.h.
+Facts of the arithmetic: hls4ml 1.3 and older versions, nnet_activation.h, nnet_embed.h.
 """
+
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -65,10 +67,26 @@ def _table_form(config: Config) -> FixedPoint:
 @handles("sigmoid", "tanh", "softplus", "softsign")
 def table_function(lowering: Lowering, call: Call) -> Layer:
     """Table over a symmetric interval."""
-    config, source, output = element_pair(lowering, call)
     name = call.function.rpartition("::")[2]
+    if lowering.says(name, "unsigned index"):
+        return _unsigned_sigmoid(lowering, call)
+    config, source, output = element_pair(lowering, call)
     lookup = symmetric_table(name, config, source, output)
     return layer_of(call, [lookup], formats={"table": _table_form(config)})
+
+
+def _unsigned_sigmoid(lowering: Lowering, call: Call) -> Layer:
+    """Return NNPuppiTau's sigmoid: a table of results; indices below it read its last entry."""
+    config, source, output = element_pair(lowering, call)
+    (entries,) = config.sizes("table_size")
+    table = tables.double_sigmoid(entries, output.format)
+    whole = table_lookup(output, source, table, tables.TABLES["sigmoid"][1], centred=True)
+    lowest = -((-source.format.minimum * whole.multiplier) >> whole.shift)
+    below = max(-lowest - entries // 2, 0)
+    if below > tables.MAX_ENTRIES:
+        raise config.refuse("too many indices lie below the table")
+    padded = np.concatenate([np.full((below, 1), table[-1]), whole.table])
+    return layer_of(call, [replace(whole, table=padded, offset=whole.offset + below)])
 
 
 def symmetric_table(name: str, config: Config, source: Tensor, output: Tensor) -> Lookup:
@@ -89,12 +107,16 @@ def table_below_zero(lowering: Lowering, call: Call) -> Layer:
     table = tables.function_table(name, entries, form)
     slope, slope_form = 1, FixedPoint(1, 1, False)
     if name == "selu":
-        # Streams cast the factor into the type of the data.
+        # Streams cast the factor into the type of the data, older arrays into that of the result.
         slope_form = source.format if config.streams else FixedPoint(16, 1, False)
+        slope_form = output.format if lowering.says("selu", "= res_T ( 1.05") else slope_form
         slope = int(slope_form.from_float(1.0507009873554805))
         table = output.format.cast(table, form)
     else:
-        factor, factor_form = parameter(lowering, call) if call.literals else (1, slope_form)
+        older = source.format if config.streams else output.format
+        factor, factor_form = (
+            parameter(lowering, call, older=older) if call.literals else (1, slope_form)
+        )
         exact = FixedPoint(form.width + factor_form.width, form.integer + factor_form.integer, True)
         table = output.format.cast(table * factor, exact)
     # The two halves never both differ from zero, so their sum is one or the other.
@@ -174,18 +196,19 @@ def softmax(lowering: Lowering, call: Call) -> Layer:
     """Softmax in one of four implementations, over slices of the tensor."""
     config = lowering.config(call)
     (size,) = config.sizes("n_in")
-    length = config.integer("n_slice", size)
+    source = lowering.source(call, size)
+    pack = lowering.project.tensors[source.name].type.pack if config.streams else size
+    length = config.integer("n_slice", pack or size)
     inner = config.integer("n_inner", 1)
     if length < 1 or inner < 1 or size % (length * inner):
         raise config.refuse("the slices do not divide the tensor")
-    source = lowering.source(call, size)
-    if config.streams and lowering.project.tensors[source.name].type.pack != length:
+    if config.streams and pack != length:
         raise lowering.refuse(call, "the packets of the stream are not the slices of the softmax")
     output = lowering.result(call, source.shape)
     slices = np.arange(size).reshape(-1, length, inner).transpose(0, 2, 1).reshape(-1, length)
     builder = {
         "latency": _softmax_latency,
-        "stable": _softmax_stable,
+        "stable": _older_stable if _older(config) else _softmax_stable,
         "legacy": _softmax_legacy,
         "argmax": _softmax_argmax,
     }.get(config.word("implementation", "latency"))
@@ -193,6 +216,22 @@ def softmax(lowering: Lowering, call: Call) -> Layer:
         raise config.refuse("this implementation of softmax is not supported")
     operations = builder(config, source, output, slices.astype(np.int32))
     return layer_of(call, operations)
+
+
+def _older(config: Config) -> bool:
+    """Tell whether a structure is of hls4ml before 1.2, with one size and one type for all."""
+    return "exp_table_size" not in config.struct.constants and (
+        "inv_inp_t" not in config.struct.types
+    )
+
+
+def _entries(config: Config, name: str) -> int:
+    return config.sizes("table_size" if _older(config) else name)[0]
+
+
+def _inner_format(config: Config, name: str) -> FixedPoint:
+    """Return the accumulator or the argument of the inverse: the exponential's type, before 1.2."""
+    return config.format("exp_table_t" if _older(config) else name)
 
 
 def _address(
@@ -212,12 +251,11 @@ def _softmax_tail(
     config: Config, output: Tensor, slices: Index, exponents: Tensor
 ) -> list[Operation]:
     """Divide exponentials (already in the accumulator's format) by their sum, through a table."""
-    accumulator, address = config.format("accum_t"), config.format("inv_inp_t")
+    accumulator, address = (_inner_format(config, name) for name in ("accum_t", "inv_inp_t"))
     operations, total, where = tree(f"{output.name}.sum", "add", exponents, slices, accumulator)
     narrowed = Tensor(f"{output.name}.total", (len(slices),), address)
     operations.append(straight_lines(narrowed, total, accumulator.fraction, index=where))
-    (entries,) = config.sizes("inv_table_size")
-    form = config.format("inv_table_t")
+    entries, form = _entries(config, "inv_table_size"), config.format("inv_table_t")
     table = tables.invert_table(entries, address, form)
     index = np.arange(len(slices), dtype=np.int32)
     lookup, inverse = _address(f"{output.name}.inverse", narrowed, index, table, form)
@@ -231,8 +269,8 @@ def _softmax_tail(
 def _exponentials(
     config: Config, output: Tensor, source: Tensor, scale: float
 ) -> tuple[Lookup, Tensor]:
-    (entries,) = config.sizes("exp_table_size")
-    form, accumulator = config.format("exp_table_t"), config.format("accum_t")
+    entries = _entries(config, "exp_table_size")
+    form, accumulator = config.format("exp_table_t"), _inner_format(config, "accum_t")
     table = accumulator.cast(tables.exp_table(entries, source.format, form, scale), form)
     elements = np.arange(source.size, dtype=np.int32)
     return _address(f"{output.name}.exp", source, elements, table, accumulator)
@@ -249,16 +287,37 @@ def _softmax_latency(
     return [lookup, *_softmax_tail(config, output, slices, exponents)]
 
 
-def _softmax_stable(
-    config: Config, source: Tensor, output: Tensor, slices: Index
-) -> list[Operation]:
+def _largest(
+    output: Tensor, source: Tensor, slices: Index
+) -> tuple[list[Operation], Tensor, Index, Index]:
+    """Return the largest of every slice, and for every element where it and its largest are."""
     operations, largest, where = tree(
         f"{output.name}.max", "maximum", source, slices, source.format
     )
-    distance = Tensor(f"{output.name}.distance", (source.size,), config.format("inp_norm_t"))
     owner = np.empty(source.size, np.int32)
     owner[slices.reshape(-1)] = np.repeat(where, slices.shape[1])
-    elements = np.arange(source.size, dtype=np.int32)
+    return operations, largest, owner, np.arange(source.size, dtype=np.int32)
+
+
+def _older_stable(config: Config, source: Tensor, output: Tensor, slices: Index) -> list[Operation]:
+    """Before 1.2 the distance is negative, saturates, and reads the table as data do."""
+    operations, largest, owner, elements = _largest(output, source, slices)
+    form = source.format
+    saturating = FixedPoint(form.width, form.integer, True, "RND", "SAT")
+    distance = Tensor(f"{output.name}.distance", (source.size,), saturating)
+    subtract = Binary(distance, "subtract", source.name, largest.name, elements, owner)
+    address = Tensor(f"{output.name}.address", (source.size,), form)
+    cast = straight_lines(address, distance, saturating.fraction)
+    lookup, exponents = _exponentials(config, output, address, 1.0)
+    tail = _softmax_tail(config, output, slices, exponents)
+    return [*operations, subtract, cast, lookup, *tail]
+
+
+def _softmax_stable(
+    config: Config, source: Tensor, output: Tensor, slices: Index
+) -> list[Operation]:
+    operations, largest, owner, elements = _largest(output, source, slices)
+    distance = Tensor(f"{output.name}.distance", (source.size,), config.format("inp_norm_t"))
     subtract = Binary(distance, "subtract", largest.name, source.name, owner, elements)
     lookup, exponents = _exponentials(config, output, distance, -_scale(config))
     tail = _softmax_tail(config, output, slices, exponents)
@@ -269,7 +328,7 @@ def _softmax_legacy(
     config: Config, source: Tensor, output: Tensor, slices: Index
 ) -> list[Operation]:
     form = config.format("table_t")
-    entries, inverse_entries = config.sizes("exp_table_size", "inv_table_size")
+    entries, inverse_entries = (_entries(config, f"{n}_table_size") for n in ("exp", "inv"))
     if config.streams:
         # There the library takes one size for both, which the structure may leave at its default.
         entries = inverse_entries = config.integer("table_size", 1024)

@@ -100,6 +100,13 @@ def function_table(name: str, entries: int, form: FixedPoint) -> Integers:
     return raw_table(function(x.astype(np.float32)), form)
 
 
+def double_sigmoid(entries: int, form: FixedPoint) -> Integers:
+    """Return a table of sigmoids that are cast without passing through single precision."""
+    steps = np.arange(check_entries(entries), dtype=np.float64)
+    x = ((steps - entries / 2.0) * 16 / entries).astype(np.float32)
+    return form.from_float(_sigmoid(x))
+
+
 def check_entries(entries: int) -> int:
     """Refuse tables that no firmware could hold."""
     if not 2 <= entries <= MAX_ENTRIES:

@@ -388,10 +388,10 @@ def test_links_out_of_the_folder_are_refused(tree, tmp_path):
 )
 def test_hostile_headers_are_refused_quickly(tree, text):
     (tree / "weights/b2.h").write_text(text)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(FirmwareSourceError):
         read_project(tree)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_huge_files_are_not_read(tree, monkeypatch):
