@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from l1kd.emulators.network import Network
+from l1kd.errors import ToolError
 from l1kd.models.firmware.rtl import RtlDesign, pack, unpack
 
 __all__ = ["VerilatorError", "available", "compile_simulation", "simulate"]
@@ -26,7 +27,7 @@ Integers = npt.NDArray[np.int64]
 CHUNK = 16384
 
 
-class VerilatorError(RuntimeError):
+class VerilatorError(ToolError):
     """The simulation could not be compiled or run; the message holds the tool's output."""
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
+from l1kd.errors import ToolError
+
 __all__ = ["Resources", "YosysError", "available", "synthesize"]
 
 
-class YosysError(RuntimeError):
+class YosysError(ToolError):
     """Synthesis failed; the message holds the end of the tool's output."""
 
 
@@ -22,11 +24,11 @@ class Resources(NamedTuple):
     Attributes
     ----------
     carry : int
-        Carry blocks (eight bits each on UltraScale+, four on 7 series).
+        Carry blocks of four bits: Yosys takes those for UltraScale+ as well, whose own have eight.
     bram : float
         Blocks of 36 kbit; a block of 18 kbit counts half.
     logic_depth : int
-        Cells on the longest path between registers or ports, carry blocks included.
+        Lookup tables on the longest path between registers or ports.
     """
 
     lut: int
@@ -66,14 +68,16 @@ def synthesize(sources: Iterable[Path], top: str, out: Path, part: str) -> Resou
     if reason is not None:
         raise YosysError(reason)
     out.mkdir(parents=True, exist_ok=True)
-    script, log, cells = out / "synthesis.ys", out / "yosys.log", out / "cells.json"
+    script, log = out / "synthesis.ys", out / "yosys.log"
+    cells, netlist = out / "cells.json", out / "netlist.blif"
     lines = [f'read_verilog "{path.resolve()}"' for path in sources]
     # Adders are mapped inside their small modules, as they were cut: merged into long sums of many
     # operands, which Yosys does once hierarchy is gone, they take a quarter more LUTs.
     lines += [f"hierarchy -check -top {top}", "proc", "opt_expr", "opt_clean", "wreduce"]
-    lines += ["alumacc", "opt_expr", "flatten", "opt_clean"]
+    # Products of two variables are left to the search for DSP blocks, which comes later.
+    lines += ["alumacc t:* t:$mul %d", "opt_expr", "flatten", "opt_clean"]
     lines.append(f"synth_xilinx -family {family(part)} -top {top} -flatten -noiopad -noclkbuf")
-    lines += [f"tee -o {cells.name} stat -json", "ltp -noff"]
+    lines += [f"tee -o {cells.name} stat -json", f"write_blif {netlist.name}"]
     script.write_text("\n".join(lines) + "\n")
     start = perf_counter()
     done = subprocess.run(
@@ -85,10 +89,11 @@ def synthesize(sources: Iterable[Path], top: str, out: Path, part: str) -> Resou
     seconds = perf_counter() - start
     if done.returncode:
         raise YosysError(f"yosys failed: {(done.stdout + done.stderr)[-4000:]}")
-    return parse(cells.read_text(), log.read_text(errors="replace"), seconds)
+    said = log.read_text(errors="replace")
+    return parse(cells.read_text(), said, depth(netlist.read_text()), seconds)
 
 
-def parse(cells: str, log: str, seconds: float = 0.0) -> Resources:
+def parse(cells: str, log: str, levels: int, seconds: float = 0.0) -> Resources:
     """Read cell statistics and a log."""
     modules = json.loads(cells)["modules"]
     counts: dict[str, int] = {}
@@ -99,7 +104,6 @@ def parse(cells: str, log: str, seconds: float = 0.0) -> Resources:
     def total(pattern: str) -> int:
         return sum(n for kind, n in counts.items() if re.fullmatch(pattern, kind))
 
-    depth = re.findall(r"Longest topological path in .*\(length=(\d+)\)", log)
     version = re.search(r"Yosys (\d[^\s(]*)", log)
     return Resources(
         lut=total(r"LUT[1-6]|INV|LUT6_2") + 2 * total(r"RAM64M.*|RAM32M.*"),
@@ -107,7 +111,61 @@ def parse(cells: str, log: str, seconds: float = 0.0) -> Resources:
         carry=total(r"CARRY[48]"),
         dsp=total(r"DSP48E[12]"),
         bram=total(r"RAMB36E[12]") + total(r"RAMB18E[12]") / 2,
-        logic_depth=int(depth[-1]) if depth else 0,
+        logic_depth=levels,
         seconds=seconds,
         version=version[1] if version else "unknown",
     )
+
+
+def depth(netlist: str) -> int:
+    """Return the number of lookup tables on the longest path of a mapped netlist.
+
+    Paths begin and end at registers, memories, DSP blocks and ports. Carry chains and the
+    multiplexers behind lookup tables lie on a path but do not count.
+
+    Parameters
+    ----------
+    netlist : str
+        BLIF, flat.
+    """
+    drivers: dict[str, tuple[int, list[str]]] = {}
+    for line in netlist.replace("\\\n", "").splitlines():
+        words = line.split()
+        if words[:1] == [".names"] and len(words) == 3:
+            drivers[words[2]] = 0, words[1:2]
+        elif words[:1] == [".subckt"]:
+            drivers |= _driven(words[1], dict(port.split("=", 1) for port in words[2:]))
+    levels: dict[str, int] = {}
+    for end in drivers:
+        waiting = [end]
+        while waiting:
+            net = waiting[-1]
+            own, sources = drivers.get(net, (0, []))
+            missing = [source for source in sources if source not in levels]
+            if missing and net not in levels:
+                waiting += missing
+                continue
+            levels[net] = own + max((levels[source] for source in sources), default=0)
+            waiting.pop()
+    return max(levels.values(), default=0)
+
+
+def _driven(kind: str, ports: dict[str, str]) -> dict[str, tuple[int, list[str]]]:
+    """Return what the nets behind a cell depend on, and how many lookup tables it adds."""
+    if re.fullmatch(r"LUT\d|INV|MUXF\d", kind):
+        inputs = [net for port, net in ports.items() if port != "O"]
+        return {ports["O"]: (0 if kind.startswith("MUXF") else 1, inputs)}
+    if not kind.startswith("CARRY"):
+        return {}
+    # A bit of a carry chain depends on those below, and on what is carried in.
+    outputs = {port: net for port, net in ports.items() if re.match(r"C?O\[", port)}
+    return {
+        net: (0, [n for p, n in ports.items() if p not in outputs and _bit(p) <= _bit(port)])
+        for port, net in outputs.items()
+    }
+
+
+def _bit(port: str) -> int:
+    """Return the bit of a vector that a port is; -1 for a single one."""
+    found = re.search(r"\[(\d+)\]", port)
+    return int(found[1]) if found else -1
