@@ -110,6 +110,7 @@ def test_simulated_verilog(tool, cutoff, tmp_path):
 
 
 @synthesized
+@pytest.mark.heavy
 def test_cells_are_counted(tmp_path):
     network = random_network(4)
     design = build_rtl(network, tmp_path, tool="da4ml", latency_cutoff=3)

@@ -1,0 +1,62 @@
+"""Counts of cells of a design whose cells are known by hand."""
+
+import pytest
+
+from l1kd.models.firmware import yosys
+
+synthesized = pytest.mark.skipif(yosys.available() is not None, reason=str(yosys.available()))
+
+# An adder of eight bits: a lookup table each, two carry blocks of four. A conjunction of six bits:
+# one lookup table; two more make it one of sixteen, in two levels. A product in a DSP block, and 36
+# kbit of memory. Registers: two of eight bits in front, and ten behind.
+DESIGN = """
+module hand (
+    input clk, input write, input [7:0] a, input [7:0] b, input [15:0] c, input [15:0] d,
+    input [9:0] address, input [35:0] word,
+    output reg [7:0] sum, output reg six, output reg sixteen,
+    output [31:0] product, output reg [35:0] read
+);
+  reg [7:0] x, y;
+  reg [35:0] memory [0:1023];
+  assign product = c * d;
+  always @(posedge clk) begin
+    x <= a;
+    y <= b;
+    sum <= x + y;
+    six <= &x[5:0];
+    sixteen <= &{x, y};
+    if (write) memory[address] <= word;
+    read <= memory[address];
+  end
+endmodule
+"""
+
+
+@synthesized
+@pytest.mark.parametrize(
+    "part",
+    ["xcvu13p-flga2577-2-e", pytest.param("xc7vx690tffg1927-2", marks=pytest.mark.heavy)],
+)
+def test_cells_known_by_hand(part, tmp_path):
+    source = tmp_path / "hand.v"
+    source.write_text(DESIGN)
+    found = yosys.synthesize([source], "hand", tmp_path / "out", part)
+    assert (found.lut, found.ff, found.carry) == (8 + 1 + 2, 16 + 8 + 1 + 1, 2)
+    assert (found.dsp, found.bram) == (1, 1.0)
+    assert found.logic_depth == 2
+
+
+@pytest.mark.parametrize(
+    ("cells", "levels"),
+    [
+        ("", 0),
+        (".subckt LUT2 I0=a I1=b O=c\n.subckt LUT1 I0=c O=d", 2),
+        (".subckt LUT1 I0=a O=b\n.names b c\n1 1\n.subckt LUT1 I0=c O=d", 2),
+        (".subckt LUT1 I0=a O=b\n.subckt FDRE C=clk D=b Q=c\n.subckt LUT1 I0=c O=d", 1),
+        (".subckt LUT1 I0=a O=b\n.subckt CARRY4 S[0]=b CO[0]=c\n.subckt LUT1 I0=c O=d", 2),
+        (".subckt LUT1 I0=a O=b\n.subckt CARRY4 S[1]=b O[0]=c\n.subckt LUT1 I0=c O=d", 1),
+        (".subckt LUT1 I0=a O=b\n.subckt MUXF7 I0=b \\\n  S=e O=c\n.subckt INV I=c O=d", 2),
+    ],
+)
+def test_depth_is_the_longest_path_in_lookup_tables(cells, levels):
+    assert yosys.depth(cells) == levels
