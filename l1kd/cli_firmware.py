@@ -1,10 +1,12 @@
 """Verbs of the command line around firmware: build, verify, report-firmware."""
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,10 +39,30 @@ class Strategy(StrEnum):
 
 
 @contextmanager
+def _interruptible() -> Iterator[None]:
+    """Clean up behind an interruption: a signal to end is an exception like Ctrl-C."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as error:
+        error_console.print("interrupted: what was there before is unchanged")
+        raise SystemExit(getattr(error, "code", None) or 128 + signal.SIGINT) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def _telling(show: bool) -> Iterator[Callable[[str], None]]:
     """Show the step that is going on, with its time."""
     if not show:
         yield lambda _: None
+        return
+    if not error_console.is_terminal:
+        yield lambda step: error_console.print(escape(step))
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -88,7 +110,9 @@ def _proof_table(proofs: "dict[str, Proof]") -> Table:
     for title, proof in proofs.items():
         for name, entry in proof.compared.items():
             label = f"{name}, {title}" if title else name
-            if "skipped" in entry:
+            if "failed" in entry:
+                table.add_row(label, "[red]failed[/]", escape(entry["failed"]))
+            elif "skipped" in entry:
                 table.add_row(label, "not compared", escape(entry["skipped"]))
             else:
                 colour = "red" if entry["mismatches"] else "green"
@@ -145,12 +169,12 @@ def build(
         precisions=_precisions(precision or []),
         synthesize=synthesis,
     )
-    with _telling(not quiet and not as_json) as say:
+    with _interruptible(), _telling(not quiet and not as_json) as say:
         built = build_project(network, out, options, say)
     if as_json:
         content = {"folder": str(built.folder), "figures": built.figures}
         proof = {"compared": built.proof.compared, "mismatches": built.proof.differing}
-        typer.echo(json.dumps({**content, **proof}))
+        typer.echo(json.dumps({**content, **proof, "failed": built.failed}))
     elif not quiet:
         out_console.print(_proof_table({"": built.proof}))
         for label, value in figures.summary(built.figures):
@@ -158,6 +182,9 @@ def build(
         out_console.print(escape(str(built.folder)))
     if built.proof.differing:
         error_console.print(f"[bold red]differs[/]: {escape(str(out / 'mismatches.json'))}")
+    for step, reason in built.failed.items():
+        error_console.print(f"[bold red]failed[/]: {escape(step)}: {escape(reason)}")
+    if not built.good:
         raise typer.Exit(1)
 
 
@@ -178,7 +205,7 @@ def verify(
     """Repeat a project's proof, on its vectors and on fresh ones; exit code 1 if any differs."""
     from l1kd.models.firmware.checks import verify as verify_project
 
-    with _telling(not quiet and not as_json) as say:
+    with _interruptible(), _telling(not quiet and not as_json) as say:
         verified = verify_project(folder, vectors, seed, model, say)
     if as_json:
         content = {

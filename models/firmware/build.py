@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from l1kd.artefacts import sha256
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.hls_source import read_project
-from l1kd.errors import FirmwareError
+from l1kd.errors import ConfigurationError, FirmwareError, L1KDError, ToolError
 from l1kd.models.firmware import (
     checks,
     cmssw,
@@ -113,12 +114,20 @@ class Built:
     description, figures : dict
         As in ``project.json`` and ``reports/figures.json``.
     proof : Proof
+    failed : dict
+        Steps that failed for an error, with the reason, though everything they need is there.
     """
 
     folder: Path
     description: dict[str, Any]
     figures: dict[str, Any]
     proof: Proof
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing differs and nothing failed."""
+        return not (self.proof.differing or self.failed)
 
 
 def build(name: str, out: Path, options: BuildOptions, say: Say = lambda _: None) -> Built:
@@ -136,7 +145,7 @@ def build(name: str, out: Path, options: BuildOptions, say: Say = lambda _: None
     Returns
     -------
     Built
-        Also where vectors differ: `Built.proof` tells.
+        Also where vectors differ or a step failed: `Built.good` tells.
 
     Raises
     ------
@@ -169,6 +178,10 @@ def _aside(out: Path) -> Iterator[Path]:
         if out.exists():
             out.rename(scratch / "old")
         folder.rename(out)
+    except BaseException:
+        if (scratch / "old").exists() and not out.exists():
+            (scratch / "old").rename(out)
+        raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -179,6 +192,7 @@ class _Builder:
     def __init__(self, source: Source, folder: Path, options: BuildOptions, say: Say) -> None:
         self.source, self.folder, self.options, self.say = source, folder, options, say
         self.skipped: dict[str, str] = {}
+        self.failed: dict[str, str] = {}
         self.rtl: RtlDesign | None = None
         self.hls: dict[str, str] | None = None
         self.framework: Framework | None = None
@@ -196,6 +210,7 @@ class _Builder:
             self.folder, network, given, self.rtl, bool(self.hls), self.framework, self.skipped,
             self.say,
         )  # fmt: skip
+        proof.compared |= {name: {"failed": reason} for name, reason in self.failed.items()}
         content = self._figures(network)
         return self._describe(network, given, expected, origin, proof, content)
 
@@ -208,11 +223,12 @@ class _Builder:
         self.say("HLS C++")
         try:
             self.source.write(chosen, self.folder / "hls")
-        except FirmwareError as error:
+        except (FirmwareError, ToolError) as error:
             # RTL comes from the integer graph, and needs no HLS where that is at hand.
             if options.backend in HLS_BACKENDS or self.source.network is None:
                 raise
-            self.skipped[checks.CPP] = str(error)
+            broken = isinstance(error, ToolError) and find_spec("hls4ml") is not None
+            (self.failed if broken else self.skipped)[checks.CPP] = str(error)
             shutil.rmtree(self.folder / "hls", ignore_errors=True)
             return
         read = read_project(self.folder / "hls")
@@ -290,7 +306,12 @@ class _Builder:
             self.skipped[checks.FRAMEWORK] = self.source.why_no_framework
             return
         self.say("training framework")
-        self.framework = self.source.framework()
+        try:
+            self.framework = self.source.framework()
+        except ConfigurationError as error:  # it is not installed
+            self.skipped[checks.FRAMEWORK] = str(error)
+        except L1KDError as error:
+            self.failed[checks.FRAMEWORK] = str(error)
 
     def _figures(self, network: Emulator) -> dict[str, Any]:
         """Collect figures; none of them may differ from run to run."""
@@ -324,19 +345,23 @@ class _Builder:
         with tempfile.TemporaryDirectory() as scratch:
             try:
                 found = yosys.synthesize(rtl.sources, rtl.top, Path(scratch), self.options.part)
-            except yosys.YosysError as error:
-                content["yosys_skipped"] = str(error)[-500:]
+            except ToolError as error:
+                self.failed["synthesis with Yosys"] = str(error)[-500:]
                 return
         entry = found._asdict()
         entry.pop("seconds")
         content["resources"][f"Yosys {entry.pop('version')}"] = entry
 
     def _vendor(self, content: dict[str, Any]) -> None:
-        if self.options.backend in HLS_BACKENDS:
-            self.say("Vitis or Vivado HLS, where installed")
-            found = vendor.synthesize_hls(self.folder / "hls", self.options.backend)
-        else:
-            found = vendor.synthesize_rtl(self.folder / "rtl")
+        self.say("Vitis or Vivado, where installed")
+        try:
+            if self.options.backend in HLS_BACKENDS:
+                found = vendor.synthesize_hls(self.folder / "hls", self.options.backend)
+            else:
+                found = vendor.synthesize_rtl(self.folder / "rtl")
+        except (FirmwareError, ToolError) as error:
+            self.failed["synthesis with Vitis or Vivado"] = str(error)[-500:]
+            return
         if found is None:
             content["vendor_skipped"] = "no Vitis or Vivado on the path"
             return
@@ -378,6 +403,7 @@ class _Builder:
             "inputs": _tensors(network.inputs),
             "outputs": _tensors(network.outputs),
             "quality": figures.quality(self.source.metrics),
+            "failed": dict(sorted(self.failed.items())),
         }
         verilog = design["sources"] if design else []
         source = self.hls["source"] if self.hls else None
@@ -397,7 +423,7 @@ class _Builder:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         description["files"] = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
         project.write_json(folder / project.DESCRIPTION, description)
-        return Built(folder, description, content, proof)
+        return Built(folder, description, content, proof, self.failed)
 
 
 def _tensors(tensors: Any) -> list[dict[str, Any]]:

@@ -142,6 +142,8 @@ def model_graph(network: Network, options: HlsOptions) -> Any:
     ------
     FirmwareError
         A layer has no counterpart in hls4ml.
+    ToolError
+        hls4ml is not installed or fails.
     """
     hls4ml_version()
     described = layer_list(network)
@@ -170,7 +172,7 @@ def model_graph(network: Network, options: HlsOptions) -> Any:
                 configuration, described.layers, described.inputs, described.outputs
             )
         except Exception as error:
-            raise FirmwareError(
+            raise ToolError(
                 f"hls4ml cannot build network '{network.graph.name}' with strategy "
                 f"'{options.strategy}': {type(error).__name__}: {error}"
             ) from error

@@ -13,7 +13,7 @@ from typing import Any
 from l1kd import artefacts
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
-from l1kd.errors import FirmwareError, UnreadableFileError
+from l1kd.errors import FirmwareError, ToolError, UnreadableFileError
 from l1kd.models.firmware import hls, keras_models, onnx_models
 from l1kd.models.firmware.frameworks import Framework, Precisions
 from l1kd.models.firmware.names import identifier
@@ -65,8 +65,9 @@ def find(name: str, precisions: Precisions | None = None) -> Source:
     Parameters
     ----------
     name : str
-        A shipped artefact (``qdistillnet_paper-v1``), the folder of one, a network file (``.npz``), a
-        firmware folder, a model of Keras, QKeras or HGQ2 (``.keras``, ``.h5``) or ONNX (``.onnx``).
+        A shipped artefact (``qdistillnet_paper-v1``), the folder of one, a network file (``.npz``),
+        a firmware folder, a model of Keras, QKeras or HGQ2 (``.keras``, ``.h5``) or ONNX
+        (``.onnx``).
     precisions : mapping, optional
         Types that a model leaves open; see `keras_models.convert_keras`.
 
@@ -170,7 +171,7 @@ def _first_of(first: Write, second: Write) -> Write:
     def write(options: hls.HlsOptions, folder: Path) -> None:
         try:
             first(options, folder)
-        except FirmwareError:
+        except (FirmwareError, ToolError):
             second(options, folder)
 
     return write

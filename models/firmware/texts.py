@@ -121,10 +121,15 @@ def readme(description: dict[str, Any], network: Emulator, result: dict[str, Any
         "|---|---|---|",
     ]
     for implementation, entry in sorted(result["proof"]["compared"].items()):
-        if "skipped" in entry:
+        if "failed" in entry:
+            lines.append(f"| {implementation} | **failed** | |")
+        elif "skipped" in entry:
             lines.append(f"| {implementation} | not compared: {entry['skipped']} | |")
         else:
             lines.append(f"| {implementation} | {entry['vectors']:,} | {entry['mismatches']} |")
+    if description.get("failed"):
+        lines += ["", "## Failed", ""]
+        lines += [f"- {step}: {reason}" for step, reason in description["failed"].items()]
     rows = figures.summary(result["figures"])
     if rows:
         lines += ["", "## Figures", "", "| figure | value |", "|---|---|"]

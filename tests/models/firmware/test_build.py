@@ -4,8 +4,11 @@ import importlib.util
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +20,13 @@ pytest.importorskip("da4ml", reason="da4ml is not installed")
 import l1kd.cli_firmware  # noqa: F401  (registers its verbs)
 from l1kd.cli import app
 from l1kd.emulators.network import Network
-from l1kd.errors import FirmwareError, L1KDError, UnreadableFileError
+from l1kd.errors import (
+    ConfigurationError,
+    FirmwareError,
+    L1KDError,
+    ToolError,
+    UnreadableFileError,
+)
 from l1kd.models.firmware import build as building
 from l1kd.models.firmware import checks, report, sources, vectors, verilator, yosys
 from l1kd.models.firmware.build import BuildOptions, build
@@ -171,6 +180,94 @@ def test_an_interrupted_build_leaves_what_was_there(network_file, tmp_path, monk
     assert list(tmp_path.iterdir()) == [out]
 
 
+@pytest.mark.usefixtures("unproved")
+def test_an_interruption_between_the_last_moves_restores_the_earlier_project(
+    network_file, tmp_path, monkeypatch
+):
+    out = tmp_path / "project"
+    options = BuildOptions("vitis", vectors=16, synthesize=False)
+    build(str(network_file), out, options)
+    before = (out / "project.json").read_bytes()
+    rename = Path.rename
+
+    def interrupted(self, target):
+        if self.name == "new":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build(str(network_file), out, replace(options, seed=2))
+    assert (out / "project.json").read_bytes() == before
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_what_was_there(network_file, tmp_path, number):
+    out = tmp_path / "project"
+    out.mkdir()
+    (out / "project.json").write_text("an earlier project")
+    command = [sys.executable, "-c", "from l1kd.cli import main; main()", "build"]
+    command += [str(network_file), "--backend", "vitis", "--out", str(out), "--no-synthesis"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        # the first step in the folder beside the target
+        for line in process.stderr:
+            if line.startswith("HLS C++"):
+                process.send_signal(number)
+                break
+        said = process.stderr.read()
+    assert process.returncode == 128 + number
+    assert "interrupted" in said
+    assert (out / "project.json").read_text() == "an earlier project"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def broken_tool(*_):
+    raise ToolError("it stopped in the middle")
+
+
+def broken_model():
+    raise FirmwareError("it differs from its hash")
+
+
+@pytest.mark.usefixtures("unproved")
+@pytest.mark.parametrize("step", [checks.FRAMEWORK, checks.CPP, "synthesis with Yosys"])
+def test_what_fails_is_no_success(network_file, tmp_path, monkeypatch, step):
+    find = sources.find
+    if step == checks.FRAMEWORK:
+        found = replace(find(str(network_file)), framework=broken_model)
+        monkeypatch.setattr(sources, "find", lambda *_: found)
+    elif step == checks.CPP:
+        monkeypatch.setattr(building.hls, "write_project", broken_tool)
+    else:
+        monkeypatch.setattr(yosys, "available", lambda: None)
+        monkeypatch.setattr(yosys, "synthesize", broken_tool)
+    arguments = ["build", str(network_file), "--backend", "da4ml", "--vectors", "64", "--out"]
+    arguments += [str(tmp_path / "out"), "--json"]
+    arguments += [] if "Yosys" in step else ["--no-synthesis"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    told = json.loads(result.stdout.splitlines()[0])
+    assert list(told["failed"]) == [step]
+    assert told["mismatches"] == 0
+    assert list(json.loads((tmp_path / "out" / "project.json").read_text())["failed"]) == [step]
+    assert f"- {step}: it " in (tmp_path / "out" / "README.md").read_text()
+
+
+@pytest.mark.usefixtures("unproved")
+def test_a_framework_that_is_not_installed_is_left_out(network_file, tmp_path, monkeypatch):
+    def missing():
+        raise ConfigurationError("install l1kd[train]")
+
+    found = replace(sources.find(str(network_file)), framework=missing)
+    monkeypatch.setattr(sources, "find", lambda *_: found)
+    options = BuildOptions("vitis", vectors=16, synthesize=False)
+    built = build(str(network_file), tmp_path / "out", options)
+    assert built.good
+    assert "l1kd[train]" in built.proof.compared[checks.FRAMEWORK]["skipped"]
+
+
 def test_a_folder_with_something_else_is_not_replaced(network_file, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(FirmwareError, match="no built project"):
@@ -203,7 +300,7 @@ def test_a_model_in_floating_point_is_refused_with_the_reason(tmp_path):
     pytest.importorskip("onnx", reason="onnx is not installed")
     options = building.hls.HlsOptions("Vitis", "part", 4.0, "latency", "top")
     with pytest.raises(FirmwareError, match=r"floating-point model.*--precision default="):
-        sources.find("distillnet-v1").write(options, tmp_path / "hls")
+        sources.find("distillnet_paper-v1").write(options, tmp_path / "hls")
 
 
 def test_a_project_that_is_damaged_is_refused(tmp_path):
@@ -216,7 +313,7 @@ def test_a_project_that_is_damaged_is_refused(tmp_path):
 
 
 def test_unknown_names_list_what_is_shipped():
-    with pytest.raises(UnreadableFileError, match="qdistillnet-v1"):
+    with pytest.raises(UnreadableFileError, match="qdistillnet_paper-v1"):
         sources.find("qdistilnet")
 
 
