@@ -21,6 +21,7 @@ KINDS = {
     "qdistillnet": QDistillNetConfig,
     "qdistillnet_hgq": HgqDistillNetConfig,
     "qdistillnet_paper": QDistillNetConfig,
+    "qdistillnet_small": HgqDistillNetConfig,
     "teacher": TeacherConfig,
 }
 
