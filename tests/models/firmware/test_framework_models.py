@@ -10,6 +10,8 @@ import pytest
 from l1kd.errors import FirmwareError, UnreadableFileError
 from l1kd.models.firmware import checks, sources
 from l1kd.models.firmware.build import BuildOptions, build
+from l1kd.models.firmware.frameworks import declare
+from l1kd.models.firmware.hls import HlsOptions
 from l1kd.models.firmware.onnx_models import read_onnx
 from l1kd.models.firmware.proof import framework_layer
 
@@ -74,7 +76,7 @@ def test_a_weight_that_differs_is_found_in_its_layer(tmp_path):
 
     path = models.onnx_model(tmp_path / "model.onnx")
     found = sources.find(str(path))
-    found.write(checks_options(), tmp_path / "hls")
+    found.write(hls_options(), tmp_path / "hls")
     network = sources.find(str(tmp_path / "hls")).network
     model = read_onnx(path)
     raw = np.random.default_rng(5).integers(-128, 128, (50, 4))
@@ -89,10 +91,18 @@ def test_a_weight_that_differs_is_found_in_its_layer(tmp_path):
     assert set(layers) == {"Dense_m1"}
 
 
-def checks_options():
-    from l1kd.models.firmware.hls import HlsOptions
-
+def hls_options():
     return HlsOptions("Vitis", "xcvu13p-flga2577-2-e", 4.0, "latency", "small")
+
+
+def test_declared_types_reach_their_layers():
+    layers = {"d0": {"Precision": {"weight": "auto"}}, "out": {}}
+    types = {"result": "ap_ufixed<9,1>", "table": "ap_ufixed<10,1>"}
+    declare(layers, {"out": types, "default": {"result": "ap_fixed<8,4>"}}, hls_options())
+    assert layers["out"] == {"Precision": {"result": "ap_ufixed<9,1>"}, "TableT": "ap_ufixed<10,1>"}
+    assert layers["d0"]["Strategy"] == "latency"
+    with pytest.raises(FirmwareError, match="names layer 'd1'; the model has d0, out"):
+        declare(layers, {"d1": types}, hls_options())
 
 
 def keras_file(path, config):
