@@ -146,7 +146,7 @@ def _classes(config: Any) -> set[tuple[str, str]]:
 def _check_classes(path: Path, config: dict[str, Any]) -> set[str]:
     """Refuse what would execute code; return the modules of all classes."""
     classes = _classes(config)
-    if any(name == "Lambda" for _, name in classes):
+    if any(name in ("Lambda", "__lambda__") for _, name in classes):
         raise FirmwareError(
             f"{path} holds a Lambda layer: its code would have to be executed to read the model, "
             "and it has no firmware; build the model from layers"

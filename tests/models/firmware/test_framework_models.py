@@ -116,6 +116,7 @@ def keras_file(path, config):
     ("layer", "message"),
     [
         ({"module": "keras.layers", "class_name": "Lambda", "config": {}}, "Lambda layer"),
+        ({"class_name": "__lambda__", "config": {"value": "4wEAAAA="}}, "Lambda layer"),
         ({"module": "subprocess", "class_name": "Popen", "config": {}}, "module 'subprocess'"),
     ],
 )
