@@ -1,0 +1,196 @@
+"""The library that a folder carries: known versions, older arithmetic, functions changed by hand."""
+
+import re
+
+import numpy as np
+import pytest
+
+from l1kd.emulators.network import FixedPoint, Network
+from l1kd.emulators.network.cpp_known import KNOWN
+from l1kd.emulators.network.cpp_library import Library, fingerprint, read_bodies
+from l1kd.emulators.network.cpp_model import FirmwareSourceError
+
+pytest.importorskip("hls4ml")
+from .firmware import HLS4ML, Firmware, assert_equal, edge_vectors
+
+EVENTS = 10_000
+HEADERS = ("activation", "merge")
+# What older versions write otherwise, as replacements in the text of 1.3.
+TO_1_1 = {
+    "nnet_merge.h": [
+        (r" % CONFIG_T::n_elem[12]", ""),
+        (r"CONFIG_T::n_elem[12]", "CONFIG_T::n_elem"),
+        (r"\* ap_ufixed<1, 0>\(0\.5\)", "/ (res_T)2"),
+    ],
+    "nnet_activation.h": [
+        (r"using cache_T = ap_int<2>;", ""),
+        (r"cache_T cache;", "res_T cache;"),
+        (r"datareg >= 0\)\s+cache = 1;", "datareg > 0) cache = 1;"),
+        (r"binary_cast<cache_T, res_T>\(cache\)", "(res_T)cache"),
+        (r"n_slice", "n_in"),
+        (r", unsigned table_size> inline", ", typename CONFIG_T> inline"),
+        (r"ceillog2\(table_size\)", "ceillog2(CONFIG_T::table_size)"),
+        (r"(CONFIG_T|data_T), CONFIG_T::(exp|inv)_table_size>", r"\1, CONFIG_T>"),
+        (r"(_t), CONFIG_T::(exp|inv)_table_size>", r"\1, CONFIG_T>"),
+        (r"CONFIG_T::(exp|inv)_table_size", "CONFIG_T::table_size"),
+        (r", bool negative = false", ""),
+        (r" \* CONFIG_T::exp_scale", ""),
+        (r"if \(negative\) \{\s+x = -x;\s+\}", ""),
+        (r"typename CONFIG_T::(accum_t|inv_inp_t)", "typename CONFIG_T::exp_table_t"),
+        (r"init_exp_table<typename CONFIG_T::inp_norm_t, CONFIG_T>\(exp_table, true\)",
+         "init_exp_table<data_T, CONFIG_T>(exp_table)"),
+        (r"typename CONFIG_T::inp_norm_t d_xi",
+         "ap_fixed<data_T::width, data_T::iwidth, AP_RND, AP_SAT> d_xi"),
+        (r"x_max - data\[i\]", "data[i] - x_max"),
+        (r"from_real_val<typename CONFIG_T::inp_norm_t", "from_real_val<data_T"),
+    ],
+}  # fmt: skip
+
+
+def age(folder):
+    """Turn the functions under test into those of hls4ml 1.1."""
+    for name, replacements in TO_1_1.items():
+        header = folder / "firmware" / "nnet_utils" / name
+        text = header.read_text()
+        for old, new in replacements:
+            text, count = re.subn(old, new, text)
+            assert count, old
+        header.write_text(text)
+
+
+def layers(fw):
+    """Add layers that 1.1 computes otherwise than 1.3; return the formats of the inputs."""
+    forms = []
+    results = ("ap_fixed<8,4>", "ap_ufixed<9,3,AP_RND_CONV,AP_SAT>", "ap_fixed<16,6,AP_RND,AP_SAT>")
+    for number, form in enumerate(
+        ("ap_fixed<9,4>", "ap_ufixed<8,3>", "ap_fixed<10,4,AP_RND,AP_SAT>")
+    ):
+        for kind, size in (("binary_tanh", 4), ("latency", 5), ("stable", 5), ("argmax", 5)):
+            key = f"{kind}{number}"
+            x = fw.input(f"x_{key}", size, form)
+            y = fw.output(f"y_{key}", size, results[(number + len(kind)) % 3])
+            types = {"exp_table_t": "ap_fixed<18,8,AP_RND,AP_SAT>"}
+            types["inv_table_t"] = "ap_fixed<18,8>" if number else "ap_fixed<16,6,AP_RND,AP_SAT>"
+            fw.config(f"config_{key}", "activ_config", types, n_in=size, table_size=64)
+            if kind != "binary_tanh":
+                fw.configs[-1] = fw.configs[-1].replace(
+                    "};",
+                    "    static const nnet::softmax_implementation implementation = "
+                    f"nnet::softmax_implementation::{kind};\n}};",
+                )
+            function = "binary_tanh" if kind == "binary_tanh" else "softmax"
+            fw.call(f"nnet::{function}<{x}_t, {y}_t, config_{key}>({x}, {y}); // {key}")
+            forms.append(form)
+        x, z = fw.input(f"a{number}", 4, form), fw.input(f"b{number}", 4, "ap_fixed<12,5>")
+        y = fw.output(f"c{number}", 4, results[number])
+        fw.config(f"merge{number}", "merge_config", n_elem=4)
+        fw.call(f"nnet::average<{x}_t, {z}_t, {y}_t, merge{number}>({x}, {z}, {y}); // m{number}")
+        forms += [form, "ap_fixed<12,5>"]
+    return forms
+
+
+@pytest.mark.heavy
+def test_older_versions_equal_their_compiled_cpp(tmp_path):
+    fw = Firmware(HEADERS)
+    forms = layers(fw)
+    folder = fw.write(tmp_path)
+    age(folder)
+    inputs = [
+        edge_vectors(FixedPoint.parse(form), EVENTS, size, seed)
+        for seed, ((_, size, _), form) in enumerate(zip(fw.inputs, forms, strict=True))
+    ]
+    network = Network.from_hls_project(folder)
+    names = [name for name, _, _ in fw.outputs]
+    assert_equal(network.predict_raw(*inputs), fw.compile(folder)(*inputs), names)
+
+
+def test_the_installed_library_is_known():
+    unknown = [
+        str(body.location)
+        for part in ("vivado", "vitis")
+        for header in sorted((HLS4ML / "templates" / part / "nnet_utils").glob("nnet_*.h"))
+        if header.name not in ("nnet_code_gen.h", "nnet_garnet.h")
+        for body in read_bodies(header.read_text(), header.name)
+        if fingerprint(body) not in KNOWN
+    ]
+    assert not unknown
+
+
+SOURCE = """template <class T, typename CONFIG_T> void one(T data[4], T res[4]) {
+    if (CONFIG_T::io_type == io_parallel) {
+        #pragma HLS PIPELINE
+    }
+    // a comment
+Loop:
+    for (int i = 0; i < 4; i++) { res[i] = data[i] > 0 ? two(data[i]) : T(0); /* another */ }
+}
+
+inline float two(float x) { return x + x; }
+template <class T> class Three { static void four() {} };
+"""
+
+
+def test_comments_pragmas_and_labels_do_not_count():
+    tidy = re.sub(r"if \(.*?\n    \}|// a comment|/\*.*?\*/|Loop:", "", SOURCE, flags=re.S)
+    for rough, clean in zip(read_bodies(SOURCE, "a.h"), read_bodies(tidy, "a.h"), strict=True):
+        assert (rough.name, rough.text) == (clean.name, clean.text)
+    other = list(read_bodies(SOURCE.replace("> 0", ">= 0"), "a.h"))
+    names = [body.name for body in other]
+    assert names == ["one", "two", "Three"]
+    same = [a.text == b.text for a, b in zip(other, read_bodies(SOURCE, "a.h"), strict=True)]
+    assert same == [False, True, True]
+
+
+def test_what_a_function_reaches_is_checked_and_nothing_else():
+    library = Library.of(read_bodies(SOURCE, "nnet_some.h"))
+    library.check(["absent"], streams=False)
+    for name, line in (("one", 1), ("two", 10), ("Three", 11)):
+        with pytest.raises(FirmwareSourceError, match="no known version") as caught:
+            library.check([name], streams=False)
+        assert (caught.value.location.path, caught.value.location.line) == ("nnet_some.h", line)
+
+
+def test_functions_for_streams_count_in_networks_of_streams():
+    library = Library.of(
+        [*read_bodies(SOURCE, "nnet_a.h"), *read_bodies(SOURCE, "nnet_a_stream.h")]
+    )
+    assert len(library.bodies("one", streams=False)) == 1
+    assert len(library.bodies("one", streams=True)) == 2
+    assert library.says("two", "x + x")
+    assert not library.says("two", "x - x")
+
+
+@pytest.mark.parametrize(
+    ("header", "old", "new"),
+    [
+        ("nnet_activation.h", "else\n            res[ii] = 0;", "else\n            res[ii] = 1;"),
+        ("nnet_mult.h", "return a * w;", "return a * w + w;"),
+        ("nnet_dense_latency.h", "acc[jj] += mult[index];", "acc[jj] -= mult[index];"),
+    ],
+)  # fmt: skip
+def test_functions_changed_by_hand_are_refused_with_their_place(tmp_path, header, old, new):
+    fw = Firmware(("activation", "dense"))
+    x, y = fw.input("x", 2, "ap_fixed<8,4>"), fw.output("y", 2, "ap_fixed<16,8>")
+    fw.weight("w2", "ap_fixed<6,2>", np.ones(4))
+    fw.weight("b2", "ap_fixed<6,2>", np.ones(2))
+    types = {"accum_t": "ap_fixed<16,8>", "weight_t": "w2_t", "bias_t": "b2_t"}
+    fw.config("config2", "dense_config", types, n_in=2, n_out=2, reuse_factor=1)
+    fw.configs[-1] = fw.configs[-1].replace(
+        "};",
+        "    template<class data_T, class res_T, class CONFIG_T>\n"
+        "    using kernel = nnet::DenseLatency<data_T, res_T, CONFIG_T>;\n"
+        "    template<class x_T, class y_T>\n"
+        "    using product = nnet::product::mult<x_T, y_T>;\n};",
+    )
+    fw.config("config3", "activ_config", n_in=2)
+    fw.call(f"nnet::dense<{x}_t, {x}_t, config2>({x}, z, w2, b2); // dense", f"{x}_t z[2];")
+    fw.call(f"nnet::relu<{x}_t, {y}_t, config3>(z, {y}); // relu")
+    folder = fw.write(tmp_path)
+    Network.from_hls_project(folder)
+    path = folder / "firmware" / "nnet_utils" / header
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(FirmwareSourceError, match="no known version") as caught:
+        Network.from_hls_project(folder)
+    assert caught.value.location.path.endswith(header)
