@@ -16,6 +16,9 @@ from l1kd.models.firmware.build import BuildOptions, build
 from l1kd.models.firmware.gate_netlist import ONE, ZERO, Netlist, cut
 from l1kd.models.firmware.logic_gates import build_logic_rtl, gate_of, netlist_of
 
+from .test_vhdl import ghdl
+from .test_vhdl import simulate as simulate_vhdl
+
 simulated = pytest.mark.skipif(verilator.available() is not None, reason=str(verilator.available()))
 
 
@@ -151,6 +154,16 @@ def test_simulated_gates(cutoff, tmp_path):
     assert (design.latency_cycles > 1) == (cutoff is not None)
     raw = np.random.default_rng(1).integers(0, 64, (5000, 3))
     found = verilator.simulate(tmp_path, design, network, raw, build_dir=tmp_path / "build")
+    np.testing.assert_array_equal(found, network.predict_raw(raw))
+
+
+@ghdl
+@pytest.mark.parametrize("cutoff", [None, 2.5])
+def test_simulated_vhdl_of_gates(cutoff, tmp_path):
+    network = logic_network()
+    design = build_logic_rtl(network, tmp_path, latency_cutoff=cutoff)
+    raw = np.random.default_rng(2).integers(0, 64, (500, 3))
+    found = simulate_vhdl(tmp_path, design, network, raw)
     np.testing.assert_array_equal(found, network.predict_raw(raw))
 
 
