@@ -42,6 +42,15 @@ def targets_of(shapes, modes=MODES):
     ]
 
 
+def defined(source, target):
+    """Tell whether C++ defines a cast: to round, it reads the bit below the last one it keeps.
+
+    Where that lies beyond the source's highest bit, its types stop with an assertion.
+    """
+    drop = source.fraction - target.fraction
+    return target.rounding == "TRN" or drop <= source.width
+
+
 def compiled_casts(folder, sources, targets):
     """Cast all values of all sources in C++; return floats, and two arrays of patterns.
 
@@ -63,8 +72,9 @@ def compiled_casts(folder, sources, targets):
         count = 1 << source.width
         lines.append(f"for (long i = 0; i < {count}; i++) {{ {spelled(source)} a; a.range() = i;")
         for target in targets:
+            start = "= a" if defined(source, target) else "= 0"
             lines.append(
-                f"{{ {spelled(target)} b = a; *y++ = raw(b); "
+                f"{{ {spelled(target)} b {start}; *y++ = raw(b); "
                 f"{spelled(target)} c = a.to_double() + d[i % 64]; *z++ = raw(c); }}"
             )
         lines.append("}")
@@ -92,11 +102,11 @@ def check_casts(folder, sources, targets):
         for column, target in enumerate(targets):
             one_by_one = [target.cast_int(int(value), source.fraction) for value in raw]
             equal = raw if source == target else np.array(one_by_one)
-            for got, expected in (
-                (target.cast(raw, source), y[start : start + count, column]),
-                (equal, y[start : start + count, column]),
-                (target.from_float(floats), z[start : start + count, column]),
-            ):
+            pairs = [(target.from_float(floats), z[start : start + count, column])]
+            if defined(source, target):
+                pairs.append((target.cast(raw, source), y[start : start + count, column]))
+                pairs.append((equal, y[start : start + count, column]))
+            for got, expected in pairs:
                 bits = got & ((1 << target.width) - 1)
                 np.testing.assert_array_equal(bits, expected, err_msg=f"{source} -> {target}")
         start += count

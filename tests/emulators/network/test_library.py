@@ -1,4 +1,4 @@
-"""The library that a folder carries: known versions, older arithmetic, functions changed by hand."""
+"""The library that a folder carries: versions, older arithmetic, changes by hand."""
 
 import re
 
