@@ -1,0 +1,163 @@
+"""ONNX models made fit for hls4ml, and written out in plain arithmetic as a reference.
+
+hls4ml wants constants as initializers, a name for every node and a shape for every value, and knows
+a matrix product and a sum, but no ``Gemm``. ONNX Runtime knows no ``Quant`` nodes of QONNX.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from l1kd.errors import FirmwareError
+
+__all__ = ["QUANTIZERS", "add_shapes", "clean", "in_double", "shape_of"]
+
+QUANTIZERS = ("Quant", "IntQuant")
+_ROUNDINGS = {"ROUND": "Round", "FLOOR": "Floor", "CEIL": "Ceil"}
+_SKIPPED = ("Identity", "Dropout")
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    """Return the shape of a value, zeros where it is not fixed."""
+    return tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+
+
+def clean(onnx: Any, model: Any) -> None:
+    """Make constants initializers, name every node, and split what hls4ml knows in parts only."""
+    graph = model.graph
+    known = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in known]
+    del graph.input[:]
+    graph.input.extend(inputs)
+    for value in graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if not dims or any(dim.dim_value < 1 for dim in list(dims)[1:]):
+            raise FirmwareError(f"input '{value.name}' of the model has no fixed shape")
+        dims[0].dim_value = 1
+    nodes: list[Any] = []
+    renamed: dict[str, str] = {}
+    for number, node in enumerate(graph.node):
+        for place, name in enumerate(node.input):
+            node.input[place] = renamed.get(name, name)
+        if node.op_type == "Constant":
+            tensor = onnx.helper.get_attribute_value(node.attribute[0])
+            tensor.name = node.output[0]
+            graph.initializer.append(tensor)
+        elif node.op_type in _SKIPPED and node.output[0] not in {v.name for v in graph.output}:
+            renamed[node.output[0]] = node.input[0]
+        else:
+            node.name = _name(node.name or f"{node.op_type.lower()}_{number}")
+            nodes += _split(onnx, node, graph) if node.op_type == "Gemm" else [node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _name(name: str) -> str:
+    """Return a name that C++ takes."""
+    word = "".join(c if c.isascii() and c.isalnum() else "_" for c in name).strip("_")
+    return word if word and not word[0].isdigit() else f"node_{word}"
+
+
+def _split(onnx: Any, node: Any, graph: Any) -> list[Any]:
+    """Return a general matrix product as a product and a sum."""
+    given = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
+    plain = given.get("alpha", 1.0) == 1.0 and given.get("beta", 1.0) == 1.0
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    if not plain or given.get("transA", 0) or node.input[1] not in tensors:
+        raise FirmwareError(f"node '{node.name}': a Gemm with other factors than one")
+    weight = node.input[1]
+    if given.get("transB", 0):
+        turned = onnx.numpy_helper.to_array(tensors[weight]).T.copy()
+        weight = f"{node.name}_weight"
+        graph.initializer.append(onnx.numpy_helper.from_array(turned, weight))
+    total = node.output[0]
+    product = f"{total}_product" if len(node.input) > 2 else total
+    nodes = [onnx.helper.make_node("MatMul", [node.input[0], weight], [product], name=node.name)]
+    if len(node.input) > 2:
+        nodes.append(
+            onnx.helper.make_node(
+                "Add", [product, node.input[2]], [total], name=f"{node.name}_bias"
+            )
+        )
+    return nodes
+
+
+def in_double(onnx: Any, model: Any) -> Any:
+    """Return the model in double precision, its quantizers written out."""
+    plain = onnx.ModelProto()
+    plain.CopyFrom(model)
+    graph = plain.graph
+    constants = {}
+    for tensor in graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype == np.float32:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float64), tensor.name))
+        constants[tensor.name] = values
+    for value in [*graph.input, *graph.output]:
+        if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT:
+            value.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+    del graph.value_info[:]
+    nodes: list[Any] = []
+    for node in graph.node:
+        if node.op_type in QUANTIZERS:
+            nodes += _quantizer(onnx, node, constants, graph)
+        else:
+            nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return plain
+
+
+def _quantizer(onnx: Any, node: Any, constants: dict[str, Any], graph: Any) -> list[Any]:
+    """Return the arithmetic of one ``Quant`` node."""
+    given = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
+    unknown = [name for name in node.input[1:4] if name not in constants]
+    mode = given.get("rounding_mode", b"ROUND").decode()
+    if unknown or mode not in _ROUNDINGS:
+        raise FirmwareError(
+            f"node '{node.name}': expected constant parameters and rounding "
+            f"{' or '.join(_ROUNDINGS)}, found {mode}"
+        )
+    scale, zero, width = (constants[name].astype(np.float64) for name in node.input[1:4])
+    low, high = _limits(float(width), bool(given.get("signed", 1)), bool(given.get("narrow", 0)))
+    name = node.output[0]
+    for part, value in (("scale", scale), ("zero", zero), ("low", low), ("high", high)):
+        array = np.asarray(value, np.float64)
+        graph.initializer.append(onnx.numpy_helper.from_array(array, f"{name}.{part}"))
+    steps = (
+        ("Div", [node.input[0], f"{name}.scale"]),
+        ("Add", [f"{name}.0", f"{name}.zero"]),
+        (_ROUNDINGS[mode], [f"{name}.1"]),
+        ("Clip", [f"{name}.2", f"{name}.low", f"{name}.high"]),
+        ("Sub", [f"{name}.3", f"{name}.zero"]),
+        ("Mul", [f"{name}.4", f"{name}.scale"]),
+    )
+    last = len(steps) - 1
+    return [
+        onnx.helper.make_node(kind, reads, [name if number == last else f"{name}.{number}"])
+        for number, (kind, reads) in enumerate(steps)
+    ]
+
+
+def _limits(width: float, signed: bool, narrow: bool) -> tuple[float, float]:
+    if signed:
+        return -(2.0 ** (width - 1)) + narrow, 2.0 ** (width - 1) - 1
+    return 0.0, 2.0**width - 1 - narrow
+
+
+def add_shapes(onnx: Any, model: Any, plain: Any) -> None:
+    """Tell the shape of every value, which hls4ml wants to know."""
+    inferred = onnx.shape_inference.infer_shapes(plain, strict_mode=True)
+    shapes = {v.name: shape_of(v) for v in [*inferred.graph.value_info, *inferred.graph.output]}
+    shapes |= {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    del model.graph.value_info[:]
+    outputs = {value.name for value in model.graph.output}
+    names: Iterable[str] = dict.fromkeys(
+        [t.name for t in model.graph.initializer]
+        + [name for node in model.graph.node for name in node.output]
+    )
+    for name in names:
+        info = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shapes[name])
+        if name not in outputs:
+            model.graph.value_info.append(info)
