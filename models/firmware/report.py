@@ -114,10 +114,10 @@ class Report:
             value = getattr(row, name)
             share = f" ({self.part.share(name, value):.2f}%)" if value is not None else ""
             used.append(_number(value) + share)
-        proved = "" if row.mismatches is None else f"{row.mismatches} of {row.vectors:,}"
+        proved = "-" if row.mismatches is None else f"{row.mismatches} of {row.vectors:,}"
         return [
             row.name,
-            "" if row.quality is None else f"{row.quality * scale:.{digits}f}",
+            "-" if row.quality is None else f"{row.quality * scale:.{digits}f}",
             _number(row.latency_ns), _number(row.latency_cycles), _number(row.interval), *used,
             _number(row.ebops), proved, row.by,
         ]  # fmt: skip
@@ -209,30 +209,34 @@ def as_dict(rows: Sequence[Row]) -> dict[str, Any]:
     return {"rows": [vars(row) for row in rows], "papers": [vars(row) for row in PAPERS]}
 
 
+_NOTES = (
+    "BRAM in blocks of 18 kbit. Accuracy is that of the weights against the teacher's, AUC the "
+    "mean over the signals; the papers' quality is that of their own samples. Yosys' figures are "
+    "unplaced; latency counts the pipeline's registers at the project's clock, whether timing is "
+    "met is for Vivado to say."
+)
+
+
+def _origins(report: Report) -> list[str]:
+    return sorted({f"{r.name}: {r.note}." for r in report.rows if r.mismatches is None})
+
+
 def _markdown(reports: Sequence[Report]) -> str:
     lines = ["# Firmware", ""]
     for report in reports:
         lines += [f"## {report.title}", "", "| " + " | ".join(report.columns) + " |"]
         lines += ["|" + "---|" * len(report.columns)]
         lines += ["| " + " | ".join(cells) + " |" for cells in report.cells()]
-        lines += [
-            "",
-            *sorted({f"{r.name}: {r.note}." for r in report.rows if r.mismatches is None}),
-        ]
-        lines += [""]
-    lines += [
-        "BRAM in blocks of 18 kbit. Yosys' figures are unplaced; latency counts the pipeline's",
-        "registers at the project's clock, whether timing is met is for Vivado to say. The papers'",
-        "quality is that of their own samples.",
-        "",
-    ]
+        lines += ["", *_origins(report), ""]
+    lines += [_NOTES, ""]
     return "\n".join(lines)
 
 
 _STYLE = (
-    "body{font:15px/1.5 sans-serif;margin:2rem;max-width:80rem}table{border-collapse:collapse;"
+    "body{font:15px/1.5 sans-serif;margin:2rem;max-width:88rem}table{border-collapse:collapse;"
     "margin:1rem 0}th,td{border-bottom:1px solid #ccc;padding:.3rem .7rem;text-align:right}"
-    "th:first-child,td:first-child{text-align:left}img{max-width:48rem;width:100%}"
+    "td{white-space:nowrap}p{color:#555;font-size:13px}"
+    "th:first-child,td:first-child{text-align:left}img{max-width:80rem;width:100%}"
 )
 
 
@@ -249,6 +253,8 @@ def _page(reports: Sequence[Report], plot: bool) -> str:
         )
         title = html.escape(report.title)
         parts.append(f"<h2>{title}</h2><table><tr>{head}</tr>{body}</table>")
+        parts.append(f"<p>{html.escape(' '.join(_origins(report)))}</p>")
+    parts.append(f"<p>{html.escape(_NOTES)}</p>")
     if plot:
         parts.append('<img src="front.png" alt="Quality against lookup tables">')
     return "".join([*parts, "</body></html>\n"])
