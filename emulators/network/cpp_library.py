@@ -20,7 +20,10 @@ from l1kd.emulators.network.cpp_tokens import FirmwareSourceError, Location
 
 __all__ = ["Body", "Library", "fingerprint", "read_bodies"]
 
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
+# Real headers are far smaller; these limits keep hostile ones from taking long.
+MAX_HEADER, MAX_PARAMETERS, MAX_NESTING, MAX_FUNCTIONS = 1 << 18, 2000, 6, 2000
+
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)", re.S)
 _DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.)*$", re.M | re.S)
 _PRAGMA_PACK = re.compile(r"PRAGMA_DATA_PACK\s*\([^)]*\)")
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\d[\w.]*|\"[^\"\n]*\"|[^\s\w]", re.ASCII)
@@ -48,48 +51,77 @@ class Body(NamedTuple):
 
 
 def read_bodies(text: str, path: str) -> Iterator[Body]:
-    """Yield the templates and inline functions of a header, nested ones too."""
+    """Yield the templates and inline functions of a header, nested ones too.
+
+    Raises
+    ------
+    FirmwareSourceError
+        If the header is larger than any of hls4ml's could be.
+    """
+    if len(text) > MAX_HEADER:
+        raise FirmwareSourceError("a header of the library is too large", Location(path, 1))
     text = _COMMENT.sub(_blank, text)
     text = _PRAGMA_PACK.sub("", _DIRECTIVE.sub(_blank, text))
+    ends = _ends(text)
+    line, before, count, read = 1, 0, 0, 0
     for match in _START.finditer(text):
-        after = match.end()
+        after, count = match.end(), count + 1
+        if count > MAX_FUNCTIONS:
+            raise FirmwareSourceError("too many functions in one header", Location(path, line))
         if match.group() != "inline":
-            after = _closing(text, after, _ANGLE, "<")
-        elif text[: match.start()].rstrip()[-1:] == ">":
+            after = _after_parameters(text, after)
+        elif text[max(0, match.start() - 100) : match.start()].rstrip()[-1:] == ">":
             continue
         brace, semicolon = text.find("{", after), text.find(";", after)
-        if brace < 0 or 0 <= semicolon < brace:
+        if brace < 0 or 0 <= semicolon < brace or brace - after > MAX_PARAMETERS:
             continue
         head = text[after:brace]
         found = _NAME.search(head) or _CLASS.search(head)
-        end = _closing(text, brace + 1, _BRACE, "{")
+        line += text.count("\n", before, match.start())
+        before, end = match.start(), ends.get(brace, len(text))
+        read += end - before
+        if read > MAX_NESTING * max(len(text), 1000):
+            raise FirmwareSourceError("functions nested too deeply", Location(path, line))
         if found:
-            line = text.count("\n", 0, match.start()) + 1
             body = " ".join(_TOKEN.findall(text[match.start() : end]))
             yield Body(found.group(1), _normalised(body), Location(path, line))
+
+
+def _ends(text: str) -> dict[int, int]:
+    """Return where the block of every opening brace ends."""
+    opened: list[int] = []
+    ends = {}
+    for match in _BRACE.finditer(text):
+        if match.group() == "{":
+            opened.append(match.start())
+        elif opened:
+            ends[opened.pop()] = match.end()
+    return ends
+
+
+def _after_parameters(text: str, start: int) -> int:
+    """Return where the parameters of a template end."""
+    depth = 1
+    for match in _ANGLE.finditer(text, start, start + MAX_PARAMETERS):
+        depth += 1 if match.group() == "<" else -1
+        if depth == 0:
+            return match.end()
+    return start
 
 
 def _blank(match: re.Match[str]) -> str:
     return "\n" * match.group().count("\n")
 
 
-def _closing(text: str, start: int, symbols: re.Pattern[str], opening: str) -> int:
-    depth = 1
-    for match in symbols.finditer(text, start):
-        depth += 1 if match.group() == opening else -1
-        if depth == 0:
-            return match.end()
-    return len(text)
-
-
 def _normalised(text: str) -> str:
-    while True:
+    for _ in range(MAX_NESTING):
         shorter = text
         for pattern, replacement in _IDLE:
             shorter = pattern.sub(replacement, shorter)
         if shorter == text:
-            return text.strip()
+            break
         text = shorter
+    return text.strip()
 
 
 def fingerprint(body: Body) -> str:

@@ -6,7 +6,7 @@ Every library function that hls4ml calls has a handler, registered under its nam
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,15 @@ from l1kd.emulators.network.cpp_model import (
 )
 from l1kd.emulators.network.graph import MAX_ELEMENTS, Graph, Layer, Operation, Piecewise, Tensor
 
-__all__ = ["Config", "Lowering", "handles", "handles_generated", "lower_project", "straight_lines"]
+__all__ = [
+    "Config",
+    "Lowering",
+    "copies_of",
+    "handles",
+    "handles_generated",
+    "lower_project",
+    "straight_lines",
+]
 
 Integers = npt.NDArray[np.int64]
 Handler = Callable[["Lowering", Call], Layer]
@@ -260,6 +268,14 @@ def integer_literals(values: npt.NDArray[np.float64], form: FixedPoint) -> Integ
     wrapping = FixedPoint(form.width, form.width, form.signed)
     raw = wrapping.from_float(magnitude)
     return wrapping.cast(np.where(values < 0, -raw, raw), FixedPoint(64, 64))
+
+
+def copies_of(form: FixedPoint) -> FixedPoint:
+    """Return a format for values that C++ copies within one type, which is no cast.
+
+    Symmetric saturation must not touch the lowest raw value, which inputs may have.
+    """
+    return replace(form, overflow="SAT") if form.overflow == "SAT_SYM" else form
 
 
 def straight_lines(

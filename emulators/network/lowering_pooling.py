@@ -10,7 +10,14 @@ import numpy.typing as npt
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp_model import Call
 from l1kd.emulators.network.graph import Binary, Divide, Gather, Layer, Operation, Tensor
-from l1kd.emulators.network.lowering import Config, Lowering, handles, layer_of, straight_lines
+from l1kd.emulators.network.lowering import (
+    Config,
+    Lowering,
+    copies_of,
+    handles,
+    layer_of,
+    straight_lines,
+)
 from l1kd.emulators.network.lowering_dense import window_index
 from l1kd.emulators.network.lowering_shapes import sum_elements, tree
 
@@ -123,6 +130,7 @@ def _largest(
     """Compare halves of the windows until one value is left."""
     operations: list[Operation] = []
     form, name = source.format, source.name
+    form = copies_of(form)
     elements, terms = windows.shape
     if (windows < 0).any():
         # Outside the image the firmware sets only the topmost bit.
@@ -140,6 +148,7 @@ def _largest(
         windows = np.arange(elements * half, dtype=np.int32).reshape(elements, half)
         name, terms = larger.name, half
     last = Tensor(name, source.shape, form)
+    accumulator = copies_of(accumulator) if accumulator == source.format else accumulator
     cast = Tensor(f"{output.name}.cast", output.shape, accumulator)
     index = windows.reshape(-1)
     operations.append(straight_lines(cast, last, form.fraction, index=index))

@@ -24,6 +24,7 @@ from l1kd.emulators.network.graph import (
 from l1kd.emulators.network.lowering import (
     Config,
     Lowering,
+    copies_of,
     handles,
     layer_of,
     straight_lines,
@@ -146,7 +147,7 @@ def tree(
     half = 1 << ((length - 1).bit_length() - 1)
     first, left, left_at = tree(f"{name}l", kind, source, rows[:, :half], form)
     second, right, right_at = tree(f"{name}r", kind, source, rows[:, half:], form)
-    result = Tensor(name, (slices,), form)
+    result = Tensor(name, (slices,), copies_of(form) if kind == "maximum" else form)
     join = Binary(result, kind, left.name, right.name, left_at, right_at)
     return [*first, *second, join], result, np.arange(slices, dtype=np.int32)
 

@@ -1,6 +1,8 @@
 """The library that a folder carries: versions, older arithmetic, changes by hand."""
 
+import contextlib
 import re
+import time
 
 import numpy as np
 import pytest
@@ -148,6 +150,28 @@ def test_what_a_function_reaches_is_checked_and_nothing_else():
         with pytest.raises(FirmwareSourceError, match="no known version") as caught:
             library.check([name], streams=False)
         assert (caught.value.location.path, caught.value.location.line) == ("nnet_some.h", line)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/*" * 200_000,
+        "template <" * 50_000,
+        "template <class T> void f() {" * 20_000,
+        "template <class T> void f() {}" * 20_000,
+        "template <class T> void f() {" + "if ( CONFIG_T::io_type == io_serial ) {" * 10_000,
+        "inline " * 100_000,
+        "{" * 400_000,
+        "#\\\n" * 100_000,
+        '"' * 200_000,
+        "x" * 2_000_000,
+    ],
+)
+def test_hostile_headers_are_read_quickly_or_refused(text):
+    start = time.process_time()
+    with contextlib.suppress(FirmwareSourceError):
+        Library.of(read_bodies(text, "nnet_a.h")).check(["f"], streams=False)
+    assert time.process_time() - start < 3
 
 
 def test_functions_for_streams_count_in_networks_of_streams():
