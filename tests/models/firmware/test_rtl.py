@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from l1kd.artefacts import load
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
-from l1kd.models.firmware import verilator, yosys
+from l1kd.models.firmware import vectors, verilator, yosys
 from l1kd.models.firmware.rtl import build_rtl, pack, port_map, unpack
 
 from .rtl_networks import cast_grid, flat, random_inputs, random_network
@@ -72,6 +73,17 @@ def test_random_networks_and_their_operation_lists(seed, tmp_path):
         tool.save(logic, tmp_path / "operations.json")
         read = Network.from_operation_list(tmp_path / "operations.json")
         assert_equal(read.predict(physical(network, x)), wanted, x)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_operation_list_of_a_shipped_network(tool, tmp_path):
+    network = Network.load(load("qdistillnet_hgq-v1").file("network.npz"))
+    raw = vectors.make(network, 2000, 1).raw
+    x = vectors.split(network, raw)
+    adapter = load_tool(tool)
+    adapter.save(trace_network(network, adapter), tmp_path / "operations.json")
+    read = Network.from_operation_list(tmp_path / "operations.json")
+    assert_equal(read.predict(physical(network, x)), expected(network, x), x)
 
 
 def test_what_is_no_operation_list_is_refused(tmp_path):
