@@ -8,7 +8,7 @@ Data Types").
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numba as nb
@@ -364,9 +364,10 @@ class FixedPoint:
             Object array of Python integers where this format exceeds 64 bits.
         """
         values = np.asarray(raw)
-        if source == self:
-            kind = np.int64 if self.fits_int64 else object
-            return np.array(values, dtype=kind)
+        if source == self and self.overflow == "SAT_SYM" and self.signed:
+            # A copy keeps the lowest raw value; what is outside the format is cast all the same.
+            copied = replace(self, overflow="SAT").cast(values, source)
+            return np.where(values < self.minimum, -self.maximum, copied)
         if self.fits_int64 and values.dtype != object:
             flat = np.ascontiguousarray(values, dtype=np.int64).reshape(-1)
             out = np.empty_like(flat)
