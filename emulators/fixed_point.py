@@ -364,7 +364,7 @@ class FixedPoint:
             Object array of Python integers where this format exceeds 64 bits.
         """
         values = np.asarray(raw)
-        if source == self and self.overflow == "SAT_SYM" and self.signed:
+        if source == self and self.overflow == "SAT_SYM" and self.signed and self.width > 1:
             # A copy keeps the lowest raw value; what is outside the format is cast all the same.
             copied = replace(self, overflow="SAT").cast(values, source)
             return np.where(values < self.minimum, -self.maximum, copied)
