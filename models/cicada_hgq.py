@@ -31,12 +31,8 @@ _RINGS = 7
 def _initializer(values: NDArray[np.floating]) -> Any:
     """Return an initializer with given values; broadcasts to the shape that is asked for."""
     keras, _, _ = frameworks()
-
-    class Given(keras.initializers.Initializer):  # type: ignore[name-defined]
-        def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-            return keras.ops.convert_to_tensor(np.broadcast_to(values, shape).astype(np.float32))
-
-    return Given()
+    # an initializer of Keras' own, so that a saved model can be read without this module
+    return keras.initializers.Constant(np.asarray(values, np.float32))
 
 
 def _fixed(mask: NDArray[np.floating], fraction: int) -> Any:
