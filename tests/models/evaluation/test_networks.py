@@ -15,7 +15,10 @@ STUDENTS = ("qdistillnet_paper-v1", "distillnet_paper-v1")
 
 
 def test_networks_are_sorted_by_kind():
-    assert [network.name for network in judged(STUDENTS)] == ["distillnet_paper-v1", "qdistillnet_paper-v1"]
+    assert [network.name for network in judged(STUDENTS)] == [
+        "distillnet_paper-v1",
+        "qdistillnet_paper-v1",
+    ]
 
 
 def test_shipped_networks_give_weights():
@@ -47,7 +50,9 @@ def test_rows_give_the_same_weights_as_particles(name, sample):
 
 def test_networks_read_the_puppi_weight_of_the_association(sample):
     networks = judged(["distillnet_paper-v1"])
-    one, other = (all_weightings(sample, a, networks)["distillnet_paper-v1"] for a in ("dz", "truth"))
+    one, other = (
+        all_weightings(sample, a, networks)["distillnet_paper-v1"] for a in ("dz", "truth")
+    )
     assert not np.array_equal(one, other)
 
 
