@@ -134,6 +134,7 @@ def test_qdistillnet_is_exact_and_resumes(tf, data, tmp_path):
     assert read_config(out / "config.yaml", QDistillNetConfig).hidden == (8, 4)
 
 
+@pytest.mark.heavy
 def test_mixed_precision_is_exact_and_counts_its_bits(tf, data, tmp_path):
     config = configuration(
         "qdistillnet_hgq",

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 NEEDED = ("hls4ml", "qkeras", "tf_keras")
-CASES = ("dense latency", "image parallel", "sequence")
-HEAVY = ("dense resource", "image resource", "image stream")
+CASES = ("dense latency", "image parallel")
+HEAVY = ("sequence", "dense resource", "image resource", "image stream")
 
 
 @pytest.mark.slow
