@@ -14,9 +14,9 @@ from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Graph, Lookup
 from l1kd.errors import FirmwareError
 from l1kd.models.firmware import vectors
-from l1kd.models.firmware.hls import HlsOptions
+from l1kd.models.firmware.hls import HlsOptions, namespace
 
-__all__ = ["INEXACT", "Framework", "Precisions", "declare"]
+__all__ = ["INEXACT", "Framework", "Precisions", "declare", "project"]
 
 Integers = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
@@ -121,6 +121,20 @@ def _table(network: Network) -> Network | None:
         return None
     source = graph.tensors[last.operations[0].source]
     return Network(Graph(graph.name, (source,), graph.outputs, (last,)))
+
+
+def project(options: HlsOptions) -> dict[str, Any]:
+    """Return what hls4ml's converters are told of the project, whatever the model comes from."""
+    return {
+        "output_dir": options.top,
+        "project_name": options.top,
+        "backend": options.backend,
+        "io_type": "io_parallel",
+        "part": options.part,
+        "clock_period": options.period,
+        "namespace": namespace(options.top),
+        "write_weights_txt": False,
+    }
 
 
 def declare(layers: dict[str, Any], precisions: Precisions, options: HlsOptions) -> None:

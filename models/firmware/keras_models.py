@@ -19,8 +19,8 @@ import numpy as np
 
 from l1kd.errors import ConfigurationError, FirmwareError, UnreadableFileError
 from l1kd.models import backend
-from l1kd.models.firmware.frameworks import Doubles, Framework, Precisions, declare
-from l1kd.models.firmware.hls import HlsOptions, hls4ml_version, namespace, quiet
+from l1kd.models.firmware.frameworks import Doubles, Framework, Precisions, declare, project
+from l1kd.models.firmware.hls import HlsOptions, hls4ml_version, quiet
 
 __all__ = ["KerasModel", "convert_keras", "read_keras"]
 
@@ -294,14 +294,7 @@ def convert_keras(framework: KerasModel, options: HlsOptions, precisions: Precis
             return hls4ml.converters.convert_from_keras_model(
                 model,
                 hls_config=config,
-                output_dir=options.top,
-                project_name=options.top,
-                backend=options.backend,
-                io_type="io_parallel",
-                part=options.part,
-                clock_period=options.period,
-                namespace=namespace(options.top),
-                write_weights_txt=False,
+                **project(options),
             )
         except FirmwareError:
             raise

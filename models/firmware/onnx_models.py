@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from l1kd.errors import ConfigurationError, FirmwareError, UnreadableFileError
-from l1kd.models.firmware.frameworks import Doubles, Framework, Precisions, declare
-from l1kd.models.firmware.hls import HlsOptions, hls4ml_version, namespace, quiet
+from l1kd.models.firmware.frameworks import Doubles, Framework, Precisions, declare, project
+from l1kd.models.firmware.hls import HlsOptions, hls4ml_version, quiet
 from l1kd.models.firmware.onnx_cleaning import (
     QUANTIZERS,
     add_shapes,
@@ -198,14 +198,7 @@ def convert_onnx(model: OnnxModel, options: HlsOptions, precisions: Precisions) 
             return hls4ml.converters.convert_from_onnx_model(
                 content,
                 hls_config=config,
-                output_dir=options.top,
-                project_name=options.top,
-                backend=options.backend,
-                io_type="io_parallel",
-                part=options.part,
-                clock_period=options.period,
-                namespace=namespace(options.top),
-                write_weights_txt=False,
+                **project(options),
             )
         except FirmwareError:
             raise
