@@ -138,20 +138,25 @@ class Distillation(Strict):
     """Where a student's target comes from.
 
     The target is ``(alpha * truth + beta * teacher) / (alpha + beta)``: for squared errors the same
-    as ``alpha * error(truth)^2 + beta * error(teacher)^2``. `teacher` is an artefact, shipped or a
-    folder; needed if beta is not 0.
+    as ``alpha * error(truth)^2 + beta * error(teacher)^2``. `gamma` is the factor of the difference
+    between the histograms of the student's and of the teacher's weights in the loss, see
+    `l1kd.models.event_loss.EventLoss`, which counts after the share `gamma_from` of the training:
+    before, it would keep weights from moving through the bins. `teacher` is an artefact, shipped or
+    a folder; needed if beta or gamma is not 0.
     """
 
     teacher: str | None = None
     alpha: float = Field(default=1.0, ge=0)
     beta: float = Field(default=0.0, ge=0)
+    gamma: float = Field(default=0.0, ge=0)
+    gamma_from: float = Field(default=0.5, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _complete(self) -> "Distillation":
         if self.alpha + self.beta == 0.0:
             raise ValueError("alpha and beta must not both be 0")
-        if self.beta and self.teacher is None:
-            raise ValueError("beta needs a teacher")
+        if (self.beta or self.gamma) and self.teacher is None:
+            raise ValueError("beta and gamma need a teacher")
         return self
 
 
@@ -200,7 +205,9 @@ class HgqDistillNetConfig(Training):
     distillation: Distillation = Distillation()
     hidden: tuple[int, ...] = (64, 32)
     first_bits: int = Field(default=8, ge=2, le=12)
+    logit_fraction: int = Field(default=5, ge=0, le=8)
     pressure: tuple[float, float] = (1e-8, 1e-6)
+    bit_operations: tuple[float, float] | None = None
     pressure_until: float = Field(default=0.7, gt=0, le=1)
     loss: Loss = Loss()
     optimisation: Optimisation

@@ -20,6 +20,9 @@ __all__ = ["Batches", "EventLoss", "Events", "jet_numbers"]
 MAX_JETS = 64
 """Jets of an event that count, the hardest ones; with the rest of the event they are its groups."""
 JET_RADIUS = 0.4
+LIKENESS_BINS = 20
+"""Bins of the histograms of weights, as in the evaluation."""
+_EDGE = 0.01
 
 
 def jet_numbers(particles: Particles, generated: Generated, min_pt: float) -> NDArray[np.int64]:
@@ -63,6 +66,8 @@ class Events:
         Weight that each particle should have.
     twin : Particles, optional
         The same events without pile-up, for the transport term.
+    taught : numpy.ndarray, shape (n,), float32, optional
+        Weights of a teacher, for the likeness of histograms.
     """
 
     particles: Particles
@@ -70,6 +75,7 @@ class Events:
     columns: tuple[NDArray[Any], ...]
     target: NDArray[np.float32]
     twin: Particles | None = None
+    taught: NDArray[np.float32] | None = None
 
     @classmethod
     def of(
@@ -95,6 +101,7 @@ class Events:
             tuple(column[inside] for column in self.columns),
             self.target[inside],
             self.twin.events(begin, end) if self.twin else None,
+            None if self.taught is None else self.taught[inside],
         )
 
 
@@ -166,6 +173,8 @@ class Batches:
             np.where(vertex, p.puppi_weight[row], np.float32(-1.0)),
             (number * MAX_JETS + self.events.jets[row]).astype(np.int32),
         ]
+        if self.events.taught is not None:
+            batch.append(self.events.taught[row])
         if self.events.twin is not None:
             batch += self._twin(chosen, angles, mirrors)
         return tuple(tf.constant(part) for part in batch)
@@ -198,10 +207,13 @@ class EventLoss:
     - ``jet * sum h(sum(pt error) / sum(pt truth), jet_scale)`` over generated jets: relative error
       of a jet's momentum, for jets with at least half of `jet_min_pt` of true momentum;
     - ``transport * W / 1000``: sliced Wasserstein distance between the weighted event and the same
-      event without pile-up, see `_transport`; it needs no truth about particles.
+      event without pile-up, see `_transport`; it needs no truth about particles;
+    - ``likeness * chi^2``: difference of the batch's histograms of weights from the teacher's, see
+      `_unlikeness`; a student that learns the mean of what it cannot tell apart gives too many
+      weights between zero and one, whatever the other terms say.
 
     Where charged particles keep their vertex association, they enter the second and third term with
-    that weight, and not the first.
+    that weight, and no other term.
 
     Parameters
     ----------
@@ -215,20 +227,28 @@ class EventLoss:
         How many columns of the batch the model reads.
     training : bool
         Whether batch normalisation takes its figures from the batch.
+    likeness : tensorflow.Variable, optional
+        Factor of the last term. With it, batches hold the teacher's weights.
     """
 
     def __init__(
-        self, model: Any, loss: Loss, size: int, n_columns: int = 1, training: bool = True
+        self,
+        model: Any,
+        loss: Loss,
+        size: int,
+        n_columns: int = 1,
+        training: bool = True,
+        likeness: Any = None,
     ) -> None:
         self.model, self.loss, self.size = model, loss, size
-        self.n_columns, self.training = n_columns, training
+        self.n_columns, self.training, self.likeness = n_columns, training, likeness
         self._tf = backend.tensorflow()
 
     def __call__(self, *batch: Any) -> Any:
         """Return the loss, a scalar tensor, of what `Batches` yields."""
         tf = self._tf
         loss, columns = self.loss, batch[: self.n_columns]
-        event, target, truth, pt, px, py, vertex, jet = batch[self.n_columns :][:8]
+        event, target, truth, pt, px, py, vertex, jet, *more = batch[self.n_columns :]
         weight = self.model(*columns, event, training=self.training)[:, 0]
         taken = tf.cast(vertex < 0.0, tf.float32)
         weight = taken * weight + (1.0 - taken) * vertex
@@ -248,8 +268,10 @@ class EventLoss:
             counts = tf.cast(in_jet & (wanted > loss.jet_min_pt / 2), tf.float32)
             relative = counts * wrong / tf.maximum(wanted, loss.jet_min_pt / 2)
             total += loss.jet * self._h(relative, loss.jet_scale)
+        if self.likeness is not None:
+            total += self.likeness * self._unlikeness(weight, more.pop(0), taken)
         if loss.transport:
-            twin, twin_pt, twin_event = batch[self.n_columns :][8:]
+            twin, twin_pt, twin_event = more
             here = tf.concat([columns[0][:, :2], tf.math.log(pt)[:, None]], axis=1)
             total += loss.transport * self._transport(
                 (here, weight * pt, event), (twin, twin_pt, twin_event)
@@ -260,6 +282,24 @@ class EventLoss:
         tf = self._tf
         ratio = tf.square(value / scale)
         return tf.reduce_sum(scale**2 * (tf.sqrt(1.0 + ratio) - 1.0))
+
+    def _unlikeness(self, given: Any, wanted: Any, counted: Any) -> Any:
+        """Mean over 20 bins of (n - m)^2 / (n + m + 1), the contents being those of the batch.
+
+        Edges of bins are smooth, so that a weight near one feels it. With the sum of contents below
+        the square, chance alone costs the same whatever the contents are: emptying a bin does not
+        pay.
+        """
+        tf = self._tf
+        edges = tf.range(1, LIKENESS_BINS, dtype=tf.float32) / LIKENESS_BINS
+        above = [
+            tf.tensordot(counted, tf.sigmoid((w[:, None] - edges) / _EDGE), 1)
+            for w in (given, wanted)
+        ]
+        everything = tf.reduce_sum(counted)[None]
+        ends = [tf.concat([everything, part, [0.0]], 0) for part in above]
+        first, second = (end[:-1] - end[1:] for end in ends)
+        return tf.reduce_mean(tf.square(first - second) / (first + second + 1.0))
 
     def _transport(self, first: tuple[Any, Any, Any], second: tuple[Any, Any, Any]) -> Any:
         """Sliced Wasserstein distance of two sets of events, [GeV] / 1000, summed over events.

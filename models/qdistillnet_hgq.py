@@ -30,6 +30,8 @@ _LIMITS = {
     "dz": (-LARGEST_LENGTH, LARGEST_LENGTH),
 }
 _CLASSES = slice(6, 14)
+_EXCESS = 3.0
+"""Pressure does not grow, or fall, with more than this excess or lack of bit operations."""
 
 
 def limits(input_set: InputSet) -> NDArray[np.float32]:
@@ -52,7 +54,8 @@ def network(config: HgqDistillNetConfig) -> Any:
     -------
     keras.Model
         float32[n, inputs] to weights float32[n, 1], multiples of 1/256 in [0, 1]. Inputs are
-        rounded to formats of their own; the sigmoid is a table of 256 entries.
+        rounded to formats of their own. The sigmoid is a table of the logit in [-8, 8), in steps of
+        2^-`config.logit_fraction`.
     """
     keras, layers, hgq = frameworks()
     quantizer = hgq.QuantizerConfig
@@ -90,7 +93,7 @@ def network(config: HgqDistillNetConfig) -> Any:
             stack.append(dense)
         sigmoid = layers.QUnaryFunctionLUT(
             "sigmoid",
-            iq_conf=lane(1, 3, 4, "SAT", learned=False),
+            iq_conf=lane(1, 3, config.logit_fraction, "SAT", learned=False),
             oq_conf=table,
             allow_heterogeneous_table=False,
             name="weight",
@@ -98,14 +101,34 @@ def network(config: HgqDistillNetConfig) -> Any:
     return keras.Sequential([*stack, sigmoid], name="qdistillnet")
 
 
-def pressure(config: HgqDistillNetConfig, progress: float) -> float:
+def pressure(config: HgqDistillNetConfig, progress: float, spent: float) -> float:
     """Return what a bit operation adds to the loss, after this share of the training.
 
     It rises from the first to the second value of `config.pressure`, by equal factors, until
-    `config.pressure_until`, and stays there.
+    `config.pressure_until`, and stays there. With `config.bit_operations`, a first and a last
+    value on the same path, it is multiplied by the fourth power of what the network spends over
+    what it should: bits then still change places when the right number of them is left.
+
+    Parameters
+    ----------
+    config : HgqDistillNetConfig
+        Pressure, and bit operations.
+    progress : float
+        Share of the training that is done.
+    spent : float
+        Effective bit operations of the network as it is.
     """
-    first, last = config.pressure
-    return float(first * (last / first) ** min(progress / config.pressure_until, 1.0))
+    path = min(progress / config.pressure_until, 1.0)
+    least = _on_path(config.pressure, path)
+    if config.bit_operations is None:
+        return least
+    excess = spent / _on_path(config.bit_operations, path)
+    return least * min(max(excess, 1 / _EXCESS), _EXCESS) ** 4
+
+
+def _on_path(ends: tuple[float, float], share: float) -> float:
+    first, last = ends
+    return float(first * (last / first) ** share)
 
 
 def trace(model: Any, inputs: NDArray[np.float32], input_set: InputSet) -> int:

@@ -22,6 +22,7 @@ from l1kd.models.config import (
     read_config,
     read_qdistillnet,
 )
+from l1kd.models.evaluation.accuracy import agreement
 from l1kd.models.event_loss import Batches, EventLoss, Events
 from l1kd.models.export import compile_firmware, export_network
 from l1kd.models.particles import INPUT_SETS, Particles
@@ -44,12 +45,13 @@ _TRACED = 100_000
 def _prepared(config: Config, events: Events) -> Events:
     """Add what the network reads, and the target that the configuration mixes."""
     particles, share = events.particles, config.distillation
-    target = events.target
-    if share.beta and share.teacher is not None:
+    target, taught = events.target, None
+    if share.teacher is not None and (share.beta or share.gamma):
         taught = network_weights(share.teacher, particles)
         mixed = (share.alpha * target + share.beta * taught) / (share.alpha + share.beta)
         target = mixed.astype(np.float32)
-    return replace(events, columns=(particles.inputs(config.inputs),), target=target)
+    kept = taught if share.gamma else None
+    return replace(events, columns=(particles.inputs(config.inputs),), target=target, taught=kept)
 
 
 def _weigh(model: Any, config: Config) -> Infer:
@@ -73,7 +75,8 @@ def _task(
     settings, loss = config.optimisation, config.loss
     batches = Batches(train, loss, settings.batch, config.seed)
     few = min(settings.batch, validation.particles.n_events)
-    check = Batches(validation, loss, few, config.seed)
+    # without the likeness of histograms: losses compare whatever its factor
+    check = Batches(replace(validation, taught=None), loss, few, config.seed)
     judge = backend.tensorflow().function(
         EventLoss(_by_input(model), loss, few, training=False),
         reduce_retracing=True,
@@ -84,6 +87,7 @@ def _task(
         values = [float(judge(*batch)) for batch in check(0)]
         return {"validation_loss": float(np.mean(values))}
 
+    likeness = None if train.taught is None else backend.tensorflow().Variable(0.0)
     return Fit(
         config.name,
         model,
@@ -91,9 +95,33 @@ def _task(
         settings.epochs,
         batches.steps,
         batches,
-        EventLoss(_by_input(model), loss, settings.batch),
+        EventLoss(_by_input(model), loss, settings.batch, likeness=likeness),
         validate,
+        _likeness_clock(config, likeness, settings.epochs * batches.steps),
     )
+
+
+def _likeness_clock(config: Config, likeness: Any, steps: int) -> Callable[[int], None] | None:
+    """Return what sets the factor of the likeness of histograms before every step."""
+    share = config.distillation
+    if likeness is None:
+        return None
+
+    def set_factor(step: int) -> None:
+        likeness.assign(share.gamma if step >= share.gamma_from * steps else 0.0)
+
+    return set_factor
+
+
+def _in_turn(*calls: Callable[[int], None] | None) -> Callable[[int], None]:
+    """Call one after the other, those that are none left out."""
+
+    def call(step: int) -> None:
+        for one in calls:
+            if one is not None:
+                one(step)
+
+    return call
 
 
 def _first_test(samples: Samples) -> Particles:
@@ -111,14 +139,26 @@ def _records(
     history: list[dict[str, float]],
     extra: dict[str, Any],
 ) -> None:
-    tests = {}
+    tests, validation = {}, {}
     teacher = config.distillation.teacher
+    if teacher is not None:
+        held_out = samples.validation.particles
+        validation["against_teacher"] = agreement(
+            infer(held_out.inputs(config.inputs)),
+            network_weights(teacher, held_out),
+            held_out.offsets,
+        )
     for name, (particles, generated) in samples.tests.items():
         weights = weightings(particles, infer(particles.inputs(config.inputs)))
         if teacher is not None:
             weights["teacher"] = network_weights(teacher, particles)
         tests[name] = describe(particles, generated, weights)
-    metrics = {**extra, "tests": tests, "history": {config.name: history}}
+    metrics = {
+        **extra,
+        "validation": validation,
+        "tests": tests,
+        "history": {config.name: history},
+    }
     write_records(
         out,
         config,
@@ -282,9 +322,10 @@ def _pruned(
     steps = train.particles.n_events // config.optimisation.batch
     pruned = qdistillnet.prunable(qdistillnet.network(config), config, steps)
     clock = qdistillnet.PruningClock(pruned)
+    plain = _task(config, pruned, train, validation)
     task = replace(
-        _task(config, pruned, train, validation),
-        before_step=clock.before_step,
+        plain,
+        before_step=_in_turn(plain.before_step, clock.before_step),
         after_epoch=clock.after_epoch,
     )
     history = fit(task, folder, fingerprint(config), quiet)
@@ -308,13 +349,16 @@ def _mixed(
     def loss(*batch: Any) -> Any:
         return task.loss(*batch) + tf.add_n(model.losses)
 
-    def before_step(step: int) -> None:
+    def press(step: int) -> None:
         if step % 20 == 0:
-            mixed_precision.set_pressure(model, qdistillnet_hgq.pressure(config, step / total))
+            spent = mixed_precision.ebops(model)
+            pressure = qdistillnet_hgq.pressure(config, step / total, spent)
+            mixed_precision.set_pressure(model, pressure)
 
     def validate() -> dict[str, float]:
         return {**task.validate(), "ebops": float(mixed_precision.ebops(model))}
 
+    before_step = _in_turn(task.before_step, press)
     mixed = replace(task, loss=loss, before_step=before_step, validate=validate)
     history = fit(mixed, folder, fingerprint(config), quiet)
     qdistillnet_hgq.trace(model, train.columns[0][:_TRACED], config.inputs)

@@ -70,7 +70,8 @@ def synthesize(sources: Iterable[Path], top: str, out: Path, part: str) -> Resou
     out.mkdir(parents=True, exist_ok=True)
     script, log = out / "synthesis.ys", out / "yosys.log"
     cells, netlist = out / "cells.json", out / "netlist.blif"
-    lines = [f'read_verilog "{path.resolve()}"' for path in sources]
+    lines = ["read_verilog -lib -specify +/xilinx/cells_sim.v"]
+    lines += [f'read_verilog "{path.resolve()}"' for path in sources]
     # Adders are mapped inside their small modules, as they were cut: merged into long sums of many
     # operands, which Yosys does once hierarchy is gone, they take a quarter more LUTs.
     lines += [f"hierarchy -check -top {top}", "proc", "opt_expr", "opt_clean", "wreduce"]
@@ -152,9 +153,10 @@ def depth(netlist: str) -> int:
 
 def _driven(kind: str, ports: dict[str, str]) -> dict[str, tuple[int, list[str]]]:
     """Return what the nets behind a cell depend on, and how many lookup tables it adds."""
-    if re.fullmatch(r"LUT\d|INV|MUXF\d", kind):
-        inputs = [net for port, net in ports.items() if port != "O"]
-        return {ports["O"]: (0 if kind.startswith("MUXF") else 1, inputs)}
+    if re.fullmatch(r"LUT\d|LUT6_2|INV|MUXF\d", kind):
+        outputs = [port for port in ports if port.startswith("O")]
+        inputs = [net for port, net in ports.items() if port not in outputs]
+        return {ports[port]: (0 if kind.startswith("MUXF") else 1, inputs) for port in outputs}
     if not kind.startswith("CARRY"):
         return {}
     # A bit of a carry chain depends on those below, and on what is carried in.

@@ -56,6 +56,11 @@ def test_shipped_configurations_are_valid(name):
             "  trainn: [",
             "trainn: unknown key; the nearest known key is 'train'",
         ),
+        (
+            "distillation: {teacher: teacher-v1, alpha: 0.5, beta: 0.5",
+            "distillation: {gamma: 0.5",
+            "distillation: Value error, beta and gamma need a teacher",
+        ),
     ],
 )
 def test_mistakes_are_explained(tmp_path, old, new, message):

@@ -130,6 +130,51 @@ def test_the_transport_term_sees_what_is_missing_and_what_is_misplaced(tf):
     assert distance(twin, 0.5) > distance(twin, 0.9) > 1e-3
 
 
+def unlike(given, wanted):
+    """The likeness of histograms in plain loops."""
+    bins = np.zeros((2, 20))
+    for row, weights in zip(bins, (given, wanted), strict=True):
+        for w in weights.astype(np.float64):
+            above = [1.0, *(1 / (1 + np.exp((e / 20 - w) / 0.01)) for e in range(1, 20)), 0.0]
+            row += -np.diff(above)
+    first, second = bins
+    return np.mean((first - second) ** 2 / (first + second + 1))
+
+
+@pytest.mark.parametrize("charged", ["network", "vertex"])
+def test_the_likeness_of_histograms_is_what_it_says(tf, charged):
+    loss = Loss(particle=0.0, met=0.0, jet=0.0, charged=charged)
+    events = prepared(particles())
+    taught = np.random.default_rng(7).beta(0.5, 0.8, len(events.particles)).astype(np.float32)
+    (batch,) = Batches(replace(events, taught=taught), loss, 4, seed=1)(0)
+    found = EventLoss(puppi_itself, loss, 4, likeness=tf.Variable(2.0))(*batch)
+    own = (events.particles.charge == 0) | (charged == "network")
+    wanted = 2.0 * unlike(events.particles.puppi_weight[own], taught[own]) / 4
+    assert float(found) == pytest.approx(wanted, rel=1e-3)
+    itself = lambda x, event, training: batch[-1][:, None]  # noqa: E731
+    assert float(EventLoss(itself, loss, 4, likeness=tf.Variable(2.0))(*batch)) == 0.0
+
+
+def test_likeness_and_transport_read_their_own_parts_of_a_batch(tf):
+    loss = Loss(particle=0.0, met=0.0, jet=0.0, transport=1.0, slices=64)
+    events = prepared(particles(), twin=particles(seed=5))
+    puppi = events.particles.puppi_weight
+    (batch,) = Batches(replace(events, taught=puppi), loss, 4, seed=1)(0)
+    (without,) = Batches(events, loss, 4, seed=1)(0)
+    tf.random.set_seed(1)
+    both = float(EventLoss(puppi_itself, loss, 4, likeness=tf.Variable(1.0))(*batch))
+    tf.random.set_seed(1)
+    assert both == pytest.approx(float(EventLoss(puppi_itself, loss, 4)(*without)), rel=1e-6)
+
+
+def test_a_part_of_the_events_keeps_what_they_were_taught(tf):
+    events = prepared(particles(sizes=(5, 6, 7)))
+    taught = np.arange(18, dtype=np.float32)
+    part = replace(events, taught=taught).part(1, 3)
+    np.testing.assert_array_equal(part.taught, taught[5:])
+    assert events.part(1, 3).taught is None
+
+
 def test_an_epoch_takes_whole_events_in_an_order_of_its_own(tf):
     events = prepared(particles(sizes=(5, 6, 7, 8, 9)))
     batches = Batches(events, Loss(), 2, seed=3)
