@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.intervals import Bounds, after_cast, rounded
-from l1kd.emulators.network.native_ir import Function, Number, splat
+from l1kd.emulators.network.native_ir import Function, Number
 
 __all__ = ["EXACT", "Stage", "cast", "narrowest", "raw", "to_integer"]
 
@@ -103,7 +103,7 @@ def to_integer(code: Function, number: Number, unit: int, kind: str) -> Number:
     if held == "i32" and kind == "i64":
         name, held = code.convert("sext", "i32", name, "i64"), "i64"
     if unit > fraction:
-        name = code.binary("shl", held, name, splat(held, unit - fraction))
+        name = code.binary("shl", held, name, code.splat(held, unit - fraction))
     return Number(name, held, unit)
 
 
@@ -141,10 +141,10 @@ def _cast_real(code: Function, number: Number, stage: Stage, element: int, half:
     name, _, unit = number
     target = stage.form.fraction
     if unit != target:
-        name = code.binary("fmul", "float", name, splat("float", 2.0 ** (target - unit)))
+        name = code.binary("fmul", "float", name, code.splat("float", 2.0 ** (target - unit)))
     if stage.fraction > target:
         if stage.half != half:
-            name = code.binary("fadd", "float", name, splat("float", stage.half - half))
+            name = code.binary("fadd", "float", name, code.splat("float", stage.half - half))
         name = code.call(_REAL_ROUNDINGS[stage.form.rounding], "float", [name])
     low, high = stage.limits(element)
     if low is not None:
@@ -166,25 +166,25 @@ def _cast_integer(code: Function, number: Number, stage: Stage, element: int) ->
     if drop > 0:
         name = _rounded(code, name, kind, form.rounding, drop)
     elif drop < 0:
-        name = code.binary("shl", kind, name, splat(kind, -drop))
+        name = code.binary("shl", kind, name, code.splat(kind, -drop))
     if stage.inside(element):
         return Number(name, kind, form.fraction)
     bits = int(kind[1:])
     if form.overflow == "WRAP":
         if form.signed and form.width < bits:
-            places = splat(kind, bits - form.width)
+            places = code.splat(kind, bits - form.width)
             name = code.binary("ashr", kind, code.binary("shl", kind, name, places), places)
         elif not form.signed and form.width < bits:
-            name = code.binary("and", kind, name, splat(kind, (1 << form.width) - 1))
+            name = code.binary("and", kind, name, code.splat(kind, (1 << form.width) - 1))
         return Number(name, kind, form.fraction)
     low, high = stage.limits(element)
-    zero = splat(kind, 0)
+    zero = code.splat(kind, 0)
     if low is not None:
-        bound = splat(kind, low)
+        bound = code.splat(kind, low)
         other = zero if form.overflow == "SAT_ZERO" else bound
         name = code.choose("slt", kind, name, bound, other, name)
     if high is not None:
-        bound = splat(kind, high)
+        bound = code.splat(kind, high)
         other = zero if form.overflow == "SAT_ZERO" else bound
         name = code.choose("sgt", kind, name, bound, other, name)
     return Number(name, kind, form.fraction)
@@ -192,16 +192,18 @@ def _cast_integer(code: Function, number: Number, stage: Stage, element: int) ->
 
 def _rounded(code: Function, name: str, kind: str, rounding: str, drop: int) -> str:
     """Drop bits of integers."""
-    shift, half = splat(kind, drop), 1 << (drop - 1)
+    shift, half = code.splat(kind, drop), 1 << (drop - 1)
     plus = {"RND": half, "RND_INF": half, "TRN": 0, "TRN_ZERO": 0}.get(rounding, half - 1)
     extra = {"TRN_ZERO": (1 << drop) - 1, "RND_ZERO": 1, "RND_INF": -1}.get(rounding, 0)
     value = name
     if plus:
-        value = code.binary("add", kind, value, splat(kind, plus))
+        value = code.binary("add", kind, value, code.splat(kind, plus))
     if rounding == "RND_CONV":
-        odd = code.binary("and", kind, code.binary("ashr", kind, name, shift), splat(kind, 1))
+        odd = code.binary("and", kind, code.binary("ashr", kind, name, shift), code.splat(kind, 1))
         value = code.binary("add", kind, value, odd)
     if extra:
-        sign = code.binary("ashr", kind, name, splat(kind, int(kind[1:]) - 1))
-        value = code.binary("add", kind, value, code.binary("and", kind, sign, splat(kind, extra)))
+        sign = code.binary("ashr", kind, name, code.splat(kind, int(kind[1:]) - 1))
+        value = code.binary(
+            "add", kind, value, code.binary("and", kind, sign, code.splat(kind, extra))
+        )
     return code.binary("ashr", kind, value, shift)

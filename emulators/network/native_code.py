@@ -27,7 +27,17 @@ from l1kd.emulators.network.graph import Graph
 from l1kd.emulators.network.native_edges import WORDS
 from l1kd.emulators.network.native_plan import UnsuitableError, write_native
 
-__all__ = ["NativeCode", "cache_folder", "key_of", "ready", "start", "target", "translate", "wait"]
+__all__ = [
+    "NativeCode",
+    "cache_folder",
+    "key_of",
+    "lanes",
+    "ready",
+    "start",
+    "target",
+    "translate",
+    "wait",
+]
 
 _HEADER = struct.Struct("<32sqq")
 _LOCK = threading.Lock()
@@ -99,6 +109,12 @@ def available() -> bool:
     """Tell whether the processor multiplies and adds in one instruction."""
     features = binding.get_host_cpu_features()
     return bool(features.get("avx2", False) and features.get("fma", False))
+
+
+@cache
+def lanes() -> int:
+    """Return how many numbers of 32 bits a register of this processor holds."""
+    return 16 if binding.get_host_cpu_features().get("avx512f", False) else 8
 
 
 @cache
@@ -215,15 +231,17 @@ def start(key: str, graph: Graph, outputs: Sequence[str]) -> None:
         thread.start()
 
 
-def translate(graph: Graph, outputs: Sequence[str]) -> tuple[bytes, int, int]:
-    """Compile a network; return what `NativeCode` takes.
+def translate(
+    graph: Graph, outputs: Sequence[str], width: int | None = None
+) -> tuple[bytes, int, int]:
+    """Compile a network for registers of ``width`` numbers; return what `NativeCode` takes.
 
     Raises
     ------
     UnsuitableError
         If the general machine serves this network better.
     """
-    text, events, size = write_native(graph, outputs)
+    text, events, size = write_native(graph, outputs, width or lanes())
     return target().emit_object(binding.parse_assembly(text)), events, size
 
 

@@ -5,12 +5,19 @@ from typing import Any
 import numpy.typing as npt
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.network.native_ir import BLOCK, LANES, Tile, vector
+from l1kd.emulators.network.native_ir import Tile, vector
 
 __all__ = ["WORDS", "reader", "runner", "writer"]
 
 WORDS = (16, 32, 64)
+# Events that are turned at once: as many as registers of 256 bits hold numbers of 32 bits.
+TURNED = 8
 _HALVES = [[0, 8, 1, 9, 2, 10, 3, 11], [4, 12, 5, 13, 6, 14, 7, 15]]
+
+
+def _turn(kind: str) -> str:
+    """Return the type of a register of the events that are turned at once."""
+    return vector(kind, TURNED)
 
 
 class _Block:
@@ -46,15 +53,15 @@ def reader(
     The events hold ``total`` elements of ``bits`` bits, of which the tensor's begin at ``first``.
     The function collects bits of misfitting values in ``%bad``.
     """
-    block, width = _Block("a"), LANES if size >= LANES else 1
+    block, width = _Block("a"), TURNED if size >= TURNED else 1
     step, byte, base = bits // 8, 4 if real else 8, "float" if real else "i64"
     kind = f"<{width} x i{bits}>"
     values = []
-    for event in range(LANES):
+    for event in range(TURNED):
         place = block.let(f"add i64 %start, {event * total * step}")
         pointer = block.let(f"getelementptr i8, ptr %events, i64 {place}")
         values.append(block.let(f"load {kind}, ptr {pointer}, align {step}"))
-    for line in range(-(-LANES * width * step // 64)):
+    for line in range(-(-TURNED * width * step // 64)):
         place = block.let(f"add i64 %soon, {64 * line}")
         pointer = block.let(f"getelementptr i8, ptr %events, i64 {place}")
         block.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 3, i32 1)")
@@ -73,7 +80,7 @@ def reader(
             wrong = block.let(f"and {kind} {wrong}, {mask}")
         block.do(f"store {kind} {wrong}, ptr %wrong, align 8")
     for number, value in enumerate(_turned(block, values, bits, real, width)):
-        place = block.let(f"add i64 %target, {number * byte * BLOCK}")
+        place = block.let(f"add i64 %target, {number * byte * tile.block}")
         pointer = block.let(f"getelementptr i8, ptr %{base}, i64 {place}")
         block.do(f"store {value}, ptr {pointer}, align 32")
     head = f"""define internal i64 @{name}(ptr %events, ptr %tile) noinline nounwind {{
@@ -91,10 +98,10 @@ inner:
   %across = mul i64 %element, {step}
   %moved = add i64 %origin, {first * step}
   %start = add i64 %moved, %across
-  %linear = mul i64 %element, {step * LANES}
-  %later_events = add i64 %origin, {2 * LANES * total * step}
+  %linear = mul i64 %element, {step * TURNED}
+  %later_events = add i64 %origin, {2 * TURNED * total * step}
   %soon = add i64 %linear, %later_events
-  %down = mul i64 %element, {byte * BLOCK}
+  %down = mul i64 %element, {byte * tile.block}
   %target = add i64 %down, {row}
 """
     tail = f"""
@@ -104,7 +111,7 @@ inner:
   %end = icmp eq i64 %element, {size - width}
   br i1 %end, label %after, label %inner
 after:
-  %later = add i64 %event, {LANES}
+  %later = add i64 %event, {TURNED}
   %more = icmp ult i64 %later, {tile.events}
   br i1 %more, label %outer, label %done
 done:
@@ -131,14 +138,14 @@ def _turned(block: _Block, values: list[str], bits: int, real: bool, width: int)
         for lane, value in enumerate(values):
             single = block.let(f"extractelement <1 x {kind}> {value}, i32 0")
             joined = block.let(
-                f"insertelement <{LANES} x {kind}> {joined}, {kind} {single}, i32 {lane}"
+                f"insertelement <{TURNED} x {kind}> {joined}, {kind} {single}, i32 {lane}"
             )
         values = [joined]
     else:
         if real and bits == 64:
             kept = 32
-            values = [block.let(f"trunc {vector('i64')} {v} to {vector('i32')}") for v in values]
-        kind = vector(f"i{kept}")
+            values = [block.let(f"trunc {_turn('i64')} {v} to {_turn('i32')}") for v in values]
+        kind = _turn(f"i{kept}")
         for _ in range(3):
             values = [
                 block.let(
@@ -151,10 +158,10 @@ def _turned(block: _Block, values: list[str], bits: int, real: bool, width: int)
     target = "i32" if real else "i64"
     word = "trunc" if kept > int(target[1:]) else "sext"
     if f"i{kept}" != target:
-        values = [block.let(f"{word} {vector(f'i{kept}')} {v} to {vector(target)}") for v in values]
+        values = [block.let(f"{word} {_turn(f'i{kept}')} {v} to {_turn(target)}") for v in values]
     if real:
-        values = [block.let(f"sitofp {vector('i32')} {v} to {vector('float')}") for v in values]
-    return [f"{vector('float' if real else 'i64')} {value}" for value in values]
+        values = [block.let(f"sitofp {_turn('i32')} {v} to {_turn('float')}") for v in values]
+    return [f"{_turn('float' if real else 'i64')} {value}" for value in values]
 
 
 def writer(rows: npt.NDArray[Any], wide: npt.NDArray[Any], tile: Tile) -> str:
@@ -162,17 +169,17 @@ def writer(rows: npt.NDArray[Any], wide: npt.NDArray[Any], tile: Tile) -> str:
     block, count = _Block("a"), rows.size
     for number, (row, long) in enumerate(zip(rows.tolist(), wide.tolist(), strict=True)):
         pointer = block.let(f"getelementptr i8, ptr %{'i64' if long else 'float'}, i64 {row}")
-        kind = vector("i64" if long else "float")
+        kind = _turn("i64" if long else "float")
         value = block.let(f"load {kind}, ptr {pointer}, align 32")
         if not long:
-            whole = block.let(f"fptosi {kind} {value} to {vector('i32')}")
-            value = block.let(f"sext {vector('i32')} {whole} to {vector('i64')}")
+            whole = block.let(f"fptosi {kind} {value} to {_turn('i32')}")
+            value = block.let(f"sext {_turn('i32')} {whole} to {_turn('i64')}")
         if count == 1:
             out = block.let("getelementptr i64, ptr %results, i64 %event")
-            block.do(f"store {vector('i64')} {value}, ptr {out}, align 8")
+            block.do(f"store {_turn('i64')} {value}, ptr {out}, align 8")
             continue
-        for lane in range(LANES):
-            single = block.let(f"extractelement {vector('i64')} {value}, i32 {lane}")
+        for lane in range(TURNED):
+            single = block.let(f"extractelement {_turn('i64')} {value}, i32 {lane}")
             which = block.let(f"mul i64 %event, {count}")
             offset = block.let(f"add i64 {which}, {lane * count + number}")
             out = block.let(f"getelementptr i64, ptr %results, i64 {offset}")
@@ -185,7 +192,7 @@ loop:
 """
     head += "\n".join(tile.bases()) + "\n"
     tail = f"""
-  %next = add i64 %event, {LANES}
+  %next = add i64 %event, {TURNED}
   %more = icmp ult i64 %next, {tile.events}
   br i1 %more, label %loop, label %done
 done:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from l1kd.emulators.network.graph import Binary, Divide, Lookup, Piecewise
 from l1kd.emulators.network.intervals import Bounds
 from l1kd.emulators.network.native_casts import Stage, cast, narrowest, raw
-from l1kd.emulators.network.native_ir import LANES, Function, Number, Tile, splat, vector
+from l1kd.emulators.network.native_ir import Function, Number, Tile
 from l1kd.emulators.network.native_sums import keep
 
 __all__ = ["Elements", "Front", "binary", "copied", "divide", "filled", "lines", "lookup"]
@@ -65,7 +65,7 @@ class Elements:
 
 def _number(code: Function, row: int, wide: bool, unit: int) -> Number:
     if row < 0:
-        return Number(splat("float", 0), "float", unit)
+        return Number(code.splat("float", 0), "float", unit)
     kind = "i64" if wide else "float"
     return Number(code.load(kind, row), kind, unit)
 
@@ -84,8 +84,8 @@ def lines(operation: Piecewise, bounds: Bounds) -> Front:
 
     def line(code: Function, x: str, scale: int, offset: int) -> str:
         if scale != 1:
-            x = code.binary("mul", kind, x, splat(kind, scale))
-        return code.binary("add", kind, x, splat(kind, offset)) if offset else x
+            x = code.binary("mul", kind, x, code.splat(kind, scale))
+        return code.binary("add", kind, x, code.splat(kind, offset)) if offset else x
 
     def front(code: Function, element: int, numbers: Sequence[Number]) -> Number:
         x = raw(code, numbers[0], 0, kind)
@@ -93,7 +93,7 @@ def lines(operation: Piecewise, bounds: Bounds) -> Front:
         y = line(code, x, above, rise)
         if (above, rise) != (below, base):
             other = line(code, x, below, base)
-            bound = splat(kind, min(max(threshold, -reach), reach))
+            bound = code.splat(kind, min(max(threshold, -reach), reach))
             y = code.choose("sgt", kind, x, bound, y, other)
         if operation.limits is not None:
             low, high = (min(max(limit, -reach), reach) for limit in operation.limits)
@@ -126,7 +126,7 @@ def divide(operation: Divide, reach: int) -> Front:
 
     def front(code: Function, element: int, numbers: Sequence[Number]) -> Number:
         x = raw(code, numbers[0], 0, kind)
-        divisor = splat(kind, int(operation.divisor[element]))
+        divisor = code.splat(kind, int(operation.divisor[element]))
         unit = operation.output.format.fraction
         return Number(code.binary("sdiv", kind, x, divisor), kind, unit)
 
@@ -143,22 +143,24 @@ def lookup(operation: Lookup, reach: int, tables: Sequence[str], real: bool) -> 
     def front(code: Function, element: int, numbers: Sequence[Number]) -> Number:
         x = raw(code, numbers[0], 0, kind)
         if operation.multiplier != 1:
-            x = code.binary("mul", kind, x, splat(kind, operation.multiplier))
+            x = code.binary("mul", kind, x, code.splat(kind, operation.multiplier))
         if operation.toward_zero and operation.shift:
-            sign = code.binary("ashr", kind, x, splat(kind, int(kind[1:]) - 1))
-            lift = splat(kind, (1 << operation.shift) - 1)
+            sign = code.binary("ashr", kind, x, code.splat(kind, int(kind[1:]) - 1))
+            lift = code.splat(kind, (1 << operation.shift) - 1)
             x = code.binary("add", kind, x, code.binary("and", kind, sign, lift))
         if operation.shift:
-            x = code.binary("ashr", kind, x, splat(kind, operation.shift))
+            x = code.binary("ashr", kind, x, code.splat(kind, operation.shift))
         if operation.offset:
-            x = code.binary("add", kind, x, splat(kind, operation.offset))
+            x = code.binary("add", kind, x, code.splat(kind, operation.offset))
         x = code.least(kind, code.most(kind, x, 0), entries - 1)
         table, value = tables[int(operation.column[element])], "poison"
-        for lane in range(LANES):
-            index = code.let(f"extractelement {vector(kind)} {x}, i32 {lane}")
+        for lane in range(code.lanes):
+            index = code.let(f"extractelement {code.vector(kind)} {x}, i32 {lane}")
             place = code.let(f"getelementptr {held}, ptr @{table}, {kind} {index}")
             entry = code.let(f"load {held}, ptr {place}")
-            value = code.let(f"insertelement {vector(held)} {value}, {held} {entry}, i32 {lane}")
+            value = code.let(
+                f"insertelement {code.vector(held)} {value}, {held} {entry}, i32 {lane}"
+            )
         return Number(value, held, operation.output.format.fraction)
 
     return front
@@ -174,6 +176,6 @@ def filled(value: int, unit: int, real: bool) -> Front:
     kind = "float" if real else "i64"
 
     def front(code: Function, element: int, numbers: Sequence[Number]) -> Number:
-        return Number(splat(kind, value), kind, unit)
+        return Number(code.splat(kind, value), kind, unit)
 
     return front

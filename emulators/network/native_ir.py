@@ -1,9 +1,9 @@
 """Text of LLVM functions whose registers hold one number of several events side by side.
 
-A function works on a tile, which is a number of blocks of `BLOCK` events. Its body is a loop over
-the blocks; what it reads and writes are rows of a block: the values of one tensor element in all
-its events, as 32-bit floating point where they are exact in it, else as 64-bit integers. The rows
-of a block lie side by side, so that reading them one after the other is reading on.
+A function works on a tile, which is a number of blocks of two registers' events. Its body is a loop
+over the blocks; what it reads and writes are rows of a block: the values of one tensor element in
+all its events, as 32-bit floating point where they are exact in it, else as 64-bit integers. The
+rows of a block lie side by side, so that reading them one after the other is reading on.
 """
 
 import struct
@@ -11,40 +11,40 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 __all__ = [
-    "BLOCK",
-    "LANES",
     "Function",
     "Number",
     "Tile",
     "WeightTable",
     "declarations",
     "scalar",
-    "splat",
     "vector",
 ]
 
-LANES = 8
-BLOCK = 16
-
 
 class Tile(NamedTuple):
-    """The events of a tile and the bytes of a block's rows."""
+    """The events of a tile, the bytes of a block's rows, and the events of a register."""
 
     events: int
     stride: int
+    lanes: int
+
+    @property
+    def block(self) -> int:
+        """Events of a block."""
+        return 2 * self.lanes
 
     @property
     def size(self) -> int:
         """Bytes of a whole tile."""
-        return self.events // BLOCK * self.stride
+        return self.events // self.block * self.stride
 
     def bases(self) -> list[str]:
         """Return instructions that point to the rows of both kinds at ``%event``."""
         return [
-            f"  %block = lshr i64 %event, {BLOCK.bit_length() - 1}",
+            f"  %block = lshr i64 %event, {self.block.bit_length() - 1}",
             f"  %behind = mul i64 %block, {self.stride}",
             "  %rows = getelementptr i8, ptr %tile, i64 %behind",
-            f"  %within = and i64 %event, {BLOCK - 1}",
+            f"  %within = and i64 %event, {self.block - 1}",
             "  %narrow = shl i64 %within, 2",
             "  %float = getelementptr i8, ptr %rows, i64 %narrow",
             "  %broad = shl i64 %within, 3",
@@ -64,9 +64,9 @@ class Number(NamedTuple):
     unit: int
 
 
-def vector(kind: str) -> str:
+def vector(kind: str, lanes: int) -> str:
     """Return the type of a register."""
-    return f"<{LANES} x {kind}>"
+    return f"<{lanes} x {kind}>"
 
 
 def scalar(kind: str, value: float) -> str:
@@ -76,16 +76,11 @@ def scalar(kind: str, value: float) -> str:
     return str(int(value))
 
 
-def splat(kind: str, value: float) -> str:
-    """Return a register of equal constants."""
-    return f"<{', '.join([f'{kind} {scalar(kind, value)}'] * LANES)}>"
-
-
 class Function:
-    """A function ``name(tile, weights)`` that loops over ``blocks * LANES`` events at once."""
+    """A function ``name(tile, weights)`` that loops over the events of ``blocks`` registers."""
 
     def __init__(self, name: str, tile: Tile, blocks: int = 1) -> None:
-        self.name, self.blocks, self._count = name, blocks, 0
+        self.name, self.blocks, self.lanes, self._count = name, blocks, tile.lanes, 0
         self._lines = [
             f"define internal void @{name}(ptr %tile, ptr %weights) noinline nounwind {{",
             "entry:",
@@ -95,7 +90,7 @@ class Function:
             *tile.bases(),
         ]
         self._tail = [
-            f"  %next = add i64 %event, {blocks * LANES}",
+            f"  %next = add i64 %event, {blocks * tile.lanes}",
             f"  %more = icmp ult i64 %next, {tile.events}",
             "  br i1 %more, label %loop, label %done",
             "done:",
@@ -118,6 +113,14 @@ class Function:
         """Number of lines."""
         return len(self._lines)
 
+    def vector(self, kind: str) -> str:
+        """Return the type of a register."""
+        return vector(kind, self.lanes)
+
+    def splat(self, kind: str, value: float) -> str:
+        """Return a register of equal constants."""
+        return f"<{', '.join([f'{kind} {scalar(kind, value)}'] * self.lanes)}>"
+
     def text(self) -> str:
         """Return the whole function."""
         return "\n".join([*self._lines, *self._tail])
@@ -129,55 +132,57 @@ class Function:
     def address(self, kind: str, row: int, block: int = 0) -> str:
         """Return a pointer to a row of ``kind`` (``float`` or ``i64``)."""
         size = 4 if kind == "float" else 8
-        return self.let(f"getelementptr i8, ptr %{kind}, i64 {row + block * LANES * size}")
+        return self.let(f"getelementptr i8, ptr %{kind}, i64 {row + block * self.lanes * size}")
 
     def load(self, kind: str, row: int, block: int = 0) -> str:
         """Load a register from a row."""
-        return self.let(f"load {vector(kind)}, ptr {self.address(kind, row, block)}, align 32")
+        place = self.address(kind, row, block)
+        return self.let(f"load {self.vector(kind)}, ptr {place}, align {4 * self.lanes}")
 
     def store(self, kind: str, name: str, row: int, block: int = 0) -> None:
         """Store a register to a row."""
         place = self.address(kind, row, block)
-        self.do(f"store {vector(kind)} {name}, ptr {place}, align 32")
+        self.do(f"store {self.vector(kind)} {name}, ptr {place}, align {4 * self.lanes}")
 
     def weight(self, kind: str, offset: int) -> str:
         """Load one constant from the table of weights into all lanes."""
         place = self.let(f"getelementptr i8, ptr %weights, i64 {offset}")
         value = self.let(f"load {kind}, ptr {place}, align 4")
-        kinds = vector(kind)
+        kinds = self.vector(kind)
         first = self.let(f"insertelement {kinds} poison, {kind} {value}, i32 0")
         return self.let(
-            f"shufflevector {kinds} {first}, {kinds} poison, <{LANES} x i32> zeroinitializer"
+            f"shufflevector {kinds} {first}, {kinds} poison, {self.vector('i32')} zeroinitializer"
         )
 
     def binary(self, word: str, kind: str, left: str, right: str) -> str:
         """Add an instruction of two registers of one kind."""
-        return self.let(f"{word} {vector(kind)} {left}, {right}")
+        return self.let(f"{word} {self.vector(kind)} {left}, {right}")
 
     def call(self, name: str, kind: str, arguments: Sequence[str]) -> str:
         """Call an intrinsic whose arguments and result are registers of one kind."""
-        values = ", ".join(f"{vector(kind)} {argument}" for argument in arguments)
-        return self.let(f"call {vector(kind)} @llvm.{name}.v{LANES}{_suffix(kind)}({values})")
+        kinds = self.vector(kind)
+        values = ", ".join(f"{kinds} {argument}" for argument in arguments)
+        return self.let(f"call {kinds} @llvm.{name}.v{self.lanes}{_suffix(kind)}({values})")
 
     def convert(self, word: str, kind: str, name: str, target: str) -> str:
         """Convert a register to another kind."""
-        return self.let(f"{word} {vector(kind)} {name} to {vector(target)}")
+        return self.let(f"{word} {self.vector(kind)} {name} to {self.vector(target)}")
 
     def choose(self, test: str, kind: str, left: str, right: str, yes: str, no: str) -> str:
         """Return ``yes`` where the comparison of ``left`` and ``right`` holds, else ``no``."""
         compare = "fcmp" if kind == "float" else "icmp"
-        which = self.let(f"{compare} {test} {vector(kind)} {left}, {right}")
-        kinds = vector(kind)
-        return self.let(f"select <{LANES} x i1> {which}, {kinds} {yes}, {kinds} {no}")
+        kinds = self.vector(kind)
+        which = self.let(f"{compare} {test} {kinds} {left}, {right}")
+        return self.let(f"select {self.vector('i1')} {which}, {kinds} {yes}, {kinds} {no}")
 
     def least(self, kind: str, name: str, limit: float) -> str:
         """Return the smaller of a register and a constant."""
-        bound = splat(kind, limit)
+        bound = self.splat(kind, limit)
         return self.choose("olt" if kind == "float" else "slt", kind, name, bound, name, bound)
 
     def most(self, kind: str, name: str, limit: float) -> str:
         """Return the larger of a register and a constant."""
-        bound = splat(kind, limit)
+        bound = self.splat(kind, limit)
         return self.choose("ogt" if kind == "float" else "sgt", kind, name, bound, name, bound)
 
 
@@ -202,12 +207,12 @@ def _suffix(kind: str) -> str:
     return "f32" if kind == "float" else kind
 
 
-def declarations() -> str:
+def declarations(lanes: int) -> str:
     """Return the declarations of the intrinsics that functions may call."""
-    kind = vector("float")
-    lines = [f"declare {kind} @llvm.fma.v{LANES}f32({kind}, {kind}, {kind})"]
+    kind = vector("float", lanes)
+    lines = [f"declare {kind} @llvm.fma.v{lanes}f32({kind}, {kind}, {kind})"]
     for name in ("roundeven", "floor", "ceil", "trunc"):
-        lines.append(f"declare {kind} @llvm.{name}.v{LANES}f32({kind})")
+        lines.append(f"declare {kind} @llvm.{name}.v{lanes}f32({kind})")
     lines.append("declare void @llvm.set.rounding(i32)")
     lines.append("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
     return "\n".join(lines)

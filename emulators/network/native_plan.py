@@ -41,7 +41,6 @@ from l1kd.emulators.network.native_elements import (
     lookup,
 )  # fmt: skip
 from l1kd.emulators.network.native_ir import (
-    BLOCK,
     Function,
     Tile,
     WeightTable,
@@ -54,9 +53,9 @@ __all__ = ["NativeText", "UnsuitableError", "write_native"]
 
 # Lines of code beyond which compilation would take too long, and entries of tables.
 MAX_LINES, MAX_ENTRIES = 100_000, 1 << 14
-# A tile that fits the second-level cache beside the code.
-
-MOST_BLOCKS, TILE_BYTES = 8, 320 << 10
+# A tile fits the second-level cache beside the code. It has more blocks where registers are narrow:
+# then the code is fetched again and again for few events, and would cost more than their rows.
+MOST_BLOCKS, TILE_BYTES = {8: 8, 16: 1}, 320 << 10
 
 
 class UnsuitableError(ValueError):
@@ -291,22 +290,22 @@ class NativeBuilder:
             np.concatenate([part.wide for part in parts])[operation.index],
         )
 
-    def text(self, outputs: Sequence[str]) -> NativeText:
+    def text(self, outputs: Sequence[str], lanes: int) -> NativeText:
         """Place the rows and write the program."""
         inputs = [self.held[tensor.name] for tensor in self.graph.inputs]
         results = [self.held[name] for name in outputs]
         rows_out = np.concatenate([held.rows for held in results])
         rows_in = np.concatenate([held.rows for held in inputs])
         placed = self.memory.places(rows_in, rows_out)
-        stride = placed.words * 8 * BLOCK // machine.TILE
-        blocks = min(max(TILE_BYTES // stride, 1), MOST_BLOCKS)
-        tile = Tile(blocks * BLOCK, stride)
+        stride = placed.words * 8 * 2 * lanes // machine.TILE
+        blocks = min(max(TILE_BYTES // stride, 1), MOST_BLOCKS[lanes])
+        tile = Tile(blocks * 2 * lanes, stride, lanes)
 
         def address(rows: Rows) -> Any:
             found = placed.address(np.maximum(rows, 0)).astype(np.int64)
-            return np.where(rows < 0, -1, found * BLOCK // machine.TILE)
+            return np.where(rows < 0, -1, found * tile.block // machine.TILE)
 
-        table, parts, calls, count = WeightTable(), [declarations(), *self.tables], [], 0
+        table, parts, calls, count = WeightTable(), [declarations(lanes), *self.tables], [], 0
         for number, (write, floors) in enumerate(self.writers):
             calls += ["  call void @llvm.set.rounding(i32 3)"] if floors else []
             for function in write(f"step{number}", tile, address, table):
@@ -333,8 +332,10 @@ class NativeBuilder:
         return NativeText("\n".join(parts), tile.events, tile.size)
 
 
-def write_native(graph: Graph, outputs: Sequence[str]) -> NativeText:
+def write_native(graph: Graph, outputs: Sequence[str], lanes: int) -> NativeText:
     """Translate a graph into a program that gives the named tensors, one after the other.
+
+    ``lanes`` are the numbers of 32 bits in a register: 8 or 16.
 
     Raises
     ------
@@ -348,4 +349,4 @@ def write_native(graph: Graph, outputs: Sequence[str]) -> NativeText:
         builder.new(tensor.name)
     for operation in graph.operations:
         builder.emit(operation)
-    return builder.text(outputs)
+    return builder.text(outputs, lanes)

@@ -18,14 +18,18 @@ import numpy.typing as npt
 from l1kd.emulators.network.graph import Affine
 from l1kd.emulators.network.intervals import Bounds, Facts
 from l1kd.emulators.network.native_casts import EXACT, Stage, cast
-from l1kd.emulators.network.native_ir import Function, Number, Tile, WeightTable, splat, vector
+from l1kd.emulators.network.native_ir import Function, Number, Tile, WeightTable
 
 __all__ = ["Sums"]
 
 Exact = npt.NDArray[Any]
 REAL, FLOORED, INTEGER = "real", "floored", "integer"
-# Blocks of events and outputs whose sums are held in registers at once.
-SHAPES = {REAL: (2, 5), FLOORED: (2, 5), INTEGER: (1, 4)}
+# Registers of events, and outputs, whose sums are held at once: as many as there are registers for,
+# of which processors have twice as many where they are of 16 numbers.
+SHAPES = {
+    8: {REAL: (2, 5), FLOORED: (2, 5), INTEGER: (1, 4)},
+    16: {REAL: (2, 10), FLOORED: (2, 10), INTEGER: (1, 4)},
+}
 # Lines of a function: the events of a block pass all of it before the next block comes, so that
 # their rows stay in the nearest cache, as does the code.
 MOST_LINES = 1500
@@ -106,7 +110,7 @@ class Sums:
         table : WeightTable
             Where weights go.
         """
-        blocks, most = SHAPES[self.way]
+        blocks, most = SHAPES[tile.lanes][self.way]
         fraction, unit = self.operation.accumulator.fraction, self.stages[-1].form.fraction
         code, number = Function(f"{name}_0", tile, blocks), 0
         for outputs in self._groups(most):
@@ -151,9 +155,13 @@ class Sums:
         """Add all terms of some outputs; see `Running.finished` for what is returned."""
         terms = self._terms(outputs, rows, wide)
         totals = [self._total(output, place, terms) for place, output in enumerate(outputs)]
-        sums = {(o, b): Running(total) for o, total in enumerate(totals)
+        sums = {(o, b): Running(code, total) for o, total in enumerate(totals)
                 for b in range(code.blocks)}  # fmt: skip
         for (row, long), users in terms.items():
+            if code.lanes == 16:
+                # Else the compiler fills the many registers with weights that later rows repeat,
+                # and has to put sums aside.
+                code.barrier()
             values = [self._data(code, row, long, block) for block in range(code.blocks)]
             for term in users:
                 factor = self._factor(code, term.weight, table)
@@ -212,7 +220,7 @@ class Sums:
 
     def _factor(self, code: Function, weight: int, table: WeightTable) -> str:
         if self.way == INTEGER:
-            return splat(self.kind, weight)
+            return code.splat(self.kind, weight)
         scale = self._scale if self.way == REAL else -self.shift
         return code.weight("float", table.place(weight * 2.0**scale))
 
@@ -221,7 +229,7 @@ class Sums:
             return code.call("fma", "float", [value, factor, total])
         product = code.binary("mul", self.kind, value, factor)
         if self.shift:
-            product = code.binary("ashr", self.kind, product, splat(self.kind, self.shift))
+            product = code.binary("ashr", self.kind, product, code.splat(self.kind, self.shift))
         return code.binary("add", self.kind, total, product)
 
 
@@ -259,19 +267,19 @@ class Total:
 class Running:
     """A sum in a register while its code is written."""
 
-    def __init__(self, total: Total) -> None:
+    def __init__(self, code: Function, total: Total) -> None:
         self.total, self.count, self.joined = total, 0, ""
-        self.name = splat(total.kind, total.starts[0])
+        self.name = code.splat(total.kind, total.starts[0])
 
     def begin(self, code: Function) -> None:
         """Begin another part where the next term wants one."""
         if self.count and self.count in self.total.starts:
             self._join(code)
-            self.name = splat(self.total.kind, self.total.starts[self.count])
+            self.name = code.splat(self.total.kind, self.total.starts[self.count])
         self.count += 1
 
     def _join(self, code: Function) -> None:
-        bits = code.let(f"bitcast {vector('float')} {self.name} to {vector('i32')}")
+        bits = code.let(f"bitcast {code.vector('float')} {self.name} to {code.vector('i32')}")
         self.joined = code.binary("add", "i32", self.joined, bits) if self.joined else bits
 
     def finished(self, code: Function) -> tuple[Number, float]:
@@ -282,7 +290,7 @@ class Running:
         self._join(code)
         excess = sum(ANCHOR_BITS + int(start) - ANCHOR for start in total.starts.values())
         excess = (excess - total.bias + (1 << 31)) % (1 << 32) - (1 << 31)
-        name = code.binary("sub", "i32", self.joined, splat("i32", excess))
+        name = code.binary("sub", "i32", self.joined, code.splat("i32", excess))
         return Number(name, "i32", total.unit), 0.0
 
 
@@ -321,7 +329,7 @@ def keep(code: Function, number: Number, unit: int, real: bool, row: int, block:
     name, kind, fraction = number
     if kind == "float" and real:
         if fraction != unit:
-            name = code.binary("fmul", "float", name, splat("float", 2.0 ** (unit - fraction)))
+            name = code.binary("fmul", "float", name, code.splat("float", 2.0 ** (unit - fraction)))
         code.store("float", name, row, block)
         return
     if kind == "float":
@@ -329,7 +337,7 @@ def keep(code: Function, number: Number, unit: int, real: bool, row: int, block:
     if not real and kind == "i32":
         name, kind = code.convert("sext", "i32", name, "i64"), "i64"
     if fraction != unit:
-        name = code.binary("shl", kind, name, splat(kind, unit - fraction))
+        name = code.binary("shl", kind, name, code.splat(kind, unit - fraction))
     if real:
         if kind == "i64":
             name = code.convert("trunc", "i64", name, "i32")

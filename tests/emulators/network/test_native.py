@@ -32,8 +32,11 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "networks"
 
 
-def compiled(network):
-    return NativeCode(*translate(network.graph, network.graph.outputs))
+WIDTHS = [width for width in (8, 16) if width <= native_code.lanes()]
+
+
+def compiled(network, width=None):
+    return NativeCode(*translate(network.graph, network.graph.outputs, width))
 
 
 def run(code, network, x, kind=np.int64):
@@ -44,15 +47,16 @@ def run(code, network, x, kind=np.int64):
 
 
 def check(network, x):
-    """Compare with the oracle, for every word the events can have."""
+    """Compare with the oracle, for every word events can have and every width of registers."""
     values = oracle.evaluate(network.graph, x)
     expected = values[network.graph.outputs[0]].astype(np.int64)
-    code = compiled(network)
-    for kind in (np.int16, np.int32, np.int64):
-        if x.min() >= np.iinfo(kind).min and x.max() <= np.iinfo(kind).max:
-            y, inside = run(code, network, x, kind)
-            np.testing.assert_array_equal(y, expected)
-            assert inside
+    for width in WIDTHS:
+        code = compiled(network, width)
+        for kind in (np.int16, np.int32, np.int64):
+            if x.min() >= np.iinfo(kind).min and x.max() <= np.iinfo(kind).max:
+                y, inside = run(code, network, x, kind)
+                np.testing.assert_array_equal(y, expected)
+                assert inside
 
 
 def way_of(network):
@@ -189,9 +193,10 @@ def test_events_and_words_do_not_matter():
 @pytest.mark.parametrize("form", [FixedPoint(7, 3), FixedPoint(7, 3, False), FixedPoint(16, 16),
                                   FixedPoint(20, 9), FixedPoint(20, 9, False)])  # fmt: skip
 @pytest.mark.parametrize("size", [1, 8, 13])
-def test_misfits_are_seen_wherever_they_are(form, size):
+@pytest.mark.parametrize("width", WIDTHS)
+def test_misfits_are_seen_wherever_they_are(form, size, width):
     network = network_of(form, size, dense("x", np.ones((size, 1), int), [0], WIDE, WIDE))
-    code = compiled(network)
+    code = compiled(network, width)
     for kind in (np.int16, np.int32, np.int64):
         bounds = np.iinfo(kind)
         for wrong in {bounds.min, form.minimum - 1, form.maximum + 1, bounds.max}:
