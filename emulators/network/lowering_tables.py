@@ -200,8 +200,12 @@ def softmax(lowering: Lowering, call: Call) -> Layer:
     pack = lowering.project.tensors[source.name].type.pack if config.streams else size
     length = config.integer("n_slice", pack or size)
     inner = config.integer("n_inner", 1)
-    if length < 1 or inner < 1 or size % (length * inner):
-        raise config.refuse("the slices do not divide the tensor")
+    every = call.function.endswith("softmax_multidim")
+    outer = config.integer("n_outer", 1) if every else size // length if config.streams else 1
+    if not every:
+        inner = 1
+    if length < 1 or inner < 1 or outer * length * inner != size:
+        raise config.refuse(f"the slices are not the {size} elements of the tensor")
     if config.streams and pack != length:
         raise lowering.refuse(call, "the packets of the stream are not the slices of the softmax")
     output = lowering.result(call, source.shape)

@@ -1,8 +1,13 @@
-"""Compile the firmware folders that `graphs.py` writes, as references."""
+"""Compile the firmware folders that `graphs.py` writes, as references.
+
+Run as a module, in a process of its own, it computes the events in ``inputs.npz`` of a folder:
+``python -m tests.emulators.network.compiled FOLDER``
+"""
 
 import ctypes
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +96,9 @@ def compile_folder(folder, optimise="-O1"):
         return y
 
     return ports, reference
+
+
+if __name__ == "__main__":
+    where = Path(sys.argv[1])
+    with np.load(where / "inputs.npz") as arrays:
+        np.savez(where / "results.npz", *compile_folder(where)[1](*arrays.values()))
