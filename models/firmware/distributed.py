@@ -7,9 +7,10 @@ the same in both tools are used; everything else is built from them.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
+from math import ceil
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -18,6 +19,9 @@ import numpy.typing as npt
 
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.models.firmware.rtl_text import with_tables
+from l1kd.models.firmware.sum_dialects import AlkaidOperations, Da4mlOperations
+from l1kd.models.firmware.sum_graph import Dialect, retimed
+from l1kd.models.firmware.sum_text import Bits, with_sums_of_three
 
 __all__ = ["Alkaid", "Da4ml", "Tool", "Wire", "load_tool"]
 
@@ -44,6 +48,7 @@ class Tool(ABC):
     """What both tools can do with wires. Constants are plain integers throughout."""
 
     name: str
+    dialect: Dialect
 
     @abstractmethod
     def variable(self, low: float, high: float, step: float) -> Wire:
@@ -61,17 +66,41 @@ class Tool(ABC):
     def trace(self, inputs: Sequence[Wire], outputs: Sequence[Wire]) -> Any:
         """Return the operation list of everything between inputs and outputs."""
 
-    @abstractmethod
     def stages(self, logic: Any, cutoff: float) -> list[Any]:
-        """Split an operation list into the stages of a pipeline, ``cutoff`` delay units each."""
+        """Split an operation list into the stages of a pipeline, at most ``cutoff`` long each.
+
+        The stages are as many as that takes, and then as short as so many can be.
+        """
+        most = _balanced(lambda length: self._timed(logic, length)[1], cutoff)
+        timed, count = self._timed(logic, most)
+        return self._split(timed, count, most)
+
+    def _timed(self, logic: Any, cutoff: float) -> tuple[Any, int]:
+        """Return the list with the times of a pipeline, and the number of its stages."""
+        timed = retimed(logic, self.dialect, cutoff)
+        last = max(op.latency for op in timed.ops)
+        return timed, max(ceil(last / cutoff - 1e-6), 1)
+
+    @abstractmethod
+    def _split(self, timed: Any, count: int, cutoff: float) -> list[Any]:
+        """Split an operation list at multiples of ``cutoff``."""
 
     @abstractmethod
     def ports(self, logic: Any) -> tuple[list[int], list[Port]]:
         """Return the width of every input and the shape of every output."""
 
-    @abstractmethod
     def source(self, logic: Any, module: str, language: str) -> str:
         """Return the text of one module, and of its tables, in ``verilog`` or ``vhdl``."""
+        text = self._source(logic, module, language)
+        return with_sums_of_three(text, logic, self.dialect, self._bits(logic), language)
+
+    @abstractmethod
+    def _source(self, logic: Any, module: str, language: str) -> str:
+        """Return the text as the tool writes it, operations of two operands only."""
+
+    @abstractmethod
+    def _bits(self, logic: Any) -> list[Bits]:
+        """Return the bits of every operation."""
 
     @abstractmethod
     def library(self, language: str) -> list[Path]:
@@ -170,6 +199,13 @@ class Tool(ABC):
         if trailing >= width:
             return 0
         return self._wrapped(self.unsigned_factor(wire), width, signed)
+
+    def lowest_bits(self, wire: Wire, width: int) -> Wire:
+        """Return a number equal to the wire in its lowest bits: shorter where that is free."""
+        if isinstance(wire, int) or wire._factor < 0:
+            return wire
+        signed, integer = self._extent(wire)
+        return wire if width >= integer + signed else self.wrap(wire, width, signed=False)
 
     def _wrapped(self, wire: Wire, width: int, signed: bool) -> Wire:
         return self._kept(wire, signed, width - signed, 0)
@@ -332,6 +368,7 @@ class Da4ml(Tool):
     """da4ml 0.6."""
 
     name = "da4ml"
+    dialect = Da4mlOperations()
     _hardware = (1, -1, -1)
 
     def variable(self, low: float, high: float, step: float) -> Wire:
@@ -372,11 +409,10 @@ class Da4ml(Tool):
 
         return comb_trace(inputs, list(outputs), keep_dead_inputs=True)
 
-    def stages(self, logic: Any, cutoff: float) -> list[Any]:
-        """Do what `Tool` says."""
+    def _split(self, timed: Any, count: int, cutoff: float) -> list[Any]:
         from da4ml.trace.pipeline import to_pipeline
 
-        return list(to_pipeline(logic, cutoff, retiming=True, verbose=False).solutions)
+        return list(to_pipeline(timed, cutoff, retiming=False, verbose=False).solutions)
 
     def ports(self, logic: Any) -> tuple[list[int], list[Port]]:
         """Do what `Tool` says."""
@@ -385,8 +421,7 @@ class Da4ml(Tool):
         widths = [sum(minimal_kif(interval)) for interval in logic.inp_qint]
         return widths, [_port(minimal_kif(interval)) for interval in logic.out_qint]
 
-    def source(self, logic: Any, module: str, language: str) -> str:
-        """Do what `Tool` says."""
+    def _source(self, logic: Any, module: str, language: str) -> str:
         if language == "vhdl":
             from da4ml.codegen.rtl.vhdl.comb import comb_logic_gen
         else:
@@ -394,6 +429,11 @@ class Da4ml(Tool):
         from da4ml.codegen.rtl.verilog.comb import table_mem_gen
 
         return with_tables(comb_logic_gen(logic, module), table_mem_gen(logic), language)
+
+    def _bits(self, logic: Any) -> list[Bits]:
+        from da4ml.types import minimal_kif
+
+        return [_bits(minimal_kif(op.qint)) for op in logic.ops]
 
     def library(self, language: str) -> list[Path]:
         """Do what `Tool` says."""
@@ -407,6 +447,7 @@ class Alkaid(Tool):
     """alkaid 0.8."""
 
     name = "alkaid"
+    dialect = AlkaidOperations()
     _hardware = (1, 1, -1)
 
     def variable(self, low: float, high: float, step: float) -> Wire:
@@ -430,12 +471,14 @@ class Alkaid(Tool):
 
         return trace(inputs, list(outputs), keep_dead_inputs=True)
 
-    def stages(self, logic: Any, cutoff: float) -> list[Any]:
-        """Do what `Tool` says."""
+    def _split(self, timed: Any, count: int, cutoff: float) -> list[Any]:
         from alkaid.trace import to_pipeline
 
+        # The tool cuts the time of the last operation into equal pieces.
+        last, end = max(op.latency for op in timed.ops), count * cutoff
+        ops = [op._replace(latency=end) if op.latency == last else op for op in timed.ops]
         with redirect_stdout(StringIO()):
-            machine = to_pipeline(logic, latency_cutoff=cutoff, verbose=False)
+            machine = to_pipeline(timed._replace(ops=ops), n_stages=count, verbose=False)
         return list(machine.logic.values())
 
     def ports(self, logic: Any) -> tuple[list[int], list[Port]]:
@@ -443,8 +486,7 @@ class Alkaid(Tool):
         widths = [sum(interval.kif) for interval in logic.inp_qint]
         return widths, [_port(interval.kif) for interval in logic.out_qint]
 
-    def source(self, logic: Any, module: str, language: str) -> str:
-        """Do what `Tool` says."""
+    def _source(self, logic: Any, module: str, language: str) -> str:
         if language == "vhdl":
             from alkaid.codegen.rtl.vhdl.comb import comb_logic_gen
             from alkaid.codegen.rtl.vhdl.lookup import lookup_source
@@ -455,12 +497,33 @@ class Alkaid(Tool):
         # VHDL knows only what was analysed before.
         return lookup_source([logic]) + "\n" + comb_logic_gen(logic, module)
 
+    def _bits(self, logic: Any) -> list[Bits]:
+        return [_bits(op.qint.kif) for op in logic.ops]
+
     def library(self, language: str) -> list[Path]:
         """Do what `Tool` says."""
         from alkaid.codegen import rtl
 
         folder = Path(rtl.__file__).parent / language / "source"
         return sorted(folder.iterdir())
+
+
+def _balanced(count: Callable[[float], int], cutoff: float) -> float:
+    """Return the shortest length, within a percent, with no more stages than ``cutoff`` has."""
+    most, least = cutoff, 0.0
+    stages = count(cutoff)
+    while most - least > 0.01 * cutoff:
+        middle = (most + least) / 2
+        if count(middle) <= stages:
+            most = middle
+        else:
+            least = middle
+    return most
+
+
+def _bits(kif: tuple[bool, int, int]) -> Bits:
+    signed, integer, fraction = kif
+    return Bits(int(signed + integer + fraction), bool(signed), int(fraction))
 
 
 def _port(kif: tuple[bool, int, int]) -> Port:

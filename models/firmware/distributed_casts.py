@@ -10,6 +10,9 @@ from l1kd.models.firmware.distributed import Tool, Wire
 
 __all__ = ["cast", "clipped", "rounded"]
 
+# What these do to a number does not depend on its sign.
+BY_BITS = ("TRN", "RND", "RND_MIN_INF", "RND_CONV")
+
 
 def cast(tool: Tool, wire: Wire, fraction: int, form: FixedPoint, positive: bool = False) -> Wire:
     """Cast a raw integer with ``fraction`` fraction bits to a format.
@@ -22,6 +25,8 @@ def cast(tool: Tool, wire: Wire, fraction: int, form: FixedPoint, positive: bool
     if isinstance(wire, int):
         return form.cast_int(max(wire, 0) if positive else wire, fraction)
     bits = fraction - form.fraction
+    if form.overflow == "WRAP" and form.rounding in BY_BITS and bits > 0 and not positive:
+        wire = tool.lowest_bits(wire, bits + form.width)
     wire = rounded(tool, wire, bits, form.rounding) if bits > 0 else tool.shift(wire, -bits)
     if positive:
         wire = tool.positive_part(wire)

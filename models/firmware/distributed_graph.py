@@ -47,24 +47,28 @@ def trace_network(network: Network, tool: Tool) -> object:
     ports: list[Wire] = []
     tensors = graph.tensors
     values: dict[str, list[Wire]] = {}
+    signed: set[tuple[str, int]] = set()
     for tensor in graph.inputs:
         pairs = [tool.input(tensor.format) for _ in range(tensor.size)]
         ports += [port for port, _ in pairs]
         values[tensor.name] = [raw for _, raw in pairs]
     for operation in graph.operations:
-        replay = _Replay(tool, values, tensors, facts)
+        replay = _Replay(tool, values, tensors, facts, signed)
         values[operation.output.name] = replay.run(operation)
     outputs = []
     for name in graph.outputs:
         step = tensors[name].format.step
-        outputs += [
-            wire * step if isinstance(wire, int) else wire * float(step) for wire in values[name]
-        ]
+        wires = replay.read(name, range(tensors[name].size))
+        outputs += [wire * step if isinstance(wire, int) else wire * float(step) for wire in wires]
     return tool.trace(ports, outputs)
 
 
 class _Replay:
-    """One operation on wires."""
+    """One operation on wires.
+
+    A rectifier's sign is taken away where its result is read: behind a cast, if that comes first,
+    because it then has few bits. Elements that still have their sign are listed in ``signed``.
+    """
 
     def __init__(
         self,
@@ -72,8 +76,10 @@ class _Replay:
         values: dict[str, list[Wire]],
         tensors: dict[str, Tensor],
         facts: dict[str, Facts],
+        signed: set[tuple[str, int]],
     ) -> None:
         self.tool, self.values, self.tensors, self.facts = tool, values, tensors, facts
+        self.signed = signed
 
     def run(self, operation: Operation) -> list[Wire]:
         """Return the wires of the operation's output."""
@@ -91,8 +97,13 @@ class _Replay:
             case Gather():
                 return self._gathered(operation)
 
-    def _read(self, name: str, index: Sequence[int]) -> list[Wire]:
+    def read(self, name: str, index: Sequence[int]) -> list[Wire]:
+        """Return elements of a tensor; -1 stands for a zero."""
         wires = self.values[name]
+        for i in index:
+            if (name, i) in self.signed:
+                self.signed.remove((name, i))
+                wires[i] = self.tool.positive_part(wires[i])
         return [wires[i] if i >= 0 else 0 for i in index]
 
     def _fraction(self, name: str) -> int:
@@ -105,7 +116,7 @@ class _Replay:
         ordered = in_order(operation, sums, fraction)
         result = []
         for position, group in enumerate(operation.group):
-            wires = self._read(operation.source, operation.index[position].tolist())
+            wires = self.read(operation.source, operation.index[position].tolist())
             for total in (self._ordered if ordered else self._sums)(operation, wires, int(group)):
                 wire = total
                 if not ordered and not sums.never_overflows:
@@ -161,10 +172,16 @@ class _Replay:
 
     def _line(self, operation: Piecewise, element: int) -> Wire:
         tool = self.tool
-        wire = self._read(operation.source, [int(operation.index[element])])[0]
+        index, form = int(operation.index[element]), operation.output.format
         threshold = int(operation.threshold[element])
         above = int(operation.scale_above[element]), int(operation.offset_above[element])
         below = int(operation.scale_below[element]), int(operation.offset_below[element])
+        scales = above == below and above[0] > 0 and above[1] == 0 and operation.limits is None
+        positive = scales and (operation.source, index) in self.signed
+        if positive:
+            wire = self.values[operation.source][index]
+        else:
+            wire = self.read(operation.source, [index])[0]
         low, high = tool.bounds(wire)
         plain = not operation.formats and operation.limits is None
         if above == below or low > threshold:
@@ -173,7 +190,10 @@ class _Replay:
             value = self._on_line(wire, below)
         elif plain and below == (0, 0) and above[0] > 0 and above[1] == 0 == threshold:
             value = tool.scale(wire, above[0])
-            return cast(tool, value, operation.fraction, operation.output.format, positive=True)
+            if operation.fraction == form.fraction and tool.bounds(value)[1] <= form.maximum:
+                self.signed.add((operation.output.name, element))
+                return value
+            return cast(tool, value, operation.fraction, form, positive=True)
         else:
             if above[0] * threshold + above[1] == below[0] * threshold + below[1]:
                 threshold -= 1  # the lines meet: the point may belong to either
@@ -184,9 +204,10 @@ class _Replay:
         fraction = operation.fraction
         if operation.formats:
             assert operation.choice is not None
-            form = operation.formats[operation.choice[element]]
-            value, fraction = cast(tool, value, fraction, form), form.fraction
-        return cast(tool, value, fraction, operation.output.format)
+            inner = operation.formats[operation.choice[element]]
+            value, fraction = cast(tool, value, fraction, inner, positive), inner.fraction
+            positive = False
+        return cast(tool, value, fraction, form, positive)
 
     def _on_line(self, wire: Wire, line: tuple[int, int]) -> Wire:
         return self.tool.add(self.tool.scale(wire, line[0]), line[1])
@@ -196,7 +217,7 @@ class _Replay:
         tool = self.tool
         table = operation.table[:, operation.column[element]]
         last = len(table) - 1
-        wire = self._read(operation.source, [int(operation.index[element])])[0]
+        wire = self.read(operation.source, [int(operation.index[element])])[0]
 
         def position(value: int) -> int:
             product = value * operation.multiplier
@@ -236,8 +257,8 @@ class _Replay:
 
     def _binary(self, operation: Binary) -> list[Wire]:
         tool = self.tool
-        left = self._read(operation.left, operation.left_index.tolist())
-        right = self._read(operation.right, operation.right_index.tolist())
+        left = self.read(operation.left, operation.left_index.tolist())
+        right = self.read(operation.right, operation.right_index.tolist())
         first, second = self._fraction(operation.left), self._fraction(operation.right)
         fraction = first + second
         if operation.kind != "multiply":
@@ -257,7 +278,7 @@ class _Replay:
 
     def _divided(self, operation: Divide) -> list[Wire]:
         form = operation.output.format
-        wires = self._read(operation.source, operation.index.tolist())
+        wires = self.read(operation.source, operation.index.tolist())
         quotients = [
             self._quotient(w, int(d)) for w, d in zip(wires, operation.divisor, strict=True)
         ]
@@ -284,5 +305,6 @@ class _Replay:
         joined: list[Wire] = []
         for name in operation.sources:
             fraction = self._fraction(name)
-            joined += [cast(self.tool, wire, fraction, form) for wire in self.values[name]]
+            wires = self.read(name, range(self.tensors[name].size))
+            joined += [cast(self.tool, wire, fraction, form) for wire in wires]
         return [joined[i] if i >= 0 else operation.fill for i in operation.index.tolist()]

@@ -20,6 +20,8 @@ from l1kd.emulators.network.graph import Tensor
 from l1kd.models.firmware.distributed import Port, Tool, load_tool
 from l1kd.models.firmware.distributed_graph import trace_network
 from l1kd.models.firmware.rtl_text import Slice, Stage, top_module
+from l1kd.models.firmware.sum_graph import rebuilt
+from l1kd.models.firmware.sum_text import library
 
 __all__ = ["PortBits", "RtlDesign", "build_rtl", "pack", "port_map", "unpack"]
 
@@ -119,7 +121,7 @@ def build_rtl(
         If the network needs numbers or tables beyond what the tool can hold.
     """
     adapter = load_tool(tool)
-    logic: Any = trace_network(network, adapter)
+    logic: Any = rebuilt(trace_network(network, adapter), adapter.dialect)
     stages = [logic] if latency_cutoff is None else adapter.stages(logic, latency_cutoff)
     clocked = latency_cutoff is not None
     out.mkdir(parents=True, exist_ok=True)
@@ -184,7 +186,7 @@ def _write(
     size = _bits(network.inputs), _bits(network.outputs)
     main = folder / f"{top}.{suffix}"
     main.write_text(top_module(top, modules, inputs, outputs, size, language, clocked))
-    for path in tool.library(language):
+    for path in (library(language), *tool.library(language)):
         files.append(folder / path.name)
         shutil.copyfile(path, files[-1])
     return (main, *files)

@@ -4,12 +4,13 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
 from l1kd.errors import ToolError
+from l1kd.models.firmware.sum_text import MAPPED
 
 __all__ = ["Resources", "YosysError", "available", "synthesize"]
 
@@ -70,15 +71,15 @@ def synthesize(sources: Iterable[Path], top: str, out: Path, part: str) -> Resou
     out.mkdir(parents=True, exist_ok=True)
     script, log = out / "synthesis.ys", out / "yosys.log"
     cells, netlist = out / "cells.json", out / "netlist.blif"
-    lines = ["read_verilog -lib -specify +/xilinx/cells_sim.v"]
-    lines += [f'read_verilog "{path.resolve()}"' for path in sources]
+    lines = ["read_verilog -lib +/xilinx/cells_sim.v"]
+    lines += [f'read_verilog "{MAPPED.get(path.name, path).resolve()}"' for path in sources]
     # Adders are mapped inside their small modules, as they were cut: merged into long sums of many
     # operands, which Yosys does once hierarchy is gone, they take a quarter more LUTs.
     lines += [f"hierarchy -check -top {top}", "proc", "opt_expr", "opt_clean", "wreduce"]
     # Products of two variables are left to the search for DSP blocks, which comes later.
     lines += ["alumacc t:* t:$mul %d", "opt_expr", "flatten", "opt_clean"]
     lines.append(f"synth_xilinx -family {family(part)} -top {top} -flatten -noiopad -noclkbuf")
-    lines += [f"tee -o {cells.name} stat -json", f"write_blif {netlist.name}"]
+    lines += [f"tee -o {cells.name} stat -json", f"write_blif -param {netlist.name}"]
     script.write_text("\n".join(lines) + "\n")
     start = perf_counter()
     done = subprocess.run(
@@ -130,12 +131,8 @@ def depth(netlist: str) -> int:
         BLIF, flat.
     """
     drivers: dict[str, tuple[int, list[str]]] = {}
-    for line in netlist.replace("\\\n", "").splitlines():
-        words = line.split()
-        if words[:1] == [".names"] and len(words) == 3:
-            drivers[words[2]] = 0, words[1:2]
-        elif words[:1] == [".subckt"]:
-            drivers |= _driven(words[1], dict(port.split("=", 1) for port in words[2:]))
+    for cell in _cells(netlist):
+        drivers |= _driven(cell)
     levels: dict[str, int] = {}
     for end in drivers:
         waiting = [end]
@@ -151,12 +148,37 @@ def depth(netlist: str) -> int:
     return max(levels.values(), default=0)
 
 
-def _driven(kind: str, ports: dict[str, str]) -> dict[str, tuple[int, list[str]]]:
+class _Cell(NamedTuple):
+    kind: str
+    ports: dict[str, str]
+    init: int
+
+
+def _cells(netlist: str) -> Iterator[_Cell]:
+    """Give the cells of a netlist; a buffer is a lookup table without a name."""
+    lines = netlist.replace("\\\n", "").splitlines()
+    for line, following in zip(lines, [*lines[1:], ""], strict=False):
+        words, more = line.split(), following.split()
+        if words[:1] == [".names"] and len(words) == 3:
+            yield _Cell("", {"I0": words[1], "O": words[2]}, 2)
+        elif words[:1] == [".subckt"]:
+            init = int(more[2], 2) if words[1] == "LUT6_2" else 0
+            yield _Cell(words[1], dict(port.split("=", 1) for port in words[2:]), init)
+
+
+def _driven(cell: _Cell) -> dict[str, tuple[int, list[str]]]:
     """Return what the nets behind a cell depend on, and how many lookup tables it adds."""
-    if re.fullmatch(r"LUT\d|LUT6_2|INV|MUXF\d", kind):
-        outputs = [port for port in ports if port.startswith("O")]
-        inputs = [net for port, net in ports.items() if port not in outputs]
-        return {ports[port]: (0 if kind.startswith("MUXF") else 1, inputs) for port in outputs}
+    kind, ports, init = cell
+    if kind == "LUT6_2":
+        upper, lower = init >> 32, init & 0xFFFFFFFF
+        found = {}
+        for port, table in (("O6", upper), ("O5", lower)):
+            used = [ports[f"I{k}"] for k in range(5) if _reads(table, k)]
+            found[ports[port]] = 1, used
+        return found
+    if re.fullmatch(r"|LUT\d|INV|MUXF\d", kind):
+        inputs = [net for port, net in ports.items() if port != "O"]
+        return {ports["O"]: (int(kind[:3] in ("LUT", "INV")), inputs)}
     if not kind.startswith("CARRY"):
         return {}
     # A bit of a carry chain depends on those below, and on what is carried in.
@@ -165,6 +187,12 @@ def _driven(kind: str, ports: dict[str, str]) -> dict[str, tuple[int, list[str]]
         net: (0, [n for p, n in ports.items() if p not in outputs and _bit(p) <= _bit(port)])
         for port, net in outputs.items()
     }
+
+
+def _reads(table: int, position: int) -> bool:
+    """Return whether an output of a table of five inputs depends on one of them."""
+    low = sum(1 << row for row in range(32) if not row >> position & 1)
+    return (table & low) != (table >> (1 << position) & low)
 
 
 def _bit(port: str) -> int:

@@ -16,6 +16,7 @@ pytest.importorskip("alkaid")
 
 from l1kd.models.firmware.distributed import load_tool
 from l1kd.models.firmware.distributed_graph import trace_network
+from l1kd.models.firmware.sum_graph import rebuilt
 
 TOOLS = ("da4ml", "alkaid")
 simulated = pytest.mark.skipif(verilator.available() is not None, reason=str(verilator.available()))
@@ -81,7 +82,8 @@ def test_operation_list_of_a_shipped_network(tool, tmp_path):
     raw = vectors.make(network, 2000, 1).raw
     x = vectors.split(network, raw)
     adapter = load_tool(tool)
-    adapter.save(trace_network(network, adapter), tmp_path / "operations.json")
+    logic = rebuilt(trace_network(network, adapter), adapter.dialect)
+    adapter.save(logic, tmp_path / "operations.json")
     read = Network.from_operation_list(tmp_path / "operations.json")
     assert_equal(read.predict(physical(network, x)), expected(network, x), x)
 

@@ -32,6 +32,13 @@ endmodule
 """
 
 
+# A table of two outputs between two others: O6, of the upper half, goes on to the last one.
+THREE = """.subckt LUT1 I0=x O=b
+.subckt LUT6_2 I0=a I1=b I2=$false I3=$false I4=$false I5=$true O5=c O6=d
+.param INIT {init}
+.subckt LUT1 I0=d O=e"""
+
+
 @synthesized
 @pytest.mark.parametrize(
     "part",
@@ -55,6 +62,9 @@ def test_cells_known_by_hand(part, tmp_path):
         (".subckt LUT1 I0=a O=b\n.subckt FDRE C=clk D=b Q=c\n.subckt LUT1 I0=c O=d", 1),
         (".subckt LUT1 I0=a O=b\n.subckt CARRY4 S[0]=b CO[0]=c\n.subckt LUT1 I0=c O=d", 2),
         (".subckt LUT1 I0=a O=b\n.subckt CARRY4 S[1]=b O[0]=c\n.subckt LUT1 I0=c O=d", 1),
+        (THREE.format(init="1" * 32 + "0" * 32), 2),
+        (THREE.format(init="10" * 16 + "1100" * 8), 2),
+        (THREE.format(init="1100" * 8 + "10" * 16), 3),
         (".subckt LUT1 I0=a O=b\n.subckt MUXF7 I0=b \\\n  S=e O=c\n.subckt INV I=c O=d", 2),
     ],
 )
