@@ -246,10 +246,14 @@ class EventLoss:
 
     def __call__(self, *batch: Any) -> Any:
         """Return the loss, a scalar tensor, of what `Batches` yields."""
+        columns, event = batch[: self.n_columns], batch[self.n_columns]
+        return self.of(self.model(*columns, event, training=self.training)[:, 0], *batch)
+
+    def of(self, weight: Any, *batch: Any) -> Any:
+        """Return the loss of the weights that a batch's particles were given."""
         tf = self._tf
         loss, columns = self.loss, batch[: self.n_columns]
         event, target, truth, pt, px, py, vertex, jet, *more = batch[self.n_columns :]
-        weight = self.model(*columns, event, training=self.training)[:, 0]
         taken = tf.cast(vertex < 0.0, tf.float32)
         weight = taken * weight + (1.0 - taken) * vertex
         error = weight - target

@@ -1,12 +1,18 @@
 """What the networks of learned bit widths share: HGQ2 on Keras 3, and the cost of their bits."""
 
 import os
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from l1kd.errors import ConfigurationError
 from l1kd.models import backend
 
-__all__ = ["adam", "ebops", "frameworks", "set_pressure"]
+__all__ = ["adam", "ebops", "frameworks", "fused", "set_pressure"]
+
+_ROWS = 12288
+"""XLA compiles for a fixed number of rows: this many, or two, four, ... times as many."""
 
 
 def frameworks() -> tuple[Any, Any, Any]:
@@ -36,6 +42,32 @@ def adam(learning_rate: float, steps: int) -> Any:
     keras, _, _ = frameworks()
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.05)
     return keras.optimizers.Adam(schedule)
+
+
+def fused(model: Any) -> Callable[[Any], tuple[Any, Any]]:
+    """Compile a model with XLA, for training: rounding takes most of its time, step by step.
+
+    Returns
+    -------
+    callable
+        Tensor [n, inputs] to outputs [n, outputs] and the cost of the model's bits, a scalar.
+    """
+    tf = backend.tensorflow()
+
+    @tf.function(jit_compile=True, autograph=False)
+    def whole(rows: Any) -> tuple[Any, Any]:
+        return model(rows, training=True), tf.add_n(model.losses)
+
+    def call(inputs: Any) -> tuple[Any, Any]:
+        count = tf.shape(inputs)[0]
+        blocks = tf.cast(count, tf.float64) / _ROWS
+        doublings = tf.math.ceil(tf.math.log(blocks) / np.log(2.0))
+        size = _ROWS * tf.cast(2.0 ** tf.maximum(doublings, 0.0), tf.int32)
+        # rows come again rather than zeros: ranges that are measured in training stay as they are
+        outputs, cost = whole(tf.gather(inputs, tf.range(size) % count))
+        return outputs[:count], cost
+
+    return call
 
 
 def ebops(model: Any) -> int:

@@ -339,15 +339,17 @@ def _mixed(
     """Train with HGQ2: the model, its firmware, its history."""
     from l1kd.models import mixed_precision, qdistillnet_hgq
 
-    tf = backend.tensorflow()
     model = qdistillnet_hgq.network(config)
     steps = train.particles.n_events // config.optimisation.batch
     total = steps * config.optimisation.epochs
     optimiser = mixed_precision.adam(config.optimisation.learning_rate, total)
     task = _task(config, model, train, validation, optimiser)
+    event_loss, compiled = task.loss, mixed_precision.fused(model)
+    assert isinstance(event_loss, EventLoss)
 
     def loss(*batch: Any) -> Any:
-        return task.loss(*batch) + tf.add_n(model.losses)
+        weights, cost = compiled(batch[0])
+        return event_loss.of(weights[:, 0], *batch) + cost
 
     def press(step: int) -> None:
         if step % 20 == 0:

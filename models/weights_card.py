@@ -14,6 +14,7 @@ from l1kd.models.config import (
     QDistillNetConfig,
     TeacherConfig,
 )
+from l1kd.models.evaluation.accuracy import agreement
 from l1kd.models.particles import INPUT_SETS, Generated, InputSet, Particles
 from l1kd.physics.jets import anti_kt
 from l1kd.physics.matching import match_nearest
@@ -109,8 +110,10 @@ def describe(
     Returns
     -------
     dict
-        JSON-ready: ``met`` and ``jets``, the tables of `l1kd.physics.response`, and ``accuracy``
-        of the neutrals' weights against the truth.
+        JSON-ready: ``met`` and ``jets``, the tables of `l1kd.physics.response`; ``accuracy`` of the
+        neutrals' weights against the truth and ``accuracy_teacher`` against the teacher;
+        ``agreement_teacher`` of all particles' weights with it, see
+        `l1kd.models.evaluation.accuracy.agreement`.
     """
     sample = _sample(particles, generated, weights)
     neutral = particles.charge == 0
@@ -128,6 +131,9 @@ def describe(
             for name in ("puppi", "network")
             if "teacher" in weights
         },
+        "agreement_teacher": agreement(weights["network"], weights["teacher"], particles.offsets)
+        if "teacher" in weights
+        else {},
     }
 
 
@@ -153,8 +159,8 @@ def accuracy(weights: Weights, truth: Weights, bins: int = 20) -> float:
     return float(ratio.mean())
 
 
-def _cell(table: Mapping[str, Any], name: str, quantity: str) -> str:
-    entry = table[name][quantity]
+def _cell(row: Mapping[str, Any], quantity: str) -> str:
+    entry = row[quantity]
     if entry["value"] is None:
         return "no entries"
     return f"{entry['value']:.3f} ({entry['low']:.3f} to {entry['high']:.3f})"
@@ -177,14 +183,28 @@ def _table(title: str, table: Mapping[str, Any]) -> list[str]:
     ]
     for name in table:
         cells = [
-            _cell(table, name, "resolution"),
+            _cell(table[name], "resolution"),
             _gain(table, name, "resolution"),
-            _cell(table, name, "corrected"),
+            _cell(table[name], "corrected"),
             _gain(table, name, "corrected"),
-            _cell(table, name, "response"),
+            _cell(table[name], "response"),
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return [*lines, ""]
+
+
+def _agreement(found: Mapping[str, Any]) -> str:
+    parts = [
+        f"{called} {_cell(found, name)}"
+        for name, called in (
+            ("mean_ratio", "mean ratio of the histograms, the paper's accuracy,"),
+            ("symmetric_ratio", "smaller over larger"),
+            ("overlap", "overlap of the histograms"),
+            ("close", "within 0.05"),
+            ("same_side", "on the same side of one half"),
+        )
+    ]
+    return f"All particles against the teacher: {'; '.join(parts)}."
 
 
 def _test(name: str, test: Mapping[str, Any]) -> list[str]:
@@ -193,6 +213,7 @@ def _test(name: str, test: Mapping[str, Any]) -> list[str]:
         against = test["accuracy_teacher"]
         taught = (
             f" Against the teacher: network {against['network']:.3f}, PUPPI {against['puppi']:.3f}."
+            f" {_agreement(test['agreement_teacher'])}"
         )
     return [
         f"### {name}: {test['events']:,} events, {test['particles']:,} particles",
@@ -347,7 +368,8 @@ def card(config: Config, metrics: Mapping[str, Any]) -> str:
         "the median response. `network, charged by vertex` takes the network's weight for "
         "neutrals only and PUPPI's vertex association for charged particles. `truth` bounds what "
         "any weight can reach. Accuracy: mean ratio of 20-bin histograms of the neutrals' weights, "
-        "over the bins that hold anything, against the truth and against the teacher.",
+        "over the bins that hold anything, smaller over larger, against the truth and against the "
+        "teacher.",
         "",
     ]
     for name, test in metrics["tests"].items():

@@ -20,7 +20,14 @@ __all__ = ["N_BINS", "QUANTITIES", "Agreement", "agreement"]
 N_BINS = 20
 """Bins of the histograms of weights, of equal width in [0, 1], as in the paper."""
 
-QUANTITIES = ("mean_ratio", "symmetric_ratio", "overlap", "close", "mean_absolute_error")
+QUANTITIES = (
+    "mean_ratio",
+    "symmetric_ratio",
+    "overlap",
+    "close",
+    "same_side",
+    "mean_absolute_error",
+)
 """What `agreement` gives."""
 
 _RESAMPLING = Resampling(replicas=200)
@@ -39,6 +46,7 @@ class Agreement(NamedTuple):
     given: Floats
     wanted: Floats
     close: Floats
+    same_side: Floats
     error: Floats
 
     def figures(self, multiplicity: NDArray[np.int64]) -> list[float]:
@@ -54,8 +62,10 @@ class Agreement(NamedTuple):
             float((given[filled] / wanted[filled]).mean()),
             float((smaller[some] / larger[some]).mean()),
             float(smaller.sum() / particles),
-            float(multiplicity @ self.close) / particles,
-            float(multiplicity @ self.error) / particles,
+            *(
+                float(multiplicity @ each) / particles
+                for each in (self.close, self.same_side, self.error)
+            ),
         ]
 
 
@@ -100,17 +110,21 @@ def agreement(
         - ``overlap``: sum over the bins of the smaller content, divided by the particles: every
           particle counts, so the full bins decide;
         - ``close``: share of particles whose two weights differ by no more than 0.05;
+        - ``same_side``: share of particles whose two weights lie on the same side of one half;
         - ``mean_absolute_error``.
     """
     event, n_events = event_index(offsets), len(offsets) - 1
     if chosen is not None:
         given, wanted, event = given[chosen], wanted[chosen], event[chosen]
     error = np.abs(given.astype(np.float64) - wanted)
+    agreed = (given >= 0.5) == (wanted >= 0.5)
     counts = Agreement(
         _by_event(given, event, n_events),
         _by_event(wanted, event, n_events),
-        np.bincount(event, error <= CLOSE, n_events).astype(np.float64),
-        np.bincount(event, error, n_events).astype(np.float64),
+        *(
+            np.bincount(event, x, n_events).astype(np.float64)
+            for x in (error <= CLOSE, agreed, error)
+        ),
     )
     replicas, level, seed = resampling
     result = bootstrap(counts.figures, n_events, replicas=replicas, level=level, seed=seed)

@@ -1,6 +1,9 @@
 """The recipes from end to end, on a few bundled events and a handful of made-up collisions."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
+from unittest.mock import ANY
 
 import numpy as np
 import onnxruntime
@@ -161,6 +164,48 @@ def test_mixed_precision_is_exact_and_counts_its_bits(tf, data, tmp_path):
     particles, _ = read_particles([data / "ttbar2l_PU140.root"], 4)
     weights = network_weights(artefact.folder, particles)
     np.testing.assert_array_equal(weights * 256, np.round(weights * 256))
+
+
+@pytest.mark.heavy
+def test_mixed_precision_ends_alike_in_every_process(tf, data, tmp_path):
+    """With a teacher, several threads on offer, and one training stopped after its first epoch."""
+    config = configuration(
+        "qdistillnet_hgq",
+        tmp_path / "config.yaml",
+        data=particle_data(data),
+        distillation={"teacher": "teacher-v1", "alpha": 0.5, "beta": 0.5, "gamma": 0.1},
+        hidden=[6, 4],
+        pressure=[1e-6, 1e-4],
+        bit_operations=[6e3, 1e3],
+        check_vectors=500,
+        optimisation={"epochs": 3, "batch": 1, "learning_rate": 0.01},
+    )
+    cut = (
+        "from l1kd.models import event_loss as e; whole = e.Batches.__call__\n"
+        "def once(self, epoch):\n"
+        "    if epoch == 1 and self.steps > 1: raise KeyboardInterrupt\n"
+        "    return whole(self, epoch)\n"
+        "e.Batches.__call__ = once\n"
+    )
+
+    def run(out, before=""):
+        call = f"train('qdistillnet', {str(config)!r}, {str(tmp_path / out)!r}, quiet=True)"
+        code = f"{before}from l1kd.models.train import train; {call}"
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        return found.returncode, found.stderr
+
+    assert run("first") == (0, ANY)
+    code, said = run("second", cut)
+    assert code != 0
+    assert "KeyboardInterrupt" in said
+    assert run("second") == (0, ANY)
+    first, second = (load(tmp_path / out) for out in ("first", "second"))
+    networks = [Network.load(artefact.file("network.npz")) for artefact in (first, second)]
+    inputs = read_particles([data / "ttbar2l_PU140.root"], 4)[0].inputs("local")
+    np.testing.assert_array_equal(*(network.predict(inputs) for network in networks))
+    histories = [a.json("metrics.json")["history"]["qdistillnet_hgq"] for a in (first, second)]
+    for one, other in zip(*histories, strict=True):
+        assert {**one, "seconds": ANY} == other
 
 
 def write_collisions(path, n, hardest, seed):

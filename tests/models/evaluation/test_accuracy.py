@@ -15,7 +15,7 @@ def weights(seed: int, n: int = 10) -> np.ndarray:
 
 def test_equal_weights_agree_in_every_respect():
     found = agreement(weights(0), weights(0), OFFSETS)
-    assert [found[q]["value"] for q in QUANTITIES] == [1.0, 1.0, 1.0, 1.0, 0.0]
+    assert [found[q]["value"] for q in QUANTITIES] == [1.0, 1.0, 1.0, 1.0, 1.0, 0.0]
     assert found["mean_ratio"]["low"] == found["mean_ratio"]["high"] == 1.0
     assert found["mean_ratio"]["n"] == 10
 
@@ -25,7 +25,7 @@ def test_the_paper_compares_distributions_not_particles():
     wanted = np.repeat(np.float32([0.1, 0.9]), 5)
     found = agreement(wanted[::-1], wanted, OFFSETS)
     assert found["mean_ratio"]["value"] == found["overlap"]["value"] == 1.0
-    assert found["close"]["value"] == 0.0
+    assert found["close"]["value"] == found["same_side"]["value"] == 0.0
     assert found["mean_absolute_error"]["value"] == pytest.approx(0.8)
 
 
@@ -37,6 +37,13 @@ def test_mean_ratio_may_exceed_one_where_the_symmetric_one_does_not():
     assert found["symmetric_ratio"]["value"] == pytest.approx((7 / 9 + 1 / 3) / 2)
     assert found["overlap"]["value"] == pytest.approx(0.8)
     assert found["close"]["value"] == pytest.approx(0.8)
+    assert found["same_side"]["value"] == pytest.approx(0.8)
+
+
+def test_one_half_is_on_the_side_of_one():
+    found = agreement(np.float32([0.5, 0.5]), np.float32([0.49, 0.51]), np.array([0, 2]))
+    assert found["same_side"]["value"] == 0.5
+    assert found["close"]["value"] == 1.0
 
 
 def test_bins_without_wanted_weights_count_in_the_symmetric_ratio_only():
