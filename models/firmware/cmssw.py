@@ -11,9 +11,9 @@ from l1kd.emulators.network.cpp_model import Project
 from l1kd.emulators.network.hls_source import read_project
 from l1kd.errors import FirmwareError
 
-__all__ = ["write_wrapper"]
+__all__ = ["INTERFACE", "write_wrapper"]
 
-_INTERFACE = """// The interface that CMSSW declares in a header of this name: there, that
+INTERFACE = """// The interface that CMSSW declares in a header of this name: there, that
 // one is found first.
 #ifndef hls4mlEmulator_Model_h
 #define hls4mlEmulator_Model_h
@@ -116,7 +116,7 @@ def write_wrapper(hls: Path, folder: Path) -> None:
     if project.io_type != "io_parallel":
         raise FirmwareError(f"{project.name} takes streams; the emulator library needs arrays")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "emulator.h").write_text(_INTERFACE, encoding="utf-8")
+    (folder / "emulator.h").write_text(INTERFACE, encoding="utf-8")
     (folder / "emulator.cpp").write_text(_wrapper(project), encoding="utf-8")
     (folder / "Makefile").write_text(_MAKEFILE.format(name=project.name), encoding="utf-8")
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from l1kd.errors import FirmwareError
-from l1kd.models.firmware import project
+from l1kd.artefacts import load
+from l1kd.errors import FirmwareError, L1KDError
+from l1kd.models.firmware import figures, project
 from l1kd.models.firmware.figures import PARTS, Part, part_of
 
 __all__ = ["PAPERS", "Report", "Row", "as_dict", "collect", "tables", "write"]
@@ -151,24 +152,39 @@ def _row(folder: Path) -> Row:
             content.append(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise FirmwareError(f"{path}: expected a report of the build: {error}") from error
-    figures, proof = content
-    by, used = _resources(figures.get("resources", {}))
+    found, proof = content
+    by, used = _resources(found.get("resources", {}))
     compared = [e for e in proof["compared"].values() if "mismatches" in e]
-    kind, quality = description.get("kind") or "", description.get("quality", {})
+    kind, quality = description.get("kind") or "", description.get("quality") or _shipped(folder)
     return Row(
         name=f"{description['name']}, {description['backend']}",
         family="cicada" if "cicada" in kind else "distillnet" if "distillnet" in kind else kind,
         by=by,
         quality=quality.get("accuracy", quality.get("auc")),
-        latency_ns=figures.get("latency_ns"),
-        latency_cycles=figures.get("latency_cycles"),
-        interval=figures.get("initiation_interval"),
-        ebops=figures.get("ebops"),
+        latency_ns=found.get("latency_ns"),
+        latency_cycles=found.get("latency_cycles"),
+        interval=found.get("initiation_interval"),
+        ebops=found.get("ebops"),
         mismatches=sum(int(entry["mismatches"]) for entry in compared),
         vectors=max((int(entry["vectors"]) for entry in compared), default=0),
         note=description["part"],
         **used,
     )
+
+
+def _shipped(folder: Path) -> dict[str, float]:
+    """Return the quality of the shipped network that a project was built from.
+
+    Projects of earlier versions do not hold it; the network must be the same in every byte.
+    """
+    try:
+        source = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["source"]
+        artefact = load(source["artefact"])
+        if artefact.manifest["files"]["network.npz"] != source["sha256"]["network.npz"]:
+            return {}
+        return figures.quality(artefact.json("metrics.json"))
+    except (OSError, ValueError, KeyError, TypeError, L1KDError):
+        return {}
 
 
 def _resources(found: dict[str, dict[str, Any]]) -> tuple[str, dict[str, float | None]]:

@@ -103,6 +103,7 @@ def readme(description: dict[str, Any], network: Emulator, result: dict[str, Any
     ]
     if description.get("hls"):
         lines.append("| `hls/` | HLS C++ of hls4ml with weights and library, and `synth.tcl` |")
+    if description.get("hls") or gates:
         lines.append("| `cmssw/` | emulator library with CMSSW's interface |")
     if description.get("rtl"):
         what = "gates in Verilog and VHDL" if gates else "Verilog, VHDL, the tool's operation list"

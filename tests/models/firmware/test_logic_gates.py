@@ -13,7 +13,9 @@ from l1kd.emulators.logic import GateLayer, LogicNetwork, LogicStage
 from l1kd.errors import FirmwareError
 from l1kd.models.firmware import gate_text, verilator
 from l1kd.models.firmware.build import BuildOptions, build
+from l1kd.models.firmware.cmssw_gates import write_gates
 from l1kd.models.firmware.gate_netlist import ONE, ZERO, Netlist, cut
+from l1kd.models.firmware.hls import library
 from l1kd.models.firmware.logic_gates import build_logic_rtl, gate_of, netlist_of
 
 from .test_vhdl import ghdl
@@ -182,6 +184,7 @@ def test_a_project_of_gates_is_complete(tmp_path, monkeypatch):
         ["make", "-n", "all"], cwd=tmp_path / "out", capture_output=True, text=True, check=True
     )
     assert "rtl/verilog/gates.v" in listed.stdout
+    assert (tmp_path / "out" / "cmssw" / "emulator.cpp").is_file()
 
 
 def test_hls_of_gates_is_refused_with_the_way_out(tmp_path):
@@ -189,3 +192,58 @@ def test_hls_of_gates_is_refused_with_the_way_out(tmp_path):
     with pytest.raises(FirmwareError, match="--backend da4ml or alkaid"):
         build(str(tmp_path / "gates.npz"), tmp_path / "out", BuildOptions("vitis", vectors=10))
     assert not (tmp_path / "out").exists()
+
+
+CMSSW = """
+#include <any>
+#include <cstdio>
+#include <dlfcn.h>
+#include <stdexcept>
+#include "ap_fixed.h"
+#include "ap_int.h"
+#include "emulator.h"
+int main(int, char **argument) {
+    void *library = dlopen(argument[1], RTLD_NOW | RTLD_LOCAL);
+    if (!library) { std::puts(dlerror()); return 2; }
+    auto *create = (hls4mlEmulator::Model * (*)()) dlsym(library, "create_model");
+    auto *destroy = (void (*)(hls4mlEmulator::Model *)) dlsym(library, "destroy_model");
+    auto *model = create();
+    ap_uint<6> in[3];
+    ap_ufixed<8, 4> out[2];
+    int raw[3];
+    while (std::scanf("%d %d %d", raw, raw + 1, raw + 2) == 3) {
+        for (int i = 0; i < 3; i++) in[i] = raw[i];
+        model->prepare_input((const ap_uint<6> *)in);
+        model->predict();
+        model->read_result(out + 0);
+        for (auto value : out) std::printf("%d ", value.range().to_int());
+    }
+    model->prepare_input(in + 0);
+    try { model->prepare_input(raw + 0); return 3; } catch (const std::invalid_argument &) {}
+    try { model->read_result(raw + 0); return 4; } catch (const std::invalid_argument &) {}
+    destroy(model);
+    return 0;
+}
+"""
+
+
+def test_the_cmssw_library_of_gates_gives_the_emulators_bits(tmp_path):
+    pytest.importorskip("hls4ml")
+    network, folder = logic_network(1), tmp_path / "cmssw"
+    write_gates(network, "gates", folder, library() / "vivado" / "ap_types")
+    (tmp_path / "user.cpp").write_text(CMSSW)
+    include = [f"-I{folder}", f"-I{folder / 'ap_types'}"]
+    for command, where in (
+        (["make", "CXXFLAGS=-O0 -std=c++17 -w"], folder),
+        (["g++", "-O0", "-std=c++17", "-w", *include, "user.cpp", "-o", "user", "-ldl"], tmp_path),
+    ):
+        subprocess.run(command, cwd=where, check=True, capture_output=True)
+    raw = np.random.default_rng(6).integers(0, 64, (20_000, 3))
+    text = "\n".join(" ".join(map(str, row)) for row in raw)
+    done = subprocess.run(
+        ["./user", str(folder / "gates.so")], cwd=tmp_path, input=text, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, (done.returncode, done.stdout[-500:])
+    found = np.array(done.stdout.split(), np.int64).reshape(-1, 2)
+    np.testing.assert_array_equal(found, network.predict_raw(raw))

@@ -1,0 +1,92 @@
+"""What the user of a build decides, and what a build gives."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from l1kd.models.firmware import hls
+from l1kd.models.firmware.frameworks import Precisions
+from l1kd.models.firmware.proof import Proof
+from l1kd.models.firmware.vectors import DEFAULT_VECTORS
+
+__all__ = ["HLS_BACKENDS", "RTL_BACKENDS", "Backend", "BuildOptions", "Built"]
+
+Backend = Literal["vitis", "vivado", "da4ml", "alkaid"]
+HLS_BACKENDS = ("vitis", "vivado")
+RTL_BACKENDS = ("da4ml", "alkaid")
+_ADDER_NS = 0.8
+"""Time that one adder with its wires is given where no cutoff is asked for."""
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What the user decides.
+
+    Attributes
+    ----------
+    clock_mhz : float
+        Clock frequency [MHz].
+    latency_cutoff : float, optional
+        Longest delay of a pipeline stage, about one adder each; 0 gives combinational logic. None
+        takes what fits the clock, 0.8 ns an adder.
+    vectors : int
+        Vectors of the proof.
+    events : tuple of pathlib.Path
+        Event files or arrays for real inputs; those of the checkout where there are none.
+    synthesize : bool
+        Whether Yosys, and Vitis or Vivado where installed, are run.
+    """
+
+    backend: Backend
+    part: str = "xcvu13p-flga2577-2-e"
+    clock_mhz: float = 240.0
+    latency_cutoff: float | None = None
+    strategy: hls.Strategy = "latency"
+    vectors: int = DEFAULT_VECTORS
+    seed: int = 1
+    events: tuple[Path, ...] = ()
+    precisions: Precisions = field(default_factory=dict)
+    synthesize: bool = True
+
+    @property
+    def period(self) -> float:
+        """Clock period [ns]."""
+        return 1000.0 / self.clock_mhz
+
+    @property
+    def cutoff(self) -> float | None:
+        """Cutoff for the RTL tools; None for combinational logic."""
+        if self.latency_cutoff is None:
+            return float(max(int(self.period / _ADDER_NS), 1))
+        return self.latency_cutoff or None
+
+    @property
+    def gate_cutoff(self) -> float | None:
+        """Cutoff for gates, whose delays are no whole adders."""
+        return self.period / _ADDER_NS if self.latency_cutoff is None else self.cutoff
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished build.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+    description, figures : dict
+        As in ``project.json`` and ``reports/figures.json``.
+    proof : Proof
+    failed : dict
+        Steps that failed for an error, with the reason, though everything they need is there.
+    """
+
+    folder: Path
+    description: dict[str, Any]
+    figures: dict[str, Any]
+    proof: Proof
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing differs and nothing failed."""
+        return not (self.proof.differing or self.failed)
