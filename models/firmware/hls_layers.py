@@ -26,6 +26,7 @@ from l1kd.emulators.network.graph import (
     Tensor,
 )
 from l1kd.errors import FirmwareError
+from l1kd.models.firmware.hls_softmax import softmax_entry
 from l1kd.models.firmware.hls_windows import convolution_entry, pooling_entry
 
 __all__ = ["LayerList", "cpp_type", "layer_list"]
@@ -68,7 +69,7 @@ def layer_list(network: Network) -> LayerList:
     ----------
     network : Network
         Dense and convolution layers, pooling, relu and its relatives, hard sigmoid, casts of single
-        elements, batch normalisation, tables, and joins of two tensors.
+        elements, batch normalisation, tables, softmax, and joins of two tensors.
 
     Returns
     -------
@@ -119,6 +120,11 @@ class _Writer:
             accumulator = layer.formats.get("accumulator", self.tensors[source].format)
             name, types = _identifier(layer.name), {"accum": cpp_type(accumulator)}
             self._add(layer.output, name, entry, [self.names[source]], **types)
+            return
+        softmax = softmax_entry(layer, self.tensors)
+        if softmax is not None:
+            entry, source = softmax
+            self._add(layer.output, _identifier(layer.name), entry, [self.names[source]])
             return
         for number, operation in enumerate(layer.operations):
             last = number == len(layer.operations) - 1

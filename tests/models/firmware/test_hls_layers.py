@@ -1,12 +1,14 @@
 """Every kind of layer that is written must be read back as the same arithmetic."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 pytest.importorskip("hls4ml", reason="hls4ml is not installed")
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.network import Network, Tensor, lowering_pooling, tables
+from l1kd.emulators.network import Network, Tensor, lowering_pooling, lowering_tables, tables
 from l1kd.emulators.network.graph import Affine, Binary, Gather, Graph, Layer, Lookup, Piecewise
 from l1kd.emulators.network.lowering import straight_lines
 from l1kd.emulators.network.lowering_dense import window_index
@@ -196,6 +198,68 @@ def test_compiled_clips_and_pools(tmp_path, kind):
     compiled = cpp.compile_project(tmp_path / "project", tmp_path / "build")
     raw = vectors.make(network, 20_000, 3).raw
     np.testing.assert_array_equal(compiled.run(raw), vectors.emulate(network, raw))
+
+
+class SoftmaxTypes:
+    """What the reader of hls4ml's projects asks of a softmax's structure."""
+
+    def __init__(self, **forms):
+        self.forms = {name: FixedPoint.parse(form) for name, form in forms.items()}
+        self.struct = SimpleNamespace(constants={"exp_table_size": 0, "exp_scale": 1.0}, types={})
+
+    def sizes(self, name):
+        form = self.forms["address" if name == "exp_table_size" else "inv_inp_t"]
+        return (1 << min(form.width, 10),)
+
+    def format(self, name):
+        return self.forms[name]
+
+
+SOFTMAXES = [("latency", (5,), 5, 1), ("stable", (5,), 5, 1), ("stable", (3, 4), 4, 1)]
+SOFTMAXES += [("stable", (3, 4), 3, 4), ("latency", (2, 3, 2), 3, 2)]
+
+
+def softmax(method, shape, length, inner, table="ap_fixed<18,8,AP_RND,AP_SAT>"):
+    """Return a softmax over slices of ``length``, of which ``inner`` are interleaved."""
+    size = int(np.prod(shape))
+    source = Tensor("x", shape, FixedPoint(9, 4, True))
+    norm = FixedPoint(8, 3, False, "RND", "SAT")
+    types = SoftmaxTypes(
+        exp_table_t=table, inv_table_t="ap_fixed<18,8,AP_RND,AP_SAT>",
+        inv_inp_t="ap_fixed<12,6,AP_RND,AP_SAT>", accum_t="ap_fixed<18,8,AP_RND,AP_SAT>",
+        inp_norm_t=str(norm), address=str(source.format if method == "latency" else norm),
+    )  # fmt: skip
+    slices = np.arange(size).reshape(-1, length, inner).transpose(0, 2, 1).reshape(-1, length)
+    output = Tensor("y", shape, FixedPoint(10, 1, False, "RND"))
+    make = getattr(lowering_tables, f"_softmax_{method}")
+    operations = make(types, source, output, slices.astype(np.int32))
+    layer = Layer("soft", "softmax", tuple(operations))
+    return Network(Graph("soft", (source,), ("y",), (layer,)))
+
+
+@pytest.mark.parametrize("case", SOFTMAXES, ids=str)
+def test_softmax(tmp_path, case):
+    network = softmax(*case)
+    assert_same(network, read_back(network, tmp_path))
+    raw = vectors.make(network, 2000, 7).raw
+    assert len(np.unique(vectors.emulate(network, raw))) > 50
+
+
+@pytest.mark.parametrize(
+    "case", [SOFTMAXES[1], pytest.param(SOFTMAXES[4], marks=pytest.mark.heavy)], ids=str
+)
+def test_compiled_softmax(tmp_path, case):
+    network = softmax(*case)
+    hls.write_project(hls.model_graph(network, options()), tmp_path / "project")
+    compiled = cpp.compile_project(tmp_path / "project", tmp_path / "build")
+    raw = vectors.make(network, 20_000, 3).raw
+    np.testing.assert_array_equal(compiled.run(raw), vectors.emulate(network, raw))
+
+
+def test_softmax_of_another_table_is_refused():
+    network = softmax(*SOFTMAXES[0], table="ap_fixed<8,6>")
+    with pytest.raises(FirmwareError, match="'soft'"):
+        layer_list(network)
 
 
 def test_tables_of_every_input_are_refused():
