@@ -130,10 +130,9 @@ class _Builder:
         )  # fmt: skip
         proof.compared |= {name: {"failed": reason} for name, reason in self.failed.items()}
         content = self._figures(network)
-        cutoff = self._cutoff(network)
         record = Record(
             self.source, self.options, network, given, expected, origin, proof, content,
-            self.hls, self.rtl, cutoff, self.failed,
+            self.hls, self.rtl, self.failed,
         )  # fmt: skip
         return record.write(self.folder)
 
@@ -184,7 +183,7 @@ class _Builder:
             if isinstance(network, LogicNetwork):
                 # gates leave nothing to distribute: l1kd writes them itself for either tool
                 self.rtl = build_logic_rtl(
-                    network, folder, top=self.source.name, latency_cutoff=self._cutoff(network)
+                    network, folder, top=self.source.name, latency_cutoff=self.options.cutoff
                 )
             else:
                 self.rtl = build_rtl(
@@ -218,10 +217,6 @@ class _Builder:
             self.skipped["CMSSW library"] = str(error)
             return
         cmssw_gates.write_gates(network, self.source.name, self.folder / "cmssw", types)
-
-    def _cutoff(self, network: Emulator) -> float | None:
-        gates = isinstance(network, LogicNetwork)
-        return self.options.gate_cutoff if gates else self.options.cutoff
 
     def _vectors(self, network: Emulator) -> tuple[Vectors, dict[str, str]]:
         options, kind = self.options, self.source.kind

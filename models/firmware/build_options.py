@@ -55,15 +55,10 @@ class BuildOptions:
 
     @property
     def cutoff(self) -> float | None:
-        """Cutoff for the RTL tools; None for combinational logic."""
+        """Cutoff for the pipeline; None for combinational logic."""
         if self.latency_cutoff is None:
-            return float(max(int(self.period / _ADDER_NS), 1))
+            return self.period / _ADDER_NS
         return self.latency_cutoff or None
-
-    @property
-    def gate_cutoff(self) -> float | None:
-        """Cutoff for gates, whose delays are no whole adders."""
-        return self.period / _ADDER_NS if self.latency_cutoff is None else self.cutoff
 
 
 @dataclass(frozen=True)

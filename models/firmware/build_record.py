@@ -16,7 +16,7 @@ from l1kd.models.firmware.build_options import BuildOptions, Built
 from l1kd.models.firmware.proof import Proof
 from l1kd.models.firmware.rtl import RtlDesign
 from l1kd.models.firmware.sources import Source
-from l1kd.models.firmware.vectors import Emulator, Vectors
+from l1kd.models.firmware.vectors import Emulator, Integers, Vectors
 
 __all__ = ["Record"]
 
@@ -37,8 +37,6 @@ class Record:
         Resources, latency and EBOPs.
     hls : dict or None
         Names in the C++.
-    cutoff : float or None
-        Of the RTL's pipeline.
     failed : dict
         Steps that failed, with the reason.
     """
@@ -47,13 +45,12 @@ class Record:
     options: BuildOptions
     network: Emulator
     vectors: Vectors
-    expected: vectors.Integers
+    expected: Integers
     origin: Mapping[str, str]
     proof: Proof
     figures: dict[str, Any]
     hls: dict[str, str] | None
     rtl: RtlDesign | None
-    cutoff: float | None
     failed: dict[str, str]
 
     def write(self, folder: Path) -> Built:
@@ -72,7 +69,7 @@ class Record:
             "backend": options.backend,
             "part": options.part,
             "clock_mhz": options.clock_mhz,
-            "latency_cutoff": self.cutoff if self.rtl is not None else None,
+            "latency_cutoff": options.cutoff if self.rtl is not None else None,
             "seed": options.seed,
             "vectors": self.proof.vectors,
             "hls": self.hls,

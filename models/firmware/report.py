@@ -95,6 +95,11 @@ class Report:
     rows: tuple[Row, ...]
 
     @property
+    def scale(self) -> float:
+        """What qualities are multiplied with."""
+        return 100.0 if self.quality.endswith("[%]") else 1.0
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Headings."""
         parts = tuple(f"{name.upper()} [% of {self.part.name}]" for name in RESOURCES)
@@ -108,8 +113,7 @@ class Report:
         return [self._cells(row) for row in self.rows]
 
     def _cells(self, row: Row) -> list[str]:
-        scale = 100.0 if self.quality.endswith("[%]") else 1.0
-        digits = 1 if scale > 1.0 else 3
+        scale, digits = self.scale, 1 if self.scale > 1.0 else 3
         used = []
         for name in RESOURCES:
             value = getattr(row, name)
@@ -252,7 +256,7 @@ _STYLE = (
     "body{font:15px/1.5 sans-serif;margin:2rem;max-width:88rem}table{border-collapse:collapse;"
     "margin:1rem 0}th,td{border-bottom:1px solid #ccc;padding:.3rem .7rem;text-align:right}"
     "td{white-space:nowrap}p{color:#555;font-size:13px}"
-    "th:first-child,td:first-child{text-align:left}img{max-width:80rem;width:100%}"
+    "th:first-child,td:first-child{text-align:left}img{max-width:100%;height:auto}"
 )
 
 

@@ -4,12 +4,13 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
 from l1kd.errors import ToolError
+from l1kd.models.firmware.netlist import Longest, longest
 from l1kd.models.firmware.sum_text import MAPPED
 
 __all__ = ["Resources", "YosysError", "available", "synthesize"]
@@ -30,6 +31,8 @@ class Resources(NamedTuple):
         Blocks of 36 kbit; a block of 18 kbit counts half.
     logic_depth : int
         Lookup tables on the longest path between registers or ports.
+    longest_path : float
+        Delay of the longest path in adders, as `netlist.Longest` has it.
     """
 
     lut: int
@@ -38,6 +41,7 @@ class Resources(NamedTuple):
     dsp: int
     bram: float
     logic_depth: int
+    longest_path: float
     seconds: float
     version: str
 
@@ -92,10 +96,10 @@ def synthesize(sources: Iterable[Path], top: str, out: Path, part: str) -> Resou
     if done.returncode:
         raise YosysError(f"yosys failed: {(done.stdout + done.stderr)[-4000:]}")
     said = log.read_text(errors="replace")
-    return parse(cells.read_text(), said, depth(netlist.read_text()), seconds)
+    return parse(cells.read_text(), said, longest(netlist.read_text()), seconds)
 
 
-def parse(cells: str, log: str, levels: int, seconds: float = 0.0) -> Resources:
+def parse(cells: str, log: str, path: Longest, seconds: float = 0.0) -> Resources:
     """Read cell statistics and a log."""
     modules = json.loads(cells)["modules"]
     counts: dict[str, int] = {}
@@ -113,89 +117,8 @@ def parse(cells: str, log: str, levels: int, seconds: float = 0.0) -> Resources:
         carry=total(r"CARRY[48]"),
         dsp=total(r"DSP48E[12]"),
         bram=total(r"RAMB36E[12]") + total(r"RAMB18E[12]") / 2,
-        logic_depth=levels,
+        logic_depth=path.tables,
+        longest_path=path.delay,
         seconds=seconds,
         version=version[1] if version else "unknown",
     )
-
-
-def depth(netlist: str) -> int:
-    """Return the number of lookup tables on the longest path of a mapped netlist.
-
-    Paths begin and end at registers, memories, DSP blocks and ports. Carry chains and the
-    multiplexers behind lookup tables lie on a path but do not count.
-
-    Parameters
-    ----------
-    netlist : str
-        BLIF, flat.
-    """
-    drivers: dict[str, tuple[int, list[str]]] = {}
-    for cell in _cells(netlist):
-        drivers |= _driven(cell)
-    levels: dict[str, int] = {}
-    for end in drivers:
-        waiting = [end]
-        while waiting:
-            net = waiting[-1]
-            own, sources = drivers.get(net, (0, []))
-            missing = [source for source in sources if source not in levels]
-            if missing and net not in levels:
-                waiting += missing
-                continue
-            levels[net] = own + max((levels[source] for source in sources), default=0)
-            waiting.pop()
-    return max(levels.values(), default=0)
-
-
-class _Cell(NamedTuple):
-    kind: str
-    ports: dict[str, str]
-    init: int
-
-
-def _cells(netlist: str) -> Iterator[_Cell]:
-    """Give the cells of a netlist; a buffer is a lookup table without a name."""
-    lines = netlist.replace("\\\n", "").splitlines()
-    for line, following in zip(lines, [*lines[1:], ""], strict=False):
-        words, more = line.split(), following.split()
-        if words[:1] == [".names"] and len(words) == 3:
-            yield _Cell("", {"I0": words[1], "O": words[2]}, 2)
-        elif words[:1] == [".subckt"]:
-            init = int(more[2], 2) if words[1] == "LUT6_2" else 0
-            yield _Cell(words[1], dict(port.split("=", 1) for port in words[2:]), init)
-
-
-def _driven(cell: _Cell) -> dict[str, tuple[int, list[str]]]:
-    """Return what the nets behind a cell depend on, and how many lookup tables it adds."""
-    kind, ports, init = cell
-    if kind == "LUT6_2":
-        upper, lower = init >> 32, init & 0xFFFFFFFF
-        found = {}
-        for port, table in (("O6", upper), ("O5", lower)):
-            used = [ports[f"I{k}"] for k in range(5) if _reads(table, k)]
-            found[ports[port]] = 1, used
-        return found
-    if re.fullmatch(r"|LUT\d|INV|MUXF\d", kind):
-        inputs = [net for port, net in ports.items() if port != "O"]
-        return {ports["O"]: (int(kind[:3] in ("LUT", "INV")), inputs)}
-    if not kind.startswith("CARRY"):
-        return {}
-    # A bit of a carry chain depends on those below, and on what is carried in.
-    outputs = {port: net for port, net in ports.items() if re.match(r"C?O\[", port)}
-    return {
-        net: (0, [n for p, n in ports.items() if p not in outputs and _bit(p) <= _bit(port)])
-        for port, net in outputs.items()
-    }
-
-
-def _reads(table: int, position: int) -> bool:
-    """Return whether an output of a table of five inputs depends on one of them."""
-    low = sum(1 << row for row in range(32) if not row >> position & 1)
-    return (table & low) != (table >> (1 << position) & low)
-
-
-def _bit(port: str) -> int:
-    """Return the bit of a vector that a port is; -1 for a single one."""
-    found = re.search(r"\[(\d+)\]", port)
-    return int(found[1]) if found else -1

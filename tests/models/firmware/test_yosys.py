@@ -3,6 +3,7 @@
 import pytest
 
 from l1kd.models.firmware import yosys
+from l1kd.models.firmware.netlist import longest
 
 synthesized = pytest.mark.skipif(yosys.available() is not None, reason=str(yosys.available()))
 
@@ -50,7 +51,7 @@ def test_cells_known_by_hand(part, tmp_path):
     found = yosys.synthesize([source], "hand", tmp_path / "out", part)
     assert (found.lut, found.ff, found.carry) == (8 + 1 + 2, 16 + 8 + 1 + 1, 2)
     assert (found.dsp, found.bram) == (1, 1.0)
-    assert found.logic_depth == 2
+    assert (found.logic_depth, found.longest_path) == (2, 1.1)
 
 
 @pytest.mark.parametrize(
@@ -69,4 +70,11 @@ def test_cells_known_by_hand(part, tmp_path):
     ],
 )
 def test_depth_is_the_longest_path_in_lookup_tables(cells, levels):
-    assert yosys.depth(cells) == levels
+    assert longest(cells).tables == levels
+
+
+def test_delays_count_tables_and_carry_chains():
+    chain = ".subckt CARRY4 CI=$false S[0]=b O[0]=c CO[3]=d\n.subckt CARRY4 CI=d S[0]=x O[3]=e"
+    cells = f".subckt LUT1 I0=a O=b\n{chain}\n.subckt LUT1 I0=e O=f"
+    assert longest(cells) == (2, 0.55 + 0.45 + 0.55)
+    assert longest("") == (0, 0.0)
