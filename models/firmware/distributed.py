@@ -23,7 +23,7 @@ from l1kd.models.firmware.sum_dialects import AlkaidOperations, Da4mlOperations
 from l1kd.models.firmware.sum_graph import Dialect, retimed
 from l1kd.models.firmware.sum_text import Bits, with_sums_of_three
 
-__all__ = ["DEPTH_MARGINS", "Alkaid", "Da4ml", "Tool", "Wire", "load_tool"]
+__all__ = ["Alkaid", "Da4ml", "Tool", "Wire", "load_tool"]
 
 Wire = Any
 """A variable of the tool in use, or a Python integer where the value is a constant."""
@@ -32,8 +32,8 @@ Integers = npt.NDArray[np.int64]
 # The tools solve constant matrices in single precision and keep constants in 32 bits.
 MAX_WEIGHT = 1 << 24
 MAX_CONSTANT = 1 << 31
-# Adders that a matrix product may be deeper than the shallowest possible one.
-DEPTH_MARGINS = (0, 4)
+# Products as shallow as can be: sums are written out again, and share what suits three operands.
+SHALLOW = {"hard_dc": 0}
 
 
 class Port(NamedTuple):
@@ -45,19 +45,10 @@ class Port(NamedTuple):
 
 
 class Tool(ABC):
-    """What both tools can do with wires. Constants are plain integers throughout.
-
-    Parameters
-    ----------
-    margin : int
-        Adders that a matrix product may be deeper than the shallowest possible one.
-    """
+    """What both tools can do with wires. Constants are plain integers throughout."""
 
     name: str
     dialect: Dialect
-
-    def __init__(self, margin: int = DEPTH_MARGINS[-1]) -> None:
-        self.depth = {"hard_dc": margin}
 
     @abstractmethod
     def variable(self, low: float, high: float, step: float) -> Wire:
@@ -389,7 +380,7 @@ class Da4ml(Tool):
     def _solve(self, wires: Sequence[Wire], matrix: npt.NDArray[np.float64]) -> list[Wire]:
         from da4ml.trace import FixedVariableArray
 
-        array = FixedVariableArray(np.array(wires, object), self.depth, self._hardware)
+        array = FixedVariableArray(np.array(wires, object), SHALLOW, self._hardware)
         return list((array @ matrix)._vars)
 
     def _unscaled(self, wire: Wire) -> Wire:
@@ -468,7 +459,7 @@ class Alkaid(Tool):
     def _solve(self, wires: Sequence[Wire], matrix: npt.NDArray[np.float64]) -> list[Wire]:
         from alkaid.trace import FVArray
 
-        array = FVArray(np.array(wires, object), self.depth, self._hardware)
+        array = FVArray(np.array(wires, object), SHALLOW, self._hardware)
         return list(np.asarray(array @ matrix))
 
     def _unscaled(self, wire: Wire) -> Wire:
@@ -540,6 +531,6 @@ def _port(kif: tuple[bool, int, int]) -> Port:
     return Port(int(signed + integer + fraction), bool(signed), int(fraction))
 
 
-def load_tool(name: Literal["da4ml", "alkaid"], margin: int = DEPTH_MARGINS[-1]) -> Tool:
+def load_tool(name: Literal["da4ml", "alkaid"]) -> Tool:
     """Return the adapter of a tool by its name."""
-    return Da4ml(margin) if name == "da4ml" else Alkaid(margin)
+    return Da4ml() if name == "da4ml" else Alkaid()

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Tensor
-from l1kd.models.firmware.distributed import DEPTH_MARGINS, Port, Tool, load_tool
+from l1kd.models.firmware.distributed import Port, Tool, load_tool
 from l1kd.models.firmware.distributed_graph import trace_network
 from l1kd.models.firmware.rtl_text import Slice, Stage, top_module
 from l1kd.models.firmware.sum_graph import rebuilt
@@ -121,7 +121,7 @@ def build_rtl(
         If the network needs numbers or tables beyond what the tool can hold.
     """
     adapter = load_tool(tool)
-    logic = min((_operations(network, tool, m) for m in DEPTH_MARGINS), key=lambda x: float(x.cost))
+    logic: Any = rebuilt(trace_network(network, adapter), adapter.dialect)
     stages = [logic] if latency_cutoff is None else adapter.stages(logic, latency_cutoff)
     clocked = latency_cutoff is not None
     out.mkdir(parents=True, exist_ok=True)
@@ -144,12 +144,6 @@ def build_rtl(
         estimated_ffs=registers if clocked else 0,
         sources=sources,
     )
-
-
-def _operations(network: Network, name: Literal["da4ml", "alkaid"], margin: int) -> Any:
-    """Return the operation list of a network, its sums rebuilt."""
-    tool = load_tool(name, margin)
-    return rebuilt(trace_network(network, tool), tool.dialect)
 
 
 def _write_scripts(out: Path, top: str, period: float | None, part: str) -> None:

@@ -1,10 +1,11 @@
 """Operations of da4ml and alkaid, as far as sums are concerned."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from l1kd.models.firmware.sum_graph import Part
+from l1kd.models.firmware.sum_sharing import Part
 from l1kd.models.firmware.sum_trees import ADDER, WIRED_TABLE
 
 __all__ = ["AlkaidOperations", "Da4mlOperations"]
@@ -74,7 +75,7 @@ class Da4mlOperations:
         negation = ADDER if op.opcode < 0 else 0.0
         return negation + _delay(abs(op.opcode), int(op.data), width, source.min < 0, before)
 
-    def moved(self, op: Any, places: list[int]) -> Any:
+    def moved(self, op: Any, places: Mapping[int, int]) -> Any:
         """Do what `Dialect` says."""
         operands = [places[o] for o in self.operands(op)]
         if not operands:
@@ -139,7 +140,7 @@ class AlkaidOperations:
             return ADDER
         return _delay(op.opcode, data, sum(source.kif), source.min < 0, before)
 
-    def moved(self, op: Any, places: list[int]) -> Any:
+    def moved(self, op: Any, places: Mapping[int, int]) -> Any:
         """Do what `Dialect` says."""
         return op._replace(addr=tuple(places[o] for o in op.addr))
 

@@ -1,30 +1,25 @@
 """All sums of an operation list put together anew, three operands an adder.
 
-The tools share what sums have in common, two operands at a time. Here every sum that is used once
-is part of the sum that uses it, and so is one that few use, where this saves tables: what is shared
-costs an adder, and an operand more of a sum only half of one.
+The tools share what sums have in common, two operands at a time. Here every sum is written out in
+full first, and what is shared is found anew, with the cost of adders of three operands.
 
 Lists hold operations of two operands only: an adder of three is an inner sum that one other sum
 uses, at the same time.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil, log2
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
+from l1kd.models.firmware.sum_sharing import Part, anchor_of, share
 from l1kd.models.firmware.sum_trees import ADDER, THREE, Adder, Term, add_up, lowest_bit
 
+# Adders inside a sum are numbered from here on.
+INNER = 1 << 40
+
 __all__ = ["Dialect", "Part", "inner_sums", "joined", "rebuilt", "retimed"]
-
-
-class Part(NamedTuple):
-    """An operand of a sum: ``node * 2**shift``, or the negative of that."""
-
-    node: int
-    shift: int
-    negative: bool
 
 
 class Dialect(Protocol):
@@ -42,7 +37,7 @@ class Dialect(Protocol):
     def delay(self, op: Any, ops: list[Any]) -> float:
         """Return the delay of an operation that is no sum."""
 
-    def moved(self, op: Any, places: list[int]) -> Any:
+    def moved(self, op: Any, places: Mapping[int, int]) -> Any:
         """Return an operation with its operands at new places."""
 
     def interval(self, low: float, high: float, step: float) -> Any:
@@ -90,8 +85,7 @@ def joined(logic: Any, dialect: Dialect, outer: int, inner: int) -> tuple[list[P
         if part.node != inner:
             parts.append(part)
             continue
-        for node, shift, negative in other[0]:
-            parts.append(Part(node, shift + part.shift, negative != part.negative))
+        parts += [p.moved(part.shift, part.negative) for p in other[0]]
         constant += other[1] * Fraction(2) ** part.shift * (-1 if part.negative else 1)
     return parts, constant
 
@@ -143,88 +137,78 @@ class _Rebuild:
         for number, op in enumerate(self.ops):
             for operand in dialect.operands(op):
                 self.users[operand].append(number)
-        self.times = [float(op.latency) for op in self.ops]
+        self.inside = {n for n in range(len(self.ops)) if self._is_inside(n)}
+        self.constants: dict[int, Fraction] = {}
+        self.parts: dict[int, list[Part]] = {}
+        self.intervals = {n: tuple(map(float, op.qint)) for n, op in enumerate(self.ops)}
+        self.times = {n: float(op.latency) for n, op in enumerate(self.ops)}
         self.new: list[Any] = []
-        self.places = [-1] * len(self.ops)
+        self.places: dict[int, int] = {}
+
+    def _is_inside(self, number: int) -> bool:
+        """Tell whether only sums use a sum."""
+        users = self.users[number]
+        if self.sums[number] is None or number in self.outputs:
+            return False
+        return all(self.sums[user] is not None for user in users)
 
     def run(self) -> Any:
-        self.dissolved = {n for n in self._inside() if len(self.users[n]) == 1}
-        self._dissolve()
+        for number in range(len(self.ops)):
+            if self.sums[number] is not None and number not in self.inside:
+                self.parts[number], self.constants[number] = self._expanded(number)
+        share(self.parts, len(self.ops), self._tables)
         for number, op in enumerate(self.ops):
-            if number in self.dissolved:
-                continue
-            if self.sums[number] is not None:
+            if number in self.parts:
                 self._write_sum(number)
-            elif number in self.outputs or not self.dialect.is_constant(op):
+            elif self.sums[number] is None and (
+                number in self.outputs or not self.dialect.is_constant(op)
+            ):
                 self._write_other(number)
         outputs = [self.places[i] if i >= 0 else i for i in self.logic.out_idxs]
         return self.logic._replace(ops=self.new, out_idxs=outputs)
 
-    def _inside(self) -> Iterable[int]:
-        """Give the sums that only sums use, the last first."""
-        for number in reversed(range(len(self.ops))):
-            users = self.users[number]
-            if self.sums[number] is None or number in self.outputs or not users:
-                continue
-            if all(self.sums[user] is not None for user in users):
-                yield number
-
-    def _dissolve(self) -> None:
-        """Take shared sums apart where all sums together then need fewer tables."""
-        known: dict[int, int] = {}
-
-        def tables(root: int) -> int:
-            if root not in known:
-                known[root] = sum(adder.tables for adder in self._adders(root)[0])
-            return known[root]
-
-        for number in self._inside():
-            if number in self.dissolved:
-                continue
-            roots = self._roots(number)
-            before = tables(number) + sum(map(tables, roots))
-            saved = {root: known.pop(root) for root in roots}
-            self.dissolved.add(number)
-            if sum(map(tables, roots)) > before:
-                self.dissolved.discard(number)
-                known |= saved
-
-    def _roots(self, number: int) -> set[int]:
-        """Return the sums that a sum is part of."""
-        found: set[int] = set()
-        for user in self.users[number]:
-            found |= self._roots(user) if user in self.dissolved else {user}
-        return found
-
-    def _parts(self, number: int) -> tuple[list[Part], Fraction]:
-        """Return a sum in terms of what is not dissolved; the first part has the sum's scale."""
+    def _expanded(self, number: int) -> tuple[list[Part], Fraction]:
+        """Return a sum in terms of what is no sum inside others; the first has its scale."""
         own = self.sums[number]
         assert own is not None
         parts, constant = [], own[1]
         for part in own[0]:
-            if part.node not in self.dissolved:
+            if part.node not in self.inside:
                 parts.append(part)
                 continue
-            inner, offset = self._parts(part.node)
-            for node, shift, negative in inner:
-                parts.append(Part(node, shift + part.shift, negative != part.negative))
+            inner, offset = self._expanded(part.node)
+            parts += [p.moved(part.shift, part.negative) for p in inner]
             constant += offset * Fraction(2) ** part.shift * (-1 if part.negative else 1)
         return parts, constant
 
-    def _adders(self, number: int) -> tuple[list[Adder], int]:
-        """Return the adders of a sum, numbered beyond all nodes, and the exponent of its unit."""
-        parts, constant = self._parts(number)
-        steps = [round(log2(self.ops[p.node].qint.step)) + p.shift for p in parts]
+    def _tables(self, parts: list[Part], node: int) -> int:
+        """Return the tables of a sum; a new one gets its interval and its time."""
+        constant = self.constants.get(node, Fraction(0))
+        if anchor_of(parts) < 0 or (len(parts) == 1 and not constant):
+            return -1
+        adders, unit = self._adders(parts, constant)
+        if node >= len(self.ops):
+            result = adders[-1].result
+            low, high, step = result.low, result.high, 1 << result.bit
+            scale = 2.0**unit
+            self.intervals[node] = low * scale, high * scale, step * scale
+            self.times[node] = result.time
+        return sum(adder.tables for adder in adders)
+
+    def _adders(self, parts: list[Part], constant: Fraction) -> tuple[list[Adder], int]:
+        """Return the adders of a sum, their nodes negative, and the exponent of its unit."""
+        steps = [round(log2(self.intervals[p.node][2])) + p.shift for p in parts]
         unit = min(steps)
         if constant:
             unit = min(unit, 1 - constant.denominator.bit_length())
+        anchor = anchor_of(parts)
         terms = []
         for position, (part, step) in enumerate(zip(parts, steps, strict=True)):
             scale = (-1 if part.negative else 1) * 2.0 ** (part.shift - unit)
-            low, high = sorted(int(bound * scale) for bound in self.ops[part.node].qint[:2])
+            low, high = sorted(int(bound * scale) for bound in self.intervals[part.node][:2])
             time = self.times[part.node]
-            terms.append(Term(*part, low, high, step - unit, time, position == 0))
-        return add_up(terms, int(constant / Fraction(2) ** unit), len(self.ops)), unit
+            terms.append(Term(*part, low, high, step - unit, time, position == anchor))
+        return add_up(terms, int(constant / Fraction(2) ** unit), INNER), unit
 
     def _write_other(self, number: int) -> None:
         """Write an operation with its own copies of the constants that it reads."""
@@ -242,32 +226,39 @@ class _Rebuild:
         return len(self.new) - 1
 
     def _write_sum(self, number: int) -> None:
-        """Write the adders of a sum; the last one has the interval that the sum had before."""
-        adders, unit = self._adders(number)
-        inner: dict[int, int] = {}
+        """Write the adders of a sum, shared sums first; a sum of the list keeps its interval."""
+        for part in self.parts[number]:
+            if part.node not in self.places:
+                self._write_sum(part.node)
+        constant = self.constants.get(number, Fraction(0))
+        adders, unit = self._adders(self.parts[number], constant)
+        places = dict(self.places)
         for adder in adders:
-            first, *others = adder.terms
-            last = adder is adders[-1]
-            steps: list[Term | None] = [*others, *([None] if adder.constant else [])]
-            node = inner.get(first.node, -1) if first.node in inner else self.places[first.node]
-            low, high, bit = first.low, first.high, first.bit
-            scale = 2.0 ** (unit - first.shift)
-            for position, term in enumerate(steps):
-                done = position == len(steps) - 1
-                add = (adder.constant,) * 2 if term is None else (term.low, term.high)
-                low, high = low + add[0], high + add[1]
-                bit = min(bit, lowest_bit(adder.constant) if term is None else term.bit)
-                interval = self.dialect.interval(low * scale, high * scale, 2.0**bit * scale)
-                if done and last:
-                    interval = self.ops[number].qint
-                cost = float(adder.tables) if done else 0.0
-                if term is None:
-                    offset = adder.constant * Fraction(2) ** (unit - first.shift)
-                    op = self.dialect.offset(node, offset, interval, cost)
-                else:
-                    place = inner[term.node] if term.node in inner else self.places[term.node]
-                    other = Part(place, term.shift - first.shift, term.negative)
-                    op = self.dialect.added(node, other, interval, cost)
-                node = self._append(op, adder.result.time)
-            inner[adder.result.node] = node
+            node = self._write_adder(adder, unit, places, number if adder is adders[-1] else -1)
+            places[adder.result.node] = node
         self.places[number], self.times[number] = node, adders[-1].result.time
+
+    def _write_adder(self, adder: Adder, unit: int, places: dict[int, int], number: int) -> int:
+        """Write one adder; ``number`` is the sum that it completes, if any."""
+        first, *others = adder.terms
+        steps: list[Term | None] = [*others, *([None] if adder.constant else [])]
+        node = places[first.node]
+        low, high, bit = first.low, first.high, first.bit
+        scale = 2.0 ** (unit - first.shift)
+        for position, term in enumerate(steps):
+            done = position == len(steps) - 1
+            add = (adder.constant,) * 2 if term is None else (term.low, term.high)
+            low, high = low + add[0], high + add[1]
+            bit = min(bit, lowest_bit(adder.constant) if term is None else term.bit)
+            interval = self.dialect.interval(low * scale, high * scale, 2.0**bit * scale)
+            if done and 0 <= number < len(self.ops):
+                interval = self.ops[number].qint
+            cost = float(adder.tables) if done else 0.0
+            if term is None:
+                offset = adder.constant * Fraction(2) ** (unit - first.shift)
+                op = self.dialect.offset(node, offset, interval, cost)
+            else:
+                other = Part(places[term.node], term.shift - first.shift, term.negative)
+                op = self.dialect.added(node, other, interval, cost)
+            node = self._append(op, adder.result.time)
+        return node

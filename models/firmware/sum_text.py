@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from l1kd.models.firmware.sum_graph import Dialect, Part, inner_sums, joined
+from l1kd.models.firmware.sum_graph import Dialect, inner_sums, joined
+from l1kd.models.firmware.sum_sharing import Part
 
 __all__ = ["MAPPED", "library", "with_sums_of_three"]
 

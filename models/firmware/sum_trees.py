@@ -20,6 +20,8 @@ THREE = ADDER + WIRED_TABLE
 
 # The earliest terms, among which the next adder takes its own.
 POOL = 9
+# Sums of more terms look at fewer.
+LONG = 30
 # Tables that a sum may take more to be ready one unit of delay earlier.
 HASTE = 2.0
 
@@ -101,7 +103,7 @@ def add_up(terms: Iterable[Term], constant: int, node: int) -> list[Adder]:
 def _groups(count: int, constant: bool) -> Iterator[tuple[tuple[int, ...], bool]]:
     """Give what the next adder can add: three operands, or two while their number is even."""
     size = 3 if (count + constant) % 2 else 2
-    pool = range(min(count, POOL))
+    pool = range(min(count, POOL if count <= LONG else POOL // 2 + 1))
     if constant:
         yield from ((group, True) for group in combinations(pool, size - 1))
     yield from ((group, False) for group in combinations(pool, size))

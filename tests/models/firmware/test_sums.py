@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from l1kd.models.firmware import sum_text
+from l1kd.models.firmware.sum_sharing import Part, anchor_of, share
 from l1kd.models.firmware.sum_trees import Term, add_up, lowest_bit, width_of
 
 from .rtl_networks import random_inputs, random_network
@@ -196,3 +197,52 @@ def test_the_proof_sees_a_wrong_table(tmp_path):
     done = prove(tmp_path, values, wrong)
     assert done.returncode
     assert "proof did fail" in done.stderr
+
+
+def table_count(parts, node):
+    """Count an adder of eight tables for every two operands but one."""
+    if anchor_of(parts) < 0 or len(parts) < 2:
+        return -1
+    return 8 * (len(parts) // 2)
+
+
+def value_of(sums, node, values):
+    if node not in sums:
+        return values[node]
+    parts = ((value_of(sums, p.node, values) * 2**p.shift, p.negative) for p in sums[node])
+    return sum(-value if negative else value for value, negative in parts)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_shared_sums_leave_every_value(seed):
+    rng = np.random.default_rng(seed)
+    sums = {}
+    for node in range(100, 108):
+        row = [Part(n, int(rng.integers(0, 3)), bool(rng.integers(2))) for n in range(12)]
+        row = [part for part in row if rng.random() < 0.7] + [Part(12, 0, False)]
+        sums[node] = row
+    values = {n: Fraction(int(rng.integers(-99, 99))) for n in range(13)}
+    before = {node: value_of(sums, node, values) for node in sums}
+    cost = sum(table_count(parts, 0) for parts in sums.values())
+    share(sums, 200, table_count)
+    assert {node: value_of(sums, node, values) for node in before} == before
+    assert all(sums[node] for node in sums)
+    assert sum(table_count(parts, 0) for parts in sums.values()) < cost
+    assert len(sums) > len(before)
+
+
+def test_what_two_sums_share_becomes_one():
+    common = [Part(1, 0, False), Part(2, 3, True), Part(3, 1, False)]
+    moved = [part.moved(2, True) for part in common]
+    sums = {10: [*common, Part(4, 0, False), Part(5, 0, False)], 11: [Part(6, 0, False), *moved]}
+    share(sums, 20, table_count)
+    assert sorted(sums[20]) == sorted(common)
+    assert Part(20, 0, False) in sums[10]
+    assert Part(20, 2, True) in sums[11]
+
+
+def test_a_pair_of_two_sums_is_not_worth_an_adder():
+    pair = [Part(1, 0, False), Part(2, 3, True)]
+    sums = {10: [*pair, Part(4, 0, False)], 11: [*pair, Part(5, 0, False)]}
+    share(sums, 20, table_count)
+    assert set(sums) == {10, 11}
