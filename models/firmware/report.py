@@ -159,7 +159,10 @@ def _row(folder: Path) -> Row:
     found, proof = content
     by, used = _resources(found.get("resources", {}))
     compared = [e for e in proof["compared"].values() if "mismatches" in e]
-    kind, quality = description.get("kind") or "", description.get("quality") or _shipped(folder)
+    kind, quality = (
+        description.get("kind") or "",
+        _shipped(folder) or description.get("quality", {}),
+    )
     return Row(
         name=f"{description['name']}, {description['backend']}",
         family="cicada" if "cicada" in kind else "distillnet" if "distillnet" in kind else kind,
@@ -179,12 +182,12 @@ def _row(folder: Path) -> Row:
 def _shipped(folder: Path) -> dict[str, float]:
     """Return the quality of the shipped network that a project was built from.
 
-    Projects of earlier versions do not hold it; the network must be the same in every byte.
+    It may have been measured after the build; the network must be the same in every byte.
     """
     try:
         source = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["source"]
         artefact = load(source["artefact"])
-        if artefact.manifest["files"]["network.npz"] != source["sha256"]["network.npz"]:
+        if artefact.manifest["files"]["network.npz"]["sha256"] != source["sha256"]["network.npz"]:
             return {}
         return figures.quality(artefact.json("metrics.json"))
     except (OSError, ValueError, KeyError, TypeError, L1KDError):
@@ -230,8 +233,10 @@ def as_dict(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 _NOTES = (
-    "BRAM in blocks of 18 kbit. Accuracy is that of the weights against the teacher's, AUC the "
-    "mean over the signals; the papers' quality is that of their own samples. Yosys' figures are "
+    "BRAM in blocks of 18 kbit. Accuracy is the paper's, the mean ratio of the histograms of "
+    "weights to the teacher's, which can exceed 100%; where a network's card does not have it, "
+    "smaller over larger of the neutrals' histograms. AUC is the mean over the signals; the "
+    "papers' quality is that of their own samples. Yosys' figures are "
     "unplaced; latency counts the pipeline's registers at the project's clock, whether timing is "
     "met is for Vivado to say."
 )

@@ -18,6 +18,7 @@ pytest.importorskip("hls4ml", reason="hls4ml is not installed")
 pytest.importorskip("da4ml", reason="da4ml is not installed")
 
 import l1kd.cli_firmware  # noqa: F401  (registers its verbs)
+from l1kd.artefacts import load
 from l1kd.cli import app
 from l1kd.emulators.network import Network
 from l1kd.errors import (
@@ -28,7 +29,7 @@ from l1kd.errors import (
     UnreadableFileError,
 )
 from l1kd.models.firmware import build as building
-from l1kd.models.firmware import checks, report, sources, vectors, verilator, yosys
+from l1kd.models.firmware import checks, figures, report, sources, vectors, verilator, yosys
 from l1kd.models.firmware.build import BuildOptions, build
 
 VECTORS = 1500
@@ -334,6 +335,41 @@ def test_report(built, tmp_path):
     result = CliRunner().invoke(app, ["report-firmware", str(built[0])])
     assert result.exit_code == 0
     assert "network_small" in result.output
+
+
+def test_quality_of_a_shipped_network_is_the_newest(tmp_path):
+    artefact = load("qdistillnet_hgq-v1")
+    wanted = figures.quality(artefact.json("metrics.json"))
+    hashes = {name: entry["sha256"] for name, entry in artefact.manifest["files"].items()}
+    source = {"artefact": "qdistillnet_hgq-v1", "sha256": hashes}
+    for known in (True, False):
+        hashes["network.npz"] += "" if known else "0"
+        (tmp_path / "provenance.json").write_text(json.dumps({"source": source}))
+        assert report._shipped(tmp_path) == (wanted if known else {})
+    assert report._shipped(tmp_path / "nothing") == {}
+
+
+def test_names_in_the_front_keep_apart(tmp_path):
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from l1kd import plot_style
+    from l1kd.models.firmware import front
+
+    def row(name, lut, quality):
+        return report.Row(name, "distillnet", "Yosys", quality, *[None] * 4, lut, None, None,
+                          mismatches=0, vectors=1)  # fmt: skip
+
+    names = [f"qdistillnet_{size}_v1, {tool}" for size in ("a", "b", "c") for tool in ("x", "y")]
+    rows = [row(name, 2000.0 + 40 * k, 0.9 + 0.001 * k) for k, name in enumerate(names)]
+    figure = front._figure(report.tables(rows))
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    (axis,) = figure.axes
+    with rc_context(plot_style._STYLE):
+        boxes = [text.get_window_extent(renderer) for text in axis.texts]
+    assert len(boxes) == len(rows) + 1  # the paper's too
+    for position, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:position])
 
 
 def test_the_front_has_no_design_that_another_beats():

@@ -138,6 +138,17 @@ def test_scripts_name_part_clock_and_sources():
             {"accuracy": 0.7},
         ),
         (
+            {
+                "tests": {
+                    "a": {
+                        "accuracy_teacher": {"network": 0.7},
+                        "agreement_teacher": {"mean_ratio": {"value": 0.98}},
+                    }
+                }
+            },
+            {"accuracy": 0.98},
+        ),
+        (
             {"auc_overlay": {"a": {"student": {"auc": 0.6}}, "b": {"student": {"auc": 0.8}}}},
             {"auc": 0.7},
         ),
