@@ -181,13 +181,13 @@ def _ones(fraction: int) -> tuple[int, int]:
 
 
 def _ternary(output: Tensor, source: Tensor, high: Any, low: Any) -> list[Any]:
-    """One above ``high``, minus one up to ``low``, else zero."""
+    """One above ``high``, else minus one up to ``low``, else zero."""
     step = FixedPoint(2, 2)
     up, down = (Tensor(f"{output.name}.{n}", source.shape, step) for n in ("up", "down"))
     elements = np.arange(source.size, dtype=np.int32)
     return [
         straight_lines(up, source, 0, (0, 1), (0, 0), threshold=high),
-        straight_lines(down, source, 0, (0, 0), (0, -1), threshold=low),
+        straight_lines(down, source, 0, (0, 0), (0, -1), threshold=np.minimum(low, high)),
         Binary(output, "add", up.name, down.name, elements, elements),
     ]
 

@@ -39,7 +39,15 @@ def pooling(lowering: Lowering, call: Call) -> Layer:
     else:
         kernel, stride = _pair(config, "pool", flat), _pair(config, "stride", flat)
         pad = (0 if flat else config.integer("pad_top", 0), config.integer("pad_left", 0))
+        after = (0 if flat else config.integer("pad_bottom", 0), config.integer("pad_right", 0))
         out = _pair(config, "n_out", flat)
+        padded = tuple(map(sum, zip(size, pad, after, strict=True)))
+        visited = tuple(
+            (length - pool) // step + 1
+            for length, pool, step in zip(padded, kernel, stride, strict=True)
+        )
+        if visited != out:
+            raise config.refuse(f"it visits {visited} windows and has room for {out}")
     source = lowering.source(call, size[0] * size[1] * channels)
     shape = (channels,) if whole else (*(out[1:] if flat else out), channels)
     output = lowering.result(call, shape)

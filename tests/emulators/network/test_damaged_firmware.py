@@ -1,5 +1,6 @@
 """Firmware of every layer with damaged text: refused, or what the damaged C++ computes."""
 
+import json
 import random
 import re
 import shutil
@@ -59,8 +60,11 @@ class Damage:
             paths += sorted((firmware / "weights").glob("*.h"))
         self.texts = {path: path.read_text() for path in paths if path.exists()}
         network = Network.from_hls_project(folder)
-        self.inputs = [edge_vectors(t.format, EVENTS, t.size, n)
-                       for n, t in enumerate(network.inputs)]  # fmt: skip
+        ports = json.loads((folder / "ports.json").read_text())["inputs"]
+        self.inputs = [
+            np.maximum(edge_vectors(tensor.format, EVENTS, tensor.size, n), port["least"])
+            for n, (tensor, port) in enumerate(zip(network.inputs, ports, strict=True))
+        ]
         self.known = self.results(network)
 
     def results(self, network):
@@ -95,11 +99,14 @@ def reference(folder, inputs):
     """Compile and run a folder in a process of its own; return results, or why there are none."""
     np.savez(folder / "inputs.npz", *inputs)
     command = [sys.executable, "-m", "tests.emulators.network.compiled", str(folder)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=300
-    )
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=120
+        )
+    except subprocess.TimeoutExpired:
+        return "does not end"
     if done.returncode:
-        return done.stderr
+        return done.stderr or f"signal {-done.returncode}"
     with np.load(folder / "results.npz") as results:
         return [results[name] for name in results.files]
 

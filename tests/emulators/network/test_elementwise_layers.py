@@ -143,6 +143,21 @@ def test_prelu_and_batch_normalisation(tmp_path):
         bench.fw.call(
             f"nnet::normalize<{data}_t, {out}_t, bn_config{number}>({data}, {out}, {s}, {b});"
         )
+    for number, data, _ in bench.pairs(every=9):
+        # The upper threshold lies below the lower one where the scale is negative.
+        form = dict(zip(bench.inputs, DATA, strict=True))[data]
+        high, low = (
+            bench.fw.weight(f"{name}{number}", form, rng.normal(0, 2, 6)) for name in ("h", "l")
+        )
+        out = bench.output(number, "ap_int<2>")
+        bench.fw.raw_config(f"""struct tt_config{number} : nnet::batchnorm_quantized_tanh_config {{
+    static const unsigned n_in = 6;
+    static const unsigned n_scale_bias = 6;
+}};""")
+        bench.fw.call(
+            f"nnet::normalize_ternary_tanh<{data}_t, tt_config{number}>"
+            f"({data}, {out}, {high}, {low});"
+        )
     check(bench.fw, tmp_path)
 
 
