@@ -222,7 +222,17 @@ class Lowering:
             raise self.refuse(call, f"{tensor.size} elements are too many")
         if declared.size is not None and declared.size != tensor.size:
             raise self.refuse(call, f"writes {tensor.size} of {declared.size} elements")
+        if self.streams and tensor.size % (declared.type.pack or 1):
+            raise self.refuse(call, f"packets of {declared.type.pack} for {tensor.size} elements")
         return tensor
+
+    def check_packets(self, call: Call, *lengths: int) -> None:
+        """Refuse streams whose packets are not as long as these, or, without any, as each other."""
+        if self.streams:
+            names = (*call.inputs, *call.outputs)
+            packs = tuple(self.project.tensors[name].type.pack for name in names)
+            if packs != (lengths or packs[:1] * len(packs)):
+                raise self.refuse(call, f"packets of {packs} elements do not fit")
 
     def format_of_output(self, call: Call, position: int = 0) -> FixedPoint:
         """Return the format of a tensor that a call writes."""

@@ -29,6 +29,7 @@ def element_pair(lowering: Lowering, call: Call) -> tuple[Config, Tensor, Tensor
     config = lowering.config(call)
     (size,) = config.sizes("n_in")
     source = lowering.source(call, size)
+    lowering.check_packets(call)
     return config, source, lowering.result(call, source.shape)
 
 

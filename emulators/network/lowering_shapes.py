@@ -51,6 +51,10 @@ def merge(lowering: Lowering, call: Call) -> Layer:
         return _multiply_pairs(lowering, call, config)
     sizes = [config.integer(name, config.integer("n_elem", 0)) for name in ("n_elem1", "n_elem2")]
     size = config.integer("n_elem", max(sizes))
+    if lowering.streams:
+        # There the sizes of the operands do not count.
+        sizes = [size, size]
+        lowering.check_packets(call)
     left, right = (lowering.source(call, sizes[i], i) for i in range(2))
     bigger = left if left.size >= right.size else right
     output = lowering.result(call, bigger.shape if bigger.size == size else (size,))
@@ -167,6 +171,11 @@ def concatenate(lowering: Lowering, call: Call) -> Layer:
     axis = axis - 1 if 1 <= axis <= rank else (rank - 1 if axis == -1 or rank == 1 else 0)
     parts = [np.arange(sizes[0]).reshape(shapes[0]), np.arange(sizes[1]).reshape(shapes[1])]
     joined = np.concatenate([parts[0], parts[1] + sizes[0]], axis=axis)
+    if lowering.streams:
+        # Rows come whole, but for tensors of one row, which are only left whole.
+        given = [lowering.project.tensors[name].type.pack for name in call.inputs]
+        rows = given if rank == 1 else [shape[-1] for shape in shapes]
+        lowering.check_packets(call, *rows, joined.shape[-1])
     output = lowering.result(call, joined.shape)
     index = joined.reshape(-1).astype(np.int32)
     return layer_of(call, [Gather(output, (left.name, right.name), index)])

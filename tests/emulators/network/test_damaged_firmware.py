@@ -96,17 +96,15 @@ class Damage:
 
 
 def reference(folder, inputs):
-    """Compile and run a folder in a process of its own; return results, or why there are none."""
+    """Compile and run a folder in a process of its own; None where it does not compile."""
     np.savez(folder / "inputs.npz", *inputs)
     command = [sys.executable, "-m", "tests.emulators.network.compiled", str(folder)]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=120
-        )
-    except subprocess.TimeoutExpired:
-        return "does not end"
-    if done.returncode:
-        return done.stderr or f"signal {-done.returncode}"
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=120
+    )
+    if " error: " in done.stderr:
+        return None
+    assert done.returncode == 0, done.stderr[-500:]
     with np.load(folder / "results.npz") as results:
         return [results[name] for name in results.files]
 
@@ -144,12 +142,12 @@ def test_what_is_read_of_changed_firmware_is_what_it_computes(tmp_path, case):
             copy = tmp_path / "copy"
             shutil.copytree(folder, copy)
             expected = reference(copy, damage.inputs)
-            if not isinstance(expected, str):
+            if expected is not None:
                 compared += 1
                 for mine, theirs in zip(results, expected, strict=True):
                     np.testing.assert_array_equal(mine.reshape(theirs.shape), theirs)
             shutil.rmtree(copy)
         damage.mend()
-        if compared == 3:
+        if compared == 2:
             break
     assert compared
