@@ -27,14 +27,17 @@ def cast(tool: Tool, wire: Wire, fraction: int, form: FixedPoint, positive: bool
     bits = fraction - form.fraction
     if form.overflow == "WRAP" and form.rounding in BY_BITS and bits > 0 and not positive:
         wire = tool.lowest_bits(wire, bits + form.width)
-    wire = rounded(tool, wire, bits, form.rounding) if bits > 0 else tool.shift(wire, -bits)
+    if bits > 0:
+        wire = rounded(tool, wire, bits, form.rounding, positive)
+    else:
+        wire = tool.shift(wire, -bits)
     if positive:
         wire = tool.positive_part(wire)
     return overflowed(tool, wire, form)
 
 
-def rounded(tool: Tool, wire: Wire, bits: int, rounding: str) -> Wire:
-    """Drop ``bits`` bits, at least one."""
+def rounded(tool: Tool, wire: Wire, bits: int, rounding: str, positive: bool = False) -> Wire:
+    """Drop ``bits`` bits, at least one; what is negative may become 0 where ``positive``."""
     if isinstance(wire, int):
         return FixedPoint(1024, 1024, True, rounding).cast_int(wire, bits)
     free = int(wire.step).bit_length() - 1
@@ -42,10 +45,13 @@ def rounded(tool: Tool, wire: Wire, bits: int, rounding: str) -> Wire:
         return tool.floor(wire, bits)
     exact = FixedPoint(1024, 1024, True, rounding)
     low, high = (exact.cast_int(bound, bits) for bound in tool.bounds(wire))
-    return tool.within(_nearest(tool, wire, bits, free, rounding), low, high)
+    nearest = _nearest(tool, wire, bits, free, rounding, positive)
+    if tool.bounds(nearest)[0] >= 0:
+        low, high = max(low, 0), max(high, 0)
+    return tool.within(nearest, low, high)
 
 
-def _nearest(tool: Tool, wire: Wire, bits: int, free: int, rounding: str) -> Wire:
+def _nearest(tool: Tool, wire: Wire, bits: int, free: int, rounding: str, positive: bool) -> Wire:
     """Drop bits by any rounding but plain truncation; the ``free`` lowest ones are zero."""
     half = 1 << (bits - 1)
     if rounding == "TRN_ZERO":
@@ -63,6 +69,9 @@ def _nearest(tool: Tool, wire: Wire, bits: int, free: int, rounding: str) -> Wir
     whole = tool.floor(above, bits)
     if rounding != "RND_CONV" or isinstance(whole, int):
         return whole
+    if positive:
+        # While the lower bits are looked at.
+        whole = tool.positive_part(whole)
     # A tie became a whole number by adding the half: an odd one goes back to the even one below.
     untied = tool.nonzero(tool.wrap(above, bits, signed=False))
     odd = tool.wrap(whole, 1, signed=False)

@@ -37,6 +37,13 @@ def _delay(code: int, data: int, width: int, signed: bool, before: float) -> flo
     return before if code == PRODUCT else 0.0
 
 
+def _apart(one: Any, other: Any, shift: int) -> bool:
+    """Return whether two numbers have no bit in common, so that joining them takes no table."""
+    scale = 2.0**shift
+    low, high, step = other.min * scale, other.max * scale, other.step * scale
+    return bool(low >= 0 and high < one.step) or bool(one.min >= 0 and one.max < step)
+
+
 class Da4mlOperations:
     """``(id0, id1, opcode, data, qint, latency, cost)``; a negative code negates an operand."""
 
@@ -73,6 +80,10 @@ class Da4mlOperations:
         before = op.latency - max(ops[o].latency for o in operands)
         width = sum(minimal_kif(source))
         negation = ADDER if op.opcode < 0 else 0.0
+        if op.opcode == BINARY:
+            shift = (int(op.data) + (1 << 31)) % (1 << 32) - (1 << 31)
+            if _apart(source, ops[op.id1].qint, shift):
+                return 0.0
         return negation + _delay(abs(op.opcode), int(op.data), width, source.min < 0, before)
 
     def moved(self, op: Any, places: Mapping[int, int]) -> Any:
@@ -138,6 +149,8 @@ class AlkaidOperations:
         data = int(op.data[0]) if op.data else 0
         if op.opcode == NEGATION:
             return ADDER
+        if op.opcode == BINARY and _apart(source, ops[op.addr[1]].qint, data):
+            return 0.0
         return _delay(op.opcode, data, sum(source.kif), source.min < 0, before)
 
     def moved(self, op: Any, places: Mapping[int, int]) -> Any:

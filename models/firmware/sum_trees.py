@@ -23,7 +23,7 @@ POOL = 9
 # Sums of more terms look at fewer.
 LONG = 30
 # Tables that a sum may take more to be ready one unit of delay earlier.
-HASTE = 2.0
+HASTE = 4.0
 
 
 class Term(NamedTuple):
