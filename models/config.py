@@ -206,11 +206,19 @@ class HgqDistillNetConfig(Training):
     hidden: tuple[int, ...] = (64, 32)
     first_bits: int = Field(default=8, ge=2, le=12)
     logit_fraction: int = Field(default=5, ge=0, le=8)
+    logit_pressure: float = Field(default=1.0, ge=0)
+    calibrated: bool = False
     pressure: tuple[float, float] = (1e-8, 1e-6)
     bit_operations: tuple[float, float] | None = None
     pressure_until: float = Field(default=0.7, gt=0, le=1)
     loss: Loss = Loss()
     optimisation: Optimisation
+
+    @model_validator(mode="after")
+    def _has_reference(self) -> "HgqDistillNetConfig":
+        if self.calibrated and self.distillation.teacher is None:
+            raise ValueError("calibrated needs a teacher")
+        return self
 
 
 _Config = TypeVar("_Config", bound=Training)

@@ -1,7 +1,7 @@
 """What the networks of learned bit widths share: HGQ2 on Keras 3, and the cost of their bits."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -75,8 +75,9 @@ def ebops(model: Any) -> int:
     return round(sum(float(layer.ebops) for layer in model.layers if hasattr(layer, "ebops")))
 
 
-def set_pressure(model: Any, beta: float) -> None:
-    """Set what one bit operation adds to the loss."""
+def set_pressure(model: Any, beta: float, spared: Mapping[str, float] | None = None) -> None:
+    """Set what one bit operation adds to the loss; factors for the layers of these names."""
+    factors = spared or {}
     for layer in model.layers:
         if hasattr(layer, "ebops"):
-            layer._beta.assign(beta)
+            layer._beta.assign(beta * factors.get(layer.name, 1.0))

@@ -5,7 +5,7 @@ them whole weights and neurons, go where they matter least; no pruning schedule 
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,12 @@ from l1kd.emulators.distillnet_inputs import LARGEST_ETA, LARGEST_LENGTH, LOG_LI
 from l1kd.emulators.local_inputs import LARGEST_LOG
 from l1kd.models import backend
 from l1kd.models.config import HgqDistillNetConfig
+from l1kd.models.event_loss import LIKENESS_BINS
 from l1kd.models.mixed_precision import frameworks
 from l1kd.models.particles import INPUT_SETS, InputSet
+from l1kd.models.training import in_batches
 
-__all__ = ["firmware", "limits", "network", "pressure", "trace"]
+__all__ = ["Calibration", "calibrate", "firmware", "limits", "network", "pressure", "trace"]
 
 _LIMITS = {
     "eta": (-LARGEST_ETA, LARGEST_ETA),
@@ -30,8 +32,20 @@ _LIMITS = {
     "dz": (-LARGEST_LENGTH, LARGEST_LENGTH),
 }
 _CLASSES = slice(6, 14)
+_FARTHEST = 0.25
+"""Largest shift of the last bias."""
+_FINEST = 8
+"""Its finest step is 2 to the minus this."""
 _EXCESS = 3.0
 """Pressure does not grow, or fall, with more than this excess or lack of bit operations."""
+
+
+class Calibration(NamedTuple):
+    """Shift of the last bias, and the mean ratio of the bins before and after it."""
+
+    shift: float
+    before: float
+    after: float
 
 
 def limits(input_set: InputSet) -> NDArray[np.float32]:
@@ -143,6 +157,43 @@ def trace(model: Any, inputs: NDArray[np.float32], input_set: InputSet) -> int:
 
     seen = np.concatenate([inputs, limits(input_set)])
     return round(float(trace_minmax(model, seen, verbose=0)))
+
+
+def calibrate(model: Any, inputs: NDArray[np.float32], taught: NDArray[np.float32]) -> Calibration:
+    """Move the last bias until the histogram of weights has the teacher's mean ratio, one.
+
+    Few bits leave few different weights, and a much used one beside an edge of a bin spoils the
+    ratio of two. A bias costs the same whatever it is.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Trained, and traced; its bias is changed, so it must be traced once more.
+    inputs : numpy.ndarray, shape (n, inputs)
+        Training inputs.
+    taught : numpy.ndarray, shape (n,)
+        The teacher's weights.
+    """
+    keras, _, _ = frameworks()
+    logit, sigmoid = model.layers[-2:]
+    part = keras.Model(model.inputs, logit.output)
+    logits = in_batches(lambda x: part(x, training=False), inputs.shape[1:], 65536)(inputs)
+    levels, counts = np.unique(logits, return_counts=True)
+    wanted, edges = np.histogram(taught, LIKENESS_BINS, (0.0, 1.0))
+    filled = wanted > 0
+
+    def mean_ratio(shift: float) -> float:
+        weights = np.asarray(sigmoid(levels[:, None] + np.float32(shift)))[:, 0]
+        given, _ = np.histogram(weights, edges, weights=counts)
+        return float((given[filled] / wanted[filled]).mean())
+
+    bias = np.asarray(logit.qbias)
+    step = 2.0 ** -min(float(np.max(logit.bq.quantizer.kif[2])), _FINEST)
+    shifts = step * np.arange(-np.floor(_FARTHEST / step), np.floor(_FARTHEST / step) + 1)
+    ratios = [mean_ratio(shift) for shift in shifts]
+    best = int(np.argmin(np.abs(np.subtract(ratios, 1.0))))
+    logit.bias.assign(bias + np.float32(shifts[best]))
+    return Calibration(float(shifts[best]), mean_ratio(0.0), ratios[best])
 
 
 def firmware(model: Any, folder: Path) -> Any:

@@ -61,7 +61,10 @@ def train(name: str, config_path: str | Path, out: str | Path, quiet: bool = Fal
         from l1kd.models.train_teacher import train_teacher
 
         return train_teacher(Path(config_path), folder, quiet)
-    from l1kd.models.train_distillnet import train_distillnet, train_qdistillnet
+    if name == "distillnet":
+        from l1kd.models.train_distillnet import train_distillnet
 
-    recipe = train_distillnet if name == "distillnet" else train_qdistillnet
-    return recipe(Path(config_path), folder, quiet)
+        return train_distillnet(Path(config_path), folder, quiet)
+    from l1kd.models.train_qdistillnet import train_qdistillnet
+
+    return train_qdistillnet(Path(config_path), folder, quiet)

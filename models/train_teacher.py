@@ -19,7 +19,8 @@ from l1kd.models.particles import INPUT_SETS, Particles
 from l1kd.models.records import COMMON_FILES, fingerprint, write_records
 from l1kd.models.samples import Samples
 from l1kd.models.training import Fit, adam, fit, history_seconds
-from l1kd.models.weights_card import card, describe, input_description, weightings
+from l1kd.models.weights_card import card, input_description
+from l1kd.models.weights_metrics import describe, weightings
 
 __all__ = ["open_teacher", "teacher_weights", "train_teacher"]
 

@@ -1,11 +1,8 @@
-"""Metrics and card of the networks that give every particle a weight."""
+"""Card of the networks that give every particle a weight."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from l1kd.models.config import (
     DistillNetConfig,
@@ -14,14 +11,10 @@ from l1kd.models.config import (
     QDistillNetConfig,
     TeacherConfig,
 )
-from l1kd.models.evaluation.accuracy import agreement
-from l1kd.models.particles import INPUT_SETS, Generated, InputSet, Particles
-from l1kd.physics.jets import anti_kt
-from l1kd.physics.matching import match_nearest
-from l1kd.physics.met import missing_pt
-from l1kd.physics.response import ResponseSample, jet_table, met_table
+from l1kd.models.particles import INPUT_SETS, InputSet
+from l1kd.models.weights_metrics import JET_ETA, JET_PT
 
-__all__ = ["accuracy", "card", "describe", "input_description", "weightings"]
+__all__ = ["card", "input_description"]
 
 
 Config = TeacherConfig | DistillNetConfig | QDistillNetConfig | HgqDistillNetConfig
@@ -49,114 +42,7 @@ def input_description(input_set: InputSet) -> dict[str, Any]:
     }
 
 
-Weights = NDArray[np.float32]
 OUTPUT_FORMAT = "ap_ufixed<9,1> (steps of 1/256), rounded to nearest even and saturated"
-_JET_PT = 20.0
-_JET_ETA = 4.0
-
-
-def _sample(
-    particles: Particles, generated: Generated, weightings: Mapping[str, Weights]
-) -> ResponseSample:
-    p = particles
-    met, jet_pt = {}, {}
-    for name, weights in weightings.items():
-        met[name] = np.stack(missing_pt(p.pt, p.phi, p.offsets, weights))
-        jets = anti_kt(p.pt, p.eta, p.phi, p.energy, p.offsets, weights)
-        measured, wanted = match_nearest(jets, generated.jets)
-        matched = np.full(len(generated.jets.pt), np.nan)
-        matched[wanted] = jets.pt[measured]
-        jet_pt[name] = matched
-    events = p.n_events
-    return ResponseSample(
-        generated.met,
-        met,
-        np.ones(events),
-        generated.jets.pt,
-        generated.jets.eta,
-        np.repeat(np.arange(events), np.diff(generated.jets.offsets)),
-        jet_pt,
-    )
-
-
-def weightings(particles: Particles, weights: Weights) -> dict[str, Weights]:
-    """Return the weightings that a card compares, by name.
-
-    ``network`` takes the network's weights for all particles; ``network, charged by vertex`` takes
-    them for neutrals only, and for charged particles the vertex association that PUPPI makes.
-    """
-    charged = particles.charge != 0
-    return {
-        "none": np.ones(len(particles), np.float32),
-        "puppi": particles.puppi_weight,
-        "network": weights,
-        "network, charged by vertex": np.where(charged, particles.puppi_weight, weights),
-        "truth": particles.truth,
-    }
-
-
-def describe(
-    particles: Particles, generated: Generated, weights: Mapping[str, Weights]
-) -> dict[str, Any]:
-    """Measure a network on test events.
-
-    Parameters
-    ----------
-    particles, generated
-        Test events.
-    weights : mapping
-        What `weightings` returned.
-
-    Returns
-    -------
-    dict
-        JSON-ready: ``met`` and ``jets``, the tables of `l1kd.physics.response`; ``accuracy`` of the
-        neutrals' weights against the truth and ``accuracy_teacher`` against the teacher;
-        ``agreement_teacher`` of all particles' weights with it, see
-        `l1kd.models.evaluation.accuracy.agreement`.
-    """
-    sample = _sample(particles, generated, weights)
-    neutral = particles.charge == 0
-    truth = particles.truth[neutral]
-    return {
-        "events": particles.n_events,
-        "particles": len(particles),
-        "met": met_table(sample),
-        "jets": jet_table(sample, max_abs_eta=_JET_ETA, gen_pt_range=(_JET_PT, np.inf)),
-        "accuracy": {
-            name: accuracy(weights[name][neutral], truth) for name in ("puppi", "network")
-        },
-        "accuracy_teacher": {
-            name: accuracy(weights[name][neutral], weights["teacher"][neutral])
-            for name in ("puppi", "network")
-            if "teacher" in weights
-        },
-        "agreement_teacher": agreement(weights["network"], weights["teacher"], particles.offsets)
-        if "teacher" in weights
-        else {},
-    }
-
-
-def accuracy(weights: Weights, truth: Weights, bins: int = 20) -> float:
-    """Return the mean ratio of two weight histograms, as the DistillNet paper defines accuracy.
-
-    Parameters
-    ----------
-    weights, truth : numpy.ndarray, shape (n,)
-        Weights of a network and those that it should give, in [0, 1].
-    bins : int
-        Bins of equal width.
-
-    Returns
-    -------
-    float
-        Mean over the bins that hold anything of smaller over larger content.
-    """
-    first, _ = np.histogram(weights, bins, (0.0, 1.0))
-    second, _ = np.histogram(truth, bins, (0.0, 1.0))
-    filled = np.maximum(first, second) > 0
-    ratio = np.minimum(first, second)[filled] / np.maximum(first, second)[filled]
-    return float(ratio.mean())
 
 
 def _cell(row: Mapping[str, Any], quantity: str) -> str:
@@ -219,7 +105,7 @@ def _test(name: str, test: Mapping[str, Any]) -> list[str]:
         f"### {name}: {test['events']:,} events, {test['particles']:,} particles",
         "",
         *_table("missing momentum", test["met"]),
-        *_table(f"jets, generated pt > {_JET_PT:g} GeV, abs(eta) < {_JET_ETA:g}", test["jets"]),
+        *_table(f"jets, generated pt > {JET_PT:g} GeV, abs(eta) < {JET_ETA:g}", test["jets"]),
         f"Accuracy against the truth: network {accuracies['network']:.3f}, PUPPI "
         f"{accuracies['puppi']:.3f}.{taught}",
         "",
@@ -332,13 +218,32 @@ def _widths(config: QDistillNetConfig | HgqDistillNetConfig, metrics: Mapping[st
         return (
             "Each input, weight and activation has a number of bits of its own, found in training "
             f"with a pressure of {config.pressure[0]:g} rising to {config.pressure[1]:g} a bit "
-            f"operation: {ebops:,.0f} effective bit operations."
+            f"operation{_aim(config)}: {ebops:,.0f} effective bit operations."
+            f"{_calibration(metrics)}"
         )
     return (
         f"Weights of {config.bits} bits ({config.integer} integer bits and a sign), activations "
         f"unsigned of {config.activation_bits} bits ({config.activation_integer} integer), inputs "
         f"ap_fixed<{config.input_width},{config.input_integer}> rounded to nearest even and "
         "saturated."
+    )
+
+
+def _aim(config: HgqDistillNetConfig) -> str:
+    if config.bit_operations is None:
+        return ""
+    first, last = config.bit_operations
+    return f", and steeply with what is spent above {first:g} falling to {last:g}"
+
+
+def _calibration(metrics: Mapping[str, Any]) -> str:
+    found = metrics.get("calibration")
+    if found is None:
+        return ""
+    return (
+        f" After the training the last bias was moved by {found['shift']:g}, which brings the mean "
+        f"ratio of the histogram's bins to the teacher's from {found['before']:.3f} to "
+        f"{found['after']:.3f} on training events."
     )
 
 

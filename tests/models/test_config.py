@@ -44,6 +44,15 @@ def test_shipped_configurations_are_valid(name):
     assert read_config(shipped_configs()[name], KINDS[name]).kind == kind
 
 
+def test_calibration_needs_a_teacher(tmp_path):
+    path = variant(tmp_path, "qdistillnet_hgq", "seed:", "calibrated: true\nseed:")
+    text = path.read_text()
+    start = text.index("distillation:")
+    path.write_text(text.replace(text[start : text.index("\n", start)], "distillation: {}"))
+    with pytest.raises(ConfigurationError, match="calibrated needs a teacher"):
+        read_config(path, HgqDistillNetConfig)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

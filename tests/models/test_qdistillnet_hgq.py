@@ -3,7 +3,7 @@ import pytest
 
 from l1kd.models.config import HgqDistillNetConfig, read_config, shipped_configs
 from l1kd.models.particles import INPUT_SETS
-from l1kd.models.qdistillnet_hgq import limits, pressure
+from l1kd.models.qdistillnet_hgq import calibrate, limits, network, pressure, trace
 
 SHARES = (0.0, 0.3, 0.6, 1.0)
 PATH = (1e5, 1e4, 1e3, 1e3)
@@ -40,3 +40,22 @@ def test_every_input_has_limits(name):
     low, high = limits(name)
     assert low.shape == high.shape == (len(INPUT_SETS[name]),)
     assert (low < high).all()
+
+
+def test_the_last_bias_is_moved_where_histograms_agree(tf):
+    model = network(config(inputs="paper", hidden=(4,), seed=2))
+    rows = np.random.default_rng(3).normal(size=(1500, 16)).astype(np.float32)
+
+    def weights(bias):
+        model.layers[-2].bias.assign([bias])
+        trace(model, rows, "paper")
+        return np.asarray(model(rows))[:, 0]
+
+    taught, before = weights(0.125), weights(-0.0625)
+    found = calibrate(model, rows, taught)
+    assert found.shift == 0.1875
+    assert found.after == 1.0
+    assert found.before != 1.0
+    trace(model, rows, "paper")
+    np.testing.assert_array_equal(np.asarray(model(rows))[:, 0], taught)
+    assert not np.array_equal(before, taught)

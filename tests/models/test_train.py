@@ -25,7 +25,7 @@ from l1kd.models.config import (
 from l1kd.models.particles import INPUT_SETS, read_particles
 from l1kd.models.train import NAMES, train
 from l1kd.models.weighting import network_weights
-from l1kd.models.weights_card import accuracy
+from l1kd.models.weights_metrics import accuracy
 
 
 def configuration(name, path, **changes):
