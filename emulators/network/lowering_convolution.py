@@ -7,12 +7,13 @@ nnet_sepconv*_latency.h, nnet_depthwise_product.h.
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.network.cpp_model import Call
+from l1kd.emulators.network.cpp_model import Call, Function
 from l1kd.emulators.network.graph import Layer, Tensor
 from l1kd.emulators.network.lowering import Config, Lowering, handles, layer_of
 from l1kd.emulators.network.lowering_buffer import line_buffer
 from l1kd.emulators.network.lowering_dense import (
     MAX_WINDOWS,
+    check_windows,
     matrix_terms,
     terms_of,
     uses_resource,
@@ -98,36 +99,32 @@ def geometry(
     width, out_w, kernel_w, stride_w = config.sizes(
         "in_width", "out_width", "filt_width", "stride_width"
     )
-    left = config.integer("pad_left", 0)
-    height, out_h, kernel_h, stride_h, top = 1, 1, 1, 1, 0
+    height, out_h, kernel_h, stride_h = 1, 1, 1, 1
     if not flat:
         height, out_h, kernel_h, stride_h = config.sizes(
             "in_height", "out_height", "filt_height", "stride_height"
         )
-        top = config.integer("pad_top", 0)
-    dilations = (config.integer(n, 1) for n in ("dilation", "dilation_height", "dilation_width"))
     source = lowering.source(call, height * width * channels)
-    shape = (out_w,) if flat else (out_h, out_w)
-    if any(dilation != 1 for dilation in dilations):
-        # The library ignores the dilation; with arrays, generated code says what is read.
-        size = kernel_h * kernel_w * channels
-        return shape, _spelled_out(lowering, config, size, source), source, (out_h, out_w)
-    windows = window_index(
-        (height, width),
-        channels,
-        (kernel_h, kernel_w),
-        (stride_h, stride_w),
-        (top, left),
-        (out_h, out_w),
-    )
-    return shape, windows, source, (out_h, out_w)
-
-
-def _spelled_out(lowering: Lowering, config: Config, size: int, source: Tensor) -> Index:
-    """Return the windows of the generated line buffer."""
+    shape, out = (out_w,) if flat else (out_h, out_w), (out_h, out_w)
     buffer = lowering.project.functions.get(config.word("fill_buffer"))
-    if buffer is None:
+    if buffer is not None and not lowering.streams:
+        # Generated code, and no number of the structure, says which elements arrays read.
+        windows = _spelled_out(config, buffer, kernel_h * kernel_w * channels, source)
+        if len(windows) != out_h * out_w:
+            raise config.refuse(f"{len(windows)} windows for an output of {out}")
+        return shape, windows, source, out
+    if any(config.integer(n, 1) != 1 for n in ("dilation", "dilation_height", "dilation_width")):
+        # The library ignores the dilation.
         raise config.refuse("a dilated convolution without a generated line buffer")
+    size, kernel, stride = (height, width), (kernel_h, kernel_w), (stride_h, stride_w)
+    before = 0 if flat else config.integer("pad_top", 0), config.integer("pad_left", 0)
+    after = 0 if flat else config.integer("pad_bottom", 0), config.integer("pad_right", 0)
+    check_windows(config, size, before, after, kernel, stride, out)
+    return shape, window_index(size, channels, kernel, stride, before, out), source, out
+
+
+def _spelled_out(config: Config, buffer: Function, size: int, source: Tensor) -> Index:
+    """Return the windows of the generated line buffer."""
     partitions, pixels = config.sizes("n_partitions", "n_pixels")
     if partitions * pixels * size > MAX_WINDOWS:
         raise config.refuse("the windows are too many")

@@ -104,6 +104,25 @@ def window_index(
     return index.reshape(out[0] * out[1], -1).astype(np.int32)
 
 
+def check_windows(
+    config: Config,
+    size: tuple[int, int],
+    before: tuple[int, int],
+    after: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    out: tuple[int, int],
+) -> None:
+    """Refuse a sliding window that stops at more or fewer positions than the output has."""
+    lengths = (sum(parts) for parts in zip(size, before, after, strict=True))
+    stops = tuple(
+        (length - wide) // step + 1
+        for length, wide, step in zip(lengths, kernel, stride, strict=True)
+    )
+    if stops != out:
+        raise config.refuse(f"a window with {stops} positions for an output of {out}")
+
+
 def terms_of(
     lowering: Lowering, call: Call, config: Config, n_in: int, n_out: int
 ) -> tuple[Index, Index]:

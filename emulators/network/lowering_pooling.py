@@ -18,7 +18,7 @@ from l1kd.emulators.network.lowering import (
     layer_of,
     straight_lines,
 )
-from l1kd.emulators.network.lowering_dense import window_index
+from l1kd.emulators.network.lowering_dense import check_windows, window_index
 from l1kd.emulators.network.lowering_shapes import sum_elements, tree
 
 __all__ = ["pooling"]
@@ -41,13 +41,7 @@ def pooling(lowering: Lowering, call: Call) -> Layer:
         pad = (0 if flat else config.integer("pad_top", 0), config.integer("pad_left", 0))
         after = (0 if flat else config.integer("pad_bottom", 0), config.integer("pad_right", 0))
         out = _pair(config, "n_out", flat)
-        padded = tuple(map(sum, zip(size, pad, after, strict=True)))
-        visited = tuple(
-            (length - pool) // step + 1
-            for length, pool, step in zip(padded, kernel, stride, strict=True)
-        )
-        if visited != out:
-            raise config.refuse(f"it visits {visited} windows and has room for {out}")
+        check_windows(config, size, pad, after, kernel, stride, out)
     source = lowering.source(call, size[0] * size[1] * channels)
     shape = (channels,) if whole else (*(out[1:] if flat else out), channels)
     output = lowering.result(call, shape)
