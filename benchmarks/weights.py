@@ -25,7 +25,13 @@ from l1kd.models.evaluation.networks import judged
 from l1kd.models.particles import read_particles
 from l1kd.models.train_teacher import open_teacher
 
-MODELS = ("teacher-v1", "distillnet_local-v1", "qdistillnet_local-v1", "qdistillnet_hgq-v1")
+MODELS = (
+    "teacher-v1",
+    "distillnet_local-v1",
+    "qdistillnet_local-v1",
+    "qdistillnet_hgq-v1",
+    "qdistillnet_small-v1",
+)
 TEACHER_EVENTS = (1, 2, 4, 8)
 ROWS = (64, 256, 1024, 4096, 16384, 65536)
 LEAST_SECONDS = 0.02
