@@ -17,8 +17,9 @@ import numpy.typing as npt
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Tensor
-from l1kd.models.firmware.distributed import Port, Tool, load_tool
+from l1kd.models.firmware.distributed import Port, Tool
 from l1kd.models.firmware.distributed_graph import trace_network
+from l1kd.models.firmware.distributed_tools import load_tool
 from l1kd.models.firmware.rtl_text import Slice, Stage, top_module
 from l1kd.models.firmware.sum_graph import rebuilt
 from l1kd.models.firmware.sum_text import library

@@ -14,8 +14,8 @@ from .rtl_networks import cast_grid, flat, random_inputs, random_network
 pytest.importorskip("da4ml")
 pytest.importorskip("alkaid")
 
-from l1kd.models.firmware.distributed import load_tool
 from l1kd.models.firmware.distributed_graph import trace_network
+from l1kd.models.firmware.distributed_tools import load_tool
 from l1kd.models.firmware.sum_graph import rebuilt
 
 TOOLS = ("da4ml", "alkaid")

@@ -19,8 +19,8 @@ from .rtl_networks import random_inputs, random_network
 pytest.importorskip("da4ml")
 pytest.importorskip("alkaid")
 
-from l1kd.models.firmware.distributed import load_tool
 from l1kd.models.firmware.distributed_graph import trace_network
+from l1kd.models.firmware.distributed_tools import load_tool
 from l1kd.models.firmware.sum_graph import inner_sums, rebuilt, retimed
 
 TOOLS = ("da4ml", "alkaid")
