@@ -146,6 +146,8 @@ def test_mixed_precision_is_exact_and_counts_its_bits(tf, data, tmp_path):
         distillation=TRUTH,
         hidden=[6, 4],
         pressure=[1e-7, 1e-4],
+        bit_operations=None,
+        calibrated=False,
         check_vectors=5000,
         optimisation={"epochs": 2, "batch": 1, "learning_rate": 0.003},
     )
