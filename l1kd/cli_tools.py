@@ -17,7 +17,10 @@ from l1kd.errors import InputError, UnreadableFileError
 @app.command()
 @explained
 def train(
-    name: Annotated[str, typer.Argument(help="teacher, distillnet, qdistillnet, cicada, cicada_hgq or cicada_logic")],
+    name: Annotated[
+        str,
+        typer.Argument(help="teacher, distillnet, qdistillnet, cicada, cicada_hgq or cicada_logic"),
+    ],
     config: Annotated[Path, typer.Option(help="YAML configuration.")],
     out: Out,
     quiet: Quiet = False,
