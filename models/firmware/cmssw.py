@@ -11,7 +11,7 @@ from l1kd.emulators.network.cpp_model import Project
 from l1kd.emulators.network.hls_source import read_project
 from l1kd.errors import FirmwareError
 
-__all__ = ["INTERFACE", "write_wrapper"]
+__all__ = ["INTERFACE", "POINTER", "write_wrapper"]
 
 INTERFACE = """// The interface that CMSSW declares in a header of this name: there, that
 // one is found first.
@@ -33,6 +33,14 @@ public:
 }  // namespace hls4mlEmulator
 
 #endif
+"""
+
+POINTER = """    template <class T> static T *pointer(std::any &given, const char *what) {
+        T **found = std::any_cast<T *>(&given);
+        if (found == nullptr || *found == nullptr)
+            throw std::invalid_argument(what);
+        return *found;
+    }
 """
 
 _WRAPPER = """// Emulator of {name} for CMSSW: `prepare_input` takes {inputs},
@@ -58,13 +66,7 @@ using top = signature<decltype(&{scope}{name})>;
 class {name}_emulator : public hls4mlEmulator::Model {{
 private:
 {members}
-    template <class T> static T *pointer(std::any &given, const char *what) {{
-        T **found = std::any_cast<T *>(&given);
-        if (found == nullptr || *found == nullptr)
-            throw std::invalid_argument(what);
-        return *found;
-    }}
-
+{pointer}
 public:
     void prepare_input(std::any input) override {{
 {prepare}    }}
@@ -130,6 +132,7 @@ def _wrapper(project: Project) -> str:
         for number, size in enumerate(sizes)
     )
     return _WRAPPER.format(
+        pointer=POINTER,
         name=project.name,
         scope=f"{project.namespace}::" if project.namespace else "",
         inputs=_described("a pointer to", ins, sizes),

@@ -11,7 +11,7 @@ from typing import Any
 
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import LogicNetwork, LogicStage
-from l1kd.models.firmware.cmssw import INTERFACE
+from l1kd.models.firmware.cmssw import INTERFACE, POINTER
 
 __all__ = ["write_gates"]
 
@@ -84,13 +84,7 @@ class {name}_emulator : public hls4mlEmulator::Model {{
 private:
     int numbers0[{inputs}] = {{}};
 {numbers}
-    template <class T> static T *pointer(std::any &given, const char *what) {{
-        T **found = std::any_cast<T *>(&given);
-        if (found == nullptr || *found == nullptr)
-            throw std::invalid_argument(what);
-        return *found;
-    }}
-
+{pointer}
 public:
     void prepare_input(std::any input) override {{
         const char *expected = "input: a pointer to the elements expected";
@@ -168,6 +162,7 @@ def _source(network: LogicNetwork, name: str) -> str:
     numbers = [f"    int numbers{n}[{stage.outputs}] = {{}};" for n, stage in enumerate(stages, 1)]
     calls = [f"        stage{n}(numbers{n}, numbers{n + 1});\n" for n in range(len(stages))]
     model = _CLASS.format(
+        pointer=POINTER,
         name=name,
         numbers="\n".join(numbers) + "\n",
         calls="".join(calls),
