@@ -88,7 +88,7 @@ def test_delphes_towers_floor_each_compartment_separately():
             [4],
             Eta=eta,
             Phi=phi,
-            Eem=np.array([0.45, 0.45, 3.0, 50.0]) * to_energy,
+            Eem=np.array([0.45, 0.45, 3.2, 50.0]) * to_energy,
             Ehad=np.array([0.45, 0.0, 0.4, 50.0]) * to_energy,
         )
     )
