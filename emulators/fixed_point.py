@@ -216,6 +216,25 @@ def _clip_floats(
     return finite
 
 
+@nb.njit(cache=True, nogil=True)
+def _wrap_floats(
+    values: npt.NDArray[np.floating], out: Integers, scale: float, width: int, signed: bool
+) -> bool:
+    """Round down and wrap around, without a branch; exact for scales >= 1.
+
+    False where the result is none because a number, times the scale, does not fit 63 bits.
+    """
+    above = 64 - width
+    mask = np.int64(-1 if above == 0 else (1 << width) - 1)
+    inside = True
+    for i in range(values.size):
+        scaled = np.float64(values[i]) * scale
+        inside &= abs(scaled) < 2.0**62
+        raw = np.int64(np.floor(scaled))
+        out[i] = (raw << above) >> above if signed else raw & mask
+    return inside
+
+
 @dataclass(frozen=True, slots=True)
 class FixedPoint:
     """A binary fixed-point format with its rounding and overflow behaviour.
@@ -394,10 +413,18 @@ class FixedPoint:
         flat = np.ascontiguousarray(array).reshape(-1)
         out = np.empty(flat.size, dtype=np.int64)
         rounding, overflow = self.modes
+        plain = self.width <= 53 and 0 <= self.fraction < 1000
         nearest = overflow == SAT and rounding in (RND, RND_CONV)
-        if nearest and self.width <= 53 and 0 <= self.fraction < 1000:
+        downward = overflow == WRAP and rounding == TRN
+        if plain and nearest:
             bounds = (self.minimum, self.maximum)
             finite = _clip_floats(flat, out, self.step**-1, rounding == RND_CONV, bounds)
+        elif (
+            plain
+            and downward
+            and _wrap_floats(flat, out, self.step**-1, self.width, self.signed)
+        ):
+            finite = True
         else:
             finite = _cast_floats(
                 flat, out, self.fraction, rounding, self.width, self.signed, overflow

@@ -92,6 +92,9 @@ class ParticleData(Strict):
     The last events of the last training files validate. `test` names each test sample. `twin` are
     the training files' events without pile-up, in the same order, for the loss's transport term.
     `first_events` limits training files to their first events; the others stay unseen.
+    `association` is how charged particles are associated with the vertex. With "both", every event
+    is met twice: with the association by dz, and with the true one, which charged particles keep
+    there, since there is nothing about it that a network could mend.
     """
 
     folder: Path
@@ -100,7 +103,7 @@ class ParticleData(Strict):
     first_events: dict[str, int] = Field(default_factory=dict)
     test: dict[str, str] = Field(min_length=1)
     validation_fraction: float = Field(default=0.1, gt=0, lt=1)
-    association: Literal["dz", "truth"] = "dz"
+    association: Literal["dz", "truth", "both"] = "dz"
     max_events: int | None = Field(default=None, gt=1)
 
 

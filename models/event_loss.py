@@ -68,28 +68,47 @@ class Events:
         The same events without pile-up, for the transport term.
     taught : numpy.ndarray, shape (n,), float32, optional
         Weights of a teacher, for the likeness of histograms.
+    kept : numpy.ndarray, shape (n,), bool
+        Charged particles that keep their vertex association, whatever the network says.
     """
 
     particles: Particles
     jets: NDArray[np.int64]
     columns: tuple[NDArray[Any], ...]
     target: NDArray[np.float32]
+    kept: NDArray[np.bool_]
     twin: Particles | None = None
     taught: NDArray[np.float32] | None = None
 
     @classmethod
     def of(
-        cls, particles: Particles, generated: Generated, min_pt: float, twin: Particles | None
+        cls,
+        particles: Particles,
+        generated: Generated,
+        loss: Loss,
+        twin: Particles | None = None,
     ) -> "Events":
         """Sort events by jet, and take the truth as target; no columns yet.
 
         Sums over sorted groups are reproducible.
         """
-        numbers = jet_numbers(particles, generated, min_pt)
+        numbers = jet_numbers(particles, generated, loss.jet_min_pt)
         event = np.repeat(np.arange(particles.n_events), np.diff(particles.offsets))
         order = np.lexsort((numbers, event))
         sorted_particles = particles.take(order)
-        return cls(sorted_particles, numbers[order], (), sorted_particles.truth, twin)
+        kept = (sorted_particles.charge != 0) & (loss.charged == "vertex")
+        return cls(sorted_particles, numbers[order], (), sorted_particles.truth, kept, twin)
+
+    def and_then(self, others: "Events") -> "Events":
+        """Return these events and, after them, others; neither has columns or a teacher yet."""
+        return Events(
+            self.particles.and_then(others.particles),
+            np.concatenate([self.jets, others.jets]),
+            (),
+            np.concatenate([self.target, others.target]),
+            np.concatenate([self.kept, others.kept]),
+            self.twin.and_then(others.twin) if self.twin and others.twin else None,
+        )
 
     def part(self, begin: int, end: int) -> "Events":
         """Return the events from `begin` up to but not including `end`."""
@@ -100,6 +119,7 @@ class Events:
             self.jets[inside],
             tuple(column[inside] for column in self.columns),
             self.target[inside],
+            self.kept[inside],
             self.twin.events(begin, end) if self.twin else None,
             None if self.taught is None else self.taught[inside],
         )
@@ -121,16 +141,14 @@ class Batches:
     ----------
     events : Events
         What to train on.
-    loss : Loss
-        Settings.
     size : int
         Events a batch.
     seed : int
         With the epoch's number it decides order and angles.
     """
 
-    def __init__(self, events: Events, loss: Loss, size: int, seed: int) -> None:
-        self.events, self.loss, self.size, self.seed = events, loss, size, seed
+    def __init__(self, events: Events, size: int, seed: int) -> None:
+        self.events, self.size, self.seed = events, size, seed
 
     @property
     def steps(self) -> int:
@@ -158,8 +176,6 @@ class Batches:
         turned = np.concatenate([_rotated(inputs[r], a, bool(m)) for r, a, m in parts])
         start = np.repeat(np.cumsum(counts) - counts, counts)
         others = [column[row] + start[:, None].astype(column.dtype) for column in rest]
-        loss = self.loss
-        vertex = (p.charge[row] != 0) & (loss.charged == "vertex")
         phi = turned[:, 1]
         batch = [
             turned,
@@ -170,7 +186,7 @@ class Batches:
             p.pt[row],
             p.pt[row] * np.cos(phi),
             p.pt[row] * np.sin(phi),
-            np.where(vertex, p.puppi_weight[row], np.float32(-1.0)),
+            np.where(self.events.kept[row], p.puppi_weight[row], np.float32(-1.0)),
             (number * MAX_JETS + self.events.jets[row]).astype(np.int32),
         ]
         if self.events.taught is not None:

@@ -90,6 +90,16 @@ class Particles:
         passed = np.concatenate([[0], np.cumsum(mask)])
         return self._columns(np.flatnonzero(mask), passed[self.offsets])
 
+    def and_then(self, *others: "Particles") -> "Particles":
+        """Return these events and, after them, those of others."""
+        parts = (self, *others)
+        columns = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(self)
+            if field.name != "offsets"
+        }
+        return Particles(**columns, offsets=_join_offsets([part.offsets for part in parts]))
+
     def inputs(self, input_set: InputSet = "paper") -> NDArray[np.float32]:
         """Return the input matrix of DistillNet, a column for each name in `INPUT_SETS`."""
         paper = distillnet_inputs(
@@ -221,12 +231,7 @@ def read_particles(
         for events in _chunks(path, limit):
             parts.append(_particles(events, association))
             truths.append(_generated(events))
-    joined = {
-        field.name: np.concatenate([getattr(part, field.name) for part in parts])
-        for field in fields(Particles)
-        if field.name != "offsets"
-    }
-    particles = Particles(**joined, offsets=_join_offsets([part.offsets for part in parts]))
+    particles = parts[0].and_then(*parts[1:])
     columns = [
         np.concatenate([getattr(truth.jets, name) for truth in truths])
         for name in ("pt", "eta", "phi", "mass")

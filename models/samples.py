@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from l1kd.algorithms.puppi import Association
 from l1kd.errors import ConfigurationError
 from l1kd.models.config import Loss, ParticleData
 from l1kd.models.event_loss import Events
@@ -10,6 +11,8 @@ from l1kd.models.particles import Generated, Particles, read_particles
 
 __all__ = ["Samples"]
 
+_UNDER: dict[Association, str] = {"dz": "", "truth": ", charged by the true association"}
+"""What the names of test samples end with where charged particles are associated both ways."""
 _TWIN_MIN_PT = 1.0
 """The files with pile-up hold particles above this [GeV]: so must those without."""
 
@@ -43,24 +46,38 @@ class Samples:
             The loss wants events without pile-up, and the configuration names none, or other ones.
         """
         files = [data.folder / name for name in data.train]
-        limits = [_limit(data, name) for name in data.train]
-        particles, generated = read_particles(files, limits, data.association)
-        twin = _twin(data, particles) if loss.transport else None
         tests = {
-            name: read_particles([data.folder / file], [data.max_events], data.association)
+            name + _UNDER[association] * (data.association == "both"): read_particles(
+                [data.folder / file], [data.max_events], association
+            )
+            for association in _associations(data)
             for name, file in data.test.items()
         }
-        held_out = max(1, round(data.validation_fraction * particles.n_events))
-        kept = particles.n_events - held_out
-        everything = Events.of(particles, generated, loss.jet_min_pt, twin)
-        test_files = [data.folder / file for file in data.test.values()]
-        twin_files = [data.folder / name for name in data.twin] if twin else []
-        return cls(
-            everything.part(0, kept),
-            everything.part(kept, particles.n_events),
-            tests,
-            (*files, *test_files, *twin_files),
-        )
+        parts = [_parts(data, association, loss) for association in _associations(data)]
+        train, validation = parts[0]
+        for more, more_validation in parts[1:]:
+            train, validation = train.and_then(more), validation.and_then(more_validation)
+        twins = data.twin if loss.transport else ()
+        others = [data.folder / name for name in (*data.test.values(), *twins)]
+        return cls(train, validation, tests, (*files, *others))
+
+
+def _associations(data: ParticleData) -> tuple[Association, ...]:
+    return ("dz", "truth") if data.association == "both" else (data.association,)
+
+
+def _parts(data: ParticleData, association: Association, loss: Loss) -> tuple[Events, Events]:
+    """Return the events that train and those that validate, with one charged association."""
+    files = [data.folder / name for name in data.train]
+    limits = [_limit(data, name) for name in data.train]
+    particles, generated = read_particles(files, limits, association)
+    twin = _twin(data, particles) if loss.transport else None
+    if data.association == "both" and association == "truth":
+        loss = loss.model_copy(update={"charged": "vertex"})
+    everything = Events.of(particles, generated, loss, twin)
+    held_out = max(1, round(data.validation_fraction * particles.n_events))
+    kept = particles.n_events - held_out
+    return everything.part(0, kept), everything.part(kept, particles.n_events)
 
 
 def _limit(data: ParticleData, name: str) -> int | None:

@@ -59,10 +59,10 @@ def task_of(
 ) -> Fit:
     """Return the training of a network on prepared events; Adam where no optimiser is given."""
     settings, loss = config.optimisation, config.loss
-    batches = Batches(train, loss, settings.batch, config.seed)
+    batches = Batches(train, settings.batch, config.seed)
     few = min(settings.batch, validation.particles.n_events)
     # without the likeness of histograms: losses compare whatever its factor
-    check = Batches(replace(validation, taught=None), loss, few, config.seed)
+    check = Batches(replace(validation, taught=None), few, config.seed)
     judge = backend.tensorflow().function(
         EventLoss(_by_input(model), loss, few, training=False),
         reduce_retracing=True,

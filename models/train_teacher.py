@@ -39,9 +39,9 @@ def _fit(
     settings, loss = config.optimisation, config.loss
     train = _with_columns(samples.train, config)
     validation = _with_columns(samples.validation, config)
-    batches = Batches(train, loss, settings.batch, config.seed)
+    batches = Batches(train, settings.batch, config.seed)
     few = min(settings.batch, validation.particles.n_events)
-    check = Batches(validation, loss, few, config.seed)
+    check = Batches(validation, few, config.seed)
     judge = backend.tensorflow().function(
         EventLoss(model, loss, few, n_columns=2, training=False),
         reduce_retracing=True,

@@ -150,6 +150,15 @@ def _target(config: Config) -> str:
     return f"({' + '.join(parts)}) / {share.alpha + share.beta:g}"
 
 
+def _puppi(association: str) -> str:
+    if association != "both":
+        return f"`l1kd.algorithms.Puppi(association={association!r})`"
+    return (
+        "`l1kd.algorithms.Puppi`; every event is met twice, with the association by dz, and with "
+        "the true one, which charged particles then keep"
+    )
+
+
 def _training(config: Config) -> list[str]:
     data = config.data
     limits = [f"{name}: its first {count} events" for name, count in data.first_events.items()]
@@ -162,7 +171,7 @@ def _training(config: Config) -> list[str]:
         "random.",
         "- Truth: share of a neutral's energy that comes from the hard collision; charged "
         "particles 1 or 0 by their origin.",
-        f"- PUPPI weight, an input: `l1kd.algorithms.Puppi(association={data.association!r})`.",
+        f"- PUPPI weight, an input: {_puppi(data.association)}.",
         f"- Target: {_target(config)}.",
         f"- Loss: {_loss(config.loss)}",
         f"- {config.optimisation.epochs} epochs, {config.optimisation.batch} events a batch, seed "

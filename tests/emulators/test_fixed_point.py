@@ -188,6 +188,21 @@ def test_float_casts_follow_the_definition(number, target, near):
         assert int(target.from_float(value)) == exact(Fraction(value), target)
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.floats(-(2.0**70), 2.0**70), min_size=1, max_size=40),
+    st.integers(1, 63),
+    st.integers(-3, 66),
+    st.booleans(),
+    st.sampled_from([np.float32, np.float64]),
+)
+def test_arrays_are_rounded_down_and_wrapped(numbers, width, fraction, signed, kind):
+    target = FixedPoint(width, width - fraction, signed)
+    values = np.array(numbers, kind)
+    expected = [exact(Fraction(float(value)), target) for value in values]
+    assert target.from_float(values).tolist() == expected
+
+
 @given(formats(st.integers(1, 200)))
 def test_text_round_trip(form):
     assert FixedPoint.parse(str(form)) == form

@@ -39,8 +39,8 @@ def generated(events, per_event=3, seed=2):
     return Generated(np.zeros((2, events.n_events)), jets)
 
 
-def prepared(events, min_pt=15.0, twin=None):
-    found = Events.of(events, generated(events), min_pt, twin)
+def prepared(events, loss=None, twin=None):
+    found = Events.of(events, generated(events), loss or Loss(), twin)
     return replace(found, columns=(found.particles.inputs(),))
 
 
@@ -100,16 +100,16 @@ def by_hand(events, loss):
 )
 def test_the_loss_is_what_it_says(tf, changes):
     events, loss = particles(), Loss(**changes)
-    (batch,) = Batches(prepared(events, loss.jet_min_pt), loss, 4, seed=1)(0)
+    (batch,) = Batches(prepared(events, loss), 4, seed=1)(0)
     found = float(EventLoss(puppi_itself, loss, 4)(*batch))
     assert found == pytest.approx(by_hand(events, loss), rel=1e-4)
     assert found > 0.0
 
 
 def test_the_target_has_no_loss_even_where_it_is_not_the_truth(tf):
-    events = prepared(particles(), 4.0)
+    events = prepared(particles(), Loss(jet_min_pt=4.0))
     events = replace(events, target=np.sqrt(events.particles.truth))
-    (batch,) = Batches(events, Loss(jet_min_pt=4.0), 4, seed=1)(0)
+    (batch,) = Batches(events, 4, seed=1)(0)
     target = batch[2]
     perfect = EventLoss(lambda x, event, training: target[:, None], Loss(jet_min_pt=4.0), 4)
     assert float(perfect(*batch)) == 0.0
@@ -121,7 +121,7 @@ def test_the_transport_term_sees_what_is_missing_and_what_is_misplaced(tf):
 
     def distance(events, weight):
         model = lambda x, event, training: tf.fill((tf.shape(x)[0], 1), weight)  # noqa: E731
-        (batch,) = Batches(prepared(events, twin=twin), loss, 4, seed=1)(0)
+        (batch,) = Batches(prepared(events, twin=twin), 4, seed=1)(0)
         return float(EventLoss(model, loss, 4)(*batch))
 
     moved = replace(twin, phi=np.roll(twin.phi, 1))
@@ -144,9 +144,9 @@ def unlike(given, wanted):
 @pytest.mark.parametrize("charged", ["network", "vertex"])
 def test_the_likeness_of_histograms_is_what_it_says(tf, charged):
     loss = Loss(particle=0.0, met=0.0, jet=0.0, charged=charged)
-    events = prepared(particles())
+    events = prepared(particles(), loss)
     taught = np.random.default_rng(7).beta(0.5, 0.8, len(events.particles)).astype(np.float32)
-    (batch,) = Batches(replace(events, taught=taught), loss, 4, seed=1)(0)
+    (batch,) = Batches(replace(events, taught=taught), 4, seed=1)(0)
     found = EventLoss(puppi_itself, loss, 4, likeness=tf.Variable(2.0))(*batch)
     own = (events.particles.charge == 0) | (charged == "network")
     wanted = 2.0 * unlike(events.particles.puppi_weight[own], taught[own]) / 4
@@ -159,12 +159,31 @@ def test_likeness_and_transport_read_their_own_parts_of_a_batch(tf):
     loss = Loss(particle=0.0, met=0.0, jet=0.0, transport=1.0, slices=64)
     events = prepared(particles(), twin=particles(seed=5))
     puppi = events.particles.puppi_weight
-    (batch,) = Batches(replace(events, taught=puppi), loss, 4, seed=1)(0)
-    (without,) = Batches(events, loss, 4, seed=1)(0)
+    (batch,) = Batches(replace(events, taught=puppi), 4, seed=1)(0)
+    (without,) = Batches(events, 4, seed=1)(0)
     tf.random.set_seed(1)
     both = float(EventLoss(puppi_itself, loss, 4, likeness=tf.Variable(1.0))(*batch))
     tf.random.set_seed(1)
     assert both == pytest.approx(float(EventLoss(puppi_itself, loss, 4)(*without)), rel=1e-6)
+
+
+def test_charged_particles_keep_their_association_in_the_events_that_say_so(tf):
+    network, vertex = (Loss(jet_min_pt=4.0, charged=charged) for charged in ("network", "vertex"))
+    first, second = particles(), particles(seed=9)
+    alone = [prepared(first, network), prepared(second, vertex)]
+    joined = Events.of(first, generated(first), network).and_then(
+        Events.of(second, generated(second), vertex)
+    )
+    joined = replace(joined, columns=(joined.particles.inputs(),))
+    half = lambda x, event, training: 0.5 + 0.0 * x[:, :1]  # noqa: E731
+    expected = 0.0
+    for events, loss in zip(alone, (network, vertex), strict=True):
+        (batch,) = Batches(events, 4, seed=1)(0)
+        expected += 4 * float(EventLoss(half, loss, 4)(*batch))
+    (batch,) = Batches(joined, 8, seed=1)(0)
+    assert 8 * float(EventLoss(half, network, 8)(*batch)) == pytest.approx(expected, rel=1e-5)
+    (batch,) = Batches(replace(joined, kept=np.zeros(len(joined.jets), bool)), 8, seed=1)(0)
+    assert 8 * float(EventLoss(half, network, 8)(*batch)) != pytest.approx(expected, rel=1e-3)
 
 
 def test_a_part_of_the_events_keeps_what_they_were_taught(tf):
@@ -177,7 +196,7 @@ def test_a_part_of_the_events_keeps_what_they_were_taught(tf):
 
 def test_an_epoch_takes_whole_events_in_an_order_of_its_own(tf):
     events = prepared(particles(sizes=(5, 6, 7, 8, 9)))
-    batches = Batches(events, Loss(), 2, seed=3)
+    batches = Batches(events, 2, seed=3)
     assert batches.steps == 2
     epochs = [list(batches(epoch)) for epoch in (0, 0, 1)]
     for first, second in zip(epochs[0], epochs[1], strict=True):
@@ -192,7 +211,7 @@ def test_an_epoch_takes_whole_events_in_an_order_of_its_own(tf):
 
 def test_turning_an_event_keeps_its_shape(tf):
     events = prepared(particles(sizes=(30,)))
-    (batch,) = Batches(events, Loss(), 1, seed=4)(0)
+    (batch,) = Batches(events, 1, seed=4)(0)
     turned, p = batch[0].numpy(), events.particles
     assert not np.allclose(turned[:, 1], p.phi)
     np.testing.assert_allclose(np.abs(turned[:, 0]), np.abs(p.eta), rtol=1e-6)
