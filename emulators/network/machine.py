@@ -11,7 +11,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from l1kd.emulators.fixed_point import cast_raw
+from l1kd.emulators.casts import cast_raw
 from l1kd.emulators.network.simd import (
     cast_kernel,
     dot_kernel,
@@ -28,8 +28,8 @@ __all__ = ["TILE", "WORDS", "run_program"]
 TILE = 128
 WORDS = 20
 # Numba's cache on disk knows only the text of this file: whoever changes ``simd.py`` or
-# ``fixed_point.py`` must change this line too, or old machine code runs. A test sees to it.
-SOURCES = "cacf457e47c3a6ef"
+# ``casts.py`` must change this line too, or old machine code runs. A test sees to it.
+SOURCES = "7e0e67a0a924ef76"
 
 AFFINE, SEQUENCE, CAST, ELEMENT, LOOKUP = range(5)
 # Fronts of ELEMENT: what is computed before the cast.

@@ -122,7 +122,11 @@ def _surroundings() -> bytes:
     """Return a hash of everything besides the network that decides on the code."""
     digest = hashlib.sha256(repr((_initialised(), binding.llvm_version_info)).encode())
     here = Path(__file__).parent
-    for source in [*sorted(here.glob("*.py")), here.parent / "fixed_point.py"]:
+    for source in [
+        *sorted(here.glob("*.py")),
+        here.parent / "casts.py",
+        here.parent / "fixed_point.py",
+    ]:
         digest.update(source.read_bytes())
     return digest.digest()
 

@@ -13,7 +13,8 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.fixed_point import FixedPoint, cast_float
+from l1kd.emulators.casts import cast_float
+from l1kd.emulators.fixed_point import FixedPoint
 
 __all__ = ["TABLES", "exp_table", "invert_table", "legacy_tables", "raw_table"]
 
