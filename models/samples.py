@@ -5,8 +5,8 @@ from pathlib import Path
 
 from l1kd.algorithms.puppi import Association
 from l1kd.errors import ConfigurationError
+from l1kd.models.batches import Events
 from l1kd.models.config import Loss, ParticleData
-from l1kd.models.event_loss import Events
 from l1kd.models.particles import Generated, Particles, read_particles
 
 __all__ = ["Samples"]

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.models import backend
+from l1kd.models.batches import Batches, Events
 from l1kd.models.config import DistillNetConfig, HgqDistillNetConfig, QDistillNetConfig
 from l1kd.models.evaluation.accuracy import agreement
-from l1kd.models.event_loss import Batches, EventLoss, Events
+from l1kd.models.event_loss import EventLoss
 from l1kd.models.particles import INPUT_SETS, Particles
 from l1kd.models.records import write_records
 from l1kd.models.samples import Samples

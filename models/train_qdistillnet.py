@@ -13,8 +13,9 @@ from l1kd.artefacts import Artefact, write_manifest
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Affine
 from l1kd.models import backend, qdistillnet
+from l1kd.models.batches import Events
 from l1kd.models.config import HgqDistillNetConfig, QDistillNetConfig, read_qdistillnet
-from l1kd.models.event_loss import EventLoss, Events
+from l1kd.models.event_loss import EventLoss
 from l1kd.models.export import compile_firmware, export_network
 from l1kd.models.records import COMMON_FILES, fingerprint
 from l1kd.models.samples import Samples

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from l1kd.artefacts import Artefact, write_manifest
 from l1kd.models import backend, teacher
+from l1kd.models.batches import Batches, Events
 from l1kd.models.config import TeacherConfig, read_config
 from l1kd.models.distillnet import Standardisation, standardise
-from l1kd.models.event_loss import Batches, EventLoss, Events
+from l1kd.models.event_loss import EventLoss
 from l1kd.models.nearest import nearest
 from l1kd.models.particles import INPUT_SETS, Particles
 from l1kd.models.records import COMMON_FILES, fingerprint, write_records

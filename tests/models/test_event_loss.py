@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from l1kd.models.batches import Batches, Events, jet_numbers
 from l1kd.models.config import Loss
-from l1kd.models.event_loss import Batches, EventLoss, Events, jet_numbers
+from l1kd.models.event_loss import EventLoss
 from l1kd.models.particles import Generated, Particles
 from l1kd.physics.jets import sorted_jets
 

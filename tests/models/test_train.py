@@ -183,7 +183,7 @@ def test_mixed_precision_ends_alike_in_every_process(tf, data, tmp_path):
         optimisation={"epochs": 3, "batch": 1, "learning_rate": 0.01},
     )
     cut = (
-        "from l1kd.models import event_loss as e; whole = e.Batches.__call__\n"
+        "from l1kd.models import batches as e; whole = e.Batches.__call__\n"
         "def once(self, epoch):\n"
         "    if epoch == 1 and self.steps > 1: raise KeyboardInterrupt\n"
         "    return whole(self, epoch)\n"
