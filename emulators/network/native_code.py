@@ -24,7 +24,7 @@ import numpy.typing as npt
 from llvmlite import binding  # type: ignore[import-untyped]
 
 from l1kd.emulators.network.graph import Graph
-from l1kd.emulators.network.native_edges import WORDS
+from l1kd.emulators.network.native_edges import FLOATS, WORDS
 from l1kd.emulators.network.native_plan import UnsuitableError, write_native
 
 __all__ = [
@@ -63,7 +63,17 @@ class NativeCode:
         self._engine.finalize_object()
         pointer, whole = ctypes.c_void_p, ctypes.c_int64
         kind = ctypes.CFUNCTYPE(whole, pointer, pointer, whole, pointer)
-        self._run = {bits: kind(self._engine.get_function_address(f"run{bits}")) for bits in WORDS}
+        names = {f"i{bits // 8}": str(bits) for bits in WORDS} | {"f4": FLOATS}
+        places = {
+            np.dtype(key): self._engine.get_function_address(f"run{name}")
+            for key, name in names.items()
+        }
+        self._run = {key: kind(place) for key, place in places.items() if place}
+
+    @property
+    def takes_floats(self) -> bool:
+        """Whether single-precision values are cast on the way in."""
+        return np.dtype(np.float32) in self._run
 
     def execute(self, x: npt.NDArray[Any], y: npt.NDArray[np.int64]) -> bool:
         """Compute all events; tell whether all values were inside their formats.
@@ -71,12 +81,13 @@ class NativeCode:
         Parameters
         ----------
         x : int16, int32 or int64 array, shape (events, inputs)
+            Or float32, if it takes such: numbers that saturate are inside.
         y : int64 array, shape (events, outputs), contiguous
             Filled by this function.
         """
         memory = np.empty(self._size + 64, np.uint8)
         tile = memory.ctypes.data + -memory.ctypes.data % 64
-        run = self._run[x.dtype.itemsize * 8]
+        run = self._run[x.dtype]
         x = np.ascontiguousarray(x)
         tiles, rest = divmod(len(x), self.events)
         bad = run(x.ctypes.data, y.ctypes.data, tiles, tile)

@@ -71,7 +71,7 @@ def vector(kind: str, lanes: int) -> str:
 
 def scalar(kind: str, value: float) -> str:
     """Return a constant; floating-point ones are written as the bits of a double."""
-    if kind == "float":
+    if kind in ("float", "double"):
         return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
     return str(int(value))
 
@@ -204,15 +204,18 @@ class WeightTable:
 
 
 def _suffix(kind: str) -> str:
-    return "f32" if kind == "float" else kind
+    return {"float": "f32", "double": "f64"}.get(kind, kind)
 
 
 def declarations(lanes: int) -> str:
     """Return the declarations of the intrinsics that functions may call."""
     kind = vector("float", lanes)
     lines = [f"declare {kind} @llvm.fma.v{lanes}f32({kind}, {kind}, {kind})"]
-    for name in ("roundeven", "floor", "ceil", "trunc"):
-        lines.append(f"declare {kind} @llvm.{name}.v{lanes}f32({kind})")
+    # events are read and turned 8 at a time, whatever registers hold
+    for count, base in dict.fromkeys([(lanes, "float"), (8, "float"), (8, "double")]):
+        kind = vector(base, count)
+        for name in ("roundeven", "floor", "ceil", "trunc"):
+            lines.append(f"declare {kind} @llvm.{name}.v{count}{_suffix(base)}({kind})")
     lines.append("declare void @llvm.set.rounding(i32)")
     lines.append("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
     return "\n".join(lines)

@@ -29,7 +29,15 @@ from l1kd.emulators.network.graph import (
 from l1kd.emulators.network.intervals import Bounds, Facts, analyse
 from l1kd.emulators.network.memory import Memory, Rows, Step
 from l1kd.emulators.network.native_casts import EXACT, Stage
-from l1kd.emulators.network.native_edges import WORDS, reader, runner, writer
+from l1kd.emulators.network.native_edges import (
+    FLOATS,
+    WORDS,
+    float_reader,
+    reader,
+    runner,
+    takes_floats,
+    writer,
+)
 from l1kd.emulators.network.native_elements import (
     Elements,
     Front,
@@ -319,17 +327,31 @@ class NativeBuilder:
                           "  ret void", "}"])  # fmt: skip
         wide_out = np.concatenate([held.wide for held in results])
         parts += [table.text(), body, writer(address(rows_out), wide_out, tile)]
-        total = sum(tensor.size for tensor in self.graph.inputs)
-        for bits in WORDS:
-            names, first = [], 0
-            for number, (tensor, held) in enumerate(zip(self.graph.inputs, inputs, strict=True)):
-                names.append(f"read{bits}_{number}")
-                row, real = int(address(held.rows[:1])[0]), not held.wide[0]
-                parts.append(reader(names[-1], bits, tensor.format, tensor.size, first, total, row,
-                                    real, tile))  # fmt: skip
-                first += tensor.size
-            parts.append(runner(bits, names, total, rows_out.size, tile))
+        parts += self._ends(inputs, address, rows_out.size, tile)
         return NativeText("\n".join(parts), tile.events, tile.size)
+
+    def _ends(
+        self, inputs: Sequence[Held], address: Callable[[Rows], Any], count: int, tile: Tile
+    ) -> list[str]:
+        """Return the functions that read events of every kind, and run the program on them."""
+        tensors, parts = self.graph.inputs, []
+        sizes = [tensor.size for tensor in tensors]
+        total, firsts = sum(sizes), np.cumsum([0, *sizes]).tolist()
+        places = [(int(address(held.rows[:1])[0]), not held.wide[0]) for held in inputs]
+        kinds: list[tuple[str, int]] = [(str(bits), bits // 8) for bits in WORDS]
+        if all(takes_floats(tensor.format) for tensor in tensors):
+            kinds.append((FLOATS, 4))
+        for kind, step in kinds:
+            names = [f"read{kind}_{number}" for number in range(len(tensors))]
+            for name, tensor, first, place in zip(names, tensors, firsts, places, strict=False):
+                where = (tensor.size, first, total, *place, tile)
+                parts.append(
+                    float_reader(name, tensor.format, *where)
+                    if kind == FLOATS
+                    else reader(name, int(kind), tensor.format, *where)
+                )
+            parts.append(runner(kind, step, names, total, count, tile))
+        return parts
 
 
 def write_native(graph: Graph, outputs: Sequence[str], lanes: int) -> NativeText:

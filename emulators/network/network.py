@@ -145,8 +145,10 @@ class Network:
         The values are cast to the input formats as the constructor of ``ap_fixed`` does; see
         `predict_raw` for shapes. Raises ValueError for NaN and infinity.
         """
-        raw = [t.format.from_float(x) for t, x in zip(self.inputs, inputs, strict=True)]
-        results = self._run(self.graph.outputs, raw, threads)
+        results = self._of_floats(inputs, threads)
+        if results is None:
+            raw = [t.format.from_float(x) for t, x in zip(self.inputs, inputs, strict=True)]
+            results = self._run(self.graph.outputs, raw, threads)
         floats = [t.format.to_float(y) for t, y in zip(self.outputs, results, strict=True)]
         return floats[0] if len(floats) == 1 else tuple(floats)
 
@@ -189,6 +191,20 @@ class Network:
             self._programs[names] = build_program(self.graph, names)
         return self._programs[names]
 
+    def _of_floats(self, inputs: Sequence[npt.ArrayLike], threads: int) -> list[Integers] | None:
+        """Compute results from single precision, where the machine code casts such numbers itself.
+
+        None where there is no such code, and where a number wraps around or is none.
+        """
+        single = all(getattr(values, "dtype", None) == np.float32 for values in inputs)
+        code = self._native(0) if single else None
+        if code is None or not code.takes_floats:
+            return None
+        x = _beside(self.inputs, inputs)
+        y = np.empty((len(x), sum(tensor.size for tensor in self.outputs)), np.int64)
+        inside = all(_spread(code.execute, code.events, x, y, threads))
+        return self._shaped(self.graph.outputs, y) if inside else None
+
     def _run(
         self, names: tuple[str, ...], inputs: Sequence[npt.ArrayLike], threads: int
     ) -> list[Integers]:
@@ -202,6 +218,10 @@ class Network:
             _spread(partial(_execute, program), TILE, x, y, threads)
         elif not all(_spread(code.execute, code.events, x, y, threads)):
             _check_values(self.inputs, inputs)
+        return self._shaped(names, y)
+
+    def _shaped(self, names: tuple[str, ...], y: Integers) -> list[Integers]:
+        """Return the results of the tensors that are computed side by side."""
         tensors = [self.graph.tensors[name] for name in names]
         ends = np.cumsum([tensor.size for tensor in tensors])[:-1]
         parts = np.split(y, ends, axis=1)
@@ -221,20 +241,29 @@ class Network:
 
 
 def _joined(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) -> npt.NDArray[Any]:
-    """Check kinds and shapes and put the inputs side by side, shape (n, all elements)."""
+    """Check kinds and shapes and put integers side by side, shape (n, all elements)."""
+    words = []
+    for tensor, values in zip(tensors, inputs, strict=False):
+        array = np.asarray(values)
+        if array.dtype.kind not in "iub":
+            raise ValueError(f"{tensor.name}: integers expected, not {array.dtype}")
+        words.append(_signed(tensor, array))
+    return _beside(tensors, [*words, *inputs[len(words) :]])
+
+
+def _beside(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) -> npt.NDArray[Any]:
+    """Check shapes and put the inputs side by side, shape (n, all elements)."""
     if len(inputs) != len(tensors):
         raise ValueError(f"{len(tensors)} inputs expected, {len(inputs)} given")
     flat = []
     for tensor, values in zip(tensors, inputs, strict=True):
         array = np.asarray(values)
-        if array.dtype.kind not in "iub":
-            raise ValueError(f"{tensor.name}: integers expected, not {array.dtype}")
         if array.ndim < 2 or array.shape[1:] not in (tensor.shape, (tensor.size,)):
             raise ValueError(
                 f"{tensor.name}: shape (n, {', '.join(map(str, tensor.shape))}) expected, "
                 f"not {array.shape}"
             )
-        flat.append(_signed(tensor, array.reshape(array.shape[0], tensor.size)))
+        flat.append(array.reshape(array.shape[0], tensor.size))
     if len({array.shape[0] for array in flat}) != 1:
         raise ValueError("the inputs differ in their number of events")
     return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)

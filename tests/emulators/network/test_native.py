@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network, Tensor, native_code
 from l1kd.emulators.network.emit import affine_kernel
-from l1kd.emulators.network.graph import Affine, Binary, Divide, Gather, Lookup, Piecewise
+from l1kd.emulators.network.graph import (
+    Affine,
+    Binary,
+    Divide,
+    Gather,
+    Graph,
+    Layer,
+    Lookup,
+    Piecewise,
+)
 from l1kd.emulators.network.intervals import analyse
 from l1kd.emulators.network.native_code import NativeCode, key_of, translate
 from l1kd.emulators.network.native_plan import UnsuitableError
@@ -208,6 +217,98 @@ def test_misfits_are_seen_wherever_they_are(form, size, width):
                     assert not run(code, network, x, kind)[1], (kind, wrong)
         x = np.clip([[form.minimum] * size, [form.maximum] * size], bounds.min, bounds.max)
         assert run(code, network, x, kind)[1]
+
+
+FLOATS = st.one_of(
+    st.floats(-300.0, 300.0, width=32),
+    st.floats(allow_nan=False, allow_infinity=False, width=32),
+    st.integers(-4000, 4000).map(lambda n: n / 64),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 40),
+    st.integers(0, 30),
+    st.booleans(),
+    st.sampled_from([("RND_CONV", "SAT"), ("RND", "SAT"), ("TRN", "WRAP")]),
+    st.sampled_from([1, 3, 8, 13]),
+    st.randoms(use_true_random=False),
+    st.lists(FLOATS, min_size=1, max_size=60),
+)
+def test_numbers_are_cast_on_the_way_in(width, fraction, signed, modes, size, random, numbers):
+    form = FixedPoint(width, width - fraction, signed, *modes)
+    same = FixedPoint(60, 60 - fraction)
+    network = network_of(form, size, dense("x", np.eye(size, dtype=int), [0] * size, same, same))
+    x = np.array(random.choices(numbers, k=100 * size), np.float32).reshape(100, size)
+    raw = form.from_float(x)
+    whole = np.floor(x.astype(np.float64) * 2.0**fraction)
+    outside = (whole < form.minimum) | (whole > form.maximum)
+    for lanes in WIDTHS:
+        code = compiled(network, lanes)
+        assert code.takes_floats
+        y, inside = run(code, network, x, np.float32)
+        assert inside == (modes[1] == "SAT" or not outside.any())
+        if inside:
+            np.testing.assert_array_equal(y, raw)
+
+
+@pytest.mark.parametrize("modes", [("RND_CONV", "SAT"), ("RND", "SAT"), ("TRN", "WRAP")])
+@pytest.mark.parametrize("width", [9, 40])
+def test_predictions_do_not_depend_on_who_casts(modes, width):
+    form = FixedPoint(width, width - 6, True, *modes)
+    wide = FixedPoint(60, 54)
+    network, slow = (
+        network_of(form, 5, dense("x", np.ones((5, 2), int), [0, 1], wide, wide)) for _ in range(2)
+    )
+    rng = np.random.default_rng(3)
+    ties = rng.integers(-600, 600, (2000, 5)) / 128
+    wrapping = np.where(rng.random((2000, 5)) < 0.01, 1e4, ties)
+    assert network.specialise()
+    for x in (ties, wrapping, ties[:, ::-1], np.asfortranarray(ties), ties[:0]):
+        expected = slow.predict(x)
+        for kind in (np.float32, np.float64):
+            np.testing.assert_array_equal(network.predict(x.astype(kind)), expected)
+        np.testing.assert_array_equal(network.predict(x.astype(np.float32), threads=3), expected)
+    for wrong in (np.nan, np.inf, -np.inf):
+        x = ties.astype(np.float32)
+        x[1234, 3] = wrong
+        with pytest.raises(ValueError, match="NaN and infinity"):
+            network.predict(x)
+    with pytest.raises(ValueError, match=r"shape \(n, 5\) expected"):
+        network.predict(np.zeros((4, 6), np.float32))
+    with pytest.raises(ValueError, match="1 inputs expected, 2 given"):
+        network.predict(*[np.zeros((4, 5), np.float32)] * 2)
+
+
+def test_inputs_of_several_tensors_are_cast_side_by_side():
+    forms_in = [FixedPoint(12, 5, True, "RND_CONV", "SAT"), FixedPoint(30, 6)]
+    tensors = [Tensor(name, (3,), form) for name, form in zip("ab", forms_in, strict=True)]
+    joined = Tensor("c", (6,), FixedPoint(40, 15))
+    gather = Gather(joined, ("a", "b"), np.arange(6, dtype=np.int32))
+    layers = (Layer("c", "test", (gather,)),)
+    network = Network(Graph("test", tuple(tensors), ("c",), layers))
+    x = [np.random.default_rng(n).normal(0, 3, (500, 3)).astype(np.float32) for n in (1, 2)]
+    expected = np.concatenate(
+        [form.to_float(form.from_float(part)) for form, part in zip(forms_in, x, strict=True)], 1
+    )
+    assert network.specialise()
+    np.testing.assert_array_equal(network.predict(*x), expected)
+    np.testing.assert_array_equal(network.predict(x[0], x[1].astype(np.float64)), expected)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [FixedPoint(12, 5, True, "RND_ZERO", "SAT"), FixedPoint(12, 5, True, "TRN", "SAT"),
+     FixedPoint(12, 14), FixedPoint(54, 30)],
+)  # fmt: skip
+def test_other_casts_are_left_to_the_formats(form):
+    same = FixedPoint(60, 60 - form.fraction)
+    network = network_of(form, 2, dense("x", np.eye(2, dtype=int), [0, 0], same, same))
+    assert not compiled(network).takes_floats
+    x = np.random.default_rng(1).normal(0, 20, (2000, 2)).astype(np.float32)
+    assert network.specialise()
+    np.testing.assert_array_equal(network.predict_raw(form.from_float(x)), form.from_float(x))
 
 
 def test_code_comes_from_the_cache(cache, monkeypatch):
