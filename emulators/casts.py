@@ -235,7 +235,7 @@ def wrap_floats(
     inside = True
     for i in range(values.size):
         scaled = np.float64(values[i]) * scale
-        inside &= abs(scaled) < 2.0**62
+        inside &= bool(abs(scaled) < 2.0**62)
         raw = np.int64(np.floor(scaled))
         out[i] = (raw << above) >> above if signed else raw & mask
     return inside

@@ -29,7 +29,7 @@ TILE = 128
 WORDS = 20
 # Numba's cache on disk knows only the text of this file: whoever changes ``simd.py`` or
 # ``casts.py`` must change this line too, or old machine code runs. A test sees to it.
-SOURCES = "7e0e67a0a924ef76"
+SOURCES = "e9d94dd9fd715d44"
 
 AFFINE, SEQUENCE, CAST, ELEMENT, LOOKUP = range(5)
 # Fronts of ELEMENT: what is computed before the cast.
