@@ -32,8 +32,10 @@ _LIMITS = {
     "dz": (-LARGEST_LENGTH, LARGEST_LENGTH),
 }
 _CLASSES = slice(6, 14)
-_FARTHEST = 0.25
+_FARTHEST = 0.5
 """Largest shift of the last bias."""
+_NEAR = 0.002
+"""A mean ratio that much worse than the best is as good, if the shift is smaller."""
 _FINEST = 8
 """Its finest step is 2 to the minus this."""
 _EXCESS = 3.0
@@ -191,7 +193,8 @@ def calibrate(model: Any, inputs: NDArray[np.float32], taught: NDArray[np.float3
     step = 2.0 ** -min(float(np.max(logit.bq.quantizer.kif[2])), _FINEST)
     shifts = step * np.arange(-np.floor(_FARTHEST / step), np.floor(_FARTHEST / step) + 1)
     ratios = [mean_ratio(shift) for shift in shifts]
-    best = int(np.argmin(np.abs(np.subtract(ratios, 1.0))))
+    distances = np.abs(np.subtract(ratios, 1.0))
+    best = int(np.argmin(np.where(distances <= distances.min() + _NEAR, np.abs(shifts), np.inf)))
     logit.bias.assign(bias + np.float32(shifts[best]))
     return Calibration(float(shifts[best]), mean_ratio(0.0), ratios[best])
 
