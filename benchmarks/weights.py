@@ -26,8 +26,9 @@ from l1kd.models.particles import read_particles
 from l1kd.models.train_teacher import open_teacher
 
 MODELS = (
-    "teacher-v1",
+    "teacher-v2",
     "distillnet_local-v1",
+    "distillnet_small-v1",
     "qdistillnet_local-v1",
     "qdistillnet_hgq-v1",
     "qdistillnet_small-v1",

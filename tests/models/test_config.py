@@ -18,9 +18,11 @@ KINDS = {
     "cicada_logic": CicadaLogicConfig,
     "distillnet": DistillNetConfig,
     "distillnet_paper": DistillNetConfig,
+    "distillnet_small": DistillNetConfig,
     "qdistillnet": QDistillNetConfig,
     "qdistillnet_hgq": HgqDistillNetConfig,
     "qdistillnet_paper": QDistillNetConfig,
+    "qdistillnet_paper_hgq": HgqDistillNetConfig,
     "qdistillnet_small": HgqDistillNetConfig,
     "teacher": TeacherConfig,
 }
@@ -67,7 +69,7 @@ def test_calibration_needs_a_teacher(tmp_path):
             "trainn: unknown key; the nearest known key is 'train'",
         ),
         (
-            "distillation: {teacher: teacher-v1, alpha: 0.5, beta: 0.5",
+            "distillation: {teacher: teacher-v2, alpha: 0.5, beta: 0.5",
             "distillation: {gamma: 0.5",
             "distillation: Value error, beta and gamma need a teacher",
         ),

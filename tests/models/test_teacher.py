@@ -44,17 +44,17 @@ def test_where_neighbours_are_missing_the_particle_stands_for_them(particles):
 
 
 def test_an_event_is_weighed_by_itself_and_in_any_order(tf, particles):
-    weights = teacher_weights(load("teacher-v1"), particles)
+    weights = teacher_weights(load("teacher-v2"), particles)
     assert weights.shape == (len(particles),)
     assert weights.dtype == np.float32
     assert ((weights >= 0.0) & (weights <= 1.0)).all()
     second = slice(particles.offsets[1], particles.offsets[2])
     alone = particles.events(1, 2)
     np.testing.assert_allclose(
-        teacher_weights(load("teacher-v1"), alone), weights[second], atol=1e-5
+        teacher_weights(load("teacher-v2"), alone), weights[second], atol=1e-5
     )
     order = np.random.default_rng(1).permutation(len(alone))
-    moved = teacher_weights(load("teacher-v1"), alone.take(order))
+    moved = teacher_weights(load("teacher-v2"), alone.take(order))
     np.testing.assert_allclose(moved, weights[second][order], atol=1e-5)
 
 

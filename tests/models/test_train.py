@@ -101,7 +101,7 @@ def test_distillnet_with_a_teacher(tf, data, tmp_path, monkeypatch):
     np.testing.assert_array_equal(session.run(None, {"particles": moved})[0], weights)
     assert artefact.json("metrics.json")["tests"]["top pairs"]["accuracy_teacher"]["network"] > 0.0
     particles, _ = read_particles([data / "ttbar2l_PU140.root"], 4)
-    taught = network_weights("teacher-v1", particles)
+    taught = network_weights("teacher-v2", particles)
     stored = sorted((tmp_path / "cache" / "l1kd" / "teacher").iterdir())
     assert any(np.array_equal(np.load(path), taught) for path in stored)
     assert "/" not in artefact.json("provenance.json")["command"]
@@ -175,7 +175,7 @@ def test_mixed_precision_ends_alike_in_every_process(tf, data, tmp_path):
         "qdistillnet_hgq",
         tmp_path / "config.yaml",
         data=particle_data(data),
-        distillation={"teacher": "teacher-v1", "alpha": 0.5, "beta": 0.5, "gamma": 0.1},
+        distillation={"teacher": "teacher-v2", "alpha": 0.5, "beta": 0.5, "gamma": 0.1},
         hidden=[6, 4],
         pressure=[1e-6, 1e-4],
         bit_operations=[6e3, 1e3],
