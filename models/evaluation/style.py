@@ -62,7 +62,7 @@ def looks(evaluation: Evaluation) -> Looks:
     return found
 
 
-def balanced(n: int, most: int = 7) -> int:
+def balanced(n: int, most: int = 6) -> int:
     """Columns of a legend with n entries, so that its rows are about equally long."""
     rows = max(-(-n // most), 1)
     return max(-(-n // rows), 1)
