@@ -32,7 +32,7 @@ def trained(config, size, out):
     if (folder / "manifest.json").is_file():
         return load(folder)
     path = out / f"{size}.yaml"
-    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return train("qdistillnet", path, folder)
 
 
