@@ -8,13 +8,14 @@ Canelli, Eur. Phys. J. Plus 135 (2020) 463) and Phys. Rev. D 108 (2023) 096003, 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from l1kd.models import backend
 from l1kd.models.config import TeacherConfig
 from l1kd.models.distillnet import Standardisation
 from l1kd.models.particles import INPUT_SETS
 
-__all__ = ["flops_per_particle", "network"]
+__all__ = ["flops_per_particle", "network", "silenced"]
 
 _GEOMETRY = 4
 _CONE = 0.4
@@ -27,7 +28,9 @@ def _dense(layers: Any, sizes: tuple[int, ...], name: str) -> Any:
     return backend.keras().Sequential(stack, name=name)
 
 
-def network(config: TeacherConfig, standardisation: Standardisation) -> Any:
+def network(
+    config: TeacherConfig, standardisation: Standardisation, overview: int | None = None
+) -> Any:
     """Build the network.
 
     Parameters
@@ -36,6 +39,8 @@ def network(config: TeacherConfig, standardisation: Standardisation) -> Any:
         Sizes.
     standardisation : Standardisation
         Of the input columns, applied inside the model.
+    overview : int, optional
+        Units of the summary of the event; as many as a message has where it is not given.
 
     Returns
     -------
@@ -81,18 +86,24 @@ def network(config: TeacherConfig, standardisation: Standardisation) -> Any:
             self.standardise = layers.Rescaling(scale, -standardisation.mean * scale)
             self.encoder = _dense(layers, (2 * width, width), "encoder")
             self.rounds = [Attention(f"attention{i}") for i in range(config.rounds)]
-            self.overview = layers.Dense(edge, activation="relu", name="overview")
+            units = edge if overview is None else overview
+            self.overview = layers.Dense(units, activation="relu", name="overview")
             self.decoder = _dense(layers, (2 * width, width), "decoder")
             self.logit = layers.Dense(1, activation="sigmoid", name="weight")
 
         def call(self, inputs: Any, neighbours: Any, event: Any, training: bool = False) -> Any:
             values = self.standardise(inputs)
-            geometry = self.geometry(inputs, neighbours)
-            nodes = self.encoder(values)
-            for attention in self.rounds:
-                nodes = attention(nodes, neighbours, geometry)
+            nodes = self.nodes(inputs, neighbours)
             summary = tf.gather(tf.math.segment_mean(self.overview(nodes), event), event)
             return self.logit(self.decoder(tf.concat([values, nodes, summary], axis=1)))
+
+        def nodes(self, inputs: Any, neighbours: Any) -> Any:
+            """Return what every particle knows after the last round of messages: [n, width]."""
+            geometry = self.geometry(inputs, neighbours)
+            nodes = self.encoder(self.standardise(inputs))
+            for attention in self.rounds:
+                nodes = attention(nodes, neighbours, geometry)
+            return nodes
 
         @staticmethod
         def geometry(inputs: Any, neighbours: Any) -> Any:
@@ -116,11 +127,40 @@ def network(config: TeacherConfig, standardisation: Standardisation) -> Any:
     return model
 
 
-def flops_per_particle(config: TeacherConfig) -> int:
+def silenced(
+    model: Any, config: TeacherConfig, standardisation: Standardisation, heard: NDArray[np.bool_]
+) -> Any:
+    """Return the network without those units of the summary that are never heard.
+
+    Parameters
+    ----------
+    model : tf_keras.Model
+        What `network` built with these sizes, trained.
+    config : TeacherConfig
+        Sizes.
+    standardisation : Standardisation
+        Of the input columns.
+    heard : numpy.ndarray, shape (overview,), bool
+        Which units to keep. The others always give zero, so weights do not change.
+    """
+    smaller = network(config, standardisation, int(heard.sum()))
+    columns = len(INPUT_SETS["local"]) + config.width
+    kept = np.concatenate([np.ones(columns, np.bool_), heard])
+    first, inner = model.overview, model.decoder.layers[0]
+    changed = {
+        id(first.kernel): first.kernel.numpy()[:, heard],
+        id(first.bias): first.bias.numpy()[heard],
+        id(inner.kernel): inner.kernel.numpy()[kept],
+    }
+    smaller.set_weights([changed.get(id(w), w.numpy()) for w in model.weights])
+    return smaller
+
+
+def flops_per_particle(config: TeacherConfig, overview: int) -> int:
     """Count multiplications and additions for one particle: 2 for each weight it meets."""
     columns, width, edge = len(INPUT_SETS["local"]), config.width, config.edge
     encoder = columns * 2 * width + 2 * width * width
     pair = _GEOMETRY * edge + edge * edge + edge * config.heads + edge
     attention = 2 * width * edge + config.neighbours * pair + (width + 2 * edge) * width
-    decoder = (columns + width + edge) * 2 * width + 2 * width * width + width
-    return 2 * (encoder + config.rounds * attention + width * edge + decoder)
+    decoder = (columns + width + overview) * 2 * width + 2 * width * width + width
+    return 2 * (encoder + config.rounds * attention + width * overview + decoder)

@@ -26,6 +26,8 @@ from l1kd.models.weights_metrics import describe, weightings
 __all__ = ["open_teacher", "teacher_weights", "train_teacher"]
 
 _WEIGHTS = "weights.npz"
+_OVERVIEW_BIAS = -7
+"""Which of the arrays tells how many units the summary has."""
 
 
 def _with_columns(events: Events, config: TeacherConfig) -> Events:
@@ -68,33 +70,55 @@ def _fit(
 
 Weigh = Callable[[Particles], NDArray[np.float32]]
 _EVENTS = 4
+_LISTENED = 400
+"""Training events, evenly drawn, that tell which units of the summary are never heard."""
 
 
-def _weigher(model: Any, neighbours: int) -> Weigh:
-    """Compile a network once; the result weighs all particles of some events together."""
+def _heard(model: Any, neighbours: int, particles: Particles) -> NDArray[np.bool_]:
+    """Tell which units of the summary any particle of the training events activates."""
+    tf = backend.tensorflow()
+
+    def loudest(inputs: Any, found: Any, event: Any) -> Any:
+        del event
+        return tf.reduce_max(model.overview(model.nodes(inputs, found)), axis=0)
+
+    listen = _by_events(loudest, neighbours)
+    step = max(1, particles.n_events // _LISTENED)
+    blocks = (particles.events(i, i + 1) for i in range(0, particles.n_events, step))
+    found: NDArray[np.bool_] = np.max([listen(b) for b in blocks if len(b)], axis=0) > 0.0
+    found[0] |= not found.any()  # a layer has at least one unit
+    return found
+
+
+def _by_events(call: Callable[[Any, Any, Any], Any], neighbours: int) -> Weigh:
+    """Compile a function of inputs, neighbours and numbers of events into one of particles."""
     tf = backend.tensorflow()
     signature = [
         tf.TensorSpec((None, len(INPUT_SETS["local"])), tf.float32),
         tf.TensorSpec((None, neighbours), tf.int32),
         tf.TensorSpec((None,), tf.int32),
     ]
-
-    def call(inputs: Any, found: Any, event: Any) -> Any:
-        return model(inputs, found, event, training=False)[:, 0]
-
     compiled = tf.function(call, input_signature=signature, autograph=False)
 
-    def weigh(block: Particles) -> NDArray[np.float32]:
-        if len(block) == 0:
-            return np.empty(0, np.float32)
+    def apply(block: Particles) -> NDArray[np.float32]:
         counts = np.diff(block.offsets)
         start = np.repeat(block.offsets[:-1], counts).astype(np.int32)
         found = nearest(block, neighbours) + start[:, None]
         number = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-        weights: NDArray[np.float32] = compiled(block.inputs("local"), found, number).numpy()
-        return weights
+        values: NDArray[np.float32] = compiled(block.inputs("local"), found, number).numpy()
+        return values
 
-    return weigh
+    return apply
+
+
+def _weigher(model: Any, neighbours: int) -> Weigh:
+    """Compile a network once; the result weighs all particles of some events together."""
+
+    def call(inputs: Any, found: Any, event: Any) -> Any:
+        return model(inputs, found, event, training=False)[:, 0]
+
+    weigh = _by_events(call, neighbours)
+    return lambda block: weigh(block) if len(block) else np.empty(0, np.float32)
 
 
 def _in_blocks(weigh: Weigh, particles: Particles) -> NDArray[np.float32]:
@@ -114,9 +138,11 @@ def _save(model: Any, scale: Standardisation, path: Path) -> None:
 def _opened(config_path: Path, weights_path: Path) -> Weigh:
     config = read_config(config_path, TeacherConfig)
     with np.load(weights_path, allow_pickle=False) as stored:
-        model = teacher.network(config, Standardisation(stored["mean"], stored["spread"]))
         count = sum(name.startswith("w") for name in stored.files)
-        model.set_weights([stored[f"w{i:03d}"] for i in range(count)])
+        weights = [stored[f"w{i:03d}"] for i in range(count)]
+        scale = Standardisation(stored["mean"], stored["spread"])
+        model = teacher.network(config, scale, len(weights[_OVERVIEW_BIAS]))
+        model.set_weights(weights)
     return _weigher(model, config.neighbours)
 
 
@@ -169,6 +195,8 @@ def train_teacher(config_path: Path, out: Path, quiet: bool = False) -> Artefact
     scale = standardise(samples.train.particles.inputs("local"))
     model = teacher.network(config, scale)
     history = _fit(config, model, samples, out / "checkpoints", quiet)
+    heard = _heard(model, config.neighbours, samples.train.particles)
+    model = teacher.silenced(model, config, scale, heard)
     _save(model, scale, out / _WEIGHTS)
     weigh = _weigher(model, config.neighbours)
     tests = {
@@ -177,7 +205,8 @@ def train_teacher(config_path: Path, out: Path, quiet: bool = False) -> Artefact
     }
     metrics = {
         "parameters": int(model.count_params()),
-        "flops_per_particle": teacher.flops_per_particle(config),
+        "silent_units": int((~heard).sum()),
+        "flops_per_particle": teacher.flops_per_particle(config, int(heard.sum())),
         "tests": tests,
         "history": {config.name: history},
     }

@@ -6,7 +6,9 @@ import yaml
 
 from l1kd.artefacts import load
 from l1kd.errors import ConfigurationError
-from l1kd.models.config import shipped_configs
+from l1kd.models import teacher
+from l1kd.models.config import TeacherConfig, read_config, shipped_configs
+from l1kd.models.distillnet import standardise
 from l1kd.models.nearest import nearest
 from l1kd.models.particles import read_particles
 from l1kd.models.train import train
@@ -85,6 +87,27 @@ def test_a_training_resumes_and_its_artefact_weighs_particles(tf, data, particle
     weights = teacher_weights(artefact, particles)
     assert weights.std() > 0.0
     assert "attention" in artefact.card
+
+
+def test_units_that_are_never_heard_go_without_a_trace(tf, particles):
+    artefact = load("teacher-v2")
+    config = read_config(artefact.file("config.yaml"), TeacherConfig).model_copy(
+        update={"width": 12, "edge": 8, "heads": 2, "neighbours": 4}
+    )
+    event = particles.events(0, 1)
+    scale = standardise(event.inputs("local"))
+    model = teacher.network(config, scale)
+    heard = np.arange(config.edge) % 3 > 0
+    model.overview.bias.assign(np.where(heard, 1.0, -1e6).astype(np.float32))
+    smaller = teacher.silenced(model, config, scale, heard)
+    columns = (event.inputs("local"), nearest(event, 4), np.zeros(len(event), np.int32))
+    wanted = model(*columns).numpy()
+    assert wanted.std() > 0.0
+    np.testing.assert_allclose(smaller(*columns).numpy(), wanted, atol=1e-6)
+    gone = (config.width + 1 + 2 * config.width) * np.count_nonzero(~heard)
+    assert smaller.count_params() == model.count_params() - gone
+    loud = teacher.silenced(model, config, scale, ~heard)
+    assert np.abs(loud(*columns).numpy() - wanted).max() > 1e-3
 
 
 def test_the_transport_term_needs_the_events_without_pile_up(tf, data, tmp_path):
