@@ -29,6 +29,7 @@ MODELS = (
     "teacher-v2",
     "distillnet_local-v1",
     "distillnet_small-v1",
+    "distillnet_tiny-v1",
     "qdistillnet_local-v1",
     "qdistillnet_hgq-v1",
     "qdistillnet_small-v1",

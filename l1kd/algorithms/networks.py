@@ -111,7 +111,7 @@ class DistillNet(_DistilledWeight):
     kind = "distillnet"
 
     def __init__(
-        self, model: str | Path = "distillnet_local-v1", source: str | None = None
+        self, model: str | Path = "distillnet_small-v1", source: str | None = None
     ) -> None:
         super().__init__(model, source)
 

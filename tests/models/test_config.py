@@ -19,6 +19,7 @@ KINDS = {
     "distillnet": DistillNetConfig,
     "distillnet_paper": DistillNetConfig,
     "distillnet_small": DistillNetConfig,
+    "distillnet_tiny": DistillNetConfig,
     "qdistillnet": QDistillNetConfig,
     "qdistillnet_hgq": HgqDistillNetConfig,
     "qdistillnet_paper": QDistillNetConfig,
