@@ -10,6 +10,7 @@ An index of -1 reads a zero.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -249,7 +250,7 @@ class Graph:
         for layer in self.layers:
             yield from layer.operations
 
-    @property
+    @cached_property
     def tensors(self) -> dict[str, Tensor]:
         """All tensors by name, inputs first."""
         tensors = {tensor.name: tensor for tensor in self.inputs}

@@ -88,12 +88,11 @@ def float_reader(
     values = _across(block, _loaded(block, "float", width, total, 4), "float", width)
     kind = _turn("i32")
     wrong = block.let(f"load {kind}, ptr %wrong, align 8")
-    rows = []
-    for value in values:
-        cast, misfits = _cast(block, value, form, real)
-        wide = block.let(f"sext {_turn('i1')} {misfits} to {kind}")
+    misfits = [_none(block, values)] if form.overflow == "SAT" else []
+    rows = [_cast(block, value, form, real, misfits) for value in values]
+    for misfit in misfits:
+        wide = block.let(f"sext {_turn('i1')} {misfit} to {kind}")
         wrong = block.let(f"or {kind} {wrong}, {wide}")
-        rows.append(cast)
     block.do(f"store {kind} {wrong}, ptr %wrong, align 8")
     return _loop(name, block, rows, kind, size, first, total, 4, row, real, tile)
 
@@ -105,10 +104,23 @@ def takes_floats(form: FixedPoint) -> bool:
     return (saturates or wraps) and form.width <= 53 and 0 <= form.fraction <= 100
 
 
-def _cast(block: _Block, value: str, form: FixedPoint, real: bool) -> tuple[str, str]:
-    """Return the typed raw values of a register of numbers, and which of them misfit.
+def _none(block: _Block, values: list[str]) -> str:
+    """Return the lanes in which any register holds infinity or what is no number.
 
-    Numbers times a power of two from 1 on are exact, or infinite.
+    The difference of such a value and itself is no number, nor is a sum with it.
+    """
+    kind = _turn("float")
+    differences = [block.let(f"fsub {kind} {value}, {value}") for value in values]
+    while len(differences) > 1:
+        first, second, *others = differences
+        differences = [*others, block.let(f"fadd {kind} {first}, {second}")]
+    return block.let(f"fcmp uno {kind} {differences[0]}, {differences[0]}")
+
+
+def _cast(block: _Block, value: str, form: FixedPoint, real: bool, misfits: list[str]) -> str:
+    """Return the typed raw values of a register of numbers.
+
+    Where the format wraps around, a flag of those that would is added to ``misfits``. Numbers times a power of two from 1 on are exact, or infinite.
     """
     base, suffix = ("float", "f32") if real else ("double", "f64")
     kind, single = _turn(base), _turn("float")
@@ -129,14 +141,11 @@ def _cast(block: _Block, value: str, form: FixedPoint, real: bool) -> tuple[str,
     if form.overflow == "SAT":
         for outside, end in ((below, low), (above, high)):
             whole = block.let(f"select {_turn('i1')} {outside}, {kind} {end}, {kind} {whole}")
-        # the difference of a number and itself is none where it is not finite
-        difference = block.let(f"fsub {single} {value}, {value}")
-        misfits = block.let(f"fcmp uno {single} {difference}, {difference}")
     else:
-        misfits = block.let(f"or {_turn('i1')} {below}, {above}")
+        misfits.append(block.let(f"or {_turn('i1')} {below}, {above}"))
     if not real:
         whole = block.let(f"fptosi {kind} {whole} to {_turn('i64')}")
-    return f"{kind if real else _turn('i64')} {whole}", misfits
+    return f"{kind if real else _turn('i64')} {whole}"
 
 
 def _floats(kind: str, value: float) -> str:

@@ -222,11 +222,13 @@ class Network:
 
     def _shaped(self, names: tuple[str, ...], y: Integers) -> list[Integers]:
         """Return the results of the tensors that are computed side by side."""
-        tensors = [self.graph.tensors[name] for name in names]
-        ends = np.cumsum([tensor.size for tensor in tensors])[:-1]
-        parts = np.split(y, ends, axis=1)
-        shapes = [tensor.shape for tensor in tensors]
-        return [p.reshape(len(y), *shape) for p, shape in zip(parts, shapes, strict=True)]
+        parts, begin = [], 0
+        for name in names:
+            tensor = self.graph.tensors[name]
+            end = begin + tensor.size
+            parts.append(y[:, begin:end].reshape(len(y), *tensor.shape))
+            begin = end
+        return parts
 
     def __getstate__(self) -> Graph:
         return self.graph
