@@ -120,7 +120,8 @@ def _none(block: _Block, values: list[str]) -> str:
 def _cast(block: _Block, value: str, form: FixedPoint, real: bool, misfits: list[str]) -> str:
     """Return the typed raw values of a register of numbers.
 
-    Where the format wraps around, a flag of those that would is added to ``misfits``. Numbers times a power of two from 1 on are exact, or infinite.
+    Where the format wraps around, a flag of those that would is added to ``misfits``. Numbers times
+    a power of two from 1 on are exact, or infinite.
     """
     base, suffix = ("float", "f32") if real else ("double", "f64")
     kind, single = _turn(base), _turn("float")
