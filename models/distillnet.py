@@ -117,6 +117,10 @@ def layers_of(model: Any) -> list[tuple[Matrix, NDArray[np.float32]]]:
 def save_onnx(model: Any, path: Path) -> None:
     """Write the network as ONNX: Gemm and Relu, then Sigmoid, everything else folded in.
 
+    The last two layers are written transposed, a matrix times a column for each particle:
+    onnxruntime multiplies by a matrix of one column slowly, and a particle's weight must not depend
+    on the others by rounding, as it does where the last layer alone is transposed.
+
     Parameters
     ----------
     model : tf_keras.Model
@@ -127,26 +131,28 @@ def save_onnx(model: Any, path: Path) -> None:
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    nodes, constants = [], []
     folded = layers_of(model)
-    previous = "particles"
+    nodes, constants = [], {"column": np.array([-1, 1], np.int64)}
+    previous, last, columns = "particles", len(folded) - 1, model.input_shape[1]
     for number, (kernel, bias) in enumerate(folded):
-        names = [f"kernel{number}", f"bias{number}"]
-        constants += [
-            numpy_helper.from_array(value, name)
-            for value, name in zip((kernel, bias), names, strict=True)
+        matrix, offset, total = f"kernel{number}", f"bias{number}", f"sum{number}"
+        operands, turn = [previous, matrix, offset], 0
+        if number >= last - 1:
+            kernel, bias = np.ascontiguousarray(kernel.T), bias[:, None]
+            operands, turn = [matrix, previous, offset], int(number == max(last - 1, 0))
+        constants |= {matrix: kernel, offset: bias}
+        previous = f"hidden{number}"
+        nodes += [
+            helper.make_node("Gemm", operands, [total], name=f"dense{number}", transB=turn),
+            helper.make_node("Sigmoid" if number == last else "Relu", [total], [previous]),
         ]
-        sums = f"sum{number}"
-        nodes.append(helper.make_node("Gemm", [previous, *names], [sums], name=f"dense{number}"))
-        last = number == len(folded) - 1
-        previous = "weight" if last else f"hidden{number}"
-        nodes.append(helper.make_node("Sigmoid" if last else "Relu", [sums], [previous]))
+    nodes.append(helper.make_node("Reshape", [previous, "column"], ["weight"]))
     graph = helper.make_graph(
         nodes,
         "distillnet",
-        [helper.make_tensor_value_info("particles", TensorProto.FLOAT, ["n", len(folded[0][0])])],
+        [helper.make_tensor_value_info("particles", TensorProto.FLOAT, ["n", columns])],
         [helper.make_tensor_value_info("weight", TensorProto.FLOAT, ["n", 1])],
-        constants,
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model_proto = helper.make_model(
         graph,

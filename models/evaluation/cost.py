@@ -49,11 +49,14 @@ def _of_onnx(artefact: Artefact) -> dict[str, Any]:
         int(np.prod(constants[name]))
         for node in graph.node
         if node.op_type in ("Gemm", "MatMul")
-        for name in node.input[1:2]
+        for name in node.input[:2]
         if name in constants
     )
     used = {name for node in graph.node for name in node.input}
-    parameters = sum(int(np.prod(dims)) for name, dims in constants.items() if name in used)
+    shapes = {node.input[1] for node in graph.node if node.op_type == "Reshape"}
+    parameters = sum(
+        int(np.prod(dims)) for name, dims in constants.items() if name in used - shapes
+    )
     return {"parameters": parameters, "zeros": 0, "multiplications": products}
 
 

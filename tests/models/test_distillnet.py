@@ -35,9 +35,10 @@ def test_standardisation_leaves_constant_columns_alone():
     assert spread[3] == 1.0
 
 
-def test_onnx_gives_what_keras_gives(tf, tmp_path):
+@pytest.mark.parametrize("hidden", [(12, 6), (16, 16), (7,), (), (33, 17, 5)])
+def test_onnx_gives_what_keras_gives_to_every_particle_by_itself(tf, tmp_path, hidden):
     x = inputs()
-    model = distillnet.network((12, 6), distillnet.standardise(x))
+    model = distillnet.network(hidden, distillnet.standardise(x))
     # batch normalisations that do something
     for _ in range(20):
         model(x, training=True)
@@ -49,6 +50,12 @@ def test_onnx_gives_what_keras_gives(tf, tmp_path):
     found = session.run(None, {"particles": x})[0]
     assert found.shape == (300, 1)
     np.testing.assert_allclose(found, model(x, training=False).numpy(), atol=2e-5)
+    assert session.run(None, {"particles": x[:0]})[0].shape == (0, 1)
+    if not hidden:
+        return
+    for first, end in np.sort(rng.integers(0, 300, (200, 2)), axis=1):
+        part = session.run(None, {"particles": x[first:end]})[0]
+        np.testing.assert_array_equal(part, found[first:end])
 
 
 def test_the_quantized_network_rounds_its_inputs_as_the_firmware_does(tf):
