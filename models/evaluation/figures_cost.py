@@ -136,7 +136,10 @@ def latencies(evaluation: Evaluation, look: Looks) -> Figure:
         x = [p.particles for p in points]
         y = np.array([p.cpu_ms for p in points])
         error = np.array([[p.cpu_ms - p.low, p.high - p.cpu_ms] for p in points]).T
-        axes.errorbar(x, y, error, color=style.colour, marker=style.marker, label=style.label)
+        axes.errorbar(
+            x, y, error, color=style.colour, marker=style.marker, linestyle=style.line,
+            label=style.label,
+        )  # fmt: skip
     axes.set(
         xscale="log",
         yscale="log",

@@ -24,9 +24,13 @@ _NETWORK_COLOURS = (
     "#283593",
     "#ef6c57",
     "#455a64",
+    "#9e9d24",
+    "#29b6f6",
 )
 _TEACHER_COLOUR = "#b2182b"
-_NETWORK_MARKERS = "^vDP*X<>"
+_NETWORK_MARKERS = "^vDP*X<>hH"
+_NETWORK_LINES = ("-", "--", ":")
+"""Colours and markers begin anew with another line."""
 _MARKERS = {"none": "x", "puppi": "o", "linpuppi": "s", "soft_truth": "d", "no_pileup": "+"}
 _LINES: dict[str, Any] = {"soft_truth": (0, (1, 1)), "no_pileup": (0, (4, 1, 1, 1))}
 
@@ -51,14 +55,15 @@ def looks(evaluation: Evaluation) -> Looks:
     found = {}
     for position, name in enumerate(table):
         colour, marker = colour_of(name, position), _MARKERS.get(name, "o")
+        line = _LINES.get(name, "-")
         if name in teachers:
             colour, marker = _TEACHER_COLOUR, "p"
         elif name in students:
-            i = students.index(name)
-            colour = _NETWORK_COLOURS[i % len(_NETWORK_COLOURS)]
-            marker = _NETWORK_MARKERS[i % len(_NETWORK_MARKERS)]
+            turn, i = divmod(students.index(name), len(_NETWORK_COLOURS))
+            colour, marker = _NETWORK_COLOURS[i], _NETWORK_MARKERS[i]
+            line = _NETWORK_LINES[turn % len(_NETWORK_LINES)]
         label = label_of(name) if name in LABELS else name
-        found[name] = Look(colour, marker, _LINES.get(name, "-"), label)
+        found[name] = Look(colour, marker, line, label)
     return found
 
 

@@ -1,12 +1,14 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from l1kd import cli, cli_evaluate  # noqa: F401  (registers the verb)
+from l1kd.artefacts import shipped
 from l1kd.errors import ConfigurationError
 from l1kd.models.evaluation import run
 from l1kd.models.evaluation.evaluate import Request, measure
@@ -58,6 +60,19 @@ def test_every_weighting_looks_different(measured):
     assert list(found) == WEIGHTINGS
     assert len({look.colour for look in found.values()}) == len(WEIGHTINGS)
     assert len({look.marker for look in found.values()}) == len(WEIGHTINGS)
+
+
+def test_all_shipped_networks_and_twice_as_many_look_different():
+    students = [name for name in shipped() if "distillnet" in name]
+    more = [*students, *(f"{name}, mine" for name in students)]
+    table = dict.fromkeys([*WEIGHTINGS[:3], *more])
+    models = [SimpleNamespace(name=name, kind="distillnet") for name in more]
+    sample = SimpleNamespace(met=table)
+    association = SimpleNamespace(samples={"test": sample})
+    found = looks(SimpleNamespace(associations=[association], models=models))
+    assert len({(look.colour, look.line) for look in found.values()}) == len(table)
+    assert len({found[name].colour for name in [*WEIGHTINGS[:3], *students]}) == len(students) + 3
+    assert len({found[name].marker for name in students}) == len(students)
 
 
 def test_figures_and_page(measured, tmp_path: Path):
