@@ -132,7 +132,8 @@ def save_onnx(model: Any, path: Path) -> None:
     from onnx import TensorProto, helper, numpy_helper
 
     folded = layers_of(model)
-    nodes, constants = [], {"column": np.array([-1, 1], np.int64)}
+    constants: dict[str, NDArray[Any]] = {"column": np.array([-1, 1], np.int64)}
+    nodes = []
     previous, last, columns = "particles", len(folded) - 1, model.input_shape[1]
     for number, (kernel, bias) in enumerate(folded):
         matrix, offset, total = f"kernel{number}", f"bias{number}", f"sum{number}"
