@@ -4,7 +4,7 @@ hls4ml wants constants as initializers, a name for every node and a shape for ev
 a matrix product and a sum, but no ``Gemm``. ONNX Runtime knows no ``Quant`` nodes of QONNX.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ __all__ = ["QUANTIZERS", "add_shapes", "clean", "in_double", "shape_of"]
 QUANTIZERS = ("Quant", "IntQuant")
 _ROUNDINGS = {"ROUND": "Round", "FLOOR": "Floor", "CEIL": "Ceil"}
 _SKIPPED = ("Identity", "Dropout")
+_EACH = ("Relu", "LeakyRelu", "Sigmoid", "Tanh", *QUANTIZERS)
+"""Nodes that treat every number by itself, so that they do not mind how a matrix lies."""
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
@@ -35,6 +37,7 @@ def clean(onnx: Any, model: Any) -> None:
         if not dims or any(dim.dim_value < 1 for dim in list(dims)[1:]):
             raise FirmwareError(f"input '{value.name}' of the model has no fixed shape")
         dims[0].dim_value = 1
+    _upright(onnx, graph)
     nodes: list[Any] = []
     renamed: dict[str, str] = {}
     for number, node in enumerate(graph.node):
@@ -51,6 +54,62 @@ def clean(onnx: Any, model: Any) -> None:
             nodes += _split(onnx, node, graph) if node.op_type == "Gemm" else [node]
     del graph.node[:]
     graph.node.extend(nodes)
+    read = {name for node in nodes for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in read]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+
+
+def _upright(onnx: Any, graph: Any) -> None:
+    """Let matrix products that give a column for each event give a row instead.
+
+    Such products have the weights on the left; the first takes its rows transposed, and a last one
+    of a single row is reshaped into a column, which is left out with them.
+    """
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    lying: dict[str, int] = {}
+    nodes: list[Any] = []
+    for node in graph.node:
+        if node.op_type == "Gemm" and _gives_columns(onnx, node, constants, lying):
+            weight, column, *offset = node.input
+            for name in offset:
+                bias = onnx.numpy_helper.from_array(constants[name].ravel(), f"{name}_row")
+                graph.initializer.append(bias)
+            node.input[:] = [column, weight, *(f"{name}_row" for name in offset)]
+            kept = [item for item in node.attribute if item.name != "transB"]
+            del node.attribute[:]
+            node.attribute.extend([*kept, onnx.helper.make_attribute("transB", 1)])
+            lying[node.output[0]] = len(constants[weight])
+        elif node.op_type == "Reshape" and node.input[0] in lying:
+            shape = constants.get(node.input[1], np.zeros(0)).tolist()
+            single = lying[node.input[0]] == 1 and nodes[-1].output[0] == node.input[0]
+            if shape != [-1, 1] or not single:
+                raise FirmwareError(f"node '{node.name}': columns of events reshaped to {shape}")
+            nodes[-1].output[0] = node.output[0]
+            continue
+        elif not lying.keys().isdisjoint(node.input):
+            if node.op_type not in _EACH:
+                raise FirmwareError(f"node '{node.name}': a {node.op_type} of columns of events")
+            lying[node.output[0]] = lying[node.input[0]]
+        nodes.append(node)
+    outputs = lying.keys() & {value.name for value in graph.output}
+    if outputs:
+        raise FirmwareError(f"output '{outputs.pop()}' has a column for each event: expected a row")
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _gives_columns(onnx: Any, node: Any, constants: dict[str, Any], lying: Container[str]) -> bool:
+    """Tell whether a product has its weights on the left, and columns of events on the right."""
+    given = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
+    weight, column, *offset = node.input
+    if weight not in constants or column in constants or given.get("transA", 0):
+        return False
+    biases = [constants.get(name, np.zeros(2)) for name in offset]
+    fits = all(bias.size == 1 or bias.shape[1:] == (1,) for bias in biases)
+    if (column in lying) == bool(given.get("transB", 0)) or not fits:
+        raise FirmwareError(f"node '{node.name}': a product of weights and rows of events")
+    return True
 
 
 def _name(name: str) -> str:
