@@ -1,8 +1,8 @@
 """The teacher: attention over the nearest particles, and a weight for each.
 
-Every particle sends messages to those around it, twice, and then sees a summary of its event; that
-is what a network that meets one particle at a time can never know. After ABCNet (Mikuni and
-Canelli, Eur. Phys. J. Plus 135 (2020) 463) and Phys. Rev. D 108 (2023) 096003, smaller.
+Every particle sends messages to those around it, some rounds of them, and then sees a summary of
+its event; that is what a network that meets one particle at a time can never know. After ABCNet
+(Mikuni and Canelli, Eur. Phys. J. Plus 135 (2020) 463) and Phys. Rev. D 108 (2023) 096003, smaller.
 """
 
 from typing import Any
@@ -78,7 +78,7 @@ def network(
             return self.norm(nodes + self.update(tf.concat([nodes, heard, loudest], axis=1)))
 
     class Teacher(keras.Model):  # type: ignore[name-defined]
-        """Encoder, two rounds of messages, a summary of the event, decoder."""
+        """Encoder, rounds of messages, a summary of the event, decoder."""
 
         def __init__(self) -> None:
             super().__init__(name="teacher")

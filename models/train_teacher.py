@@ -71,11 +71,11 @@ def _fit(
 Weigh = Callable[[Particles], NDArray[np.float32]]
 _EVENTS = 4
 _LISTENED = 400
-"""Training events, evenly drawn, that tell which units of the summary are never heard."""
+"""About how many training events, evenly drawn, tell which units of the summary are never heard."""
 
 
-def _heard(model: Any, neighbours: int, particles: Particles) -> NDArray[np.bool_]:
-    """Tell which units of the summary any particle of the training events activates."""
+def _heard(model: Any, neighbours: int, particles: Particles) -> tuple[NDArray[np.bool_], int]:
+    """Tell which units of the summary any particle activates, and of how many training events."""
     tf = backend.tensorflow()
 
     def loudest(inputs: Any, found: Any, event: Any) -> Any:
@@ -84,10 +84,11 @@ def _heard(model: Any, neighbours: int, particles: Particles) -> NDArray[np.bool
 
     listen = _by_events(loudest, neighbours)
     step = max(1, particles.n_events // _LISTENED)
-    blocks = (particles.events(i, i + 1) for i in range(0, particles.n_events, step))
+    events = range(0, particles.n_events, step)
+    blocks = (particles.events(i, i + 1) for i in events)
     found: NDArray[np.bool_] = np.max([listen(b) for b in blocks if len(b)], axis=0) > 0.0
     found[0] |= not found.any()  # a layer has at least one unit
-    return found
+    return found, len(events)
 
 
 def _by_events(call: Callable[[Any, Any, Any], Any], neighbours: int) -> Weigh:
@@ -195,7 +196,7 @@ def train_teacher(config_path: Path, out: Path, quiet: bool = False) -> Artefact
     scale = standardise(samples.train.particles.inputs("local"))
     model = teacher.network(config, scale)
     history = _fit(config, model, samples, out / "checkpoints", quiet)
-    heard = _heard(model, config.neighbours, samples.train.particles)
+    heard, listened = _heard(model, config.neighbours, samples.train.particles)
     model = teacher.silenced(model, config, scale, heard)
     _save(model, scale, out / _WEIGHTS)
     weigh = _weigher(model, config.neighbours)
@@ -206,6 +207,7 @@ def train_teacher(config_path: Path, out: Path, quiet: bool = False) -> Artefact
     metrics = {
         "parameters": int(model.count_params()),
         "silent_units": int((~heard).sum()),
+        "events_heard": listened,
         "flops_per_particle": teacher.flops_per_particle(config, int(heard.sum())),
         "tests": tests,
         "history": {config.name: history},

@@ -191,7 +191,8 @@ def _architecture(config: Config, metrics: Mapping[str, Any]) -> list[str]:
             f"Encoder of {2 * config.width} and {config.width} units, {config.rounds} rounds of "
             f"attention ({config.heads} heads, messages of {config.edge}) over the "
             f"{config.neighbours} nearest particles above 1 GeV, a summary of the event (without "
-            f"{metrics['silent_units']} units that no training event activates), decoder; "
+            f"{metrics['silent_units']} units that none of {metrics['events_heard']} training "
+            "events activates), decoder; "
             f"{metrics['parameters']:,} parameters, {metrics['flops_per_particle']:,} "
             "floating-point operations a particle.",
             "",
