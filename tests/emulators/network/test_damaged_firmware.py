@@ -136,7 +136,7 @@ def test_what_is_read_of_changed_firmware_is_what_it_computes(tmp_path, case):
     (folder,) = write(tmp_path, case)
     # A simulation in C++ reads weights from other files than the synthesis does.
     damage, compared = Damage(folder, f"sensible {case}", weights=False), 0
-    for _ in range(60):
+    for _ in range(240):
         results = damage.once(sensible)
         if damage.changed(results):
             copy = tmp_path / "copy"
