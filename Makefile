@@ -28,12 +28,9 @@ lint: $(VENV)/.full
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# mypy sees the four source folders as one package only where they are installed
 typecheck: $(VENV)/.full
 	@echo "== checking types"
-	rm -rf build/types && mkdir -p build/types
-	$(PIP) install --no-deps --target build/types .
-	cd build/types && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml -p l1kd
+	$(BIN)/mypy -p l1kd
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --strict

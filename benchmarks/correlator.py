@@ -20,9 +20,7 @@ from pathlib import Path
 import numba
 import numpy as np
 
-from l1kd.emulators._correlator_lists import final_arrays
-from l1kd.emulators._correlator_regionizer import LOSSES, collect
-from l1kd.emulators.correlator import (
+from l1kd.emulators.correlator.chain import (
     BATCH,
     FINAL_SLOTS,
     ORDER,
@@ -32,16 +30,18 @@ from l1kd.emulators.correlator import (
     _rows,
     correlate,
 )
-from l1kd.emulators.linpuppi import PRESETS, LinPuppi
-from l1kd.emulators.regionizer import (
+from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppi
+from l1kd.emulators.correlator.lists import final_arrays
+from l1kd.emulators.correlator.regionizer import (
     PUPPI_TRACKS,
     Batch,
     Regionizer,
     read_particles,
     read_vertices,
 )
-from l1kd.emulators.seeded_cone import SeededCone
-from l1kd.emulators.sums import ht, met
+from l1kd.emulators.correlator.regionizer_kernels import LOSSES, collect
+from l1kd.emulators.correlator.seeded_cone import SeededCone
+from l1kd.emulators.correlator.sums import ht, met
 
 Arrays = dict[str, np.ndarray]
 

@@ -21,8 +21,9 @@ import numpy as np
 from networks_cpp import compile_network
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.network import Network, Tensor, native_code
+from l1kd.emulators.network import Network, Tensor
 from l1kd.emulators.network.graph import Affine, Graph, Layer, Piecewise
+from l1kd.emulators.network.native import code as native_code
 
 REPEATS = 9
 

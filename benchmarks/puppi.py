@@ -17,7 +17,7 @@ import numba
 import numpy as np
 from scipy.special import erf
 
-from l1kd.emulators.puppi import (
+from l1kd.emulators.particles.puppi import (
     CHARGED_PILEUP,
     CHARGED_PV,
     NEUTRAL,

@@ -18,7 +18,7 @@ from coffea import processor as coffea_processor
 from coffea.processor.executor import WorkItem
 from coffea.util import coffea_console
 
-from l1kd._version import __version__
+from l1kd._version import commit
 from l1kd.datasets import InputFile, load_fileset, read_fileset
 from l1kd.errors import ConfigurationError, InputError, L1KDError, UnreadableFileError
 
@@ -163,7 +163,7 @@ def _checkpointer(folder: str | Path | None, processor: Any) -> Any:
     """
     if folder is None:
         return None
-    content = cloudpickle.dumps(processor) + __version__.encode()
+    content = cloudpickle.dumps(processor) + commit().encode()
     name = f"{type(processor).__name__}-{hashlib.sha256(content).hexdigest()[:16]}"
     return coffea_processor.SimpleCheckpointer(str(Path(folder) / name))
 

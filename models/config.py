@@ -108,7 +108,7 @@ class ParticleData(Strict):
 
 
 class Loss(Strict):
-    """How the error of particle weights is counted, see `l1kd.models.event_loss.EventLoss`."""
+    """How the error of weights is counted, see `l1kd.models.weights.event_loss.EventLoss`."""
 
     particle: float = Field(default=1.0, ge=0)
     error: Literal["squared", "absolute"] = "squared"
@@ -143,9 +143,9 @@ class Distillation(Strict):
     The target is ``(alpha * truth + beta * teacher) / (alpha + beta)``: for squared errors the same
     as ``alpha * error(truth)^2 + beta * error(teacher)^2``. `gamma` is the factor of the difference
     between the histograms of the student's and of the teacher's weights in the loss, see
-    `l1kd.models.event_loss.EventLoss`, which counts after the share `gamma_from` of the training:
-    before, it would keep weights from moving through the bins. `teacher` is an artefact, shipped or
-    a folder; needed if beta or gamma is not 0.
+    `l1kd.models.weights.event_loss.EventLoss`, which counts after the share `gamma_from` of the
+    training: before, it would keep weights from moving through the bins. `teacher` is an artefact,
+    shipped or a folder; needed if beta or gamma is not 0.
     """
 
     teacher: str | None = None
@@ -199,7 +199,7 @@ class QDistillNetConfig(Training):
 
 
 class HgqDistillNetConfig(Training):
-    """DistillNet in mixed precision, see `l1kd.models.qdistillnet_hgq`."""
+    """DistillNet in mixed precision, see `l1kd.models.weights.qdistillnet_hgq`."""
 
     kind: Literal["qdistillnet"]
     method: Literal["hgq"]

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from l1kd._version import __version__
+from l1kd._version import __version__, commit
 from l1kd.artefacts import sha256
 from l1kd.models.config import Training
 
@@ -66,6 +66,7 @@ def _provenance(
     return {
         "command": f"l1kd train {config.kind} --config config.yaml --out {out.name}",
         "l1kd": __version__,
+        "commit": commit(),
         "python": platform.python_version(),
         "machine": platform.machine(),
         "versions": {name: version for name, version in versions.items() if version},

@@ -46,25 +46,25 @@ def train(name: str, config_path: str | Path, out: str | Path, quiet: bool = Fal
     folder.mkdir(parents=True, exist_ok=True)
     # TensorFlow takes ten seconds to import: only the recipe that runs may ask for it
     if name == "cicada":
-        from l1kd.models.train_cicada import train_cicada
+        from l1kd.models.cicada.train_qkeras import train_cicada
 
         return train_cicada(Path(config_path), folder, quiet)
     if name == "cicada_hgq":
-        from l1kd.models.train_cicada_hgq import train_cicada_hgq
+        from l1kd.models.cicada.train_hgq import train_cicada_hgq
 
         return train_cicada_hgq(Path(config_path), folder, quiet)
     if name == "cicada_logic":
-        from l1kd.models.train_cicada_logic import train_cicada_logic
+        from l1kd.models.cicada.train_logic import train_cicada_logic
 
         return train_cicada_logic(Path(config_path), folder, quiet)
     if name == "teacher":
-        from l1kd.models.train_teacher import train_teacher
+        from l1kd.models.weights.train_teacher import train_teacher
 
         return train_teacher(Path(config_path), folder, quiet)
     if name == "distillnet":
-        from l1kd.models.train_distillnet import train_distillnet
+        from l1kd.models.weights.train_distillnet import train_distillnet
 
         return train_distillnet(Path(config_path), folder, quiet)
-    from l1kd.models.train_qdistillnet import train_qdistillnet
+    from l1kd.models.weights.train_qdistillnet import train_qdistillnet
 
     return train_qdistillnet(Path(config_path), folder, quiet)

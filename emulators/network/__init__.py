@@ -5,7 +5,7 @@ integers of the firmware for many events at once.
 """
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.network.cpp_tokens import FirmwareSourceError
+from l1kd.emulators.network.cpp.tokens import FirmwareSourceError
 from l1kd.emulators.network.graph import Tensor
 from l1kd.emulators.network.network import Network
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.network import archive, native_code
+from l1kd.emulators.network import archive
 from l1kd.emulators.network.graph import Graph, Tensor
-from l1kd.emulators.network.machine import TILE, run_program
-from l1kd.emulators.network.plan import Program, build_program
+from l1kd.emulators.network.interpreter.machine import TILE, run_program
+from l1kd.emulators.network.interpreter.plan import Program, build_program
+from l1kd.emulators.network.native import code as native_code
 
 __all__ = ["Network"]
 
@@ -52,8 +53,8 @@ class Network:
         FirmwareSourceError
             If the sources hold anything that is not understood, with file, line and construct.
         """
-        from l1kd.emulators.network.hls_source import read_project
-        from l1kd.emulators.network.lowering_all import lower_project
+        from l1kd.emulators.network.cpp.source import read_project
+        from l1kd.emulators.network.layers.registry import lower_project
 
         return cls(lower_project(read_project(Path(folder))))
 
@@ -82,7 +83,7 @@ class Network:
         ValueError
             If the file is no such list, or uses what is not understood.
         """
-        from l1kd.emulators.network.operation_list import read_operation_list
+        from l1kd.emulators.network.operations.listing import read_operation_list
 
         return cls(read_operation_list(Path(path)))
 
@@ -237,7 +238,7 @@ class Network:
         self.__init__(graph)  # type: ignore[misc]
 
     def __str__(self) -> str:
-        from l1kd.emulators.network.table import describe
+        from l1kd.emulators.network.summary import describe
 
         return describe(self.graph)
 

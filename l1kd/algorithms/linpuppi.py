@@ -7,8 +7,8 @@ import numpy as np
 
 from l1kd._edge import Array, jagged, offsets_of
 from l1kd.algorithms.base import CandidateWeight
-from l1kd.emulators.correlator import CorrelatorResult, correlate
-from l1kd.emulators.correlator_types import ETA_PHI_LSB, PT_LSB
+from l1kd.emulators.correlator.chain import CorrelatorResult, correlate
+from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
 from l1kd.errors import ConfigurationError, InputError
 
 __all__ = ["LinPuppi", "Vertex"]

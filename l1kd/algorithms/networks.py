@@ -14,11 +14,11 @@ from l1kd.algorithms.models import onnx_session, read_network, run_onnx
 from l1kd.algorithms.puppi import Puppi
 from l1kd.artefacts import Artefact, load
 from l1kd.emulators.calorimeter import N_ETA, N_PHI
-from l1kd.emulators.distillnet_inputs import distillnet_inputs
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.local_inputs import local_inputs
-from l1kd.emulators.logic import LogicNetwork
+from l1kd.emulators.logic.network import LogicNetwork
 from l1kd.emulators.network import Network
+from l1kd.emulators.particles.distillnet_inputs import distillnet_inputs
+from l1kd.emulators.particles.local_inputs import local_inputs
 
 __all__ = ["Cicada", "DistillNet", "QDistillNet"]
 

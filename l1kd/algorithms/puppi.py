@@ -8,7 +8,7 @@ import numpy as np
 from l1kd._edge import Array, flat, has_branch, offsets_of, read
 from l1kd.algorithms.base import CandidateWeight
 from l1kd.candidates import PID, source_of
-from l1kd.emulators.puppi import (
+from l1kd.emulators.particles.puppi import (
     CMS_RUN2,
     DELPHES,
     PHASE2,
@@ -25,7 +25,7 @@ Association = Literal["dz", "truth"]
 
 
 def charged_codes(particles: ak.Array, association: Association) -> Array:
-    """Vertex association of flat candidates, int8, as `l1kd.emulators.puppi` numbers it.
+    """Vertex association of flat candidates, int8, as `l1kd.emulators.particles.puppi` numbers it.
 
     Electrons and muons are bystanders: weighted by their vertex, but nobody's neighbours, as in
     the Delphes card (a lepton has few hadrons of its vertex around it, and would draw in pile-up).

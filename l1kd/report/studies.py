@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from l1kd import plots
-from l1kd._version import __version__
+from l1kd._version import __version__, commit
 from l1kd.physics import response
 from l1kd.physics.response import Resampling, ResponseSample
 from l1kd.report.summary import (
@@ -88,6 +88,7 @@ def provenance(
             continue
     return Provenance(
         l1kd=__version__,
+        commit=commit(),
         python=platform.python_version(),
         platform=platform.platform(),
         cpus=os.cpu_count() or 1,

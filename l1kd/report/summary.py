@@ -96,6 +96,7 @@ class Provenance(_Record):
     """What made these numbers."""
 
     l1kd: str
+    commit: str = Field(default="unknown", description="of the code that ran; -dirty if changed")
     python: str
     platform: str
     cpus: int

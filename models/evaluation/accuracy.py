@@ -105,7 +105,7 @@ def agreement(
           bins where `wanted` has entries; the paper's accuracy. Bins above and below one can make
           up for each other, and it may exceed one;
         - ``symmetric_ratio``: the same with the smaller over the larger content, which is the
-          accuracy of the model cards (`l1kd.models.weights_metrics.accuracy`); one only for equal
+          accuracy of the model cards (`l1kd.models.weights.metrics.accuracy`); one only for equal
           histograms;
         - ``overlap``: sum over the bins of the smaller content, divided by the particles: every
           particle counts, so the full bins decide;

@@ -12,7 +12,7 @@ from l1kd.algorithms.models import read_network
 from l1kd.artefacts import Artefact
 from l1kd.errors import ConfigurationError
 from l1kd.models.evaluation.networks import Judged
-from l1kd.models.particles import Particles
+from l1kd.models.weights.particles import Particles
 
 __all__ = [
     "PARTICLES_AN_EVENT",
@@ -145,7 +145,7 @@ def _teacher_points(
     network: Judged, particles: Particles, batches: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Time blocks of whole events, without the first, which traces the graph."""
-    from l1kd.models.train_teacher import open_teacher  # imports TensorFlow
+    from l1kd.models.weights.train_teacher import open_teacher  # imports TensorFlow
 
     weigh = open_teacher(network.artefact)
     points = []

@@ -14,7 +14,7 @@ from l1kd.models.evaluation.accuracy import agreement
 from l1kd.models.evaluation.measure import CARD_JETS, response_sample
 from l1kd.models.evaluation.networks import Judged
 from l1kd.models.evaluation.samples import Sample
-from l1kd.models.particles import Particles
+from l1kd.models.weights.particles import Particles
 from l1kd.physics.response import Resampling, jet_table, met_table
 
 __all__ = ["UNTOUCHED", "input_groups", "permutation_importance"]
@@ -67,7 +67,7 @@ def _student(
 def _teacher(
     network: Judged, particles: Particles, order: NDArray[np.int64]
 ) -> dict[str, Callable[[], Weights]]:
-    from l1kd.models.train_teacher import teacher_weights  # imports TensorFlow
+    from l1kd.models.weights.train_teacher import teacher_weights  # imports TensorFlow
 
     def shuffled(names: tuple[str, ...]) -> Weights:
         changed = {name: getattr(particles, name)[order] for name in names}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.models.evaluation.samples import Sample, Twin
-from l1kd.models.particles import Particles
+from l1kd.models.weights.particles import Particles
 from l1kd.physics.jets import anti_kt
 from l1kd.physics.matching import match_nearest
 from l1kd.physics.met import missing_pt

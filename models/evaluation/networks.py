@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from l1kd.algorithms.models import onnx_session, read_network, run_onnx
 from l1kd.artefacts import Artefact, load, shipped
 from l1kd.errors import ConfigurationError
-from l1kd.models.particles import Particles
-from l1kd.models.weighting import input_set_of, network_weights
+from l1kd.models.weights.particles import Particles
+from l1kd.models.weights.weighting import input_set_of, network_weights
 
 __all__ = ["KINDS", "Judged", "judged", "shipped_networks"]
 

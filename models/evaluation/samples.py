@@ -14,7 +14,7 @@ from l1kd.algorithms import LinPuppi
 from l1kd.algorithms.puppi import Association
 from l1kd.candidates import candidates
 from l1kd.errors import ConfigurationError, MissingBranchError
-from l1kd.models.particles import Generated, Particles, read_particles
+from l1kd.models.weights.particles import Generated, Particles, read_particles
 from l1kd.truth import open_twin, require_pairing
 
 __all__ = ["Sample", "Twin", "describe_files", "read_sample"]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from l1kd.algorithms.puppi import Association
 from l1kd.models.evaluation.networks import Judged
 from l1kd.models.evaluation.samples import Sample
-from l1kd.models.particles import Particles
+from l1kd.models.weights.particles import Particles
 
 __all__ = ["CLASSES", "N_BINS", "Charged", "all_weightings", "particle_classes", "weight_counts"]
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from l1kd.models.firmware import hls
-from l1kd.models.firmware.frameworks import Precisions
-from l1kd.models.firmware.proof import Proof
-from l1kd.models.firmware.vectors import DEFAULT_VECTORS
+from l1kd.models.firmware.hls import hls
+from l1kd.models.firmware.proof.proof import Proof
+from l1kd.models.firmware.proof.vectors import DEFAULT_VECTORS
+from l1kd.models.firmware.sources.frameworks import Precisions
 
 __all__ = ["HLS_BACKENDS", "RTL_BACKENDS", "Backend", "BuildOptions", "Built"]
 

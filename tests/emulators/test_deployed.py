@@ -6,7 +6,7 @@ import pytest
 from l1kd.emulators.deployed import Axol1tl, Cicada, axol1tl_inputs
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
-from l1kd.emulators.network.lowering_all import lower_project
+from l1kd.emulators.network.layers.registry import lower_project
 
 from .network.golden import load_project
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from l1kd import cli
+from l1kd.cli import application as cli
 
-import_module("l1kd.cli_tools")
+import_module("l1kd.cli.tools")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import pytest
 
 from l1kd.errors import ConfigurationError
+from l1kd.models.cicada.config import CicadaHgqConfig, CicadaLogicConfig
 from l1kd.models.config import (
     CicadaConfig,
     DistillNetConfig,
@@ -10,7 +11,6 @@ from l1kd.models.config import (
     read_config,
     shipped_configs,
 )
-from l1kd.models.config_cicada import CicadaHgqConfig, CicadaLogicConfig
 
 KINDS = {
     "cicada": CicadaConfig,

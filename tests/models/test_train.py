@@ -12,20 +12,21 @@ import yaml
 
 from l1kd.artefacts import load
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.logic import LogicNetwork
+from l1kd.emulators.logic.network import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.errors import ConfigurationError
-from l1kd.models import cicada, train_cicada
+from l1kd.models.cicada import students as cicada
+from l1kd.models.cicada import train_qkeras as train_cicada
 from l1kd.models.config import (
     QDistillNetConfig,
     read_config,
     read_qdistillnet,
     shipped_configs,
 )
-from l1kd.models.particles import INPUT_SETS, read_particles
 from l1kd.models.train import NAMES, train
-from l1kd.models.weighting import network_weights
-from l1kd.models.weights_metrics import accuracy
+from l1kd.models.weights.metrics import accuracy
+from l1kd.models.weights.particles import INPUT_SETS, read_particles
+from l1kd.models.weights.weighting import network_weights
 
 
 def configuration(name, path, **changes):

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from l1kd.emulators.network.cpp_model import (
+from l1kd.emulators.network.cpp.model import (
     Call,
     CppType,
     Location,

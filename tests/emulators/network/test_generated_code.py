@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from l1kd.emulators.network import FixedPoint, Network
-from l1kd.emulators.network.cpp_model import FirmwareSourceError
+from l1kd.emulators.network.cpp.model import FirmwareSourceError
 
 pytest.importorskip("hls4ml")
 from .firmware import Firmware, assert_equal, edge_vectors

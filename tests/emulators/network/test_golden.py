@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from l1kd.emulators.network import Network
-from l1kd.emulators.network.lowering_all import lower_project
+from l1kd.emulators.network.layers.registry import lower_project
 
 from . import oracle
 from .golden import NAMES, load_project

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from l1kd.emulators.network import Network
-from l1kd.emulators.network.cpp_model import FirmwareSourceError
+from l1kd.emulators.network.cpp.model import FirmwareSourceError
 
 pytest.importorskip("hls4ml")
 from .compiled import compile_folder

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from l1kd.emulators.network.cpp_expressions import Apply, Index, Name, Number
-from l1kd.emulators.network.cpp_functions import Assign, Declare, When, parameter_names, statements
-from l1kd.emulators.network.hls_source import FirmwareSourceError, read_project
+from l1kd.emulators.network.cpp.expressions import Apply, Index, Name, Number
+from l1kd.emulators.network.cpp.functions import Assign, Declare, When, parameter_names, statements
+from l1kd.emulators.network.cpp.source import FirmwareSourceError, read_project
 
 FOLDERS = Path(__file__).parent / "folders"
 
@@ -395,7 +395,7 @@ def test_hostile_headers_are_refused_quickly(tree, text):
 
 
 def test_huge_files_are_not_read(tree, monkeypatch):
-    monkeypatch.setattr("l1kd.emulators.network.cpp_preprocessor.MAX_FILE_BYTES", 300)
+    monkeypatch.setattr("l1kd.emulators.network.cpp.preprocessor.MAX_FILE_BYTES", 300)
     with pytest.raises(FirmwareSourceError, match="file too large"):
         read_project(tree)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from l1kd.emulators.network import FixedPoint, Network
-from l1kd.emulators.network.cpp_known import KNOWN
-from l1kd.emulators.network.cpp_library import Library, fingerprint, read_bodies
-from l1kd.emulators.network.cpp_model import FirmwareSourceError
+from l1kd.emulators.network.cpp.known import KNOWN
+from l1kd.emulators.network.cpp.library import Library, fingerprint, read_bodies
+from l1kd.emulators.network.cpp.model import FirmwareSourceError
 
 pytest.importorskip("hls4ml")
 from .firmware import HLS4ML, Firmware, assert_equal, edge_vectors

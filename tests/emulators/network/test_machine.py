@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from l1kd.emulators.network import machine
+from l1kd.emulators.network.interpreter import machine
 
 from .test_archive import small_network
 
@@ -13,7 +13,7 @@ EMULATORS = Path(__file__).resolve().parents[3] / "emulators"
 
 
 def test_cached_machine_code_belongs_to_the_sources():
-    texts = [EMULATORS / "network" / "simd.py", EMULATORS / "casts.py"]
+    texts = [EMULATORS / "network" / "interpreter" / "simd.py", EMULATORS / "casts.py"]
     digest = hashlib.sha256(b"".join(text.read_bytes() for text in texts)).hexdigest()
     assert digest.startswith(machine.SOURCES), f"set machine.SOURCES to {digest[:16]}"
 

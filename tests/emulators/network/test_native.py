@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.network import Network, Tensor, native_code
-from l1kd.emulators.network.emit import affine_kernel
+from l1kd.emulators.network import Network, Tensor
+from l1kd.emulators.network.analysis.intervals import analyse
 from l1kd.emulators.network.graph import (
     Affine,
     Binary,
@@ -21,10 +21,11 @@ from l1kd.emulators.network.graph import (
     Lookup,
     Piecewise,
 )
-from l1kd.emulators.network.intervals import analyse
-from l1kd.emulators.network.native_code import NativeCode, key_of, translate
-from l1kd.emulators.network.native_plan import UnsuitableError
-from l1kd.emulators.network.native_sums import FLOORED, INTEGER, REAL, Sums
+from l1kd.emulators.network.interpreter.emit import affine_kernel
+from l1kd.emulators.network.native import code as native_code
+from l1kd.emulators.network.native.code import NativeCode, key_of, translate
+from l1kd.emulators.network.native.plan import UnsuitableError
+from l1kd.emulators.network.native.sums import FLOORED, INTEGER, REAL, Sums
 
 from . import oracle
 from .test_archive import small_network
@@ -71,7 +72,7 @@ def check(network, x):
 def way_of(network):
     operation, facts = next(network.graph.operations), analyse(network.graph)
     kernel = affine_kernel(operation, facts, network.graph.inputs[0].format.fraction)
-    from l1kd.emulators.network.native_casts import Stage
+    from l1kd.emulators.network.native.casts import Stage
 
     exact = facts[operation.output.name].exact
     stages = [Stage(operation.output.format, operation.accumulator.fraction, exact)]
@@ -396,7 +397,7 @@ def test_unsuitable_networks_keep_the_general_machine():
 
 
 def test_golden_networks(shared):
-    from l1kd.emulators.network.lowering_all import lower_project
+    from l1kd.emulators.network.layers.registry import lower_project
 
     from .golden import NAMES, load_project
 

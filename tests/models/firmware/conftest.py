@@ -6,8 +6,9 @@ import pytest
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network, Tensor
 from l1kd.emulators.network.graph import Affine, Graph, Layer, Piecewise
-from l1kd.models.firmware import checks, vectors, verilator
-from l1kd.models.firmware.proof import Implementation
+from l1kd.models.firmware.proof import checks, vectors
+from l1kd.models.firmware.proof.proof import Implementation
+from l1kd.models.firmware.tools import verilator
 
 
 def dense(name, source, size, form, *, weight_bits=5, seed=0):

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 pytest.importorskip("hls4ml", reason="hls4ml is not installed")
 pytest.importorskip("da4ml", reason="da4ml is not installed")
 
-import l1kd.cli_firmware  # noqa: F401  (registers its verbs)
+import l1kd.cli.firmware  # noqa: F401  (registers its verbs)
 from l1kd.artefacts import load
-from l1kd.cli import app
+from l1kd.cli.application import app
 from l1kd.emulators.network import Network
 from l1kd.errors import (
     ConfigurationError,
@@ -29,8 +29,12 @@ from l1kd.errors import (
     UnreadableFileError,
 )
 from l1kd.models.firmware import build as building
-from l1kd.models.firmware import checks, figures, report, sources, vectors, verilator, yosys
 from l1kd.models.firmware.build import BuildOptions, build
+from l1kd.models.firmware.proof import checks, vectors
+from l1kd.models.firmware.record import metrics as figures
+from l1kd.models.firmware.record import report
+from l1kd.models.firmware.sources import sources
+from l1kd.models.firmware.tools import verilator, yosys
 
 VECTORS = 1500
 
@@ -210,7 +214,7 @@ def test_a_signal_leaves_what_was_there(network_file, tmp_path, number):
     out = tmp_path / "project"
     out.mkdir()
     (out / "project.json").write_text("an earlier project")
-    command = [sys.executable, "-c", "from l1kd.cli import main; main()", "build"]
+    command = [sys.executable, "-c", "from l1kd.cli.application import main; main()", "build"]
     command += [str(network_file), "--backend", "vitis", "--out", str(out), "--no-synthesis"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         # the first step in the folder beside the target
@@ -354,7 +358,7 @@ def test_names_in_the_front_keep_apart(tmp_path):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     from l1kd import plot_style
-    from l1kd.models.firmware import front
+    from l1kd.models.firmware.record import pareto as front
 
     def row(name, lut, quality):
         return report.Row(name, "distillnet", "Yosys", quality, *[None] * 4, lut, None, None,
@@ -373,7 +377,7 @@ def test_names_in_the_front_keep_apart(tmp_path):
 
 
 def test_the_front_has_no_design_that_another_beats():
-    from l1kd.models.firmware.front import front
+    from l1kd.models.firmware.record.pareto import front
 
     def row(lut, quality):
         return report.Row("n", "f", "b", quality, *[None] * 4, lut, None, None)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from l1kd.errors import FirmwareError, UnreadableFileError
-from l1kd.models.firmware import checks, sources
 from l1kd.models.firmware.build import BuildOptions, build
-from l1kd.models.firmware.frameworks import declare
-from l1kd.models.firmware.hls import HlsOptions
-from l1kd.models.firmware.onnx_models import read_onnx
-from l1kd.models.firmware.proof import framework_layer
+from l1kd.models.firmware.hls.hls import HlsOptions
+from l1kd.models.firmware.proof import checks
+from l1kd.models.firmware.proof.proof import framework_layer
+from l1kd.models.firmware.sources import sources
+from l1kd.models.firmware.sources.frameworks import declare
+from l1kd.models.firmware.sources.onnx_models import read_onnx
 
 from . import framework_models as models
 

@@ -8,13 +8,18 @@ import pytest
 pytest.importorskip("hls4ml", reason="hls4ml is not installed")
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.network import Network, Tensor, lowering_pooling, lowering_tables, tables
+from l1kd.emulators.network import Network, Tensor
 from l1kd.emulators.network.graph import Affine, Binary, Gather, Graph, Layer, Lookup, Piecewise
-from l1kd.emulators.network.lowering import straight_lines
-from l1kd.emulators.network.lowering_dense import window_index
+from l1kd.emulators.network.layers import lookups as lowering_tables
+from l1kd.emulators.network.layers import pooling as lowering_pooling
+from l1kd.emulators.network.layers import tables
+from l1kd.emulators.network.layers.dense import window_index
+from l1kd.emulators.network.layers.lowering import straight_lines
 from l1kd.errors import FirmwareError
-from l1kd.models.firmware import cpp, hls, vectors
-from l1kd.models.firmware.hls_layers import layer_list
+from l1kd.models.firmware.hls import hls
+from l1kd.models.firmware.hls.layers import layer_list
+from l1kd.models.firmware.proof import vectors
+from l1kd.models.firmware.tools import cpp
 from tests.models.firmware.conftest import dense, make_network, relu
 
 FORM = FixedPoint(7, 3, True, "RND_CONV", "SAT")

@@ -9,14 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.logic import GateLayer, LogicNetwork, LogicStage
+from l1kd.emulators.logic.network import GateLayer, LogicNetwork, LogicStage
 from l1kd.errors import FirmwareError
-from l1kd.models.firmware import gate_text, verilator
 from l1kd.models.firmware.build import BuildOptions, build
-from l1kd.models.firmware.cmssw_gates import write_gates
-from l1kd.models.firmware.gate_netlist import ONE, ZERO, Netlist, cut
-from l1kd.models.firmware.hls import library
-from l1kd.models.firmware.logic_gates import build_logic_rtl, gate_of, netlist_of
+from l1kd.models.firmware.gates import text as gate_text
+from l1kd.models.firmware.gates.cmssw import write_gates
+from l1kd.models.firmware.gates.logic_gates import build_logic_rtl, gate_of, netlist_of
+from l1kd.models.firmware.gates.netlist import ONE, ZERO, Netlist, cut
+from l1kd.models.firmware.hls.hls import library
+from l1kd.models.firmware.tools import verilator
 
 from .test_vhdl import ghdl
 from .test_vhdl import simulate as simulate_vhdl

@@ -5,8 +5,8 @@ import onnxruntime
 import pytest
 
 from l1kd.errors import FirmwareError
-from l1kd.models import distillnet
-from l1kd.models.firmware.onnx_models import read_onnx
+from l1kd.models.firmware.sources.onnx_models import read_onnx
+from l1kd.models.weights import distillnet
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402

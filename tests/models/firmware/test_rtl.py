@@ -6,17 +6,18 @@ import pytest
 from l1kd.artefacts import load
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
-from l1kd.models.firmware import vectors, verilator, yosys
-from l1kd.models.firmware.rtl import build_rtl, pack, port_map, unpack
+from l1kd.models.firmware.proof import vectors
+from l1kd.models.firmware.rtl.rtl import build_rtl, pack, port_map, unpack
+from l1kd.models.firmware.tools import verilator, yosys
 
 from .rtl_networks import cast_grid, flat, random_inputs, random_network
 
 pytest.importorskip("da4ml")
 pytest.importorskip("alkaid")
 
-from l1kd.models.firmware.distributed_graph import trace_network
-from l1kd.models.firmware.distributed_tools import load_tool
-from l1kd.models.firmware.sum_graph import rebuilt
+from l1kd.models.firmware.adders.graph import rebuilt
+from l1kd.models.firmware.rtl.distributed_graph import trace_network
+from l1kd.models.firmware.rtl.distributed_tools import load_tool
 
 TOOLS = ("da4ml", "alkaid")
 simulated = pytest.mark.skipif(verilator.available() is not None, reason=str(verilator.available()))

@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from l1kd.models.firmware import sum_text
-from l1kd.models.firmware.sum_sharing import Part, anchor_of, share
-from l1kd.models.firmware.sum_trees import Term, add_up, lowest_bit, width_of
+from l1kd.models.firmware.adders import text as sum_text
+from l1kd.models.firmware.adders.sharing import Part, anchor_of, share
+from l1kd.models.firmware.adders.trees import Term, add_up, lowest_bit, width_of
 
 from .rtl_networks import random_inputs, random_network
 
 pytest.importorskip("da4ml")
 pytest.importorskip("alkaid")
 
-from l1kd.models.firmware.distributed_graph import trace_network
-from l1kd.models.firmware.distributed_tools import load_tool
-from l1kd.models.firmware.sum_graph import inner_sums, rebuilt, retimed
+from l1kd.models.firmware.adders.graph import inner_sums, rebuilt, retimed
+from l1kd.models.firmware.rtl.distributed_graph import trace_network
+from l1kd.models.firmware.rtl.distributed_tools import load_tool
 
 TOOLS = ("da4ml", "alkaid")
 yosys = pytest.mark.skipif(shutil.which("yosys") is None, reason="Yosys is not installed")

@@ -6,7 +6,9 @@ from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network, Tensor
 from l1kd.emulators.network.graph import Graph
 from l1kd.errors import ConfigurationError, InputError
-from l1kd.models.firmware import events, figures, names, vectors
+from l1kd.models.firmware.proof import events, vectors
+from l1kd.models.firmware.record import metrics as figures
+from l1kd.models.firmware.sources import names
 from tests.models.firmware.conftest import dense, make_network
 
 

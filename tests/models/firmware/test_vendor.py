@@ -3,7 +3,8 @@
 import pytest
 
 from l1kd.errors import FirmwareError
-from l1kd.models.firmware import figures, vendor
+from l1kd.models.firmware.record import metrics as figures
+from l1kd.models.firmware.tools import vendor
 
 CSYNTH = """<?xml version="1.0"?>
 <profile>

@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from l1kd.models.firmware.rtl import build_rtl, pack, unpack
+from l1kd.models.firmware.rtl.rtl import build_rtl, pack, unpack
 
 from .rtl_networks import flat, random_inputs, random_network
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from l1kd.models.firmware import yosys
-from l1kd.models.firmware.netlist import longest
+from l1kd.models.firmware.tools import yosys
+from l1kd.models.firmware.tools.netlist import longest
 
 synthesized = pytest.mark.skipif(yosys.available() is not None, reason=str(yosys.available()))
 

@@ -1,0 +1,1 @@
+"""Reading the C++ of firmware projects."""

@@ -1,0 +1,1 @@
+"""The portable back end: one Numba program that steps through operations."""

@@ -1,0 +1,1 @@
+"""What each layer of firmware computes, as integer operations."""

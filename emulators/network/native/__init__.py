@@ -1,0 +1,1 @@
+"""The machine-code back end: one compiled function for each network."""

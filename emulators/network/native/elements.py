@@ -1,0 +1,181 @@
+"""Generated code for operations that treat every element by itself."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from l1kd.emulators.network.analysis.intervals import Bounds
+from l1kd.emulators.network.graph import Binary, Divide, Lookup, Piecewise
+from l1kd.emulators.network.native.casts import Stage, cast, narrowest, raw
+from l1kd.emulators.network.native.ir import Function, Number, Tile
+from l1kd.emulators.network.native.sums import keep
+
+__all__ = ["Elements", "Front", "binary", "copied", "divide", "filled", "lines", "lookup"]
+
+Integers = npt.NDArray[np.int64]
+Front = Callable[[Function, int, Sequence[Number]], Number]
+# Elements of one function, so that functions stay small.
+CHUNK = 12
+_WORDS = {"add": "add", "subtract": "sub", "multiply": "mul"}
+
+
+@dataclass
+class Elements:
+    """Elements computed one by one: a front that is exact, then casts.
+
+    Parameters
+    ----------
+    front : function
+        Writes the exact value of an element from the numbers it reads.
+    stages : sequence of sequences of Stage
+        Alternative chains of casts.
+    choice : int array, shape (E,)
+        Which chain each element takes.
+    unit : int
+        Fraction bits of the result.
+    """
+
+    front: Front
+    stages: Sequence[Sequence[Stage]]
+    choice: npt.NDArray[Any]
+    unit: int
+
+    def functions(
+        self,
+        name: str,
+        tile: Tile,
+        sources: Sequence[tuple[Integers, npt.NDArray[np.bool_], int]],
+        targets: Integers,
+        real: bool,
+    ) -> Iterator[Function]:
+        """Write the functions; sources are (rows or -1 for zero, whether 64 bits, unit)."""
+        for first in range(0, targets.size, CHUNK):
+            code = Function(f"{name}_{first}", tile)
+            for e in range(first, min(first + CHUNK, targets.size)):
+                numbers = [_number(code, int(rows[e]), bool(wide[e]), unit)
+                           for rows, wide, unit in sources]  # fmt: skip
+                value = self.front(code, e, numbers)
+                value = cast(code, value, self.stages[int(self.choice[e])], e, value.unit)
+                keep(code, value, self.unit, real, int(targets[e]))
+            yield code
+
+
+def _number(code: Function, row: int, wide: bool, unit: int) -> Number:
+    if row < 0:
+        return Number(code.splat("float", 0), "float", unit)
+    kind = "i64" if wide else "float"
+    return Number(code.load(kind, row), kind, unit)
+
+
+def lines(operation: Piecewise, bounds: Bounds) -> Front:
+    """Return the front of a `Piecewise` that needs arithmetic; ``bounds`` are its source's."""
+    columns = [operation.scale_above, operation.offset_above, operation.scale_below,
+               operation.offset_below, operation.threshold]  # fmt: skip
+    slope = np.maximum(abs(columns[0]), abs(columns[2])).astype(object)
+    start = np.maximum(abs(columns[1]), abs(columns[3])).astype(object)
+    widest = np.maximum(abs(bounds.low), abs(bounds.high))
+    largest = [int((widest * slope + start).max()), bounds.reach()]
+    largest += [int(abs(column.astype(object)).max()) for column in columns[:4]]
+    kind = narrowest(max(largest))
+    reach = (1 << (int(kind[1:]) - 1)) - 1
+
+    def line(code: Function, x: str, scale: int, offset: int) -> str:
+        if scale != 1:
+            x = code.binary("mul", kind, x, code.splat(kind, scale))
+        return code.binary("add", kind, x, code.splat(kind, offset)) if offset else x
+
+    def front(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+        x = raw(code, numbers[0], 0, kind)
+        above, rise, below, base, threshold = (int(column[element]) for column in columns)
+        y = line(code, x, above, rise)
+        if (above, rise) != (below, base):
+            other = line(code, x, below, base)
+            bound = code.splat(kind, min(max(threshold, -reach), reach))
+            y = code.choose("sgt", kind, x, bound, y, other)
+        if operation.limits is not None:
+            low, high = (min(max(limit, -reach), reach) for limit in operation.limits)
+            y = code.least(kind, code.most(kind, y, low), high)
+        return Number(y, kind, operation.fraction)
+
+    return front
+
+
+def binary(operation: Binary, shifts: tuple[int, int], reach: int, unit: int) -> Front:
+    """Return the front that joins two operands, brought to one unit by ``shifts``."""
+    kind = narrowest(reach)
+
+    def front(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+        left, right = (
+            raw(code, number, shift, kind) for number, shift in zip(numbers, shifts, strict=True)
+        )
+        if operation.kind in _WORDS:
+            return Number(code.binary(_WORDS[operation.kind], kind, left, right), kind, unit)
+        test = "sgt" if operation.kind == "maximum" else "slt"
+        return Number(code.choose(test, kind, left, right, left, right), kind, unit)
+
+    return front
+
+
+def divide(operation: Divide, reach: int) -> Front:
+    """Return the front that divides by constants, towards zero."""
+    largest = max(reach, int(operation.divisor.max()))
+    kind = narrowest(largest)
+
+    def front(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+        x = raw(code, numbers[0], 0, kind)
+        divisor = code.splat(kind, int(operation.divisor[element]))
+        unit = operation.output.format.fraction
+        return Number(code.binary("sdiv", kind, x, divisor), kind, unit)
+
+    return front
+
+
+def lookup(operation: Lookup, reach: int, tables: Sequence[str], real: bool) -> Front:
+    """Return the front that reads a table; ``tables`` name the columns as global constants."""
+    entries = operation.table.shape[0]
+    largest = reach * abs(operation.multiplier) + (1 << operation.shift) + abs(operation.offset)
+    kind = narrowest(max(largest, reach, abs(operation.multiplier), entries))
+    held = "float" if real else "i64"
+
+    def front(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+        x = raw(code, numbers[0], 0, kind)
+        if operation.multiplier != 1:
+            x = code.binary("mul", kind, x, code.splat(kind, operation.multiplier))
+        if operation.toward_zero and operation.shift:
+            sign = code.binary("ashr", kind, x, code.splat(kind, int(kind[1:]) - 1))
+            lift = code.splat(kind, (1 << operation.shift) - 1)
+            x = code.binary("add", kind, x, code.binary("and", kind, sign, lift))
+        if operation.shift:
+            x = code.binary("ashr", kind, x, code.splat(kind, operation.shift))
+        if operation.offset:
+            x = code.binary("add", kind, x, code.splat(kind, operation.offset))
+        x = code.least(kind, code.most(kind, x, 0), entries - 1)
+        table, value = tables[int(operation.column[element])], "poison"
+        for lane in range(code.lanes):
+            index = code.let(f"extractelement {code.vector(kind)} {x}, i32 {lane}")
+            place = code.let(f"getelementptr {held}, ptr @{table}, {kind} {index}")
+            entry = code.let(f"load {held}, ptr {place}")
+            value = code.let(
+                f"insertelement {code.vector(held)} {value}, {held} {entry}, i32 {lane}"
+            )
+        return Number(value, held, operation.output.format.fraction)
+
+    return front
+
+
+def copied(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+    """Front that changes nothing."""
+    return numbers[0]
+
+
+def filled(value: int, unit: int, real: bool) -> Front:
+    """Return the front of a constant."""
+    kind = "float" if real else "i64"
+
+    def front(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+        return Number(code.splat(kind, value), kind, unit)
+
+    return front

@@ -1,0 +1,375 @@
+"""From a graph to the text of a program in LLVM's language, made for this network alone.
+
+Constants are part of the code, weights of zero do not exist in it, and every step is only as wide
+and only as long as the bounds of its numbers demand. A tensor lives in rows of 32-bit floating
+point where all its raw values are exact in it, which lets one instruction multiply and add; else in
+64-bit integers. Results are those of the general machine, bit for bit.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import singledispatchmethod
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from l1kd.emulators.network.analysis import intervals
+from l1kd.emulators.network.analysis.intervals import Bounds, Facts, analyse
+from l1kd.emulators.network.analysis.memory import Memory, Rows, Step
+from l1kd.emulators.network.graph import (
+    Affine,
+    Binary,
+    Divide,
+    Gather,
+    Graph,
+    Lookup,
+    Operation,
+    Piecewise,
+)
+from l1kd.emulators.network.interpreter import machine
+from l1kd.emulators.network.interpreter.emit import affine_kernel, followers, front_of
+from l1kd.emulators.network.native.casts import EXACT, Stage
+from l1kd.emulators.network.native.edges import (
+    FLOATS,
+    WORDS,
+    float_reader,
+    reader,
+    runner,
+    takes_floats,
+    writer,
+)
+from l1kd.emulators.network.native.elements import (
+    Elements,
+    Front,
+    binary,
+    copied,
+    divide,
+    filled,
+    lines,
+    lookup,
+)  # fmt: skip
+from l1kd.emulators.network.native.ir import (
+    Function,
+    Tile,
+    WeightTable,
+    declarations,
+    scalar,
+)
+from l1kd.emulators.network.native.sums import FLOORED, Sums
+
+__all__ = ["NativeText", "UnsuitableError", "write_native"]
+
+# Lines of code beyond which compilation would take too long, and entries of tables.
+MAX_LINES, MAX_ENTRIES = 100_000, 1 << 14
+# A tile fits the second-level cache beside the code. It has more blocks where registers are narrow:
+# then the code is fetched again and again for few events, and would cost more than their rows.
+MOST_BLOCKS, TILE_BYTES = {8: 8, 16: 1}, 320 << 10
+
+
+class UnsuitableError(ValueError):
+    """The network is better left to the general machine."""
+
+
+class Held(NamedTuple):
+    """Rows of elements, and which of them hold 64-bit integers."""
+
+    rows: Rows
+    wide: npt.NDArray[np.bool_]
+
+
+class NativeText(NamedTuple):
+    """The program, the events of a tile, and the bytes of memory it needs."""
+
+    text: str
+    tile: int
+    size: int
+
+
+Writer = Callable[[str, Tile, Callable[[Rows], Any], WeightTable], Iterator[Function]]
+
+
+@dataclass
+class NativeBuilder:
+    """The state of one translation."""
+
+    graph: Graph
+    facts: dict[str, Facts]
+    after: dict[str, Piecewise]
+    memory: Memory = field(default_factory=Memory)
+    held: dict[str, Held] = field(default_factory=dict)
+    writers: list[tuple[Writer, bool]] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+
+    def new(self, name: str) -> Held:
+        """Reserve rows for a tensor."""
+        bounds = self.facts[name].bounds
+        wide = bounds.reach() > EXACT
+        rows = self.memory.rows(bounds.low.size, 64 if wide else 32)
+        self.held[name] = Held(rows, np.full(rows.size, wide))
+        return self.held[name]
+
+    def take(self, name: str, index: npt.NDArray[np.int32]) -> Held:
+        """Return gathered rows; -1 stands for zero."""
+        rows, wide = self.held[name]
+        return Held(np.append(rows, -1)[index], np.append(wide, False)[index])
+
+    def fraction(self, name: str) -> int:
+        """Return the fraction bits of a tensor."""
+        return self.graph.tensors[name].format.fraction
+
+    def step(
+        self, writer: Writer, reads: Sequence[Rows], writes: Rows, *, floors: bool = False
+    ) -> None:
+        """Add a step that reads and writes rows."""
+        used = {i: rows.reshape(-1)[rows.reshape(-1) >= 0] for i, rows in enumerate(reads)}
+        self.memory.steps.append(Step([], used, {0: writes}))
+        self.writers.append((writer, floors))
+
+    def elements(
+        self, front: Front, sources: Sequence[tuple[Held, int]], target: Held,
+        stages: Sequence[Sequence[Stage]], unit: int, choice: npt.NDArray[Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Add a step that treats every element by itself."""
+        picked = np.zeros(target.rows.size, np.int64) if choice is None else choice
+        part = Elements(front, stages, picked, unit)
+        real = not target.wide[0]
+
+        def write(name: str, tile: Tile, address: Any, table: WeightTable) -> Iterator[Function]:
+            placed = [(address(held.rows), held.wide, unit) for held, unit in sources]
+            return part.functions(name, tile, placed, address(target.rows), real)
+
+        self.step(write, [held.rows for held, _ in sources], target.rows)
+
+    @singledispatchmethod
+    def emit(self, operation: Operation) -> None:
+        """Add the steps of one operation."""
+        raise TypeError(type(operation).__name__)
+
+    @emit.register
+    def _(self, operation: Affine) -> None:
+        output, fraction = operation.output, self.fraction(operation.source)
+        facts = self.facts[output.name]
+        sums = facts.sums
+        assert sums is not None
+        if intervals.in_order(operation, sums, fraction):
+            raise UnsuitableError("sums in the order of the firmware")
+        kernel = affine_kernel(operation, self.facts, fraction)
+        stages, exact, accumulator = [], facts.exact, operation.accumulator
+        if not sums.never_overflows:
+            limit = 1 << (max(kernel.width, 32) - 1)
+            low, high = (np.clip(side, -limit, limit - 1) for side in sums.exact)
+            stages.append(Stage(accumulator, accumulator.fraction, Bounds(low, high)))
+            exact = stages[0].result
+        stages.append(Stage(output.format, accumulator.fraction, exact))
+        target, follower = output, self.after.get(output.name)
+        if follower is not None:
+            target = follower.output
+            stages.append(self._follower(follower, stages[-1].result))
+        every = range(output.size)
+        while len(stages) > 1 and all(stages[0].nothing(e) for e in every):
+            stages = self._without_first(stages)
+        part = Sums.plan(
+            operation, self.facts, kernel.weights.astype(object), kernel.shift, kernel.width, stages
+        )
+        source, held = self.take(operation.source, operation.index), self.new(target.name)
+
+        def write(name: str, tile: Tile, address: Any, table: WeightTable) -> Iterator[Function]:
+            rows, targets = address(source.rows), address(held.rows)
+            return part.functions(name, tile, rows, source.wide, targets, not held.wide[0], table)
+
+        self.step(write, [source.rows], held.rows, floors=part.way == FLOORED)
+
+    @staticmethod
+    def _follower(operation: Piecewise, bounds: Bounds) -> Stage:
+        front, scale = front_of(operation)
+        fraction = operation.fraction - (scale.bit_length() - 1)
+        return Stage(operation.output.format, fraction, bounds, front == machine.RELU)
+
+    @staticmethod
+    def _without_first(stages: list[Stage]) -> list[Stage]:
+        """Leave a cast away that changes no value; only the next one's point may move."""
+        first, second, *rest = stages
+        moved = second.fraction - first.form.fraction + first.fraction
+        return [Stage(second.form, moved, first.exact, second.relu), *rest]
+
+    @emit.register
+    def _(self, operation: Piecewise) -> None:
+        output = operation.output
+        if output.name in self.held:
+            return
+        source = self.take(operation.source, operation.index)
+        bounds = self.facts[operation.source].bounds.take(operation.index)
+        simple, scale = front_of(operation)
+        front: Front
+        if simple in (machine.COPY, machine.RELU):
+            front, fraction, exact = copied, operation.fraction - scale.bit_length() + 1, bounds
+        else:
+            everything = self.facts[operation.source].bounds
+            front, fraction = lines(operation, bounds), operation.fraction
+            exact = intervals.of_lines(operation, everything)
+        relu = simple == machine.RELU
+        if operation.formats:
+            first = [Stage(form, fraction, exact, relu) for form in operation.formats]
+            stages = [[s, Stage(output.format, s.form.fraction, s.result)] for s in first]
+        else:
+            stages = [[Stage(output.format, fraction, exact, relu)]]
+            same = all(stages[0][0].nothing(e) for e in range(output.size))
+            if simple == machine.COPY and same and fraction == output.format.fraction \
+                    and source.rows.min() >= 0:  # fmt: skip
+                self.held[output.name] = source
+                return
+        unit = fraction if simple in (machine.COPY, machine.RELU) else 0
+        self.elements(
+            front, [(source, unit)], self.new(output.name), stages, output.format.fraction,
+            operation.choice if operation.formats else None,
+        )  # fmt: skip
+
+    @emit.register
+    def _(self, operation: Binary) -> None:
+        output = operation.output
+        names = operation.left, operation.right
+        units = [self.fraction(name) for name in names]
+        shifts, fraction = (0, 0), sum(units)
+        if operation.kind != "multiply":
+            fraction = max(units)
+            shifts = fraction - units[0], fraction - units[1]
+        exact = self.facts[output.name].exact
+        reach = max([exact.reach(), *(self.facts[name].bounds.reach() << shift
+                    for name, shift in zip(names, shifts, strict=True))])  # fmt: skip
+        unit = fraction + operation.halvings
+        sources = [
+            (self.take(name, index), units[i])
+            for i, (name, index) in enumerate(
+                zip(names, (operation.left_index, operation.right_index), strict=True)
+            )
+        ]
+        self.elements(
+            binary(operation, shifts, reach, unit), sources, self.new(output.name),
+            [[Stage(output.format, unit, exact)]], output.format.fraction,
+        )  # fmt: skip
+
+    @emit.register
+    def _(self, operation: Divide) -> None:
+        output = operation.output
+        source = self.take(operation.source, operation.index)
+        reach = self.facts[operation.source].bounds.reach()
+        exact, unit = self.facts[output.name].exact, output.format.fraction
+        self.elements(divide(operation, reach), [(source, unit)], self.new(output.name),
+                      [[Stage(output.format, unit, exact)]], unit)  # fmt: skip
+
+    @emit.register
+    def _(self, operation: Lookup) -> None:
+        if operation.table.size > MAX_ENTRIES:
+            raise UnsuitableError(f"a table of {operation.table.size} entries")
+        output, source = operation.output, self.take(operation.source, operation.index)
+        target = self.new(output.name)
+        kind = "i64" if target.wide[0] else "float"
+        names = []
+        for column in operation.table.T.tolist():
+            names.append(f"table{len(self.tables)}")
+            body = ", ".join(f"{kind} {scalar(kind, value)}" for value in column)
+            text = f"[{len(column)} x {kind}] [{body}], align 64"
+            self.tables.append(f"@{names[-1]} = internal constant {text}")
+        reach, unit = self.facts[operation.source].bounds.reach(), output.format.fraction
+        front = lookup(operation, reach, names, kind == "float")
+        self.elements(front, [(source, 0)], target, [[]], unit)
+
+    @emit.register
+    def _(self, operation: Gather) -> None:
+        output, parts = operation.output, []
+        unit = output.format.fraction
+        for name in operation.sources:
+            bounds = self.facts[name].bounds
+            stage = Stage(output.format, self.fraction(name), bounds)
+            if stage.fraction == unit and all(stage.nothing(e) for e in range(bounds.low.size)):
+                parts.append(self.held[name])
+                continue
+            wide = stage.result.reach() > EXACT
+            rows = self.memory.rows(bounds.low.size, 64 if wide else 32)
+            parts.append(Held(rows, np.full(rows.size, wide)))
+            self.elements(copied, [(self.held[name], stage.fraction)], parts[-1], [[stage]], unit)
+        if operation.index.min() < 0:
+            wide = abs(operation.fill) > EXACT
+            row = self.memory.rows(1, 64 if wide else 32)
+            parts.append(Held(row, np.full(1, wide)))
+            self.elements(filled(operation.fill, unit, not wide), [], parts[-1], [[]], unit)
+        self.held[output.name] = Held(
+            np.concatenate([part.rows for part in parts])[operation.index],
+            np.concatenate([part.wide for part in parts])[operation.index],
+        )
+
+    def text(self, outputs: Sequence[str], lanes: int) -> NativeText:
+        """Place the rows and write the program."""
+        inputs = [self.held[tensor.name] for tensor in self.graph.inputs]
+        results = [self.held[name] for name in outputs]
+        rows_out = np.concatenate([held.rows for held in results])
+        rows_in = np.concatenate([held.rows for held in inputs])
+        placed = self.memory.places(rows_in, rows_out)
+        stride = placed.words * 8 * 2 * lanes // machine.TILE
+        blocks = min(max(TILE_BYTES // stride, 1), MOST_BLOCKS[lanes])
+        tile = Tile(blocks * 2 * lanes, stride, lanes)
+
+        def address(rows: Rows) -> Any:
+            found = placed.address(np.maximum(rows, 0)).astype(np.int64)
+            return np.where(rows < 0, -1, found * tile.block // machine.TILE)
+
+        table, parts, calls, count = WeightTable(), [declarations(lanes), *self.tables], [], 0
+        for number, (write, floors) in enumerate(self.writers):
+            calls += ["  call void @llvm.set.rounding(i32 3)"] if floors else []
+            for function in write(f"step{number}", tile, address, table):
+                calls.append(f"  call void @{function.name}(ptr %tile, ptr @weights)")
+                parts.append(function.text())
+                count += function.length
+                if count > MAX_LINES:
+                    raise UnsuitableError("too much code")
+            calls += ["  call void @llvm.set.rounding(i32 1)"] if floors else []
+        body = "\n".join(["define internal void @steps(ptr %tile) noinline nounwind {", *calls,
+                          "  ret void", "}"])  # fmt: skip
+        wide_out = np.concatenate([held.wide for held in results])
+        parts += [table.text(), body, writer(address(rows_out), wide_out, tile)]
+        parts += self._ends(inputs, address, rows_out.size, tile)
+        return NativeText("\n".join(parts), tile.events, tile.size)
+
+    def _ends(
+        self, inputs: Sequence[Held], address: Callable[[Rows], Any], count: int, tile: Tile
+    ) -> list[str]:
+        """Return the functions that read events of every kind, and run the program on them."""
+        tensors, parts = self.graph.inputs, []
+        sizes = [tensor.size for tensor in tensors]
+        total, firsts = sum(sizes), np.cumsum([0, *sizes]).tolist()
+        places = [(int(address(held.rows[:1])[0]), not held.wide[0]) for held in inputs]
+        kinds: list[tuple[str, int]] = [(str(bits), bits // 8) for bits in WORDS]
+        if all(takes_floats(tensor.format) for tensor in tensors):
+            kinds.append((FLOATS, 4))
+        for kind, step in kinds:
+            names = [f"read{kind}_{number}" for number in range(len(tensors))]
+            for name, tensor, first, place in zip(names, tensors, firsts, places, strict=False):
+                where = (tensor.size, first, total, *place, tile)
+                parts.append(
+                    float_reader(name, tensor.format, *where)
+                    if kind == FLOATS
+                    else reader(name, int(kind), tensor.format, *where)
+                )
+            parts.append(runner(kind, step, names, total, count, tile))
+        return parts
+
+
+def write_native(graph: Graph, outputs: Sequence[str], lanes: int) -> NativeText:
+    """Translate a graph into a program that gives the named tensors, one after the other.
+
+    ``lanes`` are the numbers of 32 bits in a register: 8 or 16.
+
+    Raises
+    ------
+    UnsuitableError
+        If the general machine serves this network better.
+    ValueError
+        If exact results could need more than 64 bits.
+    """
+    builder = NativeBuilder(graph, analyse(graph), followers(graph, outputs))
+    for tensor in graph.inputs:
+        builder.new(tensor.name)
+    for operation in graph.operations:
+        builder.emit(operation)
+    return builder.text(outputs, lanes)

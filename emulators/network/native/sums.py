@@ -1,0 +1,345 @@
+"""Generated code for sums of products with constant weights.
+
+Weights that are zero do not appear in the code at all. Sums that 24 bits hold are exact in single
+precision, where one instruction multiplies, adds, and needs no pairs of terms; the last rounding is
+an instruction of its own there. Products that must be floored one by one are added by the same
+instruction to a sum whose last bit is one unit, while the processor rounds down: what it adds then
+is the product's floor. Where such a sum could leave its 23 bits it is cut into parts, which are
+joined as integers, as sums of more than 24 bits are.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from l1kd.emulators.network.analysis.intervals import Bounds, Facts
+from l1kd.emulators.network.graph import Affine
+from l1kd.emulators.network.native.casts import EXACT, Stage, cast
+from l1kd.emulators.network.native.ir import Function, Number, Tile, WeightTable
+
+__all__ = ["Sums"]
+
+Exact = npt.NDArray[Any]
+REAL, FLOORED, INTEGER = "real", "floored", "integer"
+# Registers of events, and outputs, whose sums are held at once: as many as there are registers for,
+# of which processors have twice as many where they are of 16 numbers.
+SHAPES = {
+    8: {REAL: (2, 5), FLOORED: (2, 5), INTEGER: (1, 4)},
+    16: {REAL: (2, 10), FLOORED: (2, 10), INTEGER: (1, 4)},
+}
+# Lines of a function: the events of a block pass all of it before the next block comes, so that
+# their rows stay in the nearest cache, as does the code.
+MOST_LINES = 1500
+# From here to twice as far the last bit of floating-point numbers is one unit; its own bits.
+ANCHOR, ANCHOR_BITS = 1 << 23, 0x4B000000
+
+
+@dataclass
+class Sums:
+    """How one `Affine` is computed.
+
+    Attributes
+    ----------
+    way : str
+        ``real``, ``floored`` or ``integer``.
+    kind : str
+        What holds the sums.
+    weights : object array, shape (groups, terms, filters)
+    shift : int
+        What every product is shifted to the right.
+    """
+
+    operation: Affine
+    stages: Sequence[Stage]
+    way: str
+    kind: str
+    weights: Exact
+    shift: int
+    source: Bounds
+
+    @classmethod
+    def plan(
+        cls,
+        operation: Affine,
+        facts: dict[str, Facts],
+        weights: Exact,
+        shift: int,
+        width: int,
+        stages: Sequence[Stage],
+    ) -> "Sums":
+        """Choose the way; the arguments are those of `emit.affine_kernel`'s result."""
+        source = facts[operation.source].bounds
+        sizes = np.maximum(abs(source.low), abs(source.high)).astype(object)
+        largest = int(sizes.max())
+        reach = largest * int(abs(weights).max(initial=0))
+        half = 1 << max(stages[0].fraction - stages[0].form.fraction, 0)
+        if largest < EXACT and shift == 0:
+            windows = np.append(sizes, 0)[operation.index]
+            total = max(
+                int((abs(operation.bias[g]) + windows[p] @ abs(weights[g])).max(initial=0))
+                for p, g in enumerate(operation.group)
+            )
+            if total + half < EXACT:
+                return cls(operation, stages, REAL, "float", weights, 0, source)
+        heaviest = int(abs(weights).max(initial=0))
+        if max(largest, heaviest) < EXACT and width <= 32 and reach >> shift < 1 << 22:
+            return cls(operation, stages, FLOORED, "i32", weights, shift, source)
+        return cls(operation, stages, INTEGER, f"i{max(width, 32)}", weights, shift, source)
+
+    def functions(
+        self,
+        name: str,
+        tile: Tile,
+        rows: Exact,
+        wide: Exact,
+        targets: Exact,
+        real: bool,
+        table: WeightTable,
+    ) -> Iterator[Function]:
+        """Write the functions that compute all outputs.
+
+        Parameters
+        ----------
+        rows, wide : arrays, shape (positions, terms)
+            Rows of the terms and whether they are of 64-bit integers.
+        targets : array, shape (positions * filters,)
+            Rows of the results, floating point where ``real``.
+        table : WeightTable
+            Where weights go.
+        """
+        blocks, most = SHAPES[tile.lanes][self.way]
+        fraction, unit = self.operation.accumulator.fraction, self.stages[-1].form.fraction
+        code, number = Function(f"{name}_0", tile, blocks), 0
+        for outputs in self._groups(most):
+            if code.length > MOST_LINES:
+                yield code
+                number += 1
+                code = Function(f"{name}_{number}", tile, blocks)
+            code.barrier()
+            totals = self._sum(code, outputs, rows, wide, table)
+            for place, output in enumerate(outputs):
+                for block in range(blocks):
+                    value, half = totals[place, block]
+                    value = cast(code, value, self.stages, output, fraction, half)
+                    keep(code, value, unit, real, int(targets[output]), block)
+        yield code
+
+    def _groups(self, most: int) -> Iterator[list[int]]:
+        """Group outputs that share terms; few enough for the registers."""
+        filters = self.weights.shape[2]
+        chosen = [clusters(weights != 0, most) for weights in self.weights]
+        pending: list[int] = []
+        for position, group in enumerate(self.operation.group):
+            for cluster in chosen[group]:
+                if len(pending) + len(cluster) > most:
+                    yield pending
+                    pending = []
+                pending += [position * filters + f for f in cluster]
+        if pending:
+            yield pending
+
+    @property
+    def _scale(self) -> int:
+        """Power of two that real sums carry besides, so that the first cast needs none."""
+        if self.way != REAL:
+            return 0
+        first = self.stages[0]
+        return min(first.form.fraction - first.fraction, 0) if first.real else 0
+
+    def _sum(
+        self, code: Function, outputs: Sequence[int], rows: Exact, wide: Exact, table: WeightTable
+    ) -> dict[tuple[int, int], tuple[Number, float]]:
+        """Add all terms of some outputs; see `Running.finished` for what is returned."""
+        terms = self._terms(outputs, rows, wide)
+        totals = [self._total(output, place, terms) for place, output in enumerate(outputs)]
+        sums = {(o, b): Running(code, total) for o, total in enumerate(totals)
+                for b in range(code.blocks)}  # fmt: skip
+        for (row, long), users in terms.items():
+            if code.lanes == 16:
+                # Else the compiler fills the many registers with weights that later rows repeat,
+                # and has to put sums aside.
+                code.barrier()
+            values = [self._data(code, row, long, block) for block in range(code.blocks)]
+            for term in users:
+                factor = self._factor(code, term.weight, table)
+                for block in range(code.blocks):
+                    running = sums[term.place, block]
+                    running.begin(code)
+                    running.name = self._added(code, values[block], factor, running.name)
+        return {key: running.finished(code) for key, running in sums.items()}
+
+    def _terms(
+        self, outputs: Sequence[int], rows: Exact, wide: Exact
+    ) -> dict[tuple[int, bool], list["Term"]]:
+        """Return the terms of some outputs by the row they read, in the order of the rows."""
+        terms: dict[tuple[int, bool], list[Term]] = {}
+        for place, output in enumerate(outputs):
+            position, f = divmod(output, self.weights.shape[2])
+            index, group = self.operation.index[position], self.operation.group[position]
+            column = self.weights[group, :, f]
+            for k in np.flatnonzero((column != 0) & (index >= 0)).tolist():
+                key, weight, element = int(rows[position, k]), int(column[k]), int(index[k])
+                ends = [weight * int(side[element]) >> self.shift for side in self.source]
+                term = Term(place, weight, min(0, *ends), max(0, *ends))
+                terms.setdefault((key, bool(wide[position, k])), []).append(term)
+        return dict(sorted(terms.items()))
+
+    def _total(
+        self, output: int, place: int, terms: dict[tuple[int, bool], list["Term"]]
+    ) -> "Total":
+        """Return how the sum of one output begins and ends."""
+        position, f = divmod(output, self.weights.shape[2])
+        bias = int(self.operation.bias[self.operation.group[position], f])
+        unit = self.operation.accumulator.fraction
+        if self.way == REAL:
+            start = bias * 2.0**self._scale + self._half
+            return Total("float", unit + self._scale, {0: start}, bias, self._half, False)
+        if self.way == INTEGER:
+            return Total(self.kind, unit, {0: bias}, bias, 0.0, False)
+        mine = [term for users in terms.values() for term in users if term.place == place]
+        return Total("float", unit, parts(mine), bias, 0.0, True)
+
+    @property
+    def _half(self) -> float:
+        return self.stages[0].half if self._scale else 0.0
+
+    def _data(self, code: Function, row: int, long: bool, block: int) -> str:
+        value = code.load("i64" if long else "float", row, block)
+        if self.way != INTEGER:
+            if long:
+                value = code.convert("trunc", "i64", value, "i32")
+                value = code.convert("sitofp", "i32", value, "float")
+            return value
+        if not long:
+            value = code.convert("fptosi", "float", value, "i32")
+            return value if self.kind == "i32" else code.convert("sext", "i32", value, "i64")
+        return value if self.kind == "i64" else code.convert("trunc", "i64", value, "i32")
+
+    def _factor(self, code: Function, weight: int, table: WeightTable) -> str:
+        if self.way == INTEGER:
+            return code.splat(self.kind, weight)
+        scale = self._scale if self.way == REAL else -self.shift
+        return code.weight("float", table.place(weight * 2.0**scale))
+
+    def _added(self, code: Function, value: str, factor: str, total: str) -> str:
+        if self.way != INTEGER:
+            return code.call("fma", "float", [value, factor, total])
+        product = code.binary("mul", self.kind, value, factor)
+        if self.shift:
+            product = code.binary("ashr", self.kind, product, code.splat(self.kind, self.shift))
+        return code.binary("add", self.kind, total, product)
+
+
+class Term(NamedTuple):
+    """A product of one of the outputs at work: its weight and bounds, with zero inside."""
+
+    place: int
+    weight: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Total:
+    """How one sum runs.
+
+    Attributes
+    ----------
+    starts : dict of int to float
+        With which number a part of the sum begins, by the number of its first term.
+    half : float
+        What the sum carries for the first rounding.
+    floored : bool
+        Whether parts are offset, to be joined as integers with the bias.
+    """
+
+    kind: str
+    unit: int
+    starts: dict[int, float]
+    bias: int
+    half: float
+    floored: bool
+
+
+class Running:
+    """A sum in a register while its code is written."""
+
+    def __init__(self, code: Function, total: Total) -> None:
+        self.total, self.count, self.joined = total, 0, ""
+        self.name = code.splat(total.kind, total.starts[0])
+
+    def begin(self, code: Function) -> None:
+        """Begin another part where the next term wants one."""
+        if self.count and self.count in self.total.starts:
+            self._join(code)
+            self.name = code.splat(self.total.kind, self.total.starts[self.count])
+        self.count += 1
+
+    def _join(self, code: Function) -> None:
+        bits = code.let(f"bitcast {code.vector('float')} {self.name} to {code.vector('i32')}")
+        self.joined = code.binary("add", "i32", self.joined, bits) if self.joined else bits
+
+    def finished(self, code: Function) -> tuple[Number, float]:
+        """Return the sum and what it carries for the first rounding."""
+        total = self.total
+        if not total.floored:
+            return Number(self.name, total.kind, total.unit), total.half
+        self._join(code)
+        excess = sum(ANCHOR_BITS + int(start) - ANCHOR for start in total.starts.values())
+        excess = (excess - total.bias + (1 << 31)) % (1 << 32) - (1 << 31)
+        name = code.binary("sub", "i32", self.joined, code.splat("i32", excess))
+        return Number(name, "i32", total.unit), 0.0
+
+
+def parts(terms: Sequence[Term]) -> dict[int, float]:
+    """Cut a sum of floors into parts below 23 bits; return their first terms and first numbers."""
+    starts: dict[int, float] = {}
+    first = low = high = 0
+    for number, term in enumerate(terms):
+        if high + term.high - low - term.low >= ANCHOR:
+            starts[first] = float(ANCHOR - low)
+            first, low, high = number, 0, 0
+        low, high = low + term.low, high + term.high
+    return starts | {first: float(ANCHOR - low)}
+
+
+def clusters(used: npt.NDArray[np.bool_], most: int) -> list[list[int]]:
+    """Group columns so that the columns of a group use few rows in all; greedily."""
+    left, found = set(range(used.shape[1])), []
+    sizes = used.sum(0)
+    while left:
+        first = max(left, key=lambda column: int(sizes[column]))
+        left.remove(first)
+        group, rows = [first], used[:, first].copy()
+        while left and len(group) < most:
+            extra = {c: int((rows | used[:, c]).sum() - sizes[c]) for c in left}
+            best = min(left, key=lambda column: extra[column])
+            left.remove(best)
+            group.append(best)
+            rows |= used[:, best]
+        found.append(group)
+    return found
+
+
+def keep(code: Function, number: Number, unit: int, real: bool, row: int, block: int = 0) -> None:
+    """Store a number as a raw value of a tensor."""
+    name, kind, fraction = number
+    if kind == "float" and real:
+        if fraction != unit:
+            name = code.binary("fmul", "float", name, code.splat("float", 2.0 ** (unit - fraction)))
+        code.store("float", name, row, block)
+        return
+    if kind == "float":
+        name, kind = code.convert("fptosi", "float", name, "i32"), "i32"
+    if not real and kind == "i32":
+        name, kind = code.convert("sext", "i32", name, "i64"), "i64"
+    if fraction != unit:
+        name = code.binary("shl", kind, name, code.splat(kind, unit - fraction))
+    if real:
+        if kind == "i64":
+            name = code.convert("trunc", "i64", name, "i32")
+        name = code.convert("sitofp", "i32", name, "float")
+    code.store("float" if real else "i64", name, row, block)

@@ -1,0 +1,1 @@
+"""Reading the operation lists of da4ml and alkaid."""

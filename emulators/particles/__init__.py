@@ -1,0 +1,1 @@
+"""Per-particle kernels on an eta-phi grid: sums over neighbours, PUPPI, local inputs."""

@@ -1,0 +1,250 @@
+"""Verbs of the command line around firmware: build, verify, report-firmware."""
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from l1kd.cli.application import AsJson, Quiet, app, error_console, explained, out_console
+from l1kd.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from l1kd.models.firmware.proof.proof import Proof
+
+
+class Backend(StrEnum):
+    """What writes the firmware."""
+
+    vitis = "vitis"
+    vivado = "vivado"
+    da4ml = "da4ml"
+    alkaid = "alkaid"
+
+
+class Strategy(StrEnum):
+    """How hls4ml multiplies."""
+
+    latency = "latency"
+    resource = "resource"
+    distributed_arithmetic = "distributed_arithmetic"
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Clean up behind an interruption: a signal to end is an exception like Ctrl-C."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as error:
+        error_console.print("interrupted: what was there before is unchanged")
+        raise SystemExit(getattr(error, "code", None) or 128 + signal.SIGINT) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _telling(show: bool) -> Iterator[Callable[[str], None]]:
+    """Show the step that is going on, with its time."""
+    if not show:
+        yield lambda _: None
+        return
+    if not error_console.is_terminal:
+        yield lambda step: error_console.print(escape(step))
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(finished_text="·"),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=error_console, transient=False) as progress:
+        current: list[Any] = []
+
+        def say(step: str) -> None:
+            if current:
+                progress.update(current[0], total=1, completed=1)
+            current[:] = [progress.add_task(escape(step), total=None)]
+
+        yield say
+        if current:
+            progress.update(current[0], total=1, completed=1)
+
+
+def _precisions(given: list[str]) -> dict[str, dict[str, str]]:
+    """Read ``layer.role=type`` and ``layer=type``."""
+    from l1kd.emulators.fixed_point import FixedPoint
+
+    found: dict[str, dict[str, str]] = {}
+    for text in given:
+        place, equals, kind = text.partition("=")
+        layer, _, role = place.partition(".")
+        if not equals or not layer:
+            raise ConfigurationError(
+                f"--precision '{text}': expected LAYER.ROLE=TYPE, for example "
+                "inputs.result=ap_ufixed<10,10> or default=ap_fixed<16,6>"
+            )
+        try:
+            FixedPoint.parse(kind)
+        except ValueError as error:
+            raise ConfigurationError(f"--precision '{text}': {error}") from error
+        found.setdefault(layer, {})[role or "result"] = kind
+    return found
+
+
+def _proof_table(proofs: "dict[str, Proof]") -> Table:
+    table = Table("compared with the emulator", "vectors", "mismatches")
+    for title, proof in proofs.items():
+        for name, entry in proof.compared.items():
+            label = f"{name}, {title}" if title else name
+            if "failed" in entry:
+                table.add_row(label, "[red]failed[/]", escape(entry["failed"]))
+            elif "skipped" in entry:
+                table.add_row(label, "not compared", escape(entry["skipped"]))
+            else:
+                colour = "red" if entry["mismatches"] else "green"
+                table.add_row(label, f"{entry['vectors']:,}", f"[{colour}]{entry['mismatches']}[/]")
+    return table
+
+
+@app.command()
+@explained
+def build(
+    network: Annotated[
+        str,
+        typer.Argument(
+            help="Shipped network, its folder, .npz, firmware folder, .keras, .h5 or .onnx."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the project.")],
+    backend: Annotated[Backend, typer.Option(help="vitis, vivado: HLS; da4ml, alkaid: RTL.")],
+    part: Annotated[str, typer.Option(help="FPGA.")] = "xcvu13p-flga2577-2-e",
+    clock: Annotated[str, typer.Option(help="Clock frequency.")] = "240MHz",
+    latency_cutoff: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Adders a pipeline stage; 0: no pipeline; else to suit the clock."
+        ),
+    ] = None,
+    strategy: Annotated[Strategy, typer.Option(help="Of hls4ml.")] = Strategy.latency,
+    vectors: Annotated[int, typer.Option(min=1, help="Vectors of the proof.")] = 131_072,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random vectors.")] = 1,
+    events: Annotated[
+        list[Path] | None, typer.Option(help="Real inputs: ROOT files, or .npy rows.")
+    ] = None,
+    precision: Annotated[
+        list[str] | None, typer.Option(help="LAYER.ROLE=TYPE that a model leaves open.")
+    ] = None,
+    synthesis: Annotated[bool, typer.Option(help="Run Yosys, and vendor tools if present.")] = True,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build firmware of a network, and prove it equal to the emulator in every bit."""
+    from l1kd.models.firmware.build import BuildOptions
+    from l1kd.models.firmware.build import build as build_project
+    from l1kd.models.firmware.record import metrics as figures
+
+    options = BuildOptions(
+        backend=backend.value,
+        part=part,
+        clock_mhz=1000.0 / figures.period_ns(clock),
+        latency_cutoff=latency_cutoff,
+        strategy=strategy.value,
+        vectors=vectors,
+        seed=seed,
+        events=tuple(events or ()),
+        precisions=_precisions(precision or []),
+        synthesize=synthesis,
+    )
+    with _interruptible(), _telling(not quiet and not as_json) as say:
+        built = build_project(network, out, options, say)
+    if as_json:
+        content = {"folder": str(built.folder), "figures": built.figures}
+        proof = {"compared": built.proof.compared, "mismatches": built.proof.differing}
+        typer.echo(json.dumps({**content, **proof, "failed": built.failed}))
+    elif not quiet:
+        out_console.print(_proof_table({"": built.proof}))
+        for label, value in figures.summary(built.figures):
+            out_console.print(f"{escape(label)}: {value}")
+        out_console.print(escape(str(built.folder)))
+    if built.proof.differing:
+        error_console.print(f"[bold red]differs[/]: {escape(str(out / 'mismatches.json'))}")
+    for step, reason in built.failed.items():
+        error_console.print(f"[bold red]failed[/]: {escape(step)}: {escape(reason)}")
+    if not built.good:
+        raise typer.Exit(1)
+
+
+@app.command()
+@explained
+def verify(
+    folder: Annotated[Path, typer.Argument(help="Built project.")],
+    vectors: Annotated[
+        int | None, typer.Option(min=1, help="Fresh vectors; as many as are stored.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the fresh vectors.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model of the training framework, to compare with as well.")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Repeat a project's proof, on its vectors and on fresh ones; exit code 1 if any differs."""
+    from l1kd.models.firmware.proof.checks import verify as verify_project
+
+    with _interruptible(), _telling(not quiet and not as_json) as say:
+        verified = verify_project(folder, vectors, seed, model, say)
+    if as_json:
+        content = {
+            "stored": verified.stored.compared,
+            "fresh": verified.fresh.compared,
+            "changed": list(verified.changed),
+            "good": verified.good,
+        }
+        typer.echo(json.dumps(content))
+    elif not quiet:
+        proofs = {"stored vectors": verified.stored, "fresh vectors": verified.fresh}
+        out_console.print(_proof_table(proofs))
+    for name in verified.changed:
+        error_console.print(f"[bold red]changed since the build[/]: {escape(name)}")
+    if not verified.good:
+        raise typer.Exit(1)
+
+
+@app.command("report-firmware")
+@explained
+def report_firmware(
+    folders: Annotated[list[Path], typer.Argument(help="Built projects.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for Markdown, JSON, HTML and the plot.")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the tables of the papers, and the front of quality against resources."""
+    from l1kd.models.firmware.record import report
+
+    rows = report.collect(folders)
+    if out is not None:
+        report.write(rows, out)
+    if as_json:
+        typer.echo(json.dumps(report.as_dict(rows)))
+    elif not quiet:
+        for table in report.tables(rows):
+            shown = Table(*table.columns, title=table.title)
+            for cells in table.cells():
+                shown.add_row(*map(escape, cells))
+            Console(width=max(out_console.width, 160)).print(shown)

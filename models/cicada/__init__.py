@@ -1,0 +1,1 @@
+"""Calorimeter anomaly scores: images, teacher, students."""

@@ -1,0 +1,80 @@
+"""Configurations of CICADA's cheaper students: mixed precision, and logic gates."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from l1kd.models.config import CicadaConfig, ImageData, Optimisation, Strict, Training
+
+__all__ = ["CicadaHgqConfig", "CicadaLogicConfig", "GateSizes", "Pressure", "StudentConfig"]
+
+
+class StudentConfig(Training):
+    """What a student has besides its own training: its images and its teacher.
+
+    The teacher is trained as in `l1kd.models.config.CicadaConfig` with the same values; its
+    checkpoints may be taken from there. `compare` names shipped artefacts for the tables.
+    """
+
+    data: ImageData
+    images_per_epoch: int = Field(gt=0)
+    validation_images: int = Field(gt=0)
+    test_images: int = Field(gt=0)
+    latent: int = Field(default=80, gt=0)
+    teacher: Optimisation
+    student_images: int = Field(gt=0)
+    exposure_images: int = Field(ge=0)
+    target: Literal["log_mse_32", "log_32_mse"] = "log_mse_32"
+    compare: tuple[str, ...] = ()
+
+    def cicada(self) -> CicadaConfig:
+        """Return the configuration of the teacher and the images."""
+        own = {"data", "images_per_epoch", "validation_images", "test_images", "latent", "teacher"}
+        own |= {"student_images", "exposure_images", "target"}
+        shared = {
+            name: getattr(self, name) for name in own | {"name", "version", "seed", "threads"}
+        }
+        return CicadaConfig(kind="cicada", student=self.teacher, quantized=self.teacher, **shared)
+
+
+class Pressure(Strict):
+    """How hard the number of bit operations is pressed: loss + beta * EBOPs.
+
+    `beta` stays at `first` for `free_epochs`, then rises by equal factors to `last`.
+    """
+
+    first: float = Field(gt=0)
+    last: float = Field(gt=0)
+    free_epochs: int = Field(ge=0)
+
+
+class CicadaHgqConfig(StudentConfig):
+    """Student with a learned bit width for every weight and activation."""
+
+    kind: Literal["cicada_hgq"]
+    knots: tuple[float, ...] = (-1.0, 1.5)
+    hidden: int = Field(default=8, gt=0)
+    student: Optimisation
+    pressure: Pressure
+
+
+class GateSizes(Strict):
+    """Sizes of the logic-gate student, see `l1kd.models.cicada.logic`.
+
+    The first `paired` thresholds of a ring are counted region by region, the others pair by pair.
+    """
+
+    quantiles: tuple[float, ...] = Field(min_length=1)
+    paired: int = Field(ge=0)
+    features: int = Field(gt=0)
+    levels: int = Field(gt=1)
+    gates: int = Field(gt=0)
+
+
+class CicadaLogicConfig(StudentConfig):
+    """Student of learned logic gates."""
+
+    kind: Literal["cicada_logic"]
+    sizes: GateSizes
+    linear: Optimisation
+    student: Optimisation

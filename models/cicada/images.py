@@ -1,0 +1,134 @@
+"""Image samples for training and testing CICADA."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import uproot
+from numpy.typing import NDArray
+
+from l1kd.emulators.calorimeter import image_from_towers
+from l1kd.models.cicada.overlay import Calibration, RegionLibrary, calibrate, overlay
+from l1kd.models.config import ImageData
+
+__all__ = ["ImageSource", "read_images"]
+
+Images = NDArray[np.uint16]
+_LIBRARY = "regions_{}.npz"
+# independent random streams: a number each, beside the seed
+_CALIBRATION, _TRAIN, _VALIDATION, _TEST, _EXPOSURE = range(5)
+
+
+def read_images(path: Path) -> Images:
+    """Read the calorimeter images of a customised L1 NANO file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File with a tree `Events` that holds `L1EmulCaloTower`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, 18, 14), uint16
+        Counts of 0.5 GeV: sums of 4 x 4 towers with ``iphi`` moved by one, clipped at 1023.
+    """
+    names = [f"L1EmulCaloTower_{field}" for field in ("iet", "ieta", "iphi")]
+    with uproot.open(path) as file:
+        tree = file["Events"]
+        columns = [tree[name].array(library="np") for name in names]
+    offsets = np.concatenate(([0], np.cumsum([len(event) for event in columns[0]])))
+    iet, ieta, iphi = (np.concatenate(column).astype(np.int64) for column in columns)
+    return image_from_towers(iet, ieta, iphi, offsets)
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """All images of one configuration, each kind from its own part of the libraries.
+
+    Attributes
+    ----------
+    data : ImageData
+        Where the libraries lie and how they are split.
+    seed : int
+        Seed of every image.
+    library : RegionLibrary
+        All minimum-bias collisions.
+    calibration : Calibration
+        Scale of the pile-up.
+    """
+
+    data: ImageData
+    seed: int
+    library: RegionLibrary
+    calibration: Calibration
+
+    @classmethod
+    def read(cls, data: ImageData, seed: int) -> "ImageSource":
+        """Read the minimum-bias library and match its scale to the reference, if there is one."""
+        library = RegionLibrary.read(data.folder / data.minimum_bias)
+        calibration = Calibration.identity()
+        if data.reference is not None:
+            images = read_images(data.folder / data.reference)
+            rng = np.random.default_rng([seed, _CALIBRATION])
+            train = library.part(0.0, data.split[0])
+            calibration = calibrate(train, data.mu, rng, images[: len(images) // 2])
+        return cls(data, seed, library, calibration)
+
+    def files(self) -> list[Path]:
+        """Return every file that is read."""
+        data = self.data
+        names = [data.minimum_bias, *(_LIBRARY.format(name) for name in data.signals)]
+        names += [_LIBRARY.format(name) for name in data.exposure]
+        names += list(data.test_files.values())
+        if data.reference is not None:
+            names.append(data.reference)
+        return [data.folder / name for name in dict.fromkeys(names)]
+
+    def _overlay(
+        self, part: str, n: int, stream: list[int], signal: NDArray[np.float32] | None = None
+    ) -> Images:
+        first, second = self.data.split
+        ends = {"train": (0.0, first), "validation": (first, second), "test": (second, 1.0)}
+        rng = np.random.default_rng([self.seed, *stream])
+        library = self.library.part(*ends[part])
+        return overlay(library, n, self.data.mu, rng, self.calibration, signal)
+
+    def training(self, n: int, epoch: int) -> Images:
+        """Overlay `n` zero-bias images for an epoch; every epoch gives new ones."""
+        return self._overlay("train", n, [_TRAIN, epoch])
+
+    def validation(self, n: int) -> Images:
+        """Overlay `n` zero-bias images of collisions that training never uses."""
+        return self._overlay("validation", n, [_VALIDATION])
+
+    def test(self, n: int) -> Images:
+        """Overlay `n` zero-bias images of collisions kept for the test."""
+        return self._overlay("test", n, [_TEST])
+
+    def exposure(self, n: int) -> Images:
+        """Overlay `n` signal-like images in all, from the first half of the exposure samples."""
+        names = self.data.exposure
+        parts = []
+        for number, name in enumerate(names):
+            signal = RegionLibrary.read(self.data.folder / _LIBRARY.format(name)).part(0.0, 0.5)
+            share = n // len(names) + (number < n % len(names))
+            stream = [_EXPOSURE, number]
+            parts.append(self._overlay("train", share, stream, signal.images()))
+        return np.concatenate(parts) if parts else np.empty((0, 18, 14), np.uint16)
+
+    def signal(self, name: str) -> Images:
+        """Overlay every event of the second half of a signal sample once, for the test."""
+        signal = RegionLibrary.read(self.data.folder / _LIBRARY.format(name)).part(0.5, 1.0)
+        number = self.data.signals.index(name)
+        return self._overlay("test", len(signal), [_TEST, number], signal.images())
+
+    def whole_simulation(self) -> tuple[Images, dict[str, Images]]:
+        """Read the fully simulated zero-bias (second half) and signal images of the test."""
+        if self.data.reference is None:
+            return np.empty((0, 18, 14), np.uint16), {}
+        background = read_images(self.data.folder / self.data.reference)
+        signals = {
+            name: read_images(self.data.folder / file)
+            for name, file in self.data.test_files.items()
+        }
+        return background[len(background) // 2 :], signals

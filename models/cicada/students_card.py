@@ -1,0 +1,252 @@
+"""What the cards of CICADA's cheaper students add: agreement with the teacher, rates, sizes."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l1kd.models.cicada.config import CicadaHgqConfig, CicadaLogicConfig, StudentConfig
+from l1kd.statistics import emd
+from l1kd.trigger.rates import normalisation, rate_table
+
+__all__ = ["agreement", "hgq_card", "logic_card", "rates"]
+
+Images = NDArray[np.uint16]
+Scores = Mapping[str, Callable[[Images], NDArray[np.floating]]]
+_PRESET = "hl_lhc"
+_TARGETS_HZ = (1e6, 300e3, 100e3, 30e3)
+_STEP = 1.0 / 256
+
+
+def agreement(
+    scores: Scores, background: Images, signals: Mapping[str, Images]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Compare scores with the teacher's, sample by sample.
+
+    Returns
+    -------
+    dict
+        By score and sample: ``emd``, the earth mover's distance of the two distributions, and
+        ``mae``, the mean absolute difference image by image.
+    """
+    samples = {"zero bias": background, **signals}
+    wanted = {name: scores["teacher"](images) for name, images in samples.items()}
+    table: dict[str, dict[str, dict[str, float]]] = {}
+    for label, score in scores.items():
+        if label == "teacher":
+            continue
+        table[label] = {}
+        for name, images in samples.items():
+            values = score(images)
+            table[label][name] = {
+                "emd": round(emd(values, wanted[name]), 3),
+                "mae": round(float(np.abs(values - wanted[name]).mean()), 3),
+            }
+    return table
+
+
+def rates(scores: Scores, background: Images, signals: Mapping[str, Images]) -> dict[str, Any]:
+    """Thresholds for given rates of zero bias, and how much of every signal passes them.
+
+    Returns
+    -------
+    dict
+        ``preset`` and ``table``, see `l1kd.trigger.rates.rate_table`.
+    """
+    noise = {label: score(background) for label, score in scores.items()}
+    values = {
+        name: {label: score(images) for label, score in scores.items()}
+        for name, images in signals.items()
+    }
+    steps = dict.fromkeys(scores, _STEP)
+    table = rate_table(noise, values, normalisation(_PRESET), _TARGETS_HZ, steps=steps)
+    return {"preset": _PRESET, "table": table}
+
+
+def _grid(title: str, labels: list[str], rows: Mapping[str, list[str]]) -> list[str]:
+    lines = [f"| {title} | " + " | ".join(labels) + " |", "|---" * (len(labels) + 1) + "|"]
+    return [
+        *lines,
+        *(f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items()),
+        "",
+    ]
+
+
+def _areas(table: Mapping[str, Any]) -> list[str]:
+    labels = list(next(iter(table.values())))
+    rows = {
+        name: [f"{row[label]['auc']:.3f} ± {row[label]['error']:.3f}" for label in labels]
+        for name, row in table.items()
+    }
+    means = [np.mean([row[label]["auc"] for row in table.values()]) for label in labels]
+    rows["mean"] = [f"{mean:.4f}" for mean in means]
+    return _grid("signal", labels, rows)
+
+
+def _below(table: Mapping[str, Any]) -> list[str]:
+    """Say where the student is behind any other score by more than the errors added."""
+    behind = []
+    for name, row in table.items():
+        own = row["student"]
+        for label, other in row.items():
+            gap = other["auc"] - own["auc"]
+            if label != "student" and gap > own["error"] + other["error"]:
+                behind.append(f"{name} ({label}, by {gap:.3f})")
+    text = "; ".join(behind) or "none"
+    return [f"Behind another score by more than the sum of both errors: {text}.", ""]
+
+
+def _test(config: StudentConfig, metrics: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "## Test: area under the ROC curve against zero bias",
+        f"{config.test_images:,} overlaid zero-bias images, collisions and signal events that "
+        "training never saw; DeLong standard errors. All scores see the same images; the student "
+        "is the emulator, the simple baselines are on the right.",
+        "",
+        *_areas(metrics["auc_overlay"]),
+        *_below(metrics["auc_overlay"]),
+    ]
+    if "auc_simulation" in metrics:
+        lines += [
+            "Fully simulated crossings (Delphes, never used in training except for the scale):",
+            "",
+            *_areas(metrics["auc_simulation"]),
+            *_below(metrics["auc_simulation"]),
+        ]
+    return lines
+
+
+def _teacher_distance(metrics: Mapping[str, Any]) -> list[str]:
+    table = metrics["agreement"]
+    samples = list(next(iter(table.values())))
+    rows = {
+        name: [f"{entry[name]['emd']:.2f} / {entry[name]['mae']:.2f}" for entry in table.values()]
+        for name in samples
+    }
+    return [
+        "## Distance from the teacher",
+        "Earth mover's distance of the score distributions / mean absolute difference, in units "
+        "of the score.",
+        "",
+        *_grid("sample", list(table), rows),
+    ]
+
+
+def _rate_lines(metrics: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "## Rates",
+        f"Thresholds for rates of zero bias (preset `{metrics['rates']['preset']}`) and the "
+        "percentage of each signal that passes, on the overlaid test images. Intervals: "
+        "`metrics.json`.",
+        "",
+    ]
+    table = metrics["rates"]["table"]
+    names = list(next(iter(table.values()))[0]["efficiency"])
+    rows = {}
+    for label, entries in table.items():
+        for entry in entries:
+            cells = [f"{entry['value']:.2f}"]
+            cells += [f"{100 * entry['efficiency'][name]['value']:.1f}" for name in names]
+            rows[f"{label}, {entry['target_hz'] / 1e3:g} kHz"] = cells
+    return [*lines, *_grid("score, rate", ["threshold", *names], rows)]
+
+
+def _closing(config: StudentConfig, metrics: Mapping[str, Any]) -> list[str]:
+    data, history = config.data, metrics["history"]
+    first, second = data.split
+    formula = "32 ln(MSE)" if config.target == "log_mse_32" else "ln(32 MSE)"
+    seconds = sum(entry["seconds"] for entry in history["teacher"])
+    medians = metrics["zero_bias"]["student"]
+    domain = (
+        f"Crossings with {data.mu:g} collisions on average: sums of Poisson({data.mu:g}) "
+        f"collisions of {data.minimum_bias}, each turned and mirrored. Median score of zero bias "
+        f"{medians['median']:.1f}"
+    )
+    if "simulation_median" in medians:
+        domain += (
+            f", on fully simulated images {medians['simulation_median']:.1f} (gain and pedestal a "
+            f"ring from the first half of {data.reference}, the second half tests)"
+        )
+    return [
+        "## Domain",
+        f"{domain}. Other pile-up, calibration or zero suppression need another training.",
+        "",
+        "## Training",
+        f"- Teacher: the autoencoder of cicada (same configuration and seed), "
+        f"{config.teacher.epochs} epochs, {seconds:.0f} s.",
+        f"- Student: mean absolute difference to the teacher's {formula}, rounded to 1/256, in "
+        f"[0, 256), on {config.student_images:,} zero-bias images and {config.exposure_images:,} "
+        f"of {', '.join(data.exposure)} (outlier exposure).",
+        f"- Collisions of the minimum-bias library are kept apart: {100 * first:.0f}% for "
+        f"training, {100 * (second - first):.0f}% for validation, {100 * (1 - second):.0f}% for "
+        "the test. Exposure takes the first half of a signal sample, the test the second.",
+        f"- Seed {config.seed}. Command, versions, times and hashes of the data: "
+        "`provenance.json`.",
+        "",
+    ]
+
+
+def _card(config: StudentConfig, metrics: Mapping[str, Any], about: list[str]) -> str:
+    lines = [f"# {config.name}-v{config.version}", "", *about, *_test(config, metrics)]
+    lines += [*_teacher_distance(metrics), *_rate_lines(metrics), *_closing(config, metrics)]
+    return "\n".join(lines)
+
+
+def hgq_card(config: CicadaHgqConfig, metrics: Mapping[str, Any]) -> str:
+    """Write the card of the mixed-precision student, Markdown."""
+    export, history = metrics["export"], metrics["history"]["student"]
+    knots = len(config.knots)
+    rows = {}
+    for number, entry in enumerate(history, 1):
+        if number % 3 == 0 or number == len(history):
+            cells = [f"{entry['ebops']:,.0f}", f"{entry['validation_mae']:.2f}"]
+            rows[str(number)] = [*cells, f"{entry.get('exposure_auc', np.nan):.4f}"]
+    about = [
+        "An anomaly score of the calorimeter image, for the Level-1 trigger: a network whose every "
+        "weight and activation has its own bit width, learned with HGQ2.",
+        "",
+        f"252 regions (`uint16[18, 14]`, counts of 0.5 GeV) -> {knots} knots `relu(x - knot)` a "
+        f"region, one set a ring in eta -> {7 * knots} sums over the 36 regions of each |eta| -> "
+        f"{config.hidden} neurons -> score {export['output']}, steps of 1/256. Knots and sums are "
+        "as wide as the full image needs and never overflow; later activations saturate.",
+        "",
+        f"Effective bit operations (EBOPs): {export['ebops']:,}. HGQ2, the compiled C++ of hls4ml "
+        f"(Vitis) and `network.npz` agree on all of {export['vectors']:,} images (zero bias, "
+        "signal-like, edge images): 0 mismatches.",
+        "",
+        "Cost against quality while the pressure on the bits rises (zero-bias validation: mean "
+        "absolute difference to the teacher; area under the ROC curve for training's own signals):",
+        "",
+        *_grid("epoch", ["EBOPs", "difference", "area"], rows),
+    ]
+    return _card(config, metrics, about)
+
+
+def logic_card(config: CicadaLogicConfig, metrics: Mapping[str, Any]) -> str:
+    """Write the card of the logic-gate student, Markdown."""
+    export, sizes = metrics["export"], config.sizes
+    changed = export["functions_changed"]
+    levels = len(sizes.quantiles)
+    about = [
+        "An anomaly score of the calorimeter image, for the Level-1 trigger: a network of "
+        "two-input logic gates and counts of ones, without any multiplier.",
+        "",
+        f"252 regions (`uint16[18, 14]`, counts of 0.5 GeV) -> {levels} thresholds a region, one "
+        f"set a ring in |eta| -> gates on pairs of neighbours in phi -> weighted counts, "
+        f"{sizes.features} features of 11 bits -> {sizes.levels} thresholds each -> two layers of "
+        f"{sizes.gates} gates -> weighted counts: score {export['output']}, multiples of 1/16.",
+        "",
+        f"{export['comparisons']:,} comparisons with constants, {export['gates']:,} gates (those "
+        "that pass one input on are wires), "
+        f"{export['counted_bits']:,} counted bits. Learned functions that differ from their start "
+        f"(first / second / third layer): {changed['first']} of "
+        f"{7 * (levels + sizes.paired)}, {changed['second']} of {sizes.gates}, {changed['third']} "
+        f"of {sizes.gates}; connections are fixed, thresholds of the features and all weights "
+        "are learned.",
+        "",
+        f"`logic.npz` in the emulator equals the model as it was trained on all of "
+        f"{export['vectors']:,} images: 0 mismatches.",
+        "",
+    ]
+    return _card(config, metrics, about)

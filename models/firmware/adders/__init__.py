@@ -1,0 +1,1 @@
+"""Sums of many operands as shared trees of adders."""

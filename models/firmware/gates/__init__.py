@@ -1,0 +1,1 @@
+"""Logic-gate networks as netlists."""

@@ -1,0 +1,1 @@
+"""hls4ml projects, and the code of CMSSW around them."""

@@ -1,0 +1,1 @@
+"""Proof that a build equals the emulator."""

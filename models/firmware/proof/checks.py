@@ -1,0 +1,254 @@
+"""Prove a project: wire up what lies in its folder, and compare it with the emulator."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from l1kd.emulators.network import FirmwareSourceError, Network
+from l1kd.errors import FirmwareError, ToolError
+from l1kd.models.firmware.proof import vectors
+from l1kd.models.firmware.proof.proof import (
+    Implementation,
+    Proof,
+    cpp_layer,
+    framework_layer,
+    prove,
+    rtl_layer,
+)
+from l1kd.models.firmware.proof.vectors import Emulator, Vectors
+from l1kd.models.firmware.record import project
+from l1kd.models.firmware.rtl.rtl import RtlDesign, build_rtl
+from l1kd.models.firmware.sources import sources
+from l1kd.models.firmware.sources.frameworks import Framework
+from l1kd.models.firmware.tools import cpp, verilator
+
+__all__ = ["CPP", "FRAMEWORK", "READ_BACK", "RTL", "Verified", "prove_project", "verify"]
+
+Integers = npt.NDArray[np.int64]
+Raw = npt.NDArray[np.signedinteger]
+Say = Callable[[str], None]
+CPP = "hls4ml C++, compiled"
+RTL = "RTL in Verilator"
+FRAMEWORK = "training framework"
+READ_BACK = "emulator read from the project"
+
+
+def prove_project(
+    folder: Path,
+    network: Emulator,
+    given: Vectors,
+    design: RtlDesign | None,
+    has_hls: bool,
+    framework: Framework | None,
+    skipped: dict[str, str],
+    say: Say,
+) -> tuple[Proof, Integers]:
+    """Compare everything in a project's folder with the emulator.
+
+    Parameters
+    ----------
+    skipped : dict
+        What cannot be compared, with the reason; more may be added.
+
+    Returns
+    -------
+    proof : Proof
+    expected : int64 array, shape (n, outputs)
+    """
+    skipped = dict(skipped)
+    with tempfile.TemporaryDirectory() as scratch:
+        implementations = []
+        if framework is not None:
+            implementations.append(_framework(framework, network))
+        if has_hls:
+            implementations.append(_read_back(folder, network))
+            implementations.append(_compiled(folder, network, Path(scratch, "hls")))
+        reason = verilator.available()
+        if design is None:
+            skipped[RTL] = "the backend gives HLS C++; its tool makes the RTL"
+        elif reason is not None:
+            skipped[RTL] = reason
+        else:
+            implementations.append(_simulated(folder, network, design, Path(scratch, "rtl")))
+        return prove(network, given, implementations, skipped, say)
+
+
+def _framework(framework: Framework, network: Emulator) -> Implementation:
+    if not isinstance(network, Network):
+        raise FirmwareError("logic gates have no model of a framework to compare with")
+    return Implementation(
+        framework.name,
+        lambda raw: framework.predict_raw(network, raw),
+        lambda raw: framework_layer(network, framework, raw),
+    )
+
+
+def _read_back(folder: Path, network: Emulator) -> Implementation:
+    """Read the emulator from the project's own sources."""
+    try:
+        read = Network.from_hls_project(folder / "hls")
+    except FirmwareSourceError as error:
+        raise FirmwareError(f"{folder / 'hls'}: {error}") from error
+
+    def layer(raw: Raw) -> list[str]:
+        return _traced(network, read, raw)
+
+    return Implementation(READ_BACK, lambda raw: vectors.emulate(read, raw), layer)
+
+
+def _traced(network: Emulator, other: Network, raw: Raw) -> list[str]:
+    """Find the first layer in which two networks with the same names of layers differ."""
+    if not isinstance(network, Network):
+        return ["unknown"] * len(raw)
+    split = vectors.split(network, raw)
+    mine, theirs = network.trace(*split), other.trace(*split)
+    result = []
+    for row in range(len(raw)):
+        differing = (
+            name
+            for name, values in mine.items()
+            if name in theirs and not np.array_equal(values[row], theirs[name][row])
+        )
+        result.append(next(differing, "none: every layer agrees"))
+    return result
+
+
+def _compiled(folder: Path, network: Emulator, build: Path) -> Implementation:
+    compiled: list[cpp.Compiled] = []
+
+    def run(raw: Raw) -> Integers:
+        if not compiled:
+            compiled.append(cpp.compile_project(folder / "hls", build))
+        return compiled[0].run(raw)
+
+    return Implementation(CPP, run, lambda raw: cpp_layer(network, folder / "hls", raw))
+
+
+def _simulated(folder: Path, network: Emulator, design: RtlDesign, build: Path) -> Implementation:
+    def run(raw: Raw) -> Integers:
+        return _simulate(folder, design, network, raw, build)
+
+    def part(network: Network, raw: Raw) -> Integers:
+        tool: Any = "alkaid" if design_tool(folder) == "alkaid" else "da4ml"
+        with tempfile.TemporaryDirectory() as scratch:
+            out = Path(scratch)
+            small = build_rtl(network, out, tool=tool, top="part", latency_cutoff=None)
+            return _simulate(out, small, network, raw, out / "build")
+
+    return Implementation(RTL, run, lambda raw: rtl_layer(network, part, raw))
+
+
+def design_tool(folder: Path) -> str:
+    """Return the backend of a project, also while it is being built."""
+    try:
+        return str(project.read_description(folder)["backend"])
+    except FirmwareError:
+        return "da4ml"
+
+
+def _simulate(
+    folder: Path, design: RtlDesign, network: Emulator, raw: Raw, build: Path
+) -> Integers:
+    ports: Any = network  # only its inputs and outputs are read
+    try:
+        return verilator.simulate(folder, design, ports, np.asarray(raw, np.int64), build_dir=build)
+    except verilator.VerilatorError as error:
+        raise ToolError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A repeated proof.
+
+    Attributes
+    ----------
+    stored, fresh : Proof
+        On the vectors of the project, and on new ones.
+    changed : tuple of str
+        Files that differ from the hash in the description.
+    """
+
+    stored: Proof
+    fresh: Proof
+    changed: tuple[str, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing differs and no file was changed."""
+        return not (self.stored.differing or self.fresh.differing or self.changed)
+
+
+def verify(
+    folder: Path,
+    count: int | None = None,
+    seed: int | None = None,
+    model: str | None = None,
+    say: Say = lambda _: None,
+) -> Verified:
+    """Repeat the proof of a built project on its vectors and on fresh ones.
+
+    ``mismatches.json`` is written anew where anything differs.
+
+    Parameters
+    ----------
+    count, seed : int, optional
+        Number and seed of the fresh vectors; as many as are stored, and the next seed.
+    model : str, optional
+        A network whose model of the training framework is compared as well: a file, or an
+        artefact that ships one.
+
+    Raises
+    ------
+    FirmwareError
+        The folder is no project, or its description, network or vectors are damaged.
+    ToolError
+        A tool fails on what lies in the folder.
+    """
+    description = project.read_description(folder)
+    network = project.read_network(folder)
+    given, expected = project.read_vectors(folder, description)
+    changed = _changed(folder, description)
+    design = project.design_from(description["rtl"], folder) if description.get("rtl") else None
+    framework, skipped = None, {FRAMEWORK: "no --model was given"}
+    if model is not None:
+        found = sources.find(model)
+        framework = found.framework() if found.framework else None
+        skipped = {} if framework else {FRAMEWORK: found.why_no_framework}
+    arguments = design, bool(description.get("hls")), framework, skipped, say
+    say("stored vectors")
+    stored, found_raw = prove_project(folder, network, given, *arguments)
+    _compare_stored(stored, given, expected, found_raw)
+    say("fresh vectors")
+    chosen = int(description["seed"]) + 1 if seed is None else seed
+    fresh_vectors = vectors.make(network, count or len(given.raw), chosen)
+    fresh, _ = prove_project(folder, network, fresh_vectors, *arguments)
+    if stored.mismatches or fresh.mismatches:
+        project.write_json(folder / "mismatches.json", [*stored.mismatches, *fresh.mismatches])
+    return Verified(stored, fresh, changed)
+
+
+def _compare_stored(proof: Proof, given: Vectors, expected: Integers, found: Integers) -> None:
+    """Compare the emulator with what it gave when the project was built."""
+
+    def layer(raw: Raw) -> list[str]:
+        return ["unknown: only outputs are stored"] * len(raw)
+
+    proof.check(Implementation("stored results", lambda _: expected, layer), given, found)
+
+
+def _changed(folder: Path, description: dict[str, Any]) -> tuple[str, ...]:
+    from l1kd.artefacts import sha256
+
+    changed = []
+    for name, expected in description["files"].items():
+        path = folder / name
+        if name == "mismatches.json":
+            continue
+        if not path.is_file() or sha256(path) != expected:
+            changed.append(name)
+    return tuple(sorted(changed))

@@ -1,0 +1,1 @@
+"""Registers and wires: Verilog and VHDL of da4ml and alkaid."""

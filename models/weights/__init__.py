@@ -1,0 +1,1 @@
+"""Per-particle weights: teacher, DistillNet, QDistillNet."""

@@ -1,0 +1,240 @@
+"""Flat particle columns of simulated events, with the truth that training needs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import awkward as ak
+import numpy as np
+from coffea.nanoevents import DelphesSchema, NanoEventsFactory
+from numpy.typing import NDArray
+
+from l1kd.algorithms.puppi import Association, Puppi
+from l1kd.candidates import candidates
+from l1kd.emulators.particles.distillnet_inputs import FEATURES, distillnet_inputs
+from l1kd.emulators.particles.local_inputs import LOCAL_FEATURES, local_inputs
+from l1kd.physics.jets import Jets, sorted_jets
+from l1kd.truth import gen_jets, gen_met
+
+__all__ = ["INPUT_SETS", "Generated", "InputSet", "Particles", "read_particles"]
+
+InputSet = Literal["paper", "local"]
+INPUT_SETS: dict[InputSet, tuple[str, ...]] = {
+    "paper": FEATURES,
+    "local": (*FEATURES, *LOCAL_FEATURES),
+}
+"""Names of the networks' input columns, by input set."""
+
+_CHUNK = 200
+_COLUMNS = ("pt", "eta", "phi", "energy", "charge", "pid", "d0", "dz")
+
+
+@dataclass(frozen=True)
+class Particles:
+    """Particles of many events.
+
+    Attributes
+    ----------
+    pt, eta, phi, energy, d0, dz : numpy.ndarray, shape (n,), float32
+        GeV, rad and cm; dz relative to the primary vertex.
+    charge, pid : numpy.ndarray, shape (n,)
+        As in the canonical record.
+    puppi_weight : numpy.ndarray, shape (n,), float32
+        Weight of l1kd's PUPPI, an input of the networks.
+    truth : numpy.ndarray, shape (n,), float32
+        Share of the particle's energy that comes from the hard collision.
+    offsets : numpy.ndarray, shape (events + 1,), int64
+        Event `i` owns the particles ``offsets[i]:offsets[i + 1]``.
+    """
+
+    pt: NDArray[np.float32]
+    eta: NDArray[np.float32]
+    phi: NDArray[np.float32]
+    energy: NDArray[np.float32]
+    charge: NDArray[np.int8]
+    pid: NDArray[np.uint8]
+    d0: NDArray[np.float32]
+    dz: NDArray[np.float32]
+    puppi_weight: NDArray[np.float32]
+    truth: NDArray[np.float32]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.pt)
+
+    @property
+    def n_events(self) -> int:
+        """Number of events, those without particles included."""
+        return len(self.offsets) - 1
+
+    def _columns(self, rows: slice | NDArray[np.int64], offsets: NDArray[np.int64]) -> "Particles":
+        columns = {
+            field.name: getattr(self, field.name)[rows]
+            for field in fields(self)
+            if field.name != "offsets"
+        }
+        return Particles(**columns, offsets=offsets)
+
+    def events(self, begin: int, end: int) -> "Particles":
+        """Return the events from `begin` up to but not including `end`."""
+        first, last = self.offsets[begin], self.offsets[end]
+        return self._columns(slice(first, last), self.offsets[begin : end + 1] - first)
+
+    def take(self, order: NDArray[np.int64]) -> "Particles":
+        """Return the particles in another order, which must keep each event's together."""
+        return self._columns(order, self.offsets)
+
+    def select(self, mask: NDArray[np.bool_]) -> "Particles":
+        """Return the particles for which the mask is true, in the same events."""
+        passed = np.concatenate([[0], np.cumsum(mask)])
+        return self._columns(np.flatnonzero(mask), passed[self.offsets])
+
+    def and_then(self, *others: "Particles") -> "Particles":
+        """Return these events and, after them, those of others."""
+        parts = (self, *others)
+        columns = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(self)
+            if field.name != "offsets"
+        }
+        return Particles(**columns, offsets=_join_offsets([part.offsets for part in parts]))
+
+    def inputs(self, input_set: InputSet = "paper") -> NDArray[np.float32]:
+        """Return the input matrix of DistillNet, a column for each name in `INPUT_SETS`."""
+        paper = distillnet_inputs(
+            self.pt,
+            self.eta,
+            self.phi,
+            self.energy,
+            self.charge,
+            self.pid,
+            self.puppi_weight,
+            self.d0,
+            self.dz,
+        )
+        if input_set == "paper":
+            return paper
+        local = local_inputs(
+            self.pt,
+            self.eta,
+            self.phi,
+            self.charge,
+            self.puppi_weight,
+            self.d0,
+            self.dz,
+            self.offsets,
+        )
+        return np.concatenate([paper, local], axis=1)
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What was generated in the events of a `Particles`.
+
+    Attributes
+    ----------
+    met : numpy.ndarray, shape (2, events), float64
+        Components of the missing transverse momentum, GeV.
+    jets : Jets
+        Generated jets.
+    """
+
+    met: NDArray[np.float64]
+    jets: Jets
+
+
+def _chunks(path: Path, stop: int | None) -> Iterator[Any]:
+    """Yield the events of a Delphes file, a few hundred at a time."""
+    begin = 0
+    while stop is None or begin < stop:
+        end = begin + _CHUNK if stop is None else min(begin + _CHUNK, stop)
+        source = {str(path): "Delphes"}
+        events = NanoEventsFactory.from_root(
+            source, schemaclass=DelphesSchema, entry_start=begin, entry_stop=end
+        ).events()
+        if len(events) == 0:
+            return
+        yield events
+        begin += len(events)
+        if len(events) < _CHUNK:
+            return
+
+
+def _particles(events: Any, association: Association) -> Particles:
+    record = candidates(events)
+    columns = {name: ak.to_numpy(ak.flatten(record[name])) for name in _COLUMNS}
+    return Particles(
+        **columns,
+        puppi_weight=ak.to_numpy(ak.flatten(Puppi(association=association)(events))),
+        truth=ak.to_numpy(ak.flatten(record.hard_fraction)),
+        offsets=_offsets(ak.num(record.pt)),
+    )
+
+
+def _offsets(counts: Any) -> NDArray[np.int64]:
+    return np.concatenate(([0], np.cumsum(ak.to_numpy(counts)))).astype(np.int64)
+
+
+def _generated(events: Any) -> Generated:
+    met, jets = gen_met(events), gen_jets(events)
+    pt, phi = ak.to_numpy(met.pt), ak.to_numpy(met.phi)
+    columns = [ak.to_numpy(ak.flatten(jets[name])) for name in ("pt", "eta", "phi", "mass")]
+    return Generated(
+        np.stack([pt * np.cos(phi), pt * np.sin(phi)]), _jets(columns, _offsets(ak.num(jets)))
+    )
+
+
+def _jets(columns: list[NDArray[np.floating]], offsets: NDArray[np.int64]) -> Jets:
+    pt, eta, phi, mass = columns
+    return sorted_jets(pt, eta, phi, mass, offsets)
+
+
+def _join_offsets(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.concatenate(([0], np.cumsum(np.concatenate([np.diff(part) for part in parts]))))
+
+
+def read_particles(
+    paths: Sequence[Path],
+    max_events: Sequence[int | None] | int | None = None,
+    association: Association = "dz",
+) -> tuple[Particles, Generated]:
+    """Read simulated Delphes events as the networks will see them.
+
+    Candidates and PUPPI weights are those that `l1kd.insert` computes by default, so that a
+    network meets in use what it met in training.
+
+    Parameters
+    ----------
+    paths : sequence of pathlib.Path
+        Delphes files with E-Flow collections.
+    max_events : int or sequence of int, optional
+        Read no more events than this of each file, or of the file at the same place.
+    association : {"dz", "truth"}
+        How PUPPI associates charged particles with the vertex, see `l1kd.algorithms.Puppi`.
+
+    Returns
+    -------
+    particles : Particles
+        All particles of all events.
+    generated : Generated
+        The truth of the same events.
+
+    Raises
+    ------
+    MissingBranchError
+        The files lack what simulation should have.
+    """
+    parts, truths = [], []
+    limits = [max_events] * len(paths) if not isinstance(max_events, Sequence) else max_events
+    for path, limit in zip(paths, limits, strict=True):
+        for events in _chunks(path, limit):
+            parts.append(_particles(events, association))
+            truths.append(_generated(events))
+    particles = parts[0].and_then(*parts[1:])
+    columns = [
+        np.concatenate([getattr(truth.jets, name) for truth in truths])
+        for name in ("pt", "eta", "phi", "mass")
+    ]
+    jets = _jets(columns, _join_offsets([truth.jets.offsets for truth in truths]))
+    return particles, Generated(np.concatenate([truth.met for truth in truths], axis=1), jets)

@@ -1,0 +1,228 @@
+"""Logic-gate networks: every bit against a slow twin, and a file format that trusts nothing."""
+
+import pickle
+import time
+import zipfile
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.logic.network import GateLayer, LogicNetwork, LogicStage
+
+SCORE = FixedPoint(16, 8, False)
+
+
+def stage(rng, inputs, width, sizes, groups, outputs, output_width):
+    """Return a random stage: `sizes` are the encoded bits and then the gates of every layer."""
+    layers = tuple(
+        GateLayer(
+            rng.integers(0, before, now).astype(np.int32),
+            rng.integers(0, before, now).astype(np.int32),
+            rng.integers(0, 16, now).astype(np.uint8),
+        )
+        for before, now in pairwise(sizes)
+    )
+    return LogicStage(
+        inputs,
+        width,
+        rng.integers(0, inputs, sizes[0]).astype(np.int32),
+        rng.integers(1, 1 << width, sizes[0]),
+        layers,
+        rng.integers(0, groups, sizes[-1]).astype(np.int32),
+        rng.integers(-40, 40, (outputs, groups)),
+        rng.integers(0, 1 << (output_width - 1), outputs),
+        output_width,
+    )
+
+
+def network(seed=1):
+    rng = np.random.default_rng(seed)
+    first = stage(rng, 12, 10, (70, 130, 90), 5, 3, 11)
+    second = stage(rng, 3, 11, (40, 66), 4, 1, 16)
+    return LogicNetwork("random", (4, 3), [first, second], SCORE)
+
+
+def twin(net, values):
+    """One gate at a time, in NumPy, as the class documents it."""
+    numbers = values.reshape(len(values), -1)
+    for part in net.stages:
+        bits = numbers[:, part.source] >= part.threshold
+        for layer in part.layers:
+            index = 2 * bits[:, layer.a] + bits[:, layer.b]
+            bits = ((layer.table >> index) & 1).astype(bool)
+        groups = np.arange(part.weight.shape[1])
+        counts = np.stack([bits[:, part.group == g].sum(axis=1) for g in groups], axis=1)
+        numbers = np.clip(part.offset + counts @ part.weight.T, 0, 2**part.output_width - 1)
+    return numbers
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("n", [1, 63, 64, 65, 1000])
+def test_equals_its_twin(seed, n):
+    net = network(seed)
+    values = np.random.default_rng(n).integers(0, 1024, (n, 4, 3)).astype(np.uint16)
+    np.testing.assert_array_equal(net.predict_raw(values), twin(net, values))
+
+
+@given(st.integers(0, 15), st.integers(1, 1023), st.integers(1, 1023))
+@settings(max_examples=60, deadline=None)
+def test_one_gate_on_the_edges_of_its_thresholds(table, first, second):
+    layer = GateLayer(np.zeros(1, np.int32), np.ones(1, np.int32), np.array([table], np.uint8))
+    only = LogicStage(
+        2,
+        10,
+        np.arange(2, dtype=np.int32),
+        np.array([first, second]),
+        (layer,),
+        np.zeros(1, np.int32),
+        np.array([[256]]),
+        np.array([1]),
+        16,
+    )
+    net = LogicNetwork("gate", (2,), [only], SCORE)
+    a, b = np.meshgrid([0, first - 1, first, 1023], [0, second - 1, second, 1023])
+    values = np.stack([a.ravel(), b.ravel()], axis=1)
+    index = 2 * (values[:, 0] >= first) + (values[:, 1] >= second)
+    np.testing.assert_array_equal(net.predict_raw(values)[:, 0], 1 + 256 * (table >> index & 1))
+
+
+def test_events_do_not_know_of_each_other():
+    net = network()
+    values = np.random.default_rng(3).integers(0, 1024, (333, 12))
+    order = np.random.default_rng(4).permutation(333)
+    result = net.predict_raw(values)
+    np.testing.assert_array_equal(net.predict_raw(values[order]), result[order])
+    np.testing.assert_array_equal(net.predict_raw(values, threads=3), result)
+    np.testing.assert_array_equal(net.predict(values) * 256, result)
+    np.testing.assert_array_equal(net.trace(values)[-1], result)
+    assert net.predict_raw(values[:0]).shape == (0, 1)
+    assert net.gates == 130 + 90 + 66
+    assert "12 numbers" not in str(net)[:10]
+
+
+def test_a_stage_without_gates_counts_its_bits():
+    counted = LogicStage(
+        3,
+        4,
+        np.repeat(np.arange(3, dtype=np.int32), 15),
+        np.tile(np.arange(1, 16), 3),
+        (),
+        np.repeat(np.arange(3, dtype=np.int32), 15),
+        np.array([[1, 1, 1], [4, 2, -1]]),
+        np.array([0, 0]),
+        7,
+    )
+    net = LogicNetwork("sum", (3,), [counted], FixedPoint(7, 7, False))
+    values = np.random.default_rng(5).integers(0, 16, (500, 3))
+    wanted = np.stack([values.sum(axis=1), values @ [4, 2, -1]], axis=1)
+    np.testing.assert_array_equal(net.predict_raw(values), np.clip(wanted, 0, 127))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.zeros((2, 11), np.int64), "shape"),
+        (np.zeros((2, 12)), "integers expected"),
+        (np.full((2, 12), 1024), "leave"),
+        (np.full((2, 12), -1), "leave"),
+    ],
+)
+def test_inputs_that_cannot_be(values, message):
+    with pytest.raises(ValueError, match=message):
+        network().predict_raw(values)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"threshold": np.array([0, 1])}, "threshold"),
+        ({"threshold": np.array([1, 16])}, "threshold"),
+        ({"source": np.array([0, 2], np.int32)}, "source"),
+        ({"group": np.array([0, 1], np.int32)}, "group"),
+        ({"group": np.zeros(3, np.int32)}, "groups for 2 bits"),
+        ({"width": 40}, "40 bits"),
+        ({"offset": np.array([1 << 62])}, "63 bits"),
+    ],
+)
+def test_stages_that_cannot_be(changes, message):
+    fields = {
+        "inputs": 2,
+        "width": 4,
+        "source": np.arange(2, dtype=np.int32),
+        "threshold": np.array([1, 15]),
+        "layers": (),
+        "group": np.zeros(2, np.int32),
+        "weight": np.array([[3]]),
+        "offset": np.array([0]),
+        "output_width": 16,
+    }
+    LogicNetwork("fine", (2,), [LogicStage(**fields)], SCORE)
+    with pytest.raises(ValueError, match=message):
+        LogicStage(**(fields | changes))
+
+
+def test_stages_must_fit():
+    first, second = network().stages
+    with pytest.raises(ValueError, match="fit"):
+        LogicNetwork("wrong", (3,), [second, first], SCORE)
+    with pytest.raises(ValueError, match="inputs in shape"):
+        LogicNetwork("wrong", (5,), [first, second], SCORE)
+    with pytest.raises(ValueError, match="outputs of"):
+        LogicNetwork("wrong", (12,), [first, second], FixedPoint(16, 8))
+
+
+def test_saves_and_loads(tmp_path):
+    net = network()
+    path, again = tmp_path / "logic.npz", tmp_path / "again.npz"
+    net.save(path)
+    read = LogicNetwork.load(path)
+    read.save(again)
+    assert path.read_bytes() == again.read_bytes()
+    values = np.random.default_rng(6).integers(0, 1024, (200, 12))
+    np.testing.assert_array_equal(read.predict_raw(values), net.predict_raw(values))
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(read)).predict_raw(values), net.predict_raw(values)
+    )
+    assert str(read) == str(net)
+
+
+def test_damaged_files_are_one_error(tmp_path):
+    path = tmp_path / "logic.npz"
+    network().save(path)
+    content = path.read_bytes()
+    rng = np.random.default_rng(7)
+    wanted = LogicNetwork.load(path)
+    values = rng.integers(0, 1024, (64, 12))
+    for position in rng.integers(0, len(content), 200):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << int(rng.integers(0, 8))
+        path.write_bytes(damaged)
+        try:
+            read = LogicNetwork.load(path)
+        except ValueError:
+            continue
+        # a bit that means nothing to the archive
+        np.testing.assert_array_equal(read.predict_raw(values), wanted.predict_raw(values))
+    path.write_bytes(content[:1000])
+    with pytest.raises(ValueError, match="cannot be read"):
+        LogicNetwork.load(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("other.npy", b"")
+    with pytest.raises(ValueError, match="cannot be read"):
+        LogicNetwork.load(path)
+    with pytest.raises(FileNotFoundError):
+        LogicNetwork.load(tmp_path / "none.npz")
+
+
+def test_large_networks_stay_fast():
+    rng = np.random.default_rng(8)
+    net = LogicNetwork("large", (252,), [stage(rng, 252, 10, (2500, 2500), 50, 1, 16)], SCORE)
+    values = rng.integers(0, 1024, (20000, 252)).astype(np.uint16)
+    net.predict_raw(values[:64])
+    start = time.perf_counter()
+    net.predict_raw(values)
+    assert 20000 / (time.perf_counter() - start) > 10_000

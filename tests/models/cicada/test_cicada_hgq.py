@@ -1,0 +1,78 @@
+"""The mixed-precision student: its form, its symmetries, and its exact way into firmware."""
+
+import numpy as np
+import pytest
+
+from l1kd.models import mixed_precision
+from l1kd.models.cicada import hgq as cicada_hgq
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(1)
+    mean = 15.0 + 50.0 * (np.abs(np.arange(14) - 6.5) > 6)
+    return rng.poisson(mean, (600, 18, 14)).astype(np.uint16)
+
+
+@pytest.fixture(scope="module")
+def model(tf, images):
+    pytest.importorskip("hgq", reason="HGQ2 is not installed")
+    model = cicada_hgq.student(images, (-1.0, 1.5), 4, 7)
+    cicada_hgq.trace(model, images)
+    return model
+
+
+def test_scores_lie_on_the_grid(model, images):
+    scores = cicada_hgq.score(model)(images)
+    assert scores.shape == (600,)
+    np.testing.assert_array_equal(scores * 256, np.round(scores * 256))
+    assert ((scores >= 0) & (scores < 256)).all()
+    assert np.ptp(scores) > 0
+
+
+def test_rotations_and_mirror_images_have_the_same_score(model, images):
+    score = cicada_hgq.score(model)
+    wanted = score(images[:50])
+    np.testing.assert_array_equal(score(np.roll(images[:50], 5, axis=1)), wanted)
+    np.testing.assert_array_equal(score(images[:50, :, ::-1]), wanted)
+
+
+def test_pressure_moves_the_bits(model, images):
+    tf_model = model
+    before = mixed_precision.ebops(tf_model)
+    assert before > 1000
+    mixed_precision.set_pressure(model, 1e-4)
+    x = images[:64].reshape(-1, 252).astype(np.float32)
+    model(x, training=True)
+    assert float(sum(model.losses)) == pytest.approx(1e-4 * mixed_precision.ebops(model), rel=0.05)
+
+
+def test_only_one_knot_a_region_has_weight(model):
+    knots, sums = model.get_layer("knots"), model.get_layer("sums")
+    kernel = knots.qkernel.numpy()[0]
+    assert (np.count_nonzero(kernel, axis=0) == 1).all()
+    assert set(np.unique(kernel)) == {0.0, np.float32(1 / 32)}
+    assert (sums.qkernel.numpy().sum(axis=(0, 1)) == 36).all()
+    assert not any(v is knots._kernel or v is sums._kernel for v in model.trainable_variables)
+
+
+def test_edge_images_reach_the_ends():
+    edges = cicada_hgq.edge_images()
+    assert edges.shape == (5 + 14 + 252, 18, 14)
+    assert edges.min() == 0
+    assert edges.max() == 1023
+    assert (edges[5 + 3, :, 3] == 1023).all()
+    assert np.count_nonzero(edges[5 + 3]) == 18
+    assert (np.count_nonzero(edges[-252:], axis=(1, 2)) == 1).all()
+
+
+def test_exports_exactly(model, images, tmp_path):
+    network, figures = cicada_hgq.export(model, images, tmp_path / "hls", tmp_path / "network.npz")
+    assert figures["vectors"] == len(images) + len(cicada_hgq.edge_images())
+    assert figures["mismatches_keras_emulator"] == figures["mismatches_firmware_emulator"] == 0
+    assert network.inputs[0].format.width == 10
+    assert network.outputs[0].format.width <= 16
+    # nothing overflows on images that tracing never saw
+    wild = np.random.default_rng(2).integers(0, 1024, (500, 18, 14)).astype(np.uint16)
+    emulated = network.predict(wild.reshape(-1, 252))[:, 0]
+    np.testing.assert_array_equal(emulated, cicada_hgq.score(model)(wild))
