@@ -17,8 +17,7 @@ from l1kd.emulators.calorimeter import N_ETA, N_PHI
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic.network import LogicNetwork
 from l1kd.emulators.network import Network
-from l1kd.emulators.particles.distillnet_inputs import distillnet_inputs
-from l1kd.emulators.particles.local_inputs import local_inputs
+from l1kd.emulators.particles.input_matrix import InputSet, input_matrix
 
 __all__ = ["Cicada", "DistillNet", "QDistillNet"]
 
@@ -48,12 +47,8 @@ def _blocks(offsets: Array) -> Iterator[tuple[int, int]]:
         first = last
 
 
-_AROUND = ("pt", "eta", "phi", "charge", "puppi_weight", "d0", "dz")
-"""What `local_inputs` reads."""
-
-
 class _DistilledWeight(CandidateWeight):
-    """A network that reads `distillnet_inputs`, and `local_inputs` if it was trained with them."""
+    """A network that reads `input_matrix`, of the input set that it was trained with."""
 
     inputs = ("pt", "eta", "phi", "energy", "charge", "pid", "puppi_weight", "d0", "dz")
     kind: str
@@ -83,15 +78,12 @@ class _DistilledWeight(CandidateWeight):
     def numpy_call(self, *, offsets: Array, **columns: Array) -> Array:
         """Weights of all particles, float32 in [0, 1]."""
         weights = np.empty(offsets[-1], np.float32)
-        local = self.artefact.manifest["inputs"]["particles"].get("set") == "local"
+        chosen: InputSet = self.artefact.manifest["inputs"]["particles"].get("set", "paper")
         for first, last in _blocks(offsets):
             block = slice(offsets[first], offsets[last])
             here = {name: x[block] for name, x in columns.items()}
-            inputs = distillnet_inputs(**here)
-            if local:
-                around = {name: here[name] for name in _AROUND}
-                edges = offsets[first : last + 1] - offsets[first]
-                inputs = np.concatenate([inputs, local_inputs(**around, offsets=edges)], axis=1)
+            edges = offsets[first : last + 1] - offsets[first]
+            inputs = input_matrix(chosen, **here, offsets=edges)
             np.clip(self.infer(inputs), 0.0, 1.0, out=weights[block], casting="same_kind")
         return weights
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from l1kd.emulators.particles.input_matrix import INPUT_SETS, InputSet
 from l1kd.models.config import (
     DistillNetConfig,
     HgqDistillNetConfig,
@@ -12,7 +13,6 @@ from l1kd.models.config import (
     TeacherConfig,
 )
 from l1kd.models.weights.metrics import JET_ETA, JET_PT
-from l1kd.models.weights.particles import INPUT_SETS, InputSet
 
 __all__ = ["card", "input_description"]
 

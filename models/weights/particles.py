@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import awkward as ak
 import numpy as np
@@ -12,19 +12,11 @@ from numpy.typing import NDArray
 
 from l1kd.algorithms.puppi import Association, Puppi
 from l1kd.candidates import candidates
-from l1kd.emulators.particles.distillnet_inputs import FEATURES, distillnet_inputs
-from l1kd.emulators.particles.local_inputs import LOCAL_FEATURES, local_inputs
+from l1kd.emulators.particles.input_matrix import InputSet, input_matrix
 from l1kd.physics.jets import Jets, sorted_jets
 from l1kd.truth import gen_jets, gen_met
 
-__all__ = ["INPUT_SETS", "Generated", "InputSet", "Particles", "read_particles"]
-
-InputSet = Literal["paper", "local"]
-INPUT_SETS: dict[InputSet, tuple[str, ...]] = {
-    "paper": FEATURES,
-    "local": (*FEATURES, *LOCAL_FEATURES),
-}
-"""Names of the networks' input columns, by input set."""
+__all__ = ["Generated", "Particles", "read_particles"]
 
 _CHUNK = 200
 _COLUMNS = ("pt", "eta", "phi", "energy", "charge", "pid", "d0", "dz")
@@ -102,30 +94,19 @@ class Particles:
 
     def inputs(self, input_set: InputSet = "paper") -> NDArray[np.float32]:
         """Return the input matrix of DistillNet, a column for each name in `INPUT_SETS`."""
-        paper = distillnet_inputs(
-            self.pt,
-            self.eta,
-            self.phi,
-            self.energy,
-            self.charge,
-            self.pid,
-            self.puppi_weight,
-            self.d0,
-            self.dz,
+        return input_matrix(
+            input_set,
+            pt=self.pt,
+            eta=self.eta,
+            phi=self.phi,
+            energy=self.energy,
+            charge=self.charge,
+            pid=self.pid,
+            puppi_weight=self.puppi_weight,
+            d0=self.d0,
+            dz=self.dz,
+            offsets=self.offsets,
         )
-        if input_set == "paper":
-            return paper
-        local = local_inputs(
-            self.pt,
-            self.eta,
-            self.phi,
-            self.charge,
-            self.puppi_weight,
-            self.d0,
-            self.dz,
-            self.offsets,
-        )
-        return np.concatenate([paper, local], axis=1)
 
 
 @dataclass(frozen=True)

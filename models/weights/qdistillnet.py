@@ -8,9 +8,9 @@ so that no multiplier is spent on standardising them.
 from dataclasses import dataclass
 from typing import Any
 
+from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.models import backend
 from l1kd.models.config import QDistillNetConfig
-from l1kd.models.weights.particles import INPUT_SETS
 
 __all__ = ["PruningClock", "network", "precisions", "prunable", "stripped"]
 

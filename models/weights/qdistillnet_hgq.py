@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.emulators.particles.distillnet_inputs import LARGEST_ETA, LARGEST_LENGTH, LOG_LIMITS
+from l1kd.emulators.particles.input_matrix import INPUT_SETS, InputSet
 from l1kd.emulators.particles.local_inputs import LARGEST_LOG
 from l1kd.models import backend
 from l1kd.models.config import HgqDistillNetConfig
 from l1kd.models.mixed_precision import frameworks
 from l1kd.models.training import in_batches
 from l1kd.models.weights.event_loss import LIKENESS_BINS
-from l1kd.models.weights.particles import INPUT_SETS, InputSet
 
 __all__ = ["Calibration", "calibrate", "firmware", "limits", "network", "pressure", "trace"]
 

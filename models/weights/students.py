@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.models import backend
 from l1kd.models.config import DistillNetConfig, HgqDistillNetConfig, QDistillNetConfig
 from l1kd.models.evaluation.accuracy import agreement
@@ -17,7 +18,7 @@ from l1kd.models.weights.batches import Batches, Events
 from l1kd.models.weights.card import card
 from l1kd.models.weights.event_loss import EventLoss
 from l1kd.models.weights.metrics import describe, weightings
-from l1kd.models.weights.particles import INPUT_SETS, Particles
+from l1kd.models.weights.particles import Particles
 from l1kd.models.weights.samples import Samples
 from l1kd.models.weights.weighting import network_weights
 

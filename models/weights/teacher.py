@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.models import backend
 from l1kd.models.config import TeacherConfig
 from l1kd.models.weights.distillnet import Standardisation
-from l1kd.models.weights.particles import INPUT_SETS
 
 __all__ = ["flops_per_particle", "network", "silenced"]
 

@@ -7,6 +7,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from l1kd.artefacts import Artefact, write_manifest
+from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.errors import ArtefactError, ConfigurationError
 from l1kd.models import backend
 from l1kd.models.config import DistillNetConfig, read_config
@@ -14,7 +15,6 @@ from l1kd.models.records import COMMON_FILES, fingerprint
 from l1kd.models.training import fit
 from l1kd.models.weights import distillnet
 from l1kd.models.weights.card import input_description
-from l1kd.models.weights.particles import INPUT_SETS
 from l1kd.models.weights.samples import Samples
 from l1kd.models.weights.students import first_test, prepared, task_of, weigh, write_student
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.artefacts import Artefact, write_manifest
+from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.models import backend
 from l1kd.models.config import TeacherConfig, read_config
 from l1kd.models.records import COMMON_FILES, fingerprint, write_records
@@ -21,7 +22,7 @@ from l1kd.models.weights.distillnet import Standardisation, standardise
 from l1kd.models.weights.event_loss import EventLoss
 from l1kd.models.weights.metrics import describe, weightings
 from l1kd.models.weights.nearest import nearest
-from l1kd.models.weights.particles import INPUT_SETS, Particles
+from l1kd.models.weights.particles import Particles
 from l1kd.models.weights.samples import Samples
 
 __all__ = ["open_teacher", "teacher_weights", "train_teacher"]

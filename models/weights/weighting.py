@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from l1kd.algorithms.models import onnx_session, read_network, run_onnx
 from l1kd.artefacts import Artefact, load
+from l1kd.emulators.particles.input_matrix import InputSet
 from l1kd.errors import ArtefactError
-from l1kd.models.weights.particles import InputSet, Particles
+from l1kd.models.weights.particles import Particles
 
 __all__ = ["input_set_of", "network_weights"]
 

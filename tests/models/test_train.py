@@ -14,6 +14,7 @@ from l1kd.artefacts import load
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic.network import LogicNetwork
 from l1kd.emulators.network import Network
+from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.errors import ConfigurationError
 from l1kd.models.cicada import students as cicada
 from l1kd.models.cicada import train_qkeras as train_cicada
@@ -25,7 +26,7 @@ from l1kd.models.config import (
 )
 from l1kd.models.train import NAMES, train
 from l1kd.models.weights.metrics import accuracy
-from l1kd.models.weights.particles import INPUT_SETS, read_particles
+from l1kd.models.weights.particles import read_particles
 from l1kd.models.weights.weighting import network_weights
 
 

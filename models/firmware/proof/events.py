@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.particles.distillnet_inputs import N_FEATURES
+from l1kd.emulators.particles.input_matrix import INPUT_SETS, InputSet, input_matrix
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.models.firmware.proof import vectors
 from l1kd.models.firmware.proof.vectors import Emulator
 
-__all__ = ["bundled", "real_inputs"]
+__all__ = ["bundled", "particle_rows", "real_inputs"]
 
 Integers = npt.NDArray[np.int64]
 _BLOCK = 10
@@ -71,12 +71,21 @@ def real_inputs(
     return np.concatenate(parts)[:limit]
 
 
+def _input_set(count: int, file: Path) -> InputSet:
+    """Return the input set of so many columns."""
+    for name, columns in INPUT_SETS.items():
+        if len(columns) == count:
+            return name
+    given = " or ".join(str(len(columns)) for columns in INPUT_SETS.values())
+    raise InputError(f"{file}: the events give {given} inputs, the network reads {count}")
+
+
 def _rows(network: Emulator, kind: str | None, file: Path, limit: int) -> Integers:
     if file.suffix == ".npy":
         return vectors.load_rows(file, network)[:limit]
     family, formats = _family(kind), vectors.element_formats(network)
     if family == "qdistillnet":
-        rows = _particles(file, limit, local=len(formats) > N_FEATURES)
+        rows = particle_rows(file, limit, _input_set(len(formats), file))
     elif family == "cicada":
         rows = _regions(file, limit)
     else:
@@ -91,15 +100,13 @@ def _rows(network: Emulator, kind: str | None, file: Path, limit: int) -> Intege
     return vectors.cast_rows(rows[:limit].astype(np.float64), formats, str(file))
 
 
-def _particles(file: Path, limit: int, local: bool) -> npt.NDArray[np.floating]:
-    """Return the inputs of the first particles, with those of their surroundings if asked for."""
+def particle_rows(file: Path, limit: int, input_set: InputSet) -> npt.NDArray[np.floating]:
+    """Return the inputs of the particles of the first events, at least `limit` if there are."""
     import awkward as ak
 
     from l1kd.algorithms import columns_of
     from l1kd.algorithms.networks import QDistillNet
     from l1kd.datasets import inspect_file
-    from l1kd.emulators.particles.distillnet_inputs import distillnet_inputs
-    from l1kd.emulators.particles.local_inputs import local_inputs
 
     events, parts, found = inspect_file(str(file)).open(), [], 0
     names = QDistillNet.inputs
@@ -108,13 +115,9 @@ def _particles(file: Path, limit: int, local: bool) -> npt.NDArray[np.floating]:
         columns = dict(
             zip(names, np.ascontiguousarray(ak.to_numpy(ak.flatten(table)).T), strict=True)
         )
-        rows = distillnet_inputs(**columns)
-        if local:
-            columns.pop("energy"), columns.pop("pid")
-            offsets = np.concatenate([[0], np.cumsum(ak.to_numpy(ak.num(table)))])
-            rows = np.concatenate([rows, local_inputs(**columns, offsets=offsets)], axis=1)
-        parts.append(rows)
-        found += len(rows)
+        offsets = np.concatenate([[0], np.cumsum(ak.to_numpy(ak.num(table)))])
+        parts.append(input_matrix(input_set, **columns, offsets=offsets))
+        found += len(parts[-1])
         if found >= limit:
             break
     return np.concatenate(parts)

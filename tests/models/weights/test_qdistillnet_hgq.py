@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.models.config import HgqDistillNetConfig, read_config, shipped_configs
-from l1kd.models.weights.particles import INPUT_SETS
 from l1kd.models.weights.qdistillnet_hgq import calibrate, limits, network, pressure, trace
 
 SHARES = (0.0, 0.3, 0.6, 1.0)
