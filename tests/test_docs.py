@@ -13,10 +13,10 @@ import typer
 import yaml
 from distributed import LocalCluster
 
-from l1kd import cli_evaluate, cli_firmware, cli_tools, errors  # noqa: F401  (registers verbs)
+from l1kd import errors
 from l1kd._edge import flat, offsets_of
 from l1kd.candidates import DTYPES, candidates
-from l1kd.cli.application import app
+from l1kd.cli import app
 from l1kd.datasets import inspect_file, load_fileset
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -1,5 +1,6 @@
-"""The command line."""
+"""The command line: `app` with all verbs, `main` to run it."""
 
+from l1kd.cli import evaluate, firmware, tools
 from l1kd.cli.application import app, main
 
-__all__ = ["app", "main"]
+__all__ = ["app", "evaluate", "firmware", "main", "tools"]

@@ -298,6 +298,4 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
-    from l1kd.cli import evaluate, firmware, tools  # noqa: F401  (they register their verbs)
-
     app(_expanded(sys.argv[1:]))

@@ -7,8 +7,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from l1kd import cli, cli_evaluate  # noqa: F401  (registers the verb)
 from l1kd.artefacts import shipped
+from l1kd.cli import application as cli
 from l1kd.errors import ConfigurationError
 from l1kd.models.evaluation import run
 from l1kd.models.evaluation.evaluate import Request, measure
