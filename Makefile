@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := setup.cfg pyproject.toml constraints.txt
 
-.PHONY: demo test test-heavy lint typecheck docs clean
+.PHONY: demo test test-fast test-heavy lint typecheck docs clean
 
 demo: $(VENV)/.base
 	@echo "== running the main job on the bundled events"
@@ -18,7 +18,12 @@ demo: $(VENV)/.base
 
 test: $(VENV)/.full
 	@echo "== running the tests"
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=15
+
+test-fast: $(VENV)/.full
+	@echo "== running the tests that need no compiler, no training and no simulator"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not heavy and not slow" -q \
+	  --ignore=tests/models --ignore=tests/test_docs.py
 
 test-heavy: $(VENV)/.full
 	@echo "== running the comparisons with firmware that compiles for minutes"
