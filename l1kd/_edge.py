@@ -24,6 +24,8 @@ __all__ = [
     "is_dask",
     "jagged",
     "lazy_record",
+    "note",
+    "noting",
     "offsets_of",
     "partitioned",
     "read",
@@ -46,6 +48,30 @@ def recording() -> Iterator[set[tuple[str, str]]]:
         yield seen
     finally:
         _seen.reset(token)
+
+
+_notes: ContextVar[set[tuple[str, str]] | None] = ContextVar("notes", default=None)
+
+
+@contextmanager
+def noting() -> Iterator[set[tuple[str, str]]]:
+    """Collect what is noted inside the block: ("particles", "EFlow"), ("inserted", "L1Cand")."""
+    notes: set[tuple[str, str]] = set()
+    outer = _notes.get()
+    token = _notes.set(notes)
+    try:
+        yield notes
+    finally:
+        _notes.reset(token)
+        if outer is not None:
+            outer |= notes
+
+
+def note(subject: str, name: str) -> None:
+    """Say which source was chosen or which field was inserted, to whoever is `noting`."""
+    notes = _notes.get()
+    if notes is not None:
+        notes.add((subject, name))
 
 
 def is_dask(events: Any) -> bool:

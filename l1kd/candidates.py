@@ -17,6 +17,7 @@ from l1kd._edge import (
     collections,
     is_dask,
     lazy_record,
+    note,
     partitioned,
     shown,
 )
@@ -150,6 +151,8 @@ def candidates(events: Any, source: str | None = None) -> ak.Array:
     name = source_of(events, source)
     if is_dask(events):
         return partitioned(candidates, events, name)
+    if source is None:
+        note("particles", name)
     offsets, columns = SOURCES[name].columns(events)
     return lazy_record(
         "L1Cand" if "charge" in columns else "PtEtaPhiELorentzVector",

@@ -9,7 +9,9 @@ __all__ = [
     "FirmwareError",
     "InputError",
     "L1KDError",
+    "MachineError",
     "MissingBranchError",
+    "OutputError",
     "PairingError",
     "RefusedFormatError",
     "ToolError",
@@ -48,6 +50,14 @@ class PairingError(L1KDError, ValueError):
 
 class UnreadableFileError(L1KDError, OSError):
     """A file is missing, truncated or corrupt."""
+
+
+class OutputError(L1KDError, OSError):
+    """A result cannot be written: no permission, a full disk, no such folder."""
+
+
+class MachineError(L1KDError, RuntimeError):
+    """A machine failed and not a file: memory, open files, a worker or scheduler that died."""
 
 
 class ArtefactError(L1KDError, ValueError):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import awkward as ak
 import numpy as np
 
-from l1kd._edge import is_dask, partitioned
+from l1kd._edge import is_dask, note, partitioned
 from l1kd.algorithms import SHIPPED, Algorithm, CandidateWeight, Puppi
 from l1kd.candidates import candidates, source_of, sources
 from l1kd.errors import ConfigurationError
@@ -107,6 +107,7 @@ def _insert(events: ak.Array, algorithms: Sequence[Algorithm], source: str | Non
     weights = [a for a in algorithms if isinstance(a, CandidateWeight)]
     if weights and "L1Cand" not in events.fields:
         events = ak.with_field(events, candidates(events, source), "L1Cand")
+        note("inserted", "L1Cand")
     for algorithm in algorithms:
         for place, result in algorithm.fields(events).items():
             collection, _, field = place.partition(".")
@@ -117,6 +118,7 @@ def _insert(events: ak.Array, algorithms: Sequence[Algorithm], source: str | Non
             else:
                 record = ak.zip({field: result}, depth_limit=1)
             events = ak.with_field(events, record, collection)
+            note("inserted", place)
     return events
 
 

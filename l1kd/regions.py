@@ -6,7 +6,17 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from l1kd._edge import Array, collections, flat, is_dask, offsets_of, partitioned, read, shown
+from l1kd._edge import (
+    Array,
+    collections,
+    flat,
+    is_dask,
+    note,
+    offsets_of,
+    partitioned,
+    read,
+    shown,
+)
 from l1kd.emulators.calorimeter import (
     COUNT_GEV,
     N_ETA,
@@ -122,6 +132,8 @@ def regions(events: Any, source: str | None = None) -> Any:
         For NaN, infinity, negative energy or indices outside the detector.
     """
     name = region_source_of(events, source)
+    if source is None:
+        note("regions", name)
     if is_dask(events):
         return partitioned(_image_array, events, name)
     return SOURCES[name](events, name)

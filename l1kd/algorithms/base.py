@@ -8,7 +8,7 @@ import awkward as ak
 import numpy as np
 
 from l1kd._coffea import numpy_call_wrapper
-from l1kd._edge import Array, flat, jagged, offsets_of, partitioned, require_finite
+from l1kd._edge import Array, flat, jagged, note, offsets_of, partitioned, require_finite
 from l1kd.candidates import DTYPES, candidates
 from l1kd.errors import InputError, MissingBranchError
 from l1kd.regions import regions
@@ -91,6 +91,7 @@ class CandidateWeight(Algorithm):
     def particles(self, events: ak.Array) -> ak.Array:
         """Return the candidates already inserted, or those of the source."""
         if "L1Cand" in events.fields:
+            note("particles", "L1Cand")
             return events["L1Cand"]
         return candidates(events, self.source)
 

@@ -1,0 +1,74 @@
+"""YAML and JSON that a person wrote: read safely, and nothing in it is dropped."""
+
+import gzip
+import json
+import reprlib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from l1kd.errors import ConfigurationError, UnreadableFileError
+
+__all__ = ["read_document", "shown_value"]
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """A safe loader to which a key given twice is an error: plain YAML keeps the last one."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping, see the class."""
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, str | int | float | bool | None) and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key if isinstance(key, str | int | float | bool) else None)
+        return super().construct_mapping(node, deep)
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"the key {name!r} is given twice")
+    return dict(pairs)
+
+
+def read_document(path: Path) -> Any:
+    """Read a YAML file, or a JSON file (`.json`, `.json.gz`).
+
+    Raises
+    ------
+    UnreadableFileError
+        If there is no such file, or it cannot be read.
+    ConfigurationError
+        If it is not UTF-8, not YAML or JSON, nested too deeply, or gives a key twice.
+    """
+    kind = "JSON" if path.name.endswith((".json", ".json.gz")) else "YAML"
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+        text = content.decode("utf-8")
+        if kind == "JSON":
+            return json.loads(text, object_pairs_hook=_pairs)
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506  (it is a SafeLoader)
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{path}: expected text in UTF-8, found byte {error.object[error.start]:#x} at "
+            f"position {error.start}"
+        ) from error
+    except RecursionError:
+        raise ConfigurationError(f"{path}: expected {kind}, found one nested too deeply") from None
+    except (OSError, EOFError) as error:
+        raise UnreadableFileError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigurationError(f"{path} is not {kind}: {error}") from error
+
+
+def shown_value(value: Any) -> str:
+    """Short form of a value for a message, however large or deep it is."""
+    return reprlib.repr(value)
