@@ -23,7 +23,7 @@ import numpy as np
 from l1kd.models.evaluation.cost import PARTICLES_AN_EVENT, operations
 from l1kd.models.evaluation.networks import judged
 from l1kd.models.weights.particles import read_particles
-from l1kd.models.weights.train_teacher import open_teacher
+from l1kd.models.weights.trained_teacher import open_teacher
 
 MODELS = (
     "teacher-v2",

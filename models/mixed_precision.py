@@ -9,7 +9,7 @@ import numpy as np
 from l1kd.errors import ConfigurationError
 from l1kd.models import backend
 
-__all__ = ["adam", "ebops", "frameworks", "fused", "set_pressure"]
+__all__ = ["adam", "ebops", "frameworks", "fused", "regularise_ebops"]
 
 _ROWS = 12288
 """XLA compiles for a fixed number of rows: this many, or two, four, ... times as many."""
@@ -75,9 +75,8 @@ def ebops(model: Any) -> int:
     return round(sum(float(layer.ebops) for layer in model.layers if hasattr(layer, "ebops")))
 
 
-def set_pressure(model: Any, beta: float, spared: Mapping[str, float] | None = None) -> None:
-    """Set what one bit operation adds to the loss; factors for the layers of these names."""
-    factors = spared or {}
+def regularise_ebops(model: Any, beta: float, factors: Mapping[str, float] | None = None) -> None:
+    """Set what one effective bit operation adds to the loss, times a factor by layer's name."""
     for layer in model.layers:
         if hasattr(layer, "ebops"):
-            layer._beta.assign(beta * factors.get(layer.name, 1.0))
+            layer._beta.assign(beta * (factors or {}).get(layer.name, 1.0))

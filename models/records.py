@@ -11,6 +11,8 @@ from typing import Any
 from l1kd._version import __version__, commit
 from l1kd.artefacts import sha256
 from l1kd.models.config import Training
+from l1kd.models.recipe import Product
+from l1kd.models.training import history_seconds
 
 __all__ = ["COMMON_FILES", "fingerprint", "write_records"]
 
@@ -77,15 +79,7 @@ def _provenance(
     }
 
 
-def write_records(
-    out: Path,
-    config: Training,
-    config_path: Path,
-    files: Iterable[Path],
-    seconds: Mapping[str, float],
-    metrics: Mapping[str, Any],
-    card: str,
-) -> None:
+def write_records(out: Path, config: Training, config_path: Path, product: Product) -> None:
     """Write what belongs to every artefact: `COMMON_FILES`.
 
     Parameters
@@ -94,17 +88,14 @@ def write_records(
         Folder of the artefact.
     config, config_path
         The validated configuration, with every default written out, and the file as it was given.
-    files : iterable of pathlib.Path
-        Data files that were read; their hashes are recorded.
-    seconds : mapping
-        Wall time of each training, over all attempts.
-    metrics : mapping
-        JSON-ready figures.
-    card : str
-        The model card, Markdown.
+    product : Product
+        What the training gave: metrics with their history, card, and the data files that were
+        read, whose hashes are recorded.
     """
     text = config_path.read_text(encoding="utf-8")
+    history = product.metrics["history"]
+    seconds = {stage: history_seconds(entries) for stage, entries in history.items()}
     (out / "config.yaml").write_text(text, encoding="utf-8")
-    write_json(out / "metrics.json", metrics)
-    write_json(out / "provenance.json", _provenance(config, out, files, seconds))
-    (out / "card.md").write_text(card, encoding="utf-8")
+    write_json(out / "metrics.json", product.metrics)
+    write_json(out / "provenance.json", _provenance(config, out, product.data, seconds))
+    (out / "card.md").write_text(product.card, encoding="utf-8")

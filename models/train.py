@@ -1,14 +1,62 @@
-"""The one entry point of all trainings, for the command line."""
+"""The one entry point of all trainings, for the command line and for Python."""
 
+import difflib
+import pkgutil
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from l1kd.artefacts import Artefact
+from l1kd.artefacts import Artefact, write_manifest
 from l1kd.errors import ConfigurationError
+from l1kd.models import backend, recipes
+from l1kd.models.recipe import Job, Recipe
+from l1kd.models.records import COMMON_FILES, write_records
 
-__all__ = ["NAMES", "train"]
+__all__ = ["kinds", "recipe_of", "register", "train"]
 
-NAMES = ("cicada", "cicada_hgq", "cicada_logic", "distillnet", "qdistillnet", "teacher")
-"""What can be trained."""
+_REGISTERED: dict[str, Recipe[Any]] = {}
+
+
+def register(recipe: Recipe[Any]) -> None:
+    """Add a kind of training that does not come with l1kd.
+
+    Raises
+    ------
+    ConfigurationError
+        The kind exists already.
+    """
+    if recipe.kind in kinds():
+        raise ConfigurationError(
+            f"there is a training '{recipe.kind}' already: choose another kind"
+        )
+    _REGISTERED[recipe.kind] = recipe
+
+
+def kinds() -> tuple[str, ...]:
+    """Return what can be trained."""
+    shipped = (module.name for module in pkgutil.iter_modules(recipes.__path__))
+    return tuple(sorted({*shipped, *_REGISTERED}))
+
+
+def recipe_of(kind: str) -> Recipe[Any]:
+    """Return the recipe of a kind of training.
+
+    Raises
+    ------
+    ConfigurationError
+        There is none.
+    """
+    known = kinds()
+    if kind not in known:
+        near = difflib.get_close_matches(kind, known, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ConfigurationError(
+            f"there is no training '{kind}'; known are {', '.join(known)}{hint}"
+        )
+    if kind in _REGISTERED:
+        return _REGISTERED[kind]
+    recipe: Recipe[Any] = import_module(f"{recipes.__name__}.{kind}").RECIPE
+    return recipe
 
 
 def train(name: str, config_path: str | Path, out: str | Path, quiet: bool = False) -> Artefact:
@@ -17,7 +65,7 @@ def train(name: str, config_path: str | Path, out: str | Path, quiet: bool = Fal
     Parameters
     ----------
     name : str
-        One of `NAMES`.
+        One of `kinds`; dashes may stand for underscores.
     config_path : str or pathlib.Path
         YAML file. Those that made the shipped artefacts are `l1kd.models.config.shipped_configs`.
     out : str or pathlib.Path
@@ -39,32 +87,19 @@ def train(name: str, config_path: str | Path, out: str | Path, quiet: bool = Fal
     ArtefactError
         The exported network is not equal to the firmware.
     """
-    if name not in NAMES:
-        message = f"there is no training '{name}'; known are {', '.join(NAMES)}"
-        raise ConfigurationError(message)
-    folder = Path(out)
+    recipe = recipe_of(name.replace("-", "_"))
+    config, folder = recipe.read(Path(config_path)), Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    # TensorFlow takes ten seconds to import: only the recipe that runs may ask for it
-    if name == "cicada":
-        from l1kd.models.cicada.train_qkeras import train_cicada
-
-        return train_cicada(Path(config_path), folder, quiet)
-    if name == "cicada_hgq":
-        from l1kd.models.cicada.train_hgq import train_cicada_hgq
-
-        return train_cicada_hgq(Path(config_path), folder, quiet)
-    if name == "cicada_logic":
-        from l1kd.models.cicada.train_logic import train_cicada_logic
-
-        return train_cicada_logic(Path(config_path), folder, quiet)
-    if name == "teacher":
-        from l1kd.models.weights.train_teacher import train_teacher
-
-        return train_teacher(Path(config_path), folder, quiet)
-    if name == "distillnet":
-        from l1kd.models.weights.train_distillnet import train_distillnet
-
-        return train_distillnet(Path(config_path), folder, quiet)
-    from l1kd.models.weights.train_qdistillnet import train_qdistillnet
-
-    return train_qdistillnet(Path(config_path), folder, quiet)
+    backend.seed_everything(config.seed, config.threads)
+    product = recipe.run(config, Job(folder, quiet))
+    write_records(folder, config, Path(config_path), product)
+    return write_manifest(
+        folder,
+        name=config.name,
+        version=config.version,
+        kind=product.kind,
+        description=product.description,
+        inputs=product.inputs,
+        outputs=product.outputs,
+        files=(*product.files, *COMMON_FILES),
+    )

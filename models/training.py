@@ -20,7 +20,7 @@ from l1kd.errors import ConfigurationError
 from l1kd.models import backend
 from l1kd.models.config import Optimisation
 
-__all__ = ["Fit", "adam", "fit", "history_seconds", "in_batches"]
+__all__ = ["Fit", "adam", "fit", "history_seconds", "run_in_chunks"]
 
 _HISTORY = "history.json"
 _FINGERPRINT = "configuration.sha256"
@@ -80,7 +80,7 @@ def adam(settings: Optimisation, steps: int) -> Any:
     return keras.optimizers.Adam(decay)
 
 
-def in_batches(
+def run_in_chunks(
     function: Callable[[Any], Any], shape: tuple[int, ...], batch: int = 4096
 ) -> Callable[[ArrayLike], NDArray[np.float32]]:
     """Compile a function of tensors once, and apply it to arrays of any length.

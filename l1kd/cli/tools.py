@@ -19,7 +19,7 @@ from l1kd.errors import InputError, UnreadableFileError
 def train(
     name: Annotated[
         str,
-        typer.Argument(help="teacher, distillnet, qdistillnet, cicada, cicada_hgq or cicada_logic"),
+        typer.Argument(help="The `kind` of the configuration; a wrong one lists all."),
     ],
     config: Annotated[Path, typer.Option(help="YAML configuration.")],
     out: Out,

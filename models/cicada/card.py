@@ -6,13 +6,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.models.cicada.config import CicadaConfig
 from l1kd.models.cicada.images import ImageSource
-from l1kd.models.config import CicadaConfig
 from l1kd.statistics import delong
 
-__all__ = ["BASELINES", "card", "separation"]
+__all__ = ["BASELINES", "card", "image_description", "separation"]
 
 Scores = Callable[[NDArray[np.uint16]], NDArray[np.floating]]
+
+
+def image_description(form: str, mu: float) -> dict[str, Any]:
+    """Describe the networks' input for a manifest: its number format, and its mean pile-up."""
+    return {
+        "regions": {
+            "shape": ["n", 252],
+            "order": "14 * gctPhi + (gctEta - 4)",
+            "unit": "counts of 0.5 GeV, clipped at 1023",
+            "format": form,
+            "mu": mu,
+        }
+    }
 
 
 def _sum(images: NDArray[np.uint16]) -> NDArray[np.floating]:

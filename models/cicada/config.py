@@ -1,18 +1,61 @@
-"""Configurations of CICADA's cheaper students: mixed precision, and logic gates."""
+"""Configurations of CICADA and of its cheaper students."""
 
-from typing import Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from l1kd.models.config import CicadaConfig, ImageData, Optimisation, Strict, Training
+from l1kd.models.config import Optimisation, Strict, Training
 
-__all__ = ["CicadaHgqConfig", "CicadaLogicConfig", "GateSizes", "Pressure", "StudentConfig"]
+__all__ = [
+    "CicadaConfig",
+    "CicadaHgqConfig",
+    "CicadaLogicConfig",
+    "EbopsRegularisation",
+    "GateSizes",
+    "ImageData",
+    "StudentConfig",
+]
+
+
+class ImageData(Strict):
+    """Where calorimeter images come from.
+
+    `folder` is taken relative to the working directory.
+    """
+
+    folder: Path
+    minimum_bias: str
+    signals: tuple[str, ...]
+    exposure: tuple[str, ...]
+    reference: str | None = None
+    test_files: dict[str, str] = Field(default_factory=dict)
+    mu: float = Field(gt=0)
+    split: tuple[float, float] = (0.7, 0.8)
+
+
+class CicadaConfig(Training):
+    """Teacher autoencoder and quantized student of CICADA."""
+
+    kind: Literal["cicada"]
+    data: ImageData
+    images_per_epoch: int = Field(gt=0)
+    validation_images: int = Field(gt=0)
+    test_images: int = Field(gt=0)
+    latent: int = Field(default=80, gt=0)
+    teacher: Optimisation
+    student_images: int = Field(gt=0)
+    exposure_images: int = Field(ge=0)
+    student: Optimisation
+    quantized: Optimisation
+    target: Literal["log_mse_32", "log_32_mse"] = "log_mse_32"
 
 
 class StudentConfig(Training):
     """What a student has besides its own training: its images and its teacher.
 
-    The teacher is trained as in `l1kd.models.config.CicadaConfig` with the same values; its
+    The teacher is trained as in `CicadaConfig` with the same values; its
     checkpoints may be taken from there. `compare` names shipped artefacts for the tables.
     """
 
@@ -37,8 +80,8 @@ class StudentConfig(Training):
         return CicadaConfig(kind="cicada", student=self.teacher, quantized=self.teacher, **shared)
 
 
-class Pressure(Strict):
-    """How hard the number of bit operations is pressed: loss + beta * EBOPs.
+class EbopsRegularisation(Strict):
+    """What bit operations cost in the training: loss + beta * EBOPs.
 
     `beta` stays at `first` for `free_epochs`, then rises by equal factors to `last`.
     """
@@ -51,11 +94,13 @@ class Pressure(Strict):
 class CicadaHgqConfig(StudentConfig):
     """Student with a learned bit width for every weight and activation."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"pressure": "ebops_regularisation"}
+
     kind: Literal["cicada_hgq"]
     knots: tuple[float, ...] = (-1.0, 1.5)
     hidden: int = Field(default=8, gt=0)
     student: Optimisation
-    pressure: Pressure
+    ebops_regularisation: EbopsRegularisation
 
 
 class GateSizes(Strict):

@@ -18,7 +18,7 @@ from l1kd.emulators.network import Network
 from l1kd.errors import ArtefactError
 from l1kd.models import backend
 from l1kd.models.mixed_precision import frameworks
-from l1kd.models.training import in_batches
+from l1kd.models.training import run_in_chunks
 
 __all__ = ["edge_images", "export", "score", "student", "trace"]
 
@@ -179,7 +179,7 @@ def student(images: NDArray[np.uint16], knots: tuple[float, ...], hidden: int, s
 
 def score(model: Any) -> Callable[[NDArray[np.uint16]], NDArray[np.float32]]:
     """Return a function that gives the score of a student for images uint16[n, 18, 14]."""
-    predict = in_batches(lambda x: model(x, training=False)[:, 0], (252,))
+    predict = run_in_chunks(lambda x: model(x, training=False)[:, 0], (252,))
     return lambda images: predict(images.reshape(-1, 252))
 
 

@@ -8,8 +8,8 @@ import uproot
 from numpy.typing import NDArray
 
 from l1kd.emulators.calorimeter import image_from_towers
+from l1kd.models.cicada.config import ImageData
 from l1kd.models.cicada.overlay import Calibration, RegionLibrary, calibrate, overlay
-from l1kd.models.config import ImageData
 
 __all__ = ["ImageSource", "read_images"]
 

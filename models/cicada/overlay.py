@@ -100,6 +100,10 @@ class Calibration:
         """Return the calibration that leaves the library as it is."""
         return cls(np.ones(N_ETA), np.zeros(N_ETA))
 
+    def as_dict(self) -> dict[str, list[float]]:
+        """Return what the metrics of a training keep of it."""
+        return {"gain": self.gain.tolist(), "pedestal": self.pedestal.tolist()}
+
 
 @nb.njit(cache=True, nogil=True)
 def _add(

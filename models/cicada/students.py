@@ -1,76 +1,31 @@
-"""CICADA: a teacher autoencoder of calorimeter images and the quantized student that mimics it.
+"""CICADA's student in floating point and quantized, which mimics the teacher's score.
 
-The student has the architecture and number formats of the deployed line (X.2.0 with the X.1.2
+It has the architecture and number formats of the deployed line (X.2.0 with the X.1.2
 outputs): 252 regions, 4 filters 2x2 with stride 2, 16 neurons, one score in steps of 1/256.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.models import backend
-from l1kd.models.training import in_batches
+from l1kd.models.cicada.teacher import LARGEST_SCORE
+from l1kd.models.training import run_in_chunks
 
 __all__ = [
     "INPUT_PRECISION",
     "OUTPUT_PRECISION",
     "quantized_student",
-    "reconstruction_error",
     "score",
     "student",
-    "target",
-    "teacher",
 ]
 
 INPUT_PRECISION = "ap_ufixed<10,10>"
 OUTPUT_PRECISION = "ap_ufixed<16,8,AP_RND_CONV,AP_SAT>"
-STEPS_PER_UNIT = 256
-LARGEST_SCORE = 256.0 - 1.0 / STEPS_PER_UNIT
-_SCALE = 1.0 / 32.0
 # both hidden layers of the student are ap_ufixed<10,6>: they saturate one step below 64
 _HIDDEN_LIMIT = 64.0 - 1.0 / 16.0
-
-Target = Literal["log_mse_32", "log_32_mse"]
-
-
-def teacher(latent: int) -> Any:
-    """Build the autoencoder.
-
-    Parameters
-    ----------
-    latent : int
-        Size of the inner layer.
-
-    Returns
-    -------
-    tf_keras.Model
-        float32[n, 18, 14, 1] counts to the same shape. Scaling by 1/32 is part of the model.
-    """
-    layers = backend.keras().layers
-    keras = backend.keras()
-    relu = {"padding": "same", "activation": "relu"}
-    return keras.Sequential(
-        [
-            layers.Input((18, 14, 1)),
-            layers.Rescaling(_SCALE),
-            layers.Conv2D(20, 3, **relu),
-            layers.AveragePooling2D(2),
-            layers.Conv2D(30, 3, **relu),
-            layers.Flatten(),
-            layers.Dense(latent, activation="relu"),
-            layers.Dense(9 * 7 * 30),
-            layers.Reshape((9, 7, 30)),
-            layers.Activation("relu"),
-            layers.Conv2D(30, 3, **relu),
-            layers.UpSampling2D(2),
-            layers.Conv2D(20, 3, **relu),
-            layers.Conv2D(1, 3, **relu),
-            layers.Rescaling(1.0 / _SCALE),
-        ],
-        name="teacher",
-    )
 
 
 def _within(limit: float) -> Callable[[Any], Any]:
@@ -159,54 +114,7 @@ def quantized_student() -> Any:
     )
 
 
-def reconstruction_error(model: Any) -> Callable[[NDArray[np.uint16]], NDArray[np.float64]]:
-    """Return a function that gives the mean squared error of a teacher on each image.
-
-    Parameters
-    ----------
-    model : tf_keras.Model
-        The teacher.
-
-    Returns
-    -------
-    callable
-        uint16[n, 18, 14] to float64[n], counts squared.
-    """
-    tf = backend.tensorflow()
-
-    def errors(x: Any) -> Any:
-        return tf.reduce_mean(tf.square(model(x, training=False) - x), axis=(1, 2, 3))
-
-    predict = in_batches(errors, (18, 14, 1))
-
-    def error(images: NDArray[np.uint16]) -> NDArray[np.float64]:
-        return predict(images[..., None]).astype(np.float64)
-
-    return error
-
-
 def score(model: Any) -> Callable[[NDArray[np.uint16]], NDArray[np.float32]]:
     """Return a function that gives the score of a student for images uint16[n, 18, 14]."""
-    predict = in_batches(lambda x: model(x, training=False)[:, 0], (252,))
+    predict = run_in_chunks(lambda x: model(x, training=False)[:, 0], (252,))
     return lambda images: predict(images.reshape(-1, 252))
-
-
-def target(error: NDArray[np.float64], kind: Target = "log_mse_32") -> NDArray[np.float32]:
-    """Turn the teacher's error into the score that the student learns.
-
-    Parameters
-    ----------
-    error : numpy.ndarray, shape (n,)
-        Mean squared error over the 252 regions, counts squared.
-    kind : {"log_mse_32", "log_32_mse"}
-        ``32 ln(MSE)`` of the deployed line, or ``ln(32 MSE)`` of the 2025 evaluation paper.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n,), float32
-        Multiples of 1/256 in [0, 256).
-    """
-    floor = np.maximum(error, np.finfo(np.float64).tiny)
-    value = 32.0 * np.log(floor) if kind == "log_mse_32" else np.log(32.0 * floor)
-    rounded = np.round(value * STEPS_PER_UNIT) / STEPS_PER_UNIT
-    return np.clip(rounded, 0.0, LARGEST_SCORE).astype(np.float32)

@@ -215,7 +215,7 @@ def hgq_card(config: CicadaHgqConfig, metrics: Mapping[str, Any]) -> str:
         f"(Vitis) and `network.npz` agree on all of {export['vectors']:,} images (zero bias, "
         "signal-like, edge images): 0 mismatches.",
         "",
-        "Cost against quality while the pressure on the bits rises (zero-bias validation: mean "
+        "Cost against quality while the EBOPs regularisation rises (zero-bias validation: mean "
         "absolute difference to the teacher; area under the ROC curve for training's own signals):",
         "",
         *_grid("epoch", ["EBOPs", "difference", "area"], rows),

@@ -1,4 +1,4 @@
-"""What CICADA's cheaper students share: their lesson by the teacher, and their test."""
+"""What CICADA's cheaper students share: training targets by the teacher, and their test."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -9,22 +9,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.artefacts import Artefact, load, write_manifest
+from l1kd.artefacts import load
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic.network import LogicNetwork
 from l1kd.emulators.network import Network
-from l1kd.models import backend
-from l1kd.models.cicada import students as cicada
-from l1kd.models.cicada.card import separation
+from l1kd.models.cicada import teacher
+from l1kd.models.cicada.card import image_description, separation
 from l1kd.models.cicada.config import StudentConfig
 from l1kd.models.cicada.images import ImageSource
 from l1kd.models.cicada.students_card import agreement, rates
-from l1kd.models.cicada.train_qkeras import train_cicada_teacher
-from l1kd.models.records import COMMON_FILES, write_records
-from l1kd.models.training import history_seconds
+from l1kd.models.memoise import memoise_on_disk
+from l1kd.models.recipe import Job, Product
 from l1kd.statistics import roc_auc
 
-__all__ = ["Lesson", "Scores", "emulated", "finish", "make_lesson", "moved", "parts", "vectors"]
+__all__ = [
+    "Scores",
+    "TrainingTargets",
+    "augment",
+    "batch_rows",
+    "emulated",
+    "finish",
+    "proof_images",
+    "training_targets",
+]
 
 Images = NDArray[np.uint16]
 Floats = NDArray[np.float32]
@@ -33,89 +40,88 @@ _SIGNAL_SHARE = 20
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What a student learns from, and where its records go."""
+class TrainingTargets:
+    """Images of a student's training, and the scores that the teacher gives them.
+
+    Attributes
+    ----------
+    teacher_score : callable
+        Images uint16[n, 18, 14] to scores float32[n].
+    teacher_history : list of dict
+        Epochs of the teacher's training.
+    images, targets : numpy.ndarray
+        That train.
+    validation, validation_targets : numpy.ndarray
+        That follow the training.
+    """
 
     config: StudentConfig
-    config_path: Path
-    out: Path
-    quiet: bool
+    job: Job
     source: ImageSource
-    teach: Scores
+    teacher_score: Scores
     teacher_history: list[dict[str, float]]
     images: Images
-    wanted: Floats
-    check: Images
-    checked: Floats
+    targets: Floats
+    validation: Images
+    validation_targets: Floats
 
     @property
     def signal_like(self) -> Images:
         """Some of the signal-like images of the training, to follow the separation."""
         return self.images[self.config.student_images :: _SIGNAL_SHARE]
 
-    def figures(self, score: Scores) -> dict[str, float]:
+    def metrics(self, score: Scores) -> dict[str, float]:
         """Mean absolute difference to the teacher on zero bias, and the separation so far."""
-        values = score(self.check)
-        found = {"validation_mae": float(np.abs(values - self.checked).mean())}
+        values = score(self.validation)
+        found = {"validation_mae": float(np.abs(values - self.validation_targets).mean())}
         if len(self.signal_like):
             found["exposure_auc"] = roc_auc(score(self.signal_like), values).value
         return found
 
 
-def _remembered(teach: Scores, teacher: Any, folder: Path) -> Scores:
+def _kept(score: Scores, model: Any, folder: Path) -> Scores:
     """Keep the teacher's scores on disk: students that are tried on it need not wait for them."""
     weights = hashlib.sha256()
-    for array in teacher.get_weights():
+    for array in model.get_weights():
         weights.update(array.tobytes())
-    folder.mkdir(parents=True, exist_ok=True)
 
     def scores(images: Images) -> NDArray[np.floating]:
         key = hashlib.sha256(weights.digest() + np.ascontiguousarray(images).tobytes()).hexdigest()
-        path = folder / f"{key}.npy"
-        if not path.is_file():
-            draft = path.with_suffix(".tmp.npy")
-            np.save(draft, teach(images), allow_pickle=False)
-            draft.replace(path)
-        values: NDArray[np.floating] = np.load(path, allow_pickle=False)
-        return values
+        return memoise_on_disk(folder / f"{key}.npy", len(images), lambda: score(images))
 
     return scores
 
 
-def make_lesson(config: StudentConfig, config_path: Path, out: Path, quiet: bool) -> Lesson:
+def training_targets(config: StudentConfig, job: Job) -> TrainingTargets:
     """Train the teacher or take it from its checkpoints, and let it score the student's images."""
-    backend.seed_everything(config.seed, config.threads)
     source = ImageSource.read(config.data, config.seed)
-    teacher, history = train_cicada_teacher(
-        config.cicada(), source, out / "checkpoints" / "teacher", quiet
+    model, history = teacher.train_teacher(
+        config.cicada(), source, job.checkpoints("teacher"), job.quiet
     )
-    error = cicada.reconstruction_error(teacher)
+    error = teacher.reconstruction_error(model)
 
-    def target(images: Images) -> Floats:
-        return cicada.target(error(images), config.target)
+    def score(images: Images) -> Floats:
+        return teacher.target(error(images), config.target)
 
-    folder = out / "checkpoints" / "targets" / config.target
-    teach = _remembered(target, teacher, folder)
+    scores = _kept(score, model, job.checkpoints("targets") / config.target)
     # the student's zero-bias images are none of the epochs that the teacher saw
     zero_bias = source.training(config.student_images, config.teacher.epochs)
     images = np.concatenate([zero_bias, source.exposure(config.exposure_images)])
-    check = source.validation(config.validation_images)
-    return Lesson(
+    validation = source.validation(config.validation_images)
+    return TrainingTargets(
         config,
-        config_path,
-        out,
-        quiet,
+        job,
         source,
-        teach,
+        scores,
         history,
         images,
-        teach(images).astype(np.float32),
-        check,
-        teach(check).astype(np.float32),
+        scores(images).astype(np.float32),
+        validation,
+        scores(validation).astype(np.float32),
     )
 
 
-def moved(images: Images, rng: np.random.Generator) -> Images:
+def augment(images: Images, rng: np.random.Generator) -> Images:
     """Turn and mirror every image at random: the teacher's score should not depend on it."""
     turns = rng.integers(0, 18, len(images))
     rows = (np.arange(18) - turns[:, None]) % 18
@@ -125,10 +131,10 @@ def moved(images: Images, rng: np.random.Generator) -> Images:
     return result
 
 
-def parts(lesson: Lesson, epoch: int, batch: int) -> Iterator[NDArray[np.int64]]:
+def batch_rows(targets: TrainingTargets, epoch: int, batch: int) -> Iterator[NDArray[np.int64]]:
     """Rows of the batches of an epoch."""
-    rng = np.random.default_rng([lesson.config.seed, epoch])
-    order = rng.permutation(len(lesson.images))
+    rng = np.random.default_rng([targets.config.seed, epoch])
+    order = rng.permutation(len(targets.images))
     steps = len(order) // batch
     yield from np.split(order[: steps * batch], steps)
 
@@ -146,60 +152,46 @@ def emulated(network: Network | LogicNetwork) -> Scores:
     return score
 
 
-def _compared(lesson: Lesson, label: str, score: Scores) -> dict[str, Scores]:
-    scores: dict[str, Scores] = {"teacher": lesson.teach, label: score}
-    for name in lesson.config.compare:
+def _compared(targets: TrainingTargets, label: str, score: Scores) -> dict[str, Scores]:
+    scores: dict[str, Scores] = {"teacher": targets.teacher_score, label: score}
+    for name in targets.config.compare:
         scores[name] = emulated(Network.load(load(name, "cicada").file("network.npz")))
     return scores
 
 
 def finish(
-    lesson: Lesson,
+    targets: TrainingTargets,
     score: Scores,
     histories: dict[str, list[dict[str, float]]],
     export: dict[str, Any],
     card: Callable[[Any, dict[str, Any]], str],
     *files: str,
-) -> Artefact:
-    """Test the exported network and write everything that belongs to the artefact."""
-    config, source, out = lesson.config, lesson.source, lesson.out
-    scores = _compared(lesson, "student", score)
+) -> Product:
+    """Test the exported network, and describe what belongs to the artefact."""
+    config, source = targets.config, targets.source
+    scores = _compared(targets, "student", score)
     metrics: dict[str, Any] = separation(config.cicada(), source, scores)
     test = source.test(config.test_images)
     signals = {name: source.signal(name) for name in config.data.signals}
     metrics["agreement"] = agreement(scores, test, signals)
     metrics["rates"] = rates(scores, test, signals)
-    metrics["history"] = {"teacher": lesson.teacher_history, **histories}
-    metrics["calibration"] = {
-        "gain": source.calibration.gain.tolist(),
-        "pedestal": source.calibration.pedestal.tolist(),
-    }
+    metrics["history"] = {"teacher": targets.teacher_history, **histories}
+    metrics["calibration"] = source.calibration.as_dict()
     metrics["export"] = export
-    seconds = {name: history_seconds(entries) for name, entries in metrics["history"].items()}
-    text = card(config, metrics)
-    write_records(out, config, lesson.config_path, source.files(), seconds, metrics, text)
-    return write_manifest(
-        out,
-        name=config.name,
-        version=config.version,
+    return Product(
         kind="cicada",
         description=f"Anomaly score of a calorimeter image, {export['kind']}.",
-        inputs={
-            "regions": {
-                "shape": ["n", 252],
-                "order": "14 * gctPhi + (gctEta - 4)",
-                "unit": "counts of 0.5 GeV, clipped at 1023",
-                "format": export["input"],
-                "mu": config.data.mu,
-            }
-        },
+        inputs=image_description(export["input"], config.data.mu),
         outputs={"score": {"format": export["output"], "target": config.target}},
-        files=(*files, *COMMON_FILES),
+        files=files,
+        data=tuple(source.files()),
+        metrics=metrics,
+        card=card(config, metrics),
     )
 
 
-def vectors(lesson: Lesson) -> Images:
+def proof_images(targets: TrainingTargets) -> Images:
     """Images for the proof of equality: zero bias that no training saw, and signals."""
-    config, source = lesson.config, lesson.source
+    config, source = targets.config, targets.source
     zero_bias = source.training(config.check_vectors, config.teacher.epochs + 1)
-    return np.concatenate([zero_bias, lesson.signal_like])
+    return np.concatenate([zero_bias, targets.signal_like])

@@ -145,7 +145,7 @@ def _teacher_points(
     network: Judged, particles: Particles, batches: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Time blocks of whole events, without the first, which traces the graph."""
-    from l1kd.models.weights.train_teacher import open_teacher  # imports TensorFlow
+    from l1kd.models.weights.trained_teacher import open_teacher  # imports TensorFlow
 
     weigh = open_teacher(network.artefact)
     points = []

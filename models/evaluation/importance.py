@@ -67,7 +67,7 @@ def _student(
 def _teacher(
     network: Judged, particles: Particles, order: NDArray[np.int64]
 ) -> dict[str, Callable[[], Weights]]:
-    from l1kd.models.weights.train_teacher import teacher_weights  # imports TensorFlow
+    from l1kd.models.weights.trained_teacher import teacher_weights  # imports TensorFlow
 
     def shuffled(names: tuple[str, ...]) -> Weights:
         changed = {name: getattr(particles, name)[order] for name in names}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.models import backend
-from l1kd.models.config import Loss
+from l1kd.models.weights.config import Loss
 from l1kd.models.weights.particles import Generated, Particles
 
 __all__ = ["MAX_JETS", "Batches", "Events", "jet_numbers"]
@@ -57,10 +57,10 @@ class Events:
         neighbours, as positions within the event.
     target : numpy.ndarray, shape (n,), float32
         Weight that each particle should have.
-    twin : Particles, optional
-        The same events without pile-up, for the transport term.
-    taught : numpy.ndarray, shape (n,), float32, optional
-        Weights of a teacher, for the likeness of histograms.
+    no_pileup : Particles, optional
+        The no-pile-up counterparts of the events, for the transport term.
+    teacher : numpy.ndarray, shape (n,), float32, optional
+        Weights of the teacher, for the likeness of histograms.
     kept : numpy.ndarray, shape (n,), bool
         Charged particles that keep their vertex association, whatever the network says.
     """
@@ -70,8 +70,8 @@ class Events:
     columns: tuple[NDArray[Any], ...]
     target: NDArray[np.float32]
     kept: NDArray[np.bool_]
-    twin: Particles | None = None
-    taught: NDArray[np.float32] | None = None
+    no_pileup: Particles | None = None
+    teacher: NDArray[np.float32] | None = None
 
     @classmethod
     def of(
@@ -79,7 +79,7 @@ class Events:
         particles: Particles,
         generated: Generated,
         loss: Loss,
-        twin: Particles | None = None,
+        no_pileup: Particles | None = None,
     ) -> "Events":
         """Sort events by jet, and take the truth as target; no columns yet.
 
@@ -90,7 +90,7 @@ class Events:
         order = np.lexsort((numbers, event))
         sorted_particles = particles.take(order)
         kept = (sorted_particles.charge != 0) & (loss.charged == "vertex")
-        return cls(sorted_particles, numbers[order], (), sorted_particles.truth, kept, twin)
+        return cls(sorted_particles, numbers[order], (), sorted_particles.truth, kept, no_pileup)
 
     def and_then(self, others: "Events") -> "Events":
         """Return these events and, after them, others; neither has columns or a teacher yet."""
@@ -100,7 +100,11 @@ class Events:
             (),
             np.concatenate([self.target, others.target]),
             np.concatenate([self.kept, others.kept]),
-            self.twin.and_then(others.twin) if self.twin and others.twin else None,
+            (
+                self.no_pileup.and_then(others.no_pileup)
+                if self.no_pileup and others.no_pileup
+                else None
+            ),
         )
 
     def part(self, begin: int, end: int) -> "Events":
@@ -113,8 +117,8 @@ class Events:
             tuple(column[inside] for column in self.columns),
             self.target[inside],
             self.kept[inside],
-            self.twin.events(begin, end) if self.twin else None,
-            None if self.taught is None else self.taught[inside],
+            self.no_pileup.events(begin, end) if self.no_pileup else None,
+            None if self.teacher is None else self.teacher[inside],
         )
 
 
@@ -182,23 +186,23 @@ class Batches:
             np.where(self.events.kept[row], p.puppi_weight[row], np.float32(-1.0)),
             (number * MAX_JETS + self.events.jets[row]).astype(np.int32),
         ]
-        if self.events.taught is not None:
-            batch.append(self.events.taught[row])
-        if self.events.twin is not None:
-            batch += self._twin(chosen, angles, mirrors)
+        if self.events.teacher is not None:
+            batch.append(self.events.teacher[row])
+        if self.events.no_pileup is not None:
+            batch += self._no_pileup(chosen, angles, mirrors)
         return tuple(tf.constant(part) for part in batch)
 
-    def _twin(
+    def _no_pileup(
         self, chosen: NDArray[np.int64], angles: NDArray[np.float64], mirrors: NDArray[np.bool_]
     ) -> list[NDArray[Any]]:
-        twin = self.events.twin
-        assert twin is not None
-        rows = [np.arange(twin.offsets[i], twin.offsets[i + 1]) for i in chosen]
+        clean = self.events.no_pileup
+        assert clean is not None
+        rows = [np.arange(clean.offsets[i], clean.offsets[i + 1]) for i in chosen]
         parts = []
         for r, angle, mirror in zip(rows, angles, mirrors, strict=True):
-            direction = np.stack([twin.eta[r], twin.phi[r]], axis=1)
+            direction = np.stack([clean.eta[r], clean.phi[r]], axis=1)
             turned = _rotated(direction, angle, bool(mirror))
-            parts.append(np.concatenate([turned, np.log(twin.pt[r])[:, None]], axis=1))
+            parts.append(np.concatenate([turned, np.log(clean.pt[r])[:, None]], axis=1))
         number = np.repeat(np.arange(self.size), [len(r) for r in rows])
         row = np.concatenate(rows)
-        return [np.concatenate(parts).astype(np.float32), twin.pt[row], number.astype(np.int32)]
+        return [np.concatenate(parts).astype(np.float32), clean.pt[row], number.astype(np.int32)]

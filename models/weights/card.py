@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from l1kd.emulators.particles.input_matrix import INPUT_SETS, InputSet
-from l1kd.models.config import (
+from l1kd.models.weights.config import (
     DistillNetConfig,
     HgqDistillNetConfig,
     Loss,
     QDistillNetConfig,
+    StudentConfig,
     TeacherConfig,
 )
 from l1kd.models.weights.metrics import JET_ETA, JET_PT
@@ -17,7 +18,7 @@ from l1kd.models.weights.metrics import JET_ETA, JET_PT
 __all__ = ["card", "input_description"]
 
 
-Config = TeacherConfig | DistillNetConfig | QDistillNetConfig | HgqDistillNetConfig
+Config = TeacherConfig | StudentConfig
 
 _MAKERS: dict[InputSet, tuple[str, ...]] = {
     "paper": ("l1kd.emulators.particles.distillnet_inputs.distillnet_inputs",),
@@ -94,10 +95,10 @@ def _agreement(found: Mapping[str, Any]) -> str:
 
 
 def _test(name: str, test: Mapping[str, Any]) -> list[str]:
-    accuracies, taught = test["accuracy"], ""
+    accuracies, against_teacher = test["accuracy"], ""
     if test["accuracy_teacher"]:
         against = test["accuracy_teacher"]
-        taught = (
+        against_teacher = (
             f" Against the teacher: network {against['network']:.3f}, PUPPI {against['puppi']:.3f}."
             f" {_agreement(test['agreement_teacher'])}"
         )
@@ -107,7 +108,7 @@ def _test(name: str, test: Mapping[str, Any]) -> list[str]:
         *_table("missing momentum", test["met"]),
         *_table(f"jets, generated pt > {JET_PT:g} GeV, abs(eta) < {JET_ETA:g}", test["jets"]),
         f"Accuracy against the truth: network {accuracies['network']:.3f}, PUPPI "
-        f"{accuracies['puppi']:.3f}.{taught}",
+        f"{accuracies['puppi']:.3f}.{against_teacher}",
         "",
     ]
 
@@ -180,7 +181,7 @@ def _training(config: Config) -> list[str]:
     ]
 
 
-def _sizes(config: DistillNetConfig | QDistillNetConfig | HgqDistillNetConfig) -> str:
+def _sizes(config: StudentConfig) -> str:
     columns = len(INPUT_SETS[config.inputs])
     return " -> ".join(str(size) for size in (columns, *config.hidden, 1))
 
@@ -191,18 +192,18 @@ def _architecture(config: Config, metrics: Mapping[str, Any]) -> list[str]:
             f"Encoder of {2 * config.width} and {config.width} units, {config.rounds} rounds of "
             f"attention ({config.heads} heads, messages of {config.edge}) over the "
             f"{config.neighbours} nearest particles above 1 GeV, a summary of the event (without "
-            f"{metrics['silent_units']} units that none of {metrics['events_heard']} training "
-            "events activates), decoder; "
+            f"{metrics['dead_units']} dead units, which none of {metrics['events_searched']} "
+            "training events activates), decoder; "
             f"{metrics['parameters']:,} parameters, {metrics['flops_per_particle']:,} "
             "floating-point operations a particle.",
             "",
         ]
     export = metrics["export"]
     if isinstance(config, DistillNetConfig):
-        left_out = f" Left out: {', '.join(config.without)}." if config.without else ""
+        excluded = f" Excluded: {', '.join(config.without)}." if config.without else ""
         return [
             f"Dense {_sizes(config)}, batch normalisation and ReLU after each hidden layer, "
-            f"sigmoid at the end; {metrics['parameters']:,} parameters.{left_out} Standardisation "
+            f"sigmoid at the end; {metrics['parameters']:,} parameters.{excluded} Standardisation "
             "of the inputs and batch normalisation are folded into the weights of `model.onnx`. "
             f"Largest difference between onnxruntime and Keras on {export['vectors']:,} particles: "
             f"{export['largest_difference_keras_onnx']:.1e}.",
@@ -226,9 +227,10 @@ def _architecture(config: Config, metrics: Mapping[str, Any]) -> list[str]:
 def _widths(config: QDistillNetConfig | HgqDistillNetConfig, metrics: Mapping[str, Any]) -> str:
     if isinstance(config, HgqDistillNetConfig):
         ebops = metrics["history"][config.name][-1]["ebops"]
+        first, last = config.ebops_regularisation
         return (
             "Each input, weight and activation has a number of bits of its own, found in training "
-            f"with a pressure of {config.pressure[0]:g} rising to {config.pressure[1]:g} a bit "
+            f"with an EBOPs regularisation of {first:g} rising to {last:g} a bit "
             f"operation{_aim(config)}: {ebops:,.0f} effective bit operations."
             f"{_calibration(metrics)}"
         )

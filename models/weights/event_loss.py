@@ -7,8 +7,8 @@ without any truth about particles, the event without pile-up.
 from typing import Any
 
 from l1kd.models import backend
-from l1kd.models.config import Loss
 from l1kd.models.weights.batches import MAX_JETS
+from l1kd.models.weights.config import Loss
 
 __all__ = ["LIKENESS_BINS", "EventLoss"]
 
@@ -48,7 +48,7 @@ class EventLoss:
     n_columns : int
         How many columns of the batch the model reads.
     training : bool
-        Whether batch normalisation takes its figures from the batch.
+        Whether batch normalisation takes its statistics from the batch.
     likeness : tensorflow.Variable, optional
         Factor of the last term. With it, batches hold the teacher's weights.
     """
@@ -97,10 +97,10 @@ class EventLoss:
         if self.likeness is not None:
             total += self.likeness * self._unlikeness(weight, more.pop(0), taken)
         if loss.transport:
-            twin, twin_pt, twin_event = more
+            clean, clean_pt, clean_event = more
             here = tf.concat([columns[0][:, :2], tf.math.log(pt)[:, None]], axis=1)
             total += loss.transport * self._transport(
-                (here, weight * pt, event), (twin, twin_pt, twin_event)
+                (here, weight * pt, event), (clean, clean_pt, clean_event)
             )
         return total / self.size
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.models import backend
-from l1kd.models.config import QDistillNetConfig
+from l1kd.models.weights.config import QDistillNetConfig
 
 __all__ = ["PruningClock", "network", "precisions", "prunable", "stripped"]
 

@@ -14,12 +14,12 @@ from l1kd.emulators.particles.distillnet_inputs import LARGEST_ETA, LARGEST_LENG
 from l1kd.emulators.particles.input_matrix import INPUT_SETS, InputSet
 from l1kd.emulators.particles.local_inputs import LARGEST_LOG
 from l1kd.models import backend
-from l1kd.models.config import HgqDistillNetConfig
 from l1kd.models.mixed_precision import frameworks
-from l1kd.models.training import in_batches
+from l1kd.models.training import run_in_chunks
+from l1kd.models.weights.config import HgqDistillNetConfig
 from l1kd.models.weights.event_loss import LIKENESS_BINS
 
-__all__ = ["Calibration", "calibrate", "firmware", "limits", "network", "pressure", "trace"]
+__all__ = ["Calibration", "calibrate", "firmware", "limits", "network", "regularisation", "trace"]
 
 _LIMITS = {
     "eta": (-LARGEST_ETA, LARGEST_ETA),
@@ -39,7 +39,7 @@ _NEAR = 0.002
 _FINEST = 8
 """Its finest step is 2 to the minus this."""
 _EXCESS = 3.0
-"""Pressure does not grow, or fall, with more than this excess or lack of bit operations."""
+"""Regularisation does not grow, or fall, with more than this excess or lack of bit operations."""
 
 
 class Calibration(NamedTuple):
@@ -117,25 +117,26 @@ def network(config: HgqDistillNetConfig) -> Any:
     return keras.Sequential([*stack, sigmoid], name="qdistillnet")
 
 
-def pressure(config: HgqDistillNetConfig, progress: float, spent: float) -> float:
+def regularisation(config: HgqDistillNetConfig, progress: float, spent: float) -> float:
     """Return what a bit operation adds to the loss, after this share of the training.
 
-    It rises from the first to the second value of `config.pressure`, by equal factors, until
-    `config.pressure_until`, and stays there. With `config.bit_operations`, a first and a last
-    value on the same path, it is multiplied by the fourth power of what the network spends over
-    what it should: bits then still change places when the right number of them is left.
+    It rises from the first to the second value of `config.ebops_regularisation`, by equal
+    factors, until `config.regularise_until`, and stays there. With `config.bit_operations`, a
+    first and a last value on the same path, it is multiplied by the fourth power of what the
+    network spends over what it should: bits then still change places when the right number of
+    them is left.
 
     Parameters
     ----------
     config : HgqDistillNetConfig
-        Pressure, and bit operations.
+        EBOPs regularisation, and bit operations wanted.
     progress : float
         Share of the training that is done.
     spent : float
         Effective bit operations of the network as it is.
     """
-    path = min(progress / config.pressure_until, 1.0)
-    least = _on_path(config.pressure, path)
+    path = min(progress / config.regularise_until, 1.0)
+    least = _on_path(config.ebops_regularisation, path)
     if config.bit_operations is None:
         return least
     excess = spent / _on_path(config.bit_operations, path)
@@ -161,7 +162,9 @@ def trace(model: Any, inputs: NDArray[np.float32], input_set: InputSet) -> int:
     return round(float(trace_minmax(model, seen, verbose=0)))
 
 
-def calibrate(model: Any, inputs: NDArray[np.float32], taught: NDArray[np.float32]) -> Calibration:
+def calibrate(
+    model: Any, inputs: NDArray[np.float32], reference: NDArray[np.float32]
+) -> Calibration:
     """Move the last bias until the histogram of weights has the teacher's mean ratio, one.
 
     Few bits leave few different weights, and a much used one beside an edge of a bin spoils the
@@ -173,15 +176,15 @@ def calibrate(model: Any, inputs: NDArray[np.float32], taught: NDArray[np.float3
         Trained, and traced; its bias is changed, so it must be traced once more.
     inputs : numpy.ndarray, shape (n, inputs)
         Training inputs.
-    taught : numpy.ndarray, shape (n,)
+    reference : numpy.ndarray, shape (n,)
         The teacher's weights.
     """
     keras, _, _ = frameworks()
     logit, sigmoid = model.layers[-2:]
     part = keras.Model(model.inputs, logit.output)
-    logits = in_batches(lambda x: part(x, training=False), inputs.shape[1:], 65536)(inputs)
+    logits = run_in_chunks(lambda x: part(x, training=False), inputs.shape[1:], 65536)(inputs)
     levels, counts = np.unique(logits, return_counts=True)
-    wanted, edges = np.histogram(taught, LIKENESS_BINS, (0.0, 1.0))
+    wanted, edges = np.histogram(reference, LIKENESS_BINS, (0.0, 1.0))
     filled = wanted > 0
 
     def mean_ratio(shift: float) -> float:

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from l1kd.algorithms.puppi import Association
 from l1kd.errors import ConfigurationError
-from l1kd.models.config import Loss, ParticleData
 from l1kd.models.weights.batches import Events
+from l1kd.models.weights.config import Loss, ParticleData
 from l1kd.models.weights.particles import Generated, Particles, read_particles
 
 __all__ = ["Samples"]
 
 _UNDER: dict[Association, str] = {"dz": "", "truth": ", charged by the true association"}
 """What the names of test samples end with where charged particles are associated both ways."""
-_TWIN_MIN_PT = 1.0
+_NO_PILEUP_MIN_PT = 1.0
 """The files with pile-up hold particles above this [GeV]: so must those without."""
 
 
@@ -57,8 +57,8 @@ class Samples:
         train, validation = parts[0]
         for more, more_validation in parts[1:]:
             train, validation = train.and_then(more), validation.and_then(more_validation)
-        twins = data.twin if loss.transport else ()
-        others = [data.folder / name for name in (*data.test.values(), *twins)]
+        clean = data.no_pileup if loss.transport else ()
+        others = [data.folder / name for name in (*data.test.values(), *clean)]
         return cls(train, validation, tests, (*files, *others))
 
 
@@ -71,10 +71,10 @@ def _parts(data: ParticleData, association: Association, loss: Loss) -> tuple[Ev
     files = [data.folder / name for name in data.train]
     limits = [_limit(data, name) for name in data.train]
     particles, generated = read_particles(files, limits, association)
-    twin = _twin(data, particles) if loss.transport else None
+    clean = _no_pileup(data, particles) if loss.transport else None
     if data.association == "both" and association == "truth":
         loss = loss.model_copy(update={"charged": "vertex"})
-    everything = Events.of(particles, generated, loss, twin)
+    everything = Events.of(particles, generated, loss, clean)
     held_out = max(1, round(data.validation_fraction * particles.n_events))
     kept = particles.n_events - held_out
     return everything.part(0, kept), everything.part(kept, particles.n_events)
@@ -85,17 +85,17 @@ def _limit(data: ParticleData, name: str) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def _twin(data: ParticleData, particles: Particles) -> Particles:
-    if len(data.twin) != len(data.train):
+def _no_pileup(data: ParticleData, particles: Particles) -> Particles:
+    if len(data.no_pileup) != len(data.train):
         raise ConfigurationError(
             f"the loss's transport term needs a file without pile-up for each training file: "
-            f"{len(data.train)} training files, {len(data.twin)} in 'twin'"
+            f"{len(data.train)} training files, {len(data.no_pileup)} in 'no_pileup'"
         )
     limits = [_limit(data, name) for name in data.train]
-    twin, _ = read_particles([data.folder / name for name in data.twin], limits)
-    if twin.n_events != particles.n_events:
+    clean, _ = read_particles([data.folder / name for name in data.no_pileup], limits)
+    if clean.n_events != particles.n_events:
         raise ConfigurationError(
-            f"the files in 'twin' hold {twin.n_events} events, those in 'train' "
+            f"the files in 'no_pileup' hold {clean.n_events} events, those in 'train' "
             f"{particles.n_events}: expected the same events with and without pile-up"
         )
-    return twin.select(twin.pt > _TWIN_MIN_PT)
+    return clean.select(clean.pt > _NO_PILEUP_MIN_PT)

@@ -1,8 +1,7 @@
-"""What the recipes of DistillNet and QDistillNet share: target, loss, test, records."""
+"""What the recipes of DistillNet and QDistillNet share: training targets, loss and test."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,40 +9,37 @@ from numpy.typing import NDArray
 
 from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.models import backend
-from l1kd.models.config import DistillNetConfig, HgqDistillNetConfig, QDistillNetConfig
 from l1kd.models.evaluation.accuracy import agreement
-from l1kd.models.records import write_records
-from l1kd.models.training import Fit, adam, history_seconds, in_batches
+from l1kd.models.training import Fit, adam, run_in_chunks
 from l1kd.models.weights.batches import Batches, Events
-from l1kd.models.weights.card import card
+from l1kd.models.weights.config import StudentConfig
 from l1kd.models.weights.event_loss import EventLoss
 from l1kd.models.weights.metrics import describe, weightings
 from l1kd.models.weights.particles import Particles
 from l1kd.models.weights.samples import Samples
 from l1kd.models.weights.weighting import network_weights
 
-__all__ = ["first_test", "in_turn", "prepared", "task_of", "weigh", "write_student"]
+__all__ = ["first_test", "in_turn", "prepared", "task_of", "tested", "weigh"]
 
-Config = DistillNetConfig | QDistillNetConfig | HgqDistillNetConfig
 Infer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
-def prepared(config: Config, events: Events) -> Events:
-    """Add what the network reads, and the target that the configuration mixes."""
+def prepared(config: StudentConfig, events: Events) -> Events:
+    """Add what the network reads, and the training targets that the configuration mixes."""
     particles, share = events.particles, config.distillation
-    target, taught = events.target, None
+    target, teacher = events.target, None
     if share.teacher is not None and (share.beta or share.gamma):
-        taught = network_weights(share.teacher, particles)
-        mixed = (share.alpha * target + share.beta * taught) / (share.alpha + share.beta)
+        teacher = network_weights(share.teacher, particles)
+        mixed = (share.alpha * target + share.beta * teacher) / (share.alpha + share.beta)
         target = mixed.astype(np.float32)
-    kept = taught if share.gamma else None
-    return replace(events, columns=(particles.inputs(config.inputs),), target=target, taught=kept)
+    columns = (particles.inputs(config.inputs),)
+    return replace(events, columns=columns, target=target, teacher=teacher if share.gamma else None)
 
 
-def weigh(model: Any, config: Config) -> Infer:
+def weigh(model: Any, config: StudentConfig) -> Infer:
     """Compile a trained network: input matrix float32[n, inputs] to weights float32[n]."""
     shape = (len(INPUT_SETS[config.inputs]),)
-    return in_batches(lambda x: model(x, training=False)[:, 0], shape, 65536)
+    return run_in_chunks(lambda x: model(x, training=False)[:, 0], shape, 65536)
 
 
 def _by_input(model: Any) -> Callable[..., Any]:
@@ -57,14 +53,14 @@ def _by_input(model: Any) -> Callable[..., Any]:
 
 
 def task_of(
-    config: Config, model: Any, train: Events, validation: Events, optimiser: Any = None
+    config: StudentConfig, model: Any, train: Events, validation: Events, optimiser: Any = None
 ) -> Fit:
     """Return the training of a network on prepared events; Adam where no optimiser is given."""
     settings, loss = config.optimisation, config.loss
     batches = Batches(train, settings.batch, config.seed)
     few = min(settings.batch, validation.particles.n_events)
     # without the likeness of histograms: losses compare whatever its factor
-    check = Batches(replace(validation, taught=None), few, config.seed)
+    check = Batches(replace(validation, teacher=None), few, config.seed)
     judge = backend.tensorflow().function(
         EventLoss(_by_input(model), loss, few, training=False),
         reduce_retracing=True,
@@ -75,7 +71,7 @@ def task_of(
         values = [float(judge(*batch)) for batch in check(0)]
         return {"validation_loss": float(np.mean(values))}
 
-    likeness = None if train.taught is None else backend.tensorflow().Variable(0.0)
+    likeness = None if train.teacher is None else backend.tensorflow().Variable(0.0)
     return Fit(
         config.name,
         model,
@@ -89,7 +85,9 @@ def task_of(
     )
 
 
-def _likeness_clock(config: Config, likeness: Any, steps: int) -> Callable[[int], None] | None:
+def _likeness_clock(
+    config: StudentConfig, likeness: Any, steps: int
+) -> Callable[[int], None] | None:
     """Return what sets the factor of the likeness of histograms before every step."""
     share = config.distillation
     if likeness is None:
@@ -102,7 +100,7 @@ def _likeness_clock(config: Config, likeness: Any, steps: int) -> Callable[[int]
 
 
 def in_turn(*calls: Callable[[int], None] | None) -> Callable[[int], None]:
-    """Call one after the other, those that are none left out."""
+    """Call one after the other, skipping those that are none."""
 
     def call(step: int) -> None:
         for one in calls:
@@ -118,16 +116,14 @@ def first_test(samples: Samples) -> Particles:
     return particles
 
 
-def write_student(
-    config: Config,
-    config_path: Path,
-    out: Path,
+def tested(
+    config: StudentConfig,
     samples: Samples,
     infer: Infer,
     history: list[dict[str, float]],
     extra: dict[str, Any],
-) -> None:
-    """Test a trained network, and write its records; `extra` is added to the metrics."""
+) -> dict[str, Any]:
+    """Test a trained network; return its metrics, beginning with what is in `extra`."""
     tests, validation = {}, {}
     teacher = config.distillation.teacher
     if teacher is not None:
@@ -142,18 +138,9 @@ def write_student(
         if teacher is not None:
             weights["teacher"] = network_weights(teacher, particles)
         tests[name] = describe(particles, generated, weights)
-    metrics = {
+    return {
         **extra,
         "validation": validation,
         "tests": tests,
         "history": {config.name: history},
     }
-    write_records(
-        out,
-        config,
-        config_path,
-        samples.files,
-        {config.name: history_seconds(history)},
-        metrics,
-        card(config, metrics),
-    )

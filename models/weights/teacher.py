@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.models import backend
-from l1kd.models.config import TeacherConfig
+from l1kd.models.weights.config import TeacherConfig
 from l1kd.models.weights.distillnet import Standardisation
 
-__all__ = ["flops_per_particle", "network", "silenced"]
+__all__ = ["flops_per_particle", "network", "without_dead_units"]
 
 _GEOMETRY = 4
 _CONE = 0.4
@@ -72,10 +72,10 @@ def network(
             attention = tf.nn.softmax(self.score(pair), axis=1)
             shape = tf.shape(message)
             split = tf.reshape(message, (shape[0], shape[1], heads, edge // heads))
-            heard = tf.reduce_sum(attention[..., None] * split, axis=1)
-            heard = tf.reshape(heard, (shape[0], edge))
-            loudest = tf.reduce_max(message, axis=1)
-            return self.norm(nodes + self.update(tf.concat([nodes, heard, loudest], axis=1)))
+            received = tf.reduce_sum(attention[..., None] * split, axis=1)
+            received = tf.reshape(received, (shape[0], edge))
+            largest = tf.reduce_max(message, axis=1)
+            return self.norm(nodes + self.update(tf.concat([nodes, received, largest], axis=1)))
 
     class Teacher(keras.Model):  # type: ignore[name-defined]
         """Encoder, rounds of messages, a summary of the event, decoder."""
@@ -127,10 +127,10 @@ def network(
     return model
 
 
-def silenced(
-    model: Any, config: TeacherConfig, standardisation: Standardisation, heard: NDArray[np.bool_]
+def without_dead_units(
+    model: Any, config: TeacherConfig, standardisation: Standardisation, active: NDArray[np.bool_]
 ) -> Any:
-    """Return the network without those units of the summary that are never heard.
+    """Return the network without those units of the summary that are never active.
 
     Parameters
     ----------
@@ -140,16 +140,16 @@ def silenced(
         Sizes.
     standardisation : Standardisation
         Of the input columns.
-    heard : numpy.ndarray, shape (overview,), bool
+    active : numpy.ndarray, shape (overview,), bool
         Which units to keep. The others always give zero, so weights do not change.
     """
-    smaller = network(config, standardisation, int(heard.sum()))
+    smaller = network(config, standardisation, int(active.sum()))
     columns = len(INPUT_SETS["local"]) + config.width
-    kept = np.concatenate([np.ones(columns, np.bool_), heard])
+    kept = np.concatenate([np.ones(columns, np.bool_), active])
     first, inner = model.overview, model.decoder.layers[0]
     changed = {
-        id(first.kernel): first.kernel.numpy()[:, heard],
-        id(first.bias): first.bias.numpy()[heard],
+        id(first.kernel): first.kernel.numpy()[:, active],
+        id(first.bias): first.bias.numpy()[active],
         id(inner.kernel): inner.kernel.numpy()[kept],
     }
     smaller.set_weights([changed.get(id(w), w.numpy()) for w in model.weights])

@@ -12,7 +12,9 @@ from l1kd.algorithms.models import onnx_session, read_network, run_onnx
 from l1kd.artefacts import Artefact, load
 from l1kd.emulators.particles.input_matrix import InputSet
 from l1kd.errors import ArtefactError
+from l1kd.models.memoise import memoise_on_disk
 from l1kd.models.weights.particles import Particles
+from l1kd.models.weights.trained_teacher import teacher_weights
 
 __all__ = ["input_set_of", "network_weights"]
 
@@ -84,15 +86,4 @@ def _of_teacher(artefact: Artefact, particles: Particles) -> Weights:
             key.update(np.ascontiguousarray(getattr(particles, field.name)).tobytes())
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     path = home / "l1kd" / "teacher" / f"{key.hexdigest()}.npy"
-    if path.is_file():
-        stored: Weights = np.load(path, allow_pickle=False)
-        if stored.shape == (len(particles),) and stored.dtype == np.float32:
-            return stored
-    from l1kd.models.weights.train_teacher import teacher_weights  # imports TensorFlow
-
-    weights = teacher_weights(artefact, particles)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.tmp.npy")
-    np.save(draft, weights, allow_pickle=False)
-    draft.replace(path)
-    return weights
+    return memoise_on_disk(path, len(particles), lambda: teacher_weights(artefact, particles))

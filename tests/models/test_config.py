@@ -1,15 +1,14 @@
 import pytest
+import yaml
 
 from l1kd.errors import ConfigurationError
-from l1kd.models.cicada.config import CicadaHgqConfig, CicadaLogicConfig
-from l1kd.models.config import (
-    CicadaConfig,
+from l1kd.models.cicada.config import CicadaConfig, CicadaHgqConfig, CicadaLogicConfig
+from l1kd.models.config import read_config, shipped_configs
+from l1kd.models.weights.config import (
     DistillNetConfig,
     HgqDistillNetConfig,
     QDistillNetConfig,
     TeacherConfig,
-    read_config,
-    shipped_configs,
 )
 
 KINDS = {
@@ -90,6 +89,53 @@ def test_what_is_no_mapping_of_plain_values_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=r"config\.yaml"):
         read_config(path, DistillNetConfig)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"kind: \xff\xfe", "cannot be read as YAML"),
+        (b"[" * 5000 + b"]" * 5000, "nested too deeply"),
+        (b"", "holds no mapping"),
+    ],
+)
+def test_odd_files_are_refused(tmp_path, content, message):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=message):
+        read_config(path, DistillNetConfig)
+
+
+@pytest.mark.parametrize("key", ["train", "data", "first_events", "hidden", "optimisation"])
+def test_nulls_are_refused_by_their_place(tmp_path, key):
+    path, text = tmp_path / "config.yaml", shipped_configs()["distillnet"].read_text()
+    content = yaml.safe_load(text)
+    part = content if key in content else content["data"]
+    part[key] = None
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ConfigurationError, match=f"{key}: Input should be .* found None"):
+        read_config(path, DistillNetConfig)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "former", "now"),
+    [
+        ("qdistillnet_hgq", HgqDistillNetConfig, "pressure", "ebops_regularisation"),
+        ("qdistillnet_hgq", HgqDistillNetConfig, "pressure_until", "regularise_until"),
+        ("qdistillnet_hgq", HgqDistillNetConfig, "logit_pressure", "logit_regularisation"),
+        ("cicada_hgq", CicadaHgqConfig, "pressure", "ebops_regularisation"),
+        ("distillnet", DistillNetConfig, "data.twin", "no_pileup"),
+    ],
+)
+def test_former_keys_are_told_their_new_names(tmp_path, name, kind, former, now):
+    content = yaml.safe_load(shipped_configs()[name].read_text())
+    part = content["data"] if former.startswith("data.") else content
+    part[former.removeprefix("data.")] = part.pop(now, [1.0, 2.0])
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ConfigurationError) as error:
+        read_config(path, kind)
+    assert f"{former}: this key is now called '{now}'" in str(error.value)
 
 
 def test_a_missing_file_is_refused(tmp_path):

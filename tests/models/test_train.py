@@ -17,14 +17,11 @@ from l1kd.emulators.network import Network
 from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.errors import ConfigurationError
 from l1kd.models.cicada import students as cicada
-from l1kd.models.cicada import train_qkeras as train_cicada
-from l1kd.models.config import (
-    QDistillNetConfig,
-    read_config,
-    read_qdistillnet,
-    shipped_configs,
-)
-from l1kd.models.train import NAMES, train
+from l1kd.models.config import read_config, shipped_configs
+from l1kd.models.recipes import cicada as cicada_recipe
+from l1kd.models.recipes.qdistillnet import read_qdistillnet
+from l1kd.models.train import kinds, train
+from l1kd.models.weights.config import QDistillNetConfig
 from l1kd.models.weights.metrics import accuracy
 from l1kd.models.weights.particles import read_particles
 from l1kd.models.weights.weighting import network_weights
@@ -50,7 +47,7 @@ def particle_data(folder):
 def test_an_unknown_training_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="no training 'ppo'; known are cicada"):
         train("ppo", tmp_path / "none.yaml", tmp_path)
-    assert set(NAMES) <= set(shipped_configs())
+    assert set(kinds()) <= set(shipped_configs())
 
 
 def test_the_configuration_of_another_training_is_refused(tf, tmp_path):
@@ -103,9 +100,9 @@ def test_distillnet_with_a_teacher(tf, data, tmp_path, monkeypatch):
     np.testing.assert_array_equal(session.run(None, {"particles": moved})[0], weights)
     assert artefact.json("metrics.json")["tests"]["top pairs"]["accuracy_teacher"]["network"] > 0.0
     particles, _ = read_particles([data / "ttbar2l_PU140.root"], 4)
-    taught = network_weights("teacher-v2", particles)
+    reference = network_weights("teacher-v2", particles)
     stored = sorted((tmp_path / "cache" / "l1kd" / "teacher").iterdir())
-    assert any(np.array_equal(np.load(path), taught) for path in stored)
+    assert any(np.array_equal(np.load(path), reference) for path in stored)
     assert "/" not in artefact.json("provenance.json")["command"]
     assert set(artefact.json("metrics.json")["tests"]) == {"top pairs", "zero bias"}
     assert "### zero bias: 4 events" in artefact.card
@@ -147,7 +144,7 @@ def test_mixed_precision_is_exact_and_counts_its_bits(tf, data, tmp_path):
         data=particle_data(data),
         distillation=TRUTH,
         hidden=[6, 4],
-        pressure=[1e-7, 1e-4],
+        ebops_regularisation=[1e-7, 1e-4],
         bit_operations=None,
         calibrated=False,
         check_vectors=5000,
@@ -164,7 +161,7 @@ def test_mixed_precision_is_exact_and_counts_its_bits(tf, data, tmp_path):
     history = metrics["history"]["qdistillnet_hgq"]
     assert 0 < history[1]["ebops"] <= history[0]["ebops"]
     settings = read_qdistillnet(config)
-    assert settings.pressure == (1e-7, 1e-4)
+    assert settings.ebops_regularisation == (1e-7, 1e-4)
     particles, _ = read_particles([data / "ttbar2l_PU140.root"], 4)
     weights = network_weights(artefact.folder, particles)
     np.testing.assert_array_equal(weights * 256, np.round(weights * 256))
@@ -179,13 +176,13 @@ def test_mixed_precision_ends_alike_in_every_process(tf, data, tmp_path):
         data=particle_data(data),
         distillation={"teacher": "teacher-v2", "alpha": 0.5, "beta": 0.5, "gamma": 0.1},
         hidden=[6, 4],
-        pressure=[1e-6, 1e-4],
+        ebops_regularisation=[1e-6, 1e-4],
         bit_operations=[6e3, 1e3],
         check_vectors=500,
         optimisation={"epochs": 3, "batch": 1, "learning_rate": 0.01},
     )
     cut = (
-        "from l1kd.models import batches as e; whole = e.Batches.__call__\n"
+        "from l1kd.models.weights import batches as e; whole = e.Batches.__call__\n"
         "def once(self, epoch):\n"
         "    if epoch == 1 and self.steps > 1: raise KeyboardInterrupt\n"
         "    return whole(self, epoch)\n"
@@ -239,7 +236,7 @@ def without_compiler(compiled, vectors, path, keras_output):
     return network, {"vectors": len(vectors), **figures}
 
 
-IMAGE_LESSON = {
+IMAGE_TRAINING = {
     "images_per_epoch": 64,
     "validation_images": 32,
     "test_images": 200,
@@ -250,7 +247,7 @@ IMAGE_LESSON = {
 }
 
 
-def image_lesson(folder):
+def image_training(folder):
     """Write two small libraries of collisions, and return what the trainings on images share."""
     write_collisions(folder / "regions_minbias.npz", 2000, 60, 1)
     write_collisions(folder / "regions_hot.npz", 100, 4000, 2)
@@ -261,14 +258,14 @@ def image_lesson(folder):
         "exposure": ["hot"],
         "mu": 40,
     }
-    return {"data": data, **IMAGE_LESSON}
+    return {"data": data, **IMAGE_TRAINING}
 
 
 def test_cicada(tf, tmp_path, monkeypatch):
-    monkeypatch.setattr(train_cicada, "export_network", without_compiler)
-    pace = IMAGE_LESSON["teacher"]
+    monkeypatch.setattr(cicada_recipe, "export_network", without_compiler)
+    pace = IMAGE_TRAINING["teacher"]
     more = {"student": pace, "quantized": pace, "check_vectors": 300}
-    config = configuration("cicada", tmp_path / "config.yaml", **image_lesson(tmp_path), **more)
+    config = configuration("cicada", tmp_path / "config.yaml", **image_training(tmp_path), **more)
     artefact = train("cicada", config, tmp_path / "out", quiet=True)
     metrics = artefact.json("metrics.json")
     assert metrics["auc_overlay"]["hot"]["hottest region"]["auc"] > 0.99
@@ -286,7 +283,7 @@ def test_logic_student(tf, tmp_path):
     config = configuration(
         "cicada_logic",
         tmp_path / "config.yaml",
-        **image_lesson(tmp_path),
+        **image_training(tmp_path),
         sizes=sizes,
         linear=pace,
         student=pace,
@@ -309,10 +306,10 @@ def test_mixed_precision_student_of_cicada(tf, tmp_path):
     config = configuration(
         "cicada_hgq",
         tmp_path / "config.yaml",
-        **image_lesson(tmp_path),
+        **image_training(tmp_path),
         hidden=2,
         student={"epochs": 2, "batch": 32, "learning_rate": 0.01},
-        pressure={"first": 1e-6, "last": 1e-5, "free_epochs": 1},
+        ebops_regularisation={"first": 1e-6, "last": 1e-5, "free_epochs": 1},
         check_vectors=300,
     )
     artefact = train("cicada_hgq", config, tmp_path / "out", quiet=True)

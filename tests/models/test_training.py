@@ -6,7 +6,7 @@ import pytest
 from l1kd.errors import ConfigurationError
 from l1kd.models import backend
 from l1kd.models.config import Optimisation
-from l1kd.models.training import Fit, adam, fit, history_seconds, in_batches
+from l1kd.models.training import Fit, adam, fit, history_seconds, run_in_chunks
 
 EPOCHS, STEPS = 3, 4
 
@@ -92,5 +92,5 @@ def test_checkpoints_of_another_configuration_are_refused(tf, tmp_path):
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 9])
 def test_batches_do_not_change_a_function(tf, n):
     values = np.arange(2 * n, dtype=np.float32).reshape(n, 2)
-    doubled = in_batches(lambda x: 2.0 * x, (2,), batch=4)(values)
+    doubled = run_in_chunks(lambda x: 2.0 * x, (2,), batch=4)(values)
     np.testing.assert_array_equal(doubled, 2.0 * values)

@@ -2,26 +2,27 @@ import numpy as np
 import pytest
 
 from l1kd.models.cicada import students as cicada
+from l1kd.models.cicada import teacher
 from l1kd.statistics import roc_auc
 
 
 def test_targets_are_the_named_formulas_on_the_grid():
     error = np.array([0.0, 1.0, np.e, 100.0, 1e9])
-    deployed = cicada.target(error)
+    deployed = teacher.target(error)
     np.testing.assert_allclose(deployed[1:4], [0.0, 32.0, 32 * np.log(100.0)], atol=1 / 512)
     assert deployed[0] == 0.0
     assert deployed[4] == 256 - 1 / 256
-    paper = cicada.target(error, "log_32_mse")
+    paper = teacher.target(error, "log_32_mse")
     np.testing.assert_allclose(paper[1:4], np.log(32 * error[1:4]), atol=1 / 512)
     for scores in (deployed, paper):
         np.testing.assert_array_equal(scores * 256, np.round(scores * 256))
 
 
 def test_the_teacher_gives_an_image_for_an_image(tf):
-    model = cicada.teacher(8)
+    model = teacher.network(8)
     assert model.output_shape == (None, 18, 14, 1)
     images = np.random.default_rng(1).integers(0, 60, (5, 18, 14)).astype(np.uint16)
-    error = cicada.reconstruction_error(model)(images)
+    error = teacher.reconstruction_error(model)(images)
     x = images[..., None].astype(np.float32)
     wanted = np.square(model(x).numpy() - x).mean(axis=(1, 2, 3))
     np.testing.assert_allclose(error, wanted, rtol=1e-5)
@@ -49,5 +50,5 @@ def test_quantized_scores_lie_on_the_grid_of_the_firmware(tf):
 def test_the_error_of_an_identity_separates_nothing(tf):
     rng = np.random.default_rng(2)
     images = rng.integers(0, 60, (40, 18, 14)).astype(np.uint16)
-    error = cicada.reconstruction_error(lambda x, training: x)(images)
+    error = teacher.reconstruction_error(lambda x, training: x)(images)
     assert roc_auc(error[:20], error[20:]).value == pytest.approx(0.5)

@@ -37,11 +37,11 @@ def test_rotations_and_mirror_images_have_the_same_score(model, images):
     np.testing.assert_array_equal(score(images[:50, :, ::-1]), wanted)
 
 
-def test_pressure_moves_the_bits(model, images):
+def test_ebops_regularisation_changes_the_bits(model, images):
     tf_model = model
     before = mixed_precision.ebops(tf_model)
     assert before > 1000
-    mixed_precision.set_pressure(model, 1e-4)
+    mixed_precision.regularise_ebops(model, 1e-4)
     x = images[:64].reshape(-1, 252).astype(np.float32)
     model(x, training=True)
     assert float(sum(model.losses)) == pytest.approx(1e-4 * mixed_precision.ebops(model), rel=0.05)

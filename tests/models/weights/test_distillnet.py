@@ -2,8 +2,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from l1kd.models.config import QDistillNetConfig
 from l1kd.models.weights import distillnet, qdistillnet
+from l1kd.models.weights.config import QDistillNetConfig
 
 
 def inputs(n=300, seed=1):

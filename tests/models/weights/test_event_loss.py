@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from l1kd.models.config import Loss
 from l1kd.models.weights.batches import Batches, Events, jet_numbers
+from l1kd.models.weights.config import Loss
 from l1kd.models.weights.event_loss import EventLoss
 from l1kd.models.weights.particles import Generated, Particles
 from l1kd.physics.jets import sorted_jets
@@ -40,8 +40,8 @@ def generated(events, per_event=3, seed=2):
     return Generated(np.zeros((2, events.n_events)), jets)
 
 
-def prepared(events, loss=None, twin=None):
-    found = Events.of(events, generated(events), loss or Loss(), twin)
+def prepared(events, loss=None, no_pileup=None):
+    found = Events.of(events, generated(events), loss or Loss(), no_pileup)
     return replace(found, columns=(found.particles.inputs(),))
 
 
@@ -117,18 +117,18 @@ def test_the_target_has_no_loss_even_where_it_is_not_the_truth(tf):
 
 
 def test_the_transport_term_sees_what_is_missing_and_what_is_misplaced(tf):
-    twin = particles(seed=5)
+    no_pileup = particles(seed=5)
     loss = Loss(particle=0.0, met=0.0, jet=0.0, transport=1.0, slices=64)
 
     def distance(events, weight):
         model = lambda x, event, training: tf.fill((tf.shape(x)[0], 1), weight)  # noqa: E731
-        (batch,) = Batches(prepared(events, twin=twin), 4, seed=1)(0)
+        (batch,) = Batches(prepared(events, no_pileup=no_pileup), 4, seed=1)(0)
         return float(EventLoss(model, loss, 4)(*batch))
 
-    moved = replace(twin, phi=np.roll(twin.phi, 1))
-    assert distance(twin, 1.0) == pytest.approx(0.0, abs=1e-6)
+    moved = replace(no_pileup, phi=np.roll(no_pileup.phi, 1))
+    assert distance(no_pileup, 1.0) == pytest.approx(0.0, abs=1e-6)
     assert distance(moved, 1.0) > 1e-3
-    assert distance(twin, 0.5) > distance(twin, 0.9) > 1e-3
+    assert distance(no_pileup, 0.5) > distance(no_pileup, 0.9) > 1e-3
 
 
 def unlike(given, wanted):
@@ -146,11 +146,11 @@ def unlike(given, wanted):
 def test_the_likeness_of_histograms_is_what_it_says(tf, charged):
     loss = Loss(particle=0.0, met=0.0, jet=0.0, charged=charged)
     events = prepared(particles(), loss)
-    taught = np.random.default_rng(7).beta(0.5, 0.8, len(events.particles)).astype(np.float32)
-    (batch,) = Batches(replace(events, taught=taught), 4, seed=1)(0)
+    teacher = np.random.default_rng(7).beta(0.5, 0.8, len(events.particles)).astype(np.float32)
+    (batch,) = Batches(replace(events, teacher=teacher), 4, seed=1)(0)
     found = EventLoss(puppi_itself, loss, 4, likeness=tf.Variable(2.0))(*batch)
     own = (events.particles.charge == 0) | (charged == "network")
-    wanted = 2.0 * unlike(events.particles.puppi_weight[own], taught[own]) / 4
+    wanted = 2.0 * unlike(events.particles.puppi_weight[own], teacher[own]) / 4
     assert float(found) == pytest.approx(wanted, rel=1e-3)
     itself = lambda x, event, training: batch[-1][:, None]  # noqa: E731
     assert float(EventLoss(itself, loss, 4, likeness=tf.Variable(2.0))(*batch)) == 0.0
@@ -158,9 +158,9 @@ def test_the_likeness_of_histograms_is_what_it_says(tf, charged):
 
 def test_likeness_and_transport_read_their_own_parts_of_a_batch(tf):
     loss = Loss(particle=0.0, met=0.0, jet=0.0, transport=1.0, slices=64)
-    events = prepared(particles(), twin=particles(seed=5))
+    events = prepared(particles(), no_pileup=particles(seed=5))
     puppi = events.particles.puppi_weight
-    (batch,) = Batches(replace(events, taught=puppi), 4, seed=1)(0)
+    (batch,) = Batches(replace(events, teacher=puppi), 4, seed=1)(0)
     (without,) = Batches(events, 4, seed=1)(0)
     tf.random.set_seed(1)
     both = float(EventLoss(puppi_itself, loss, 4, likeness=tf.Variable(1.0))(*batch))
@@ -187,12 +187,12 @@ def test_charged_particles_keep_their_association_in_the_events_that_say_so(tf):
     assert 8 * float(EventLoss(half, network, 8)(*batch)) != pytest.approx(expected, rel=1e-3)
 
 
-def test_a_part_of_the_events_keeps_what_they_were_taught(tf):
+def test_a_part_of_the_events_keeps_the_weights_of_the_teacher(tf):
     events = prepared(particles(sizes=(5, 6, 7)))
-    taught = np.arange(18, dtype=np.float32)
-    part = replace(events, taught=taught).part(1, 3)
-    np.testing.assert_array_equal(part.taught, taught[5:])
-    assert events.part(1, 3).taught is None
+    teacher = np.arange(18, dtype=np.float32)
+    part = replace(events, teacher=teacher).part(1, 3)
+    np.testing.assert_array_equal(part.teacher, teacher[5:])
+    assert events.part(1, 3).teacher is None
 
 
 def test_an_epoch_takes_whole_events_in_an_order_of_its_own(tf):

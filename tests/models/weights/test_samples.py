@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from l1kd.models.config import Loss, ParticleData
+from l1kd.models.weights.config import Loss, ParticleData
 from l1kd.models.weights.samples import Samples
 
 
@@ -11,7 +11,7 @@ def read(data, association, **loss):
     chosen = ParticleData(
         folder=data,
         train=("ttbar2l_PU140.root",),
-        twin=("ttbar2l_PU0.root",),
+        no_pileup=("ttbar2l_PU0.root",),
         test={"top pairs": "ttbar2l_PU140.root"},
         validation_fraction=0.25,
         max_events=4,
@@ -67,7 +67,7 @@ def test_tests_are_made_with_both_associations(samples):
 
 def test_the_events_without_pile_up_are_there_twice_as_well(data, samples):
     events = read(data, "both", transport=1.0).train
-    assert samples["both"].train.twin is None
-    assert events.twin.n_events == events.particles.n_events == 6
-    first, second = events.part(0, 3).twin, events.part(3, 6).twin
+    assert samples["both"].train.no_pileup is None
+    assert events.no_pileup.n_events == events.particles.n_events == 6
+    first, second = events.part(0, 3).no_pileup, events.part(3, 6).no_pileup
     np.testing.assert_array_equal(first.pt, second.pt)

@@ -6,13 +6,14 @@ import yaml
 
 from l1kd.artefacts import load
 from l1kd.errors import ConfigurationError
-from l1kd.models.config import TeacherConfig, read_config, shipped_configs
+from l1kd.models.config import read_config, shipped_configs
 from l1kd.models.train import train
 from l1kd.models.weights import teacher
+from l1kd.models.weights.config import TeacherConfig
 from l1kd.models.weights.distillnet import standardise
 from l1kd.models.weights.nearest import nearest
 from l1kd.models.weights.particles import read_particles
-from l1kd.models.weights.train_teacher import teacher_weights
+from l1kd.models.weights.trained_teacher import teacher_weights
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def test_a_training_resumes_and_its_artefact_weighs_particles(tf, data, particle
     assert "attention" in artefact.card
 
 
-def test_units_that_are_never_heard_go_without_a_trace(tf, particles):
+def test_dead_units_go_without_a_trace(tf, particles):
     artefact = load("teacher-v2")
     config = read_config(artefact.file("config.yaml"), TeacherConfig).model_copy(
         update={"width": 12, "edge": 8, "heads": 2, "neighbours": 4}
@@ -97,17 +98,17 @@ def test_units_that_are_never_heard_go_without_a_trace(tf, particles):
     event = particles.events(0, 1)
     scale = standardise(event.inputs("local"))
     model = teacher.network(config, scale)
-    heard = np.arange(config.edge) % 3 > 0
-    model.overview.bias.assign(np.where(heard, 1.0, -1e6).astype(np.float32))
-    smaller = teacher.silenced(model, config, scale, heard)
+    active = np.arange(config.edge) % 3 > 0
+    model.overview.bias.assign(np.where(active, 1.0, -1e6).astype(np.float32))
+    smaller = teacher.without_dead_units(model, config, scale, active)
     columns = (event.inputs("local"), nearest(event, 4), np.zeros(len(event), np.int32))
     wanted = model(*columns).numpy()
     assert wanted.std() > 0.0
     np.testing.assert_allclose(smaller(*columns).numpy(), wanted, atol=1e-6)
-    gone = (config.width + 1 + 2 * config.width) * np.count_nonzero(~heard)
+    gone = (config.width + 1 + 2 * config.width) * np.count_nonzero(~active)
     assert smaller.count_params() == model.count_params() - gone
-    loud = teacher.silenced(model, config, scale, ~heard)
-    assert np.abs(loud(*columns).numpy() - wanted).max() > 1e-3
+    other = teacher.without_dead_units(model, config, scale, ~active)
+    assert np.abs(other(*columns).numpy() - wanted).max() > 1e-3
 
 
 def test_the_transport_term_needs_the_events_without_pile_up(tf, data, tmp_path):
@@ -115,7 +116,7 @@ def test_the_transport_term_needs_the_events_without_pile_up(tf, data, tmp_path)
     with pytest.raises(ConfigurationError, match="a file without pile-up for each training file"):
         train("teacher", config, tmp_path / "out", quiet=True)
     content = yaml.safe_load(config.read_text())
-    content["data"]["twin"] = ["ttbar2l_PU0.root"]
+    content["data"]["no_pileup"] = ["ttbar2l_PU0.root"]
     content["loss"].update(particle=0.0, jet=0.0)
     content["optimisation"]["epochs"] = 1
     config.write_text(yaml.safe_dump(content))

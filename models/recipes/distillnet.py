@@ -1,30 +1,30 @@
-"""The recipe of DistillNet: data, training, test, export."""
+"""DistillNet in floating point: data, training, test, export to ONNX."""
 
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from l1kd.artefacts import Artefact, write_manifest
 from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.errors import ArtefactError, ConfigurationError
-from l1kd.models import backend
-from l1kd.models.config import DistillNetConfig, read_config
-from l1kd.models.records import COMMON_FILES, fingerprint
+from l1kd.models.config import read_config
+from l1kd.models.recipe import Job, Product, Recipe
+from l1kd.models.records import fingerprint
 from l1kd.models.training import fit
 from l1kd.models.weights import distillnet
-from l1kd.models.weights.card import input_description
+from l1kd.models.weights.card import card, input_description
+from l1kd.models.weights.config import DistillNetConfig
 from l1kd.models.weights.samples import Samples
-from l1kd.models.weights.students import first_test, prepared, task_of, weigh, write_student
+from l1kd.models.weights.students import first_test, prepared, task_of, tested, weigh
 
-__all__ = ["train_distillnet"]
+__all__ = ["RECIPE"]
 
 _ONNX_TOLERANCE = 1e-4
 
 
 def _positions(config: DistillNetConfig) -> list[int]:
-    """Find the columns that the configuration leaves out.
+    """Find the columns that the configuration excludes.
 
     Raises
     ------
@@ -41,40 +41,25 @@ def _positions(config: DistillNetConfig) -> list[int]:
     return [columns.index(name) for name in config.without]
 
 
-def train_distillnet(config_path: Path, out: Path, quiet: bool = False) -> Artefact:
-    """Train DistillNet as a configuration says, and write the artefact.
-
-    Parameters
-    ----------
-    config_path : pathlib.Path
-        YAML file, see `l1kd.models.config.DistillNetConfig`.
-    out : pathlib.Path
-        Folder of the artefact; checkpoints go to ``out/checkpoints``.
-    quiet : bool
-        Show no progress bar.
-
-    Returns
-    -------
-    Artefact
-        With ``model.onnx``: input float32[n, inputs], output float32[n, 1].
+def _run(config: DistillNetConfig, job: Job) -> Product:
+    """Train, and write ``model.onnx``: input float32[n, inputs], output float32[n, 1].
 
     Raises
     ------
     ConfigurationError
-        The configuration is wrong, or the folder holds checkpoints of another one.
+        The folder holds checkpoints of another configuration.
     ArtefactError
         The ONNX model differs from the trained one by more than rounding.
     """
-    config = read_config(config_path, DistillNetConfig)
-    backend.seed_everything(config.seed, config.threads)
     samples = Samples.read(config.data, config.loss)
     train, validation = prepared(config, samples.train), prepared(config, samples.validation)
     scale = distillnet.standardise(train.columns[0]).without(_positions(config))
     model = distillnet.network(config.hidden, scale)
     task = task_of(config, model, train, validation)
-    history = fit(task, out / "checkpoints", fingerprint(config), quiet)
-    distillnet.save_onnx(model, out / "model.onnx")
-    session = onnxruntime.InferenceSession(str(out / "model.onnx"))
+    history = fit(task, job.checkpoints(), fingerprint(config), job.quiet)
+    path = job.out / "model.onnx"
+    distillnet.save_onnx(model, path)
+    session = onnxruntime.InferenceSession(str(path))
 
     def infer(x: NDArray[np.float32]) -> NDArray[np.float32]:
         weights: NDArray[np.float32] = session.run(None, {"particles": x})[0][:, 0]
@@ -84,20 +69,28 @@ def train_distillnet(config_path: Path, out: Path, quiet: bool = False) -> Artef
     difference = float(np.abs(infer(inputs) - weigh(model, config)(inputs)).max())
     if difference > _ONNX_TOLERANCE:
         message = (
-            f"{out / 'model.onnx'} differs from the trained network by {difference:.2e} on a "
-            f"weight; expected at most {_ONNX_TOLERANCE}"
+            f"{path} differs from the trained network by {difference:.2e} on a weight; expected at "
+            f"most {_ONNX_TOLERANCE}"
         )
         raise ArtefactError(message)
     export = {"vectors": len(inputs), "largest_difference_keras_onnx": difference}
     extra = {"export": export, "parameters": int(model.count_params())}
-    write_student(config, config_path, out, samples, infer, history, extra)
-    return write_manifest(
-        out,
-        name=config.name,
-        version=config.version,
+    metrics = tested(config, samples, infer, history, extra)
+    return Product(
         kind="distillnet",
         description=f"Weight of every particle from {scale.size} inputs, in floating point.",
         inputs=input_description(config.inputs),
         outputs={"weight": {"type": "float32", "range": [0, 1]}},
-        files=("model.onnx", *COMMON_FILES),
+        files=("model.onnx",),
+        data=samples.files,
+        metrics=metrics,
+        card=card(config, metrics),
     )
+
+
+RECIPE = Recipe(
+    "distillnet",
+    "weight of a particle by a small dense network in floating point",
+    partial(read_config, kind=DistillNetConfig),
+    _run,
+)

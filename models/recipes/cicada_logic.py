@@ -1,33 +1,41 @@
-"""The recipe of CICADA's student of logic gates: training, exact export, test."""
+"""CICADA's student of logic gates: training, exact export, test."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.artefacts import Artefact
 from l1kd.errors import ArtefactError
 from l1kd.models import backend
 from l1kd.models.cicada import logic as cicada_logic
 from l1kd.models.cicada.config import CicadaLogicConfig
 from l1kd.models.cicada.students_card import logic_card
-from l1kd.models.cicada.targets import Lesson, Scores, emulated, finish, make_lesson, parts, vectors
+from l1kd.models.cicada.targets import (
+    Scores,
+    TrainingTargets,
+    batch_rows,
+    emulated,
+    finish,
+    proof_images,
+    training_targets,
+)
 from l1kd.models.config import read_config
+from l1kd.models.recipe import Job, Product, Recipe
 from l1kd.models.records import fingerprint
-from l1kd.models.training import Fit, adam, fit, in_batches
+from l1kd.models.training import Fit, adam, fit, run_in_chunks
 
-__all__ = ["train_cicada_logic"]
+__all__ = ["RECIPE"]
 
 
 def _linear_start(
-    lesson: Lesson, config: CicadaLogicConfig, model: cicada_logic.GateModel, seen: Any
+    targets: TrainingTargets, config: CicadaLogicConfig, model: cicada_logic.GateModel, seen: Any
 ) -> list[dict[str, float]]:
     """Find linear features of the counts by a small dense network behind them."""
     tf, keras = backend.tensorflow(), backend.keras()
     layers, settings = keras.layers, config.linear
-    counts = in_batches(model.counts, seen.shape[1:])(seen)
+    counts = run_in_chunks(model.counts, seen.shape[1:])(seen)
     mean, spread = counts.mean(axis=0), counts.std(axis=0) + 0.05
     dense = keras.Sequential(
         [
@@ -41,15 +49,15 @@ def _linear_start(
     steps = len(counts) // settings.batch
 
     def batches(epoch: int) -> Iterator[tuple[Any, ...]]:
-        for rows in parts(lesson, epoch, settings.batch):
-            yield tf.constant((counts[rows] - mean) / spread), tf.constant(lesson.wanted[rows])
+        for rows in batch_rows(targets, epoch, settings.batch):
+            yield tf.constant((counts[rows] - mean) / spread), tf.constant(targets.targets[rows])
 
     def loss(x: Any, y: Any) -> Any:
         return tf.reduce_mean(tf.abs(dense(x, training=True)[:, 0] - y))
 
     task = Fit("linear", dense, adam(settings, steps), settings.epochs, steps, batches, loss)
-    folder = lesson.out / "checkpoints" / "linear"
-    history = fit(task, folder, fingerprint(config), lesson.quiet)
+    job = targets.job
+    history = fit(task, job.checkpoints("linear"), fingerprint(config), job.quiet)
     weight, bias = dense.get_layer("features").get_weights()
     weight = weight / spread[:, None]
     offset = bias - mean @ weight
@@ -58,15 +66,15 @@ def _linear_start(
 
 
 def _fit_gates(
-    lesson: Lesson, config: CicadaLogicConfig, model: cicada_logic.GateModel, seen: Any
+    targets: TrainingTargets, config: CicadaLogicConfig, model: cicada_logic.GateModel, seen: Any
 ) -> list[dict[str, float]]:
     tf, settings = backend.tensorflow(), config.student
     steps = len(seen) // settings.batch
     score = _patterned(model)
 
     def batches(epoch: int) -> Iterator[tuple[Any, ...]]:
-        for rows in parts(lesson, epoch, settings.batch):
-            yield tf.constant(seen[rows]), tf.constant(lesson.wanted[rows])
+        for rows in batch_rows(targets, epoch, settings.batch):
+            yield tf.constant(seen[rows]), tf.constant(targets.targets[rows])
 
     def loss(x: Any, y: Any) -> Any:
         return tf.reduce_mean(tf.abs(model.score(x) - y))
@@ -80,20 +88,21 @@ def _fit_gates(
         steps,
         batches,
         loss,
-        lambda: lesson.figures(score),
+        lambda: targets.metrics(score),
     )
-    return fit(task, lesson.out / "checkpoints" / "gates", fingerprint(config), lesson.quiet)
+    job = targets.job
+    return fit(task, job.checkpoints("gates"), fingerprint(config), job.quiet)
 
 
 def _patterned(model: cicada_logic.GateModel) -> Scores:
     """Score of images by the model as it is trained."""
     shape = (*model.limits.shape, 3)
-    predict = in_batches(model.score, shape)
+    predict = run_in_chunks(model.score, shape)
     return lambda images: predict(cicada_logic.patterns(images, model.limits))
 
 
 def _settle(
-    lesson: Lesson, model: cicada_logic.GateModel, bits: NDArray[np.uint8]
+    targets: TrainingTargets, model: cicada_logic.GateModel, bits: NDArray[np.uint8]
 ) -> dict[str, dict[str, float]]:
     """Give the last gates whole weights: the trained ones rounded, or fitted once more.
 
@@ -101,56 +110,41 @@ def _settle(
     """
     choices = {
         "rounded": model.rounded_score(),
-        "fitted": cicada_logic.refit(bits, lesson.wanted),
+        "fitted": cicada_logic.refit(bits, targets.targets),
     }
     score = _patterned(model)
-    figures = {}
+    found = {}
     for name, choice in choices.items():
         model.set_score(*choice)
-        figures[name] = lesson.figures(score)
-    best = max(figures, key=lambda name: figures[name].get("exposure_auc", 0.0))
+        found[name] = targets.metrics(score)
+    best = max(found, key=lambda name: found[name].get("exposure_auc", 0.0))
     model.set_score(*choices[best])
-    return figures
+    return found
 
 
-def train_cicada_logic(config_path: Path, out: Path, quiet: bool = False) -> Artefact:
-    """Train the logic-gate student as a configuration says, and write the artefact.
-
-    Parameters
-    ----------
-    config_path : pathlib.Path
-        YAML file, see `l1kd.models.cicada.config.CicadaLogicConfig`.
-    out : pathlib.Path
-        Folder of the artefact; checkpoints go to ``out/checkpoints``.
-    quiet : bool
-        Show no progress bars.
-
-    Returns
-    -------
-    Artefact
-        With ``logic.npz``, the network of gates.
+def _run(config: CicadaLogicConfig, job: Job) -> Product:
+    """Train, and write ``logic.npz``, the network of gates.
 
     Raises
     ------
     ConfigurationError
-        The configuration is wrong, or the folder holds checkpoints of another one.
+        The folder holds checkpoints of another configuration.
     ArtefactError
         The network of gates differs from the trained model on any image.
     """
-    config = read_config(config_path, CicadaLogicConfig)
-    lesson = make_lesson(config, config_path, out, quiet)
-    zero_bias = lesson.images[: min(20_000, config.student_images)]
+    targets = training_targets(config, job)
+    zero_bias = targets.images[: min(20_000, config.student_images)]
     limits = cicada_logic.thresholds(zero_bias, config.sizes.quantiles)
     model = cicada_logic.GateModel(limits, config.sizes, config.seed)
-    seen = cicada_logic.patterns(lesson.images, limits)
-    bits = in_batches(model.bits, seen.shape[1:])
-    histories = {"linear": _linear_start(lesson, config, model, seen)}
+    seen = cicada_logic.patterns(targets.images, limits)
+    bits = run_in_chunks(model.bits, seen.shape[1:])
+    histories = {"linear": _linear_start(targets, config, model, seen)}
     before = model.state()
-    model.set_score(*cicada_logic.refit(bits(seen).astype(np.uint8), lesson.wanted))
-    histories["gates"] = _fit_gates(lesson, config, model, seen)
-    last = _settle(lesson, model, bits(seen).astype(np.uint8))
+    model.set_score(*cicada_logic.refit(bits(seen).astype(np.uint8), targets.targets))
+    histories["gates"] = _fit_gates(targets, config, model, seen)
+    last = _settle(targets, model, bits(seen).astype(np.uint8))
     network = cicada_logic.to_network(model)
-    images = vectors(lesson)
+    images = proof_images(targets)
     trained, found = _patterned(model)(images), emulated(network)(images)
     wrong = np.flatnonzero(trained != found)
     if len(wrong):
@@ -159,7 +153,7 @@ def train_cicada_logic(config_path: Path, out: Path, quiet: bool = False) -> Art
             f"the gates differ from the trained model on {len(wrong)} of {len(images)} images; "
             f"first (row, trained, gates): {shown}"
         )
-    network.save(out / "logic.npz")
+    network.save(job.out / "logic.npz")
     after = model.state()
     export = {
         "kind": "as logic gates",
@@ -175,4 +169,12 @@ def train_cicada_logic(config_path: Path, out: Path, quiet: bool = False) -> Art
             name: int((before[name] != after[name]).sum()) for name in ("first", "second", "third")
         },
     }
-    return finish(lesson, emulated(network), histories, export, logic_card, "logic.npz")
+    return finish(targets, emulated(network), histories, export, logic_card, "logic.npz")
+
+
+RECIPE = Recipe(
+    "cicada_logic",
+    "CICADA's student of learned two-input logic gates, no multiplier",
+    partial(read_config, kind=CicadaLogicConfig),
+    _run,
+)
