@@ -41,13 +41,15 @@ class RateProcessor(processor.ProcessorABC):
         Only particles with pt > min_pt [GeV] enter missing momentum and jets.
     jet_min_pt
         Jets have pt > jet_min_pt [GeV].
+    ht_min_pt, ht_max_abs_eta
+        Jets with pt > ht_min_pt [GeV] and abs(eta) < ht_max_abs_eta enter HT.
 
     Notes
     -----
     The result is {dataset: {"seen", "used", "skipped": {reason: n}, "absent": {weighting: n},
     "columns": Columns}}. The columns, one value an event, are `event_weight`, for each weighting w
-    `met:w`, `jet_pt:w` (leading jet, 0 without one), `ht:w` (jets with pt > 30 GeV and
-    abs(eta) < 2.4) in GeV, and `cicada_score`.
+    `met:w`, `jet_pt:w` (leading jet, 0 without one), `ht:w` in GeV, and
+    `cicada_score`.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class RateProcessor(processor.ProcessorABC):
         source: str | None = None,
         min_pt: float = 0.0,
         jet_min_pt: float = 15.0,
+        ht_min_pt: float = 30.0,
+        ht_max_abs_eta: float = 2.4,
     ) -> None:
         if "no_pileup" in weightings:
             raise ConfigurationError("weighting no_pileup: a trigger has no events without pile-up")
@@ -71,6 +75,7 @@ class RateProcessor(processor.ProcessorABC):
         self.source = source
         self.min_pt = min_pt
         self.jet_min_pt = jet_min_pt
+        self.ht_cuts = (ht_min_pt, ht_max_abs_eta)
 
     def process(self, events: ak.Array) -> dict[str, Any]:
         """Insert the weights and scores into one chunk and measure it."""
@@ -89,7 +94,7 @@ class RateProcessor(processor.ProcessorABC):
             met, jets = found
             columns[f"met:{weighting}"] = np.hypot(*met)
             columns[f"jet_pt:{weighting}"] = leading_pt(jets)
-            columns[f"ht:{weighting}"] = ht(jets)
+            columns[f"ht:{weighting}"] = ht(jets, *self.ht_cuts)
         if self.score:
             columns["cicada_score"] = ak.to_numpy(events["CICADA"]["score"]).astype(np.float64)
         return {

@@ -6,6 +6,7 @@ from typing import Any
 import awkward as ak
 from coffea import processor
 
+from l1kd.algorithms import Algorithm
 from l1kd.insertion import insert
 
 __all__ = ["Together"]
@@ -28,7 +29,7 @@ class Together(processor.ProcessorABC):
     def __init__(
         self,
         processors: Mapping[str, processor.ProcessorABC],
-        algorithms: list[str],
+        algorithms: list[str | Algorithm],
         source: str | None = None,
     ) -> None:
         self.processors = dict(processors)

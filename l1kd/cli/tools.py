@@ -59,7 +59,10 @@ def models(quiet: Quiet = False, as_json: AsJson = False) -> None:
 @app.command()
 @explained
 def inspect(file: str, quiet: Quiet = False, as_json: AsJson = False) -> None:
-    """Say what format a file is, what can be computed from it and what is missing."""
+    """Say what format a file is, what can be computed from it and what is missing.
+
+    Exit code 1 if nothing can be computed.
+    """
     from l1kd.inspection import inspect as inspect_events
 
     found = inspect_events(file)
@@ -75,9 +78,12 @@ def inspect(file: str, quiet: Quiet = False, as_json: AsJson = False) -> None:
         out_console.print(table)
         for name, reason in found.truth.items():
             out_console.print(f"{name}: {'yes' if reason is None else escape(reason)}")
+    if all(found.algorithms.values()):
+        raise typer.Exit(1)
 
 
 @app.command()
+@explained
 def doctor(quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Check the training environment and say how to repair it."""
     from l1kd.models.doctor import check

@@ -119,8 +119,13 @@ def resolution_study(
     *,
     reference: str = "puppi",
     resampling: Resampling = response.STANDARD,
+    met_edges: Sequence[float] = response.GEN_MET_EDGES,
+    jet_edges: Sequence[float] = response.JET_PT_EDGES,
 ) -> ResolutionStudy:
-    """Tables of one dataset out of `ResolutionProcessor`'s output for it."""
+    """Tables of one dataset out of `ResolutionProcessor`'s output for it.
+
+    The edges are those of the bins of generated missing momentum and jet pt [GeV].
+    """
     sample = ResponseSample.from_columns(output["columns"].joined())
     options: dict[str, Any] = {"reference": reference, "resampling": resampling}
     return ResolutionStudy.model_validate(
@@ -129,9 +134,9 @@ def resolution_study(
             "reference": reference,
             **resampling._asdict(),
             "met": response.met_table(sample, **options),
-            "met_bins": response.met_bins(sample, **options),
+            "met_bins": response.met_bins(sample, met_edges, **options),
             "jets": response.jet_table(sample, **options),
-            "jet_bins": response.jet_bins(sample, **options),
+            "jet_bins": response.jet_bins(sample, jet_edges, **options),
         }
     )
 

@@ -61,7 +61,7 @@ def _rates(summary: Summary) -> Iterator[Table]:
 
 
 def _bookkeeping(summary: Summary) -> Iterator[Table]:
-    table = Table("file", "events", "processed", "left out because", title="files")
+    table = Table("file", "events", "processed", "skipped because", title="files")
     for file in summary.files:
         entries = "-" if file.entries is None else str(file.entries)
         table.add_row(file.path, entries, str(file.processed), file.skipped or "")

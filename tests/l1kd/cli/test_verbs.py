@@ -1,36 +1,23 @@
 """The command line: verbs, exit codes, JSON and quiet output."""
 
 import json
-from importlib import import_module
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
-
-from l1kd.cli import application as cli
-
-import_module("l1kd.cli.tools")
-
-
-@pytest.fixture
-def l1kd(data):
-    def called(*arguments):
-        return CliRunner().invoke(cli.app, cli._expanded([str(a) for a in arguments]))
-
-    return called
 
 
 def test_run_does_the_whole_job(l1kd, data, tmp_path):
     result = l1kd(
         "run", data / "ttbar2l_PU140.root", "--truth", data / "ttbar2l_PU0.root",
-        "--minbias", data / "minbias_PU140.root", "--out", tmp_path, "--json",
+        "--minbias", data / "minbias_PU140.root", "--algorithms", "none,puppi,qdistillnet,cicada",
+        "--out", tmp_path, "--json",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     printed = json.loads(result.stdout)
     stored = json.loads((tmp_path / "summary.json").read_text())
     assert printed == stored
     met = stored["resolution"][0]["met"]
-    for weighting in ("none", "puppi", "distillnet", "qdistillnet", "delphes_puppi", "no_pileup"):
+    for weighting in ("none", "puppi", "qdistillnet", "delphes_puppi", "no_pileup"):
         number = met[weighting]["corrected"]
         assert number["low"] <= number["value"] <= number["high"], weighting
         assert number["n"] == 50
@@ -38,7 +25,7 @@ def test_run_does_the_whole_job(l1kd, data, tmp_path):
     assert met["puppi"]["corrected"]["value"] < met["none"]["corrected"]["value"]
     assert {record["processed"] for record in stored["files"]} == {50}
     assert "cicada_score" in stored["rates"][0]["thresholds"]
-    assert stored["scores"][0]["auc"]["events"]["value"] > 0.5
+    assert stored["scores"][0]["auc"]["ttbar2l_PU140"]["value"] > 0.5
     assert stored["provenance"]["algorithms"]["qdistillnet"] == "qdistillnet_local-v1"
     assert (tmp_path / "index.html").stat().st_size > 10_000
     assert len(list((tmp_path / "figures").glob("*.png"))) >= 8
@@ -56,6 +43,77 @@ def test_resolution_of_chosen_algorithms(l1kd, data, tmp_path):
     assert "distillnet" not in summary["resolution"][0]["met"]
     assert any("regionizer neutrals" in note for note in summary["notes"])
     assert summary["rates"] == []
+
+
+def test_rates_of_zero_bias_events_alone(l1kd, data, tmp_path):
+    result = l1kd(
+        "rates", "--minbias", data / "minbias_PU140.root", "--algorithms", "puppi,cicada",
+        "--targets", "2000", "--bunches", "1000", "--ht-min-pt", "20", "--ht-max-eta", "5",
+        "--out", tmp_path, "--json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    (study,) = summary["rates"]
+    assert study["n_events"] == 50
+    assert study["input_hz"] == 1000 * 11246.0
+    assert set(study["thresholds"]) == {
+        "met:puppi", "jet_pt:puppi", "ht:puppi", "cicada_score"
+    }  # fmt: skip
+    assert [row["target_hz"] for row in study["thresholds"]["ht:puppi"]] == [2e6]
+    # a jet of 20 to 30 GeV counts now
+    assert max(study["curves"]["ht:puppi"]["thresholds"]) > 20
+    assert summary["resolution"] == []
+
+
+def test_options_from_yaml(l1kd, data, tmp_path):
+    config = tmp_path / "study.yaml"
+    config.write_text(
+        f"files: [top={data / 'ttbar2l_PU140_l1nano.root'}]\n"
+        f"minbias: [{data / 'minbias_PU140_l1nano.root'}]\n"
+        "zero-bias: crossings\nalgorithms: [cicada]\ntargets: [3000, 1000]\nlabel: a trial\n"
+        f"out: {tmp_path / 'out'}\n"
+    )
+    result = l1kd("rates", "--config", config, "--targets", "5000", "--json")
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert summary["sample_label"] == "a trial"
+    assert summary["rates"][0]["dataset"] == "crossings"
+    assert list(summary["scores"][0]["auc"]) == ["top"]
+    rows = summary["rates"][0]["thresholds"]["cicada_score"]
+    assert [row["target_hz"] for row in rows] == [5e6]  # the option wins over the file
+    config.write_text("target: [3]\nout: x\n")
+    wrong = l1kd("rates", "--config", config)
+    assert wrong.exit_code == 1
+    assert "unknown key 'target'; did you mean 'targets'?" in " ".join(wrong.stderr.split())
+
+
+def test_a_comma_may_be_part_of_a_path(l1kd, data, tmp_path):
+    odd = tmp_path / "top, 13.root"
+    odd.symlink_to(data / "ttbar2l_PU140_l1nano.root")
+    result = l1kd(
+        "rates", odd, "--minbias", odd, "--algorithms", "cicada", "--out", tmp_path, "--json"
+    )
+    assert result.exit_code == 0, result.output
+    assert [file["path"] for file in json.loads(result.stdout)["files"]] == [str(odd)] * 2
+
+
+def test_nothing_computed_is_no_success(l1kd, data, tmp_path):
+    result = l1kd("resolution", data / "ttbar2l_PU140_l1nano.root", "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "nothing could be computed" in " ".join(result.stderr.split())
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_an_unexpected_error_has_no_traceback(l1kd, monkeypatch, data):
+    def broken(path):
+        raise KeyError("deep inside")
+
+    monkeypatch.setattr("l1kd.inspection.inspect", broken)
+    result = l1kd("inspect", data / "pfnano.root")
+    assert result.exit_code == 1
+    assert "unexpected KeyError: 'deep inside'" in result.stderr
+    monkeypatch.setenv("L1KD_TRACEBACK", "1")
+    assert isinstance(l1kd("inspect", data / "pfnano.root").exception, KeyError)
 
 
 def test_rates_from_the_calorimeter_alone(l1kd, data, tmp_path):
@@ -77,7 +135,7 @@ def test_insert_writes_skims(l1kd, data, tmp_path):
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     content = json.loads(result.stdout)
-    assert content["datasets"]["events"]["seen"] == 3
+    assert content["datasets"]["pfnano"]["seen"] == 3
     assert len(list(tmp_path.rglob("*.parquet"))) == 1
 
 
@@ -104,18 +162,27 @@ def test_bad_files_are_errors_or_listed(l1kd, data, tmp_path):
     assert "bad.root" in failed.stderr
     listed = l1kd(*arguments, "--skip-bad-files")
     assert listed.exit_code == 0
-    assert "left out" in listed.stdout
+    assert "skipped" in listed.stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["run", "--out", "x"], 2, "either files or --fileset"),
-        (["run"], 2, "--out"),
+        (["run", "a.root"], 2, "--out"),
         (["fly"], 2, "No such command"),
         (["run", "none.root", "--out", "x"], 1, "none.root"),
         (["rates", "none.root", "--normalisation", "lep", "--out", "x"], 1, "'lep'"),
-        (["run", "none.root", "--algorithms", "pupi", "--out", "x"], 1, "'pupi'; available: puppi"),
+        (["run", "none.root", "--algorithms", "pupi", "--out", "x"], 1, "did you mean 'puppi'"),
+        (["run", "none.root", "--algorithms", "puppi", "b.root", "--out", "x"], 1, "put files"),
+        (["run", "--truth", "b.root", "a.root", "--out", "x"], 2, "--truth took b.root, a.root"),
+        (["run", "a.root", "--truth", "b.root", "c.root", "--out", "x"], 1, "files go before"),
+        (["rates", "none.root", "--out", "x"], 1, "rates need zero-bias events"),
+        (["resolution", "--out", "x"], 2, "either files or --fileset"),
+        (["run", "none.root", "--targets", "0", "--out", "x"], 1, "targets: "),
+        (["run", "none.root", "--met-edges", "3", "2", "--out", "x"], 1, "rising edges"),
+        (["run", "none.root", "--out", "/proc/version"], 1, "/proc/version is a file"),
+        (["run", "none.root", "--out", "/proc/version/x"], 1, "/proc/version is a file"),
         (["emulate", "none", "none.npy", "--out", "x.npy"], 1, "none: expected a firmware folder"),
     ],
 )
@@ -169,10 +236,3 @@ def test_emulate_and_inspect_a_network(l1kd, data, tmp_path):
     short = l1kd("emulate", tmp_path / "cicada.npz", tmp_path / "short.npy", "--out", raw)
     assert short.exit_code == 1
     assert "short.npy" in short.stderr
-
-
-def test_values_of_many_options():
-    expanded = cli._expanded(["run", "a", "--truth", "b", "c,d", "--out", "e", "--minbias", "f"])
-    assert expanded == [
-        "run", "a", "--truth", "b", "--truth", "c", "--truth", "d", "--out", "e", "--minbias", "f",
-    ]  # fmt: skip

@@ -1,0 +1,172 @@
+"""What to study and how to run it: one model for Python, for YAML and for the command line."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from l1kd.errors import ConfigurationError, UnreadableFileError
+
+__all__ = ["Execution", "Request", "Settings", "nearest", "read_settings"]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which of the known names is like this one, as the end of a message."""
+    found = difflib.get_close_matches(name, list(known), 1, 0.5)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+class Settings(BaseModel):
+    """Options by name; an unknown name is an error that names the nearest known one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], where: str = "options") -> Self:
+        """Check options and take them; None stands for the default.
+
+        Raises
+        ------
+        ConfigurationError
+            If a name is unknown or a value is outside its range.
+        """
+        require_known(options, cls.model_fields, where)
+        try:
+            return cls(**{name: value for name, value in options.items() if value is not None})
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"]) or where
+            raise ConfigurationError(f"{name}: {first['msg']}, found {first['input']!r}") from error
+
+
+def require_known(given: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Refuse a name that is not known, naming the nearest that is.
+
+    Raises
+    ------
+    ConfigurationError
+        For the first unknown name.
+    """
+    names = list(known)
+    for name in given:
+        if name not in names:
+            hint = nearest(name, names) or f"; known: {', '.join(sorted(names))}"
+            raise ConfigurationError(f"{where}: unknown key {name!r}{hint}")
+
+
+class Execution(Settings):
+    """How a processor is run over files, see `l1kd.execution.run`."""
+
+    executor: Literal["iterative", "futures", "dask"] = Field(
+        "iterative", description="Where chunks are processed."
+    )
+    workers: int = Field(2, ge=1, description="Processes of futures or of a local dask.")
+    scheduler: str | None = Field(None, description="Address of a dask scheduler.")
+    checkpoint: str | None = Field(None, description="Folder from which a run goes on.")
+    skip_bad_files: bool = Field(
+        False, description="Skip files that cannot be read, and list them."
+    )
+    chunksize: int = Field(100, ge=1, description="Events a chunk.")
+
+    def execution(self) -> dict[str, Any]:
+        """Return the arguments of `l1kd.execution.run`."""
+        return {name: getattr(self, name) for name in Execution.model_fields}
+
+
+class Request(Execution):
+    """What to study.
+
+    The fields with a description are options of the command line and keys of a YAML file, too.
+
+    Attributes
+    ----------
+    fileset
+        Signals, in a form of `l1kd.datasets.load_fileset`; may hold the zero-bias dataset.
+    resolution, rates
+        Which of the studies to make.
+    algorithms
+        Names of what to insert and to study, or algorithm objects; None for all of the default
+        that the files allow.
+    status
+        Show progress.
+    command
+        Command line, for the provenance.
+    """
+
+    fileset: Any = None
+    resolution: bool = True
+    rates: bool = True
+    status: bool = False
+    command: Sequence[str] | None = None
+
+    truth: tuple[str, ...] = Field(
+        (), description="Files of the same events without pile-up, in the order of the files."
+    )
+    minbias: tuple[str, ...] = Field((), description="Files of zero-bias events, for rates.")
+    zero_bias: str = Field("minbias", description="Dataset of the fileset that gives the rates.")
+    algorithms: tuple[Any, ...] | None = Field(
+        None, description="Algorithms, see `l1kd models`; none: weight one, as well."
+    )
+    source: str | None = Field(None, description="Particle collection, see `l1kd inspect`.")
+    min_pt: float = Field(0.0, ge=0, description="Particles above enter the sums [GeV].")
+    jet_min_pt: float = Field(15.0, gt=0, description="Jets have pt above [GeV].")
+    max_dr: float = Field(0.4, gt=0, description="Jets match generated ones within this distance.")
+    ht_min_pt: float = Field(30.0, ge=0, description="Jets above enter HT [GeV].")
+    ht_max_eta: float = Field(2.4, gt=0, description="Jets within this |eta| enter HT.")
+    met_edges: tuple[float, ...] = Field(
+        (0.0, 20.0, 40.0, 60.0, 80.0, 120.0, float("inf")),
+        description="Edges of the bins of generated missing momentum [GeV].",
+    )
+    jet_edges: tuple[float, ...] = Field(
+        (15.0, 20.0, 30.0, 45.0, 70.0, 110.0, float("inf")),
+        description="Edges of the bins of generated jet pt [GeV].",
+    )
+    normalisation: str = Field(
+        "hl_lhc", description="Rate normalisation: hl_lhc, run3, phase2_2700."
+    )
+    bunches: int | None = Field(
+        None, gt=0, le=3564, description="Colliding bunches, instead of the normalisation's."
+    )
+    targets: tuple[float, ...] = Field(
+        (750.0, 100.0, 30.0), description="Rates for which thresholds are given [kHz]."
+    )
+    label: str = Field("", description="What the sample is, for the page.")
+
+    @field_validator("met_edges", "jet_edges")
+    @classmethod
+    def _rising(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
+        if len(edges) < 2 or any(low >= high for low, high in pairwise(edges)):
+            raise ValueError("expected two or more rising edges")
+        return edges
+
+    @field_validator("targets")
+    @classmethod
+    def _positive(cls, targets: tuple[float, ...]) -> tuple[float, ...]:
+        if not targets or any(not target > 0 for target in targets):
+            raise ValueError("expected rates above zero")
+        return targets
+
+
+def read_settings(path: str | Path) -> dict[str, Any]:
+    """Read options from a YAML file; a name may be written with `-` or with `_`.
+
+    Raises
+    ------
+    UnreadableFileError
+        If there is no such file, or it is not text.
+    ConfigurationError
+        If it is not a YAML mapping of names to values.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableFileError(f"{path}: expected a YAML file: {error}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigurationError(f"{path} is not YAML: {error}") from error
+    if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
+        raise ConfigurationError(f"{path}: expected names with their values, found {content!r}")
+    return {key.replace("-", "_"): value for key, value in content.items()}

@@ -1,0 +1,288 @@
+"""From a request to its page: processors over files, tables, plots."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from l1kd import plots
+from l1kd.algorithms import SHIPPED, Algorithm, CandidateWeight
+from l1kd.candidates import sources
+from l1kd.datasets import Dataset, InputFile, read_fileset
+from l1kd.errors import ConfigurationError, UnreadableFileError
+from l1kd.execution import RunResult, run
+from l1kd.insertion import insert
+from l1kd.processors.particles import CORRELATOR, DELPHES_PUPPI
+from l1kd.processors.rates import RateProcessor
+from l1kd.processors.resolution import ResolutionProcessor
+from l1kd.processors.together import Together
+from l1kd.regions import region_sources
+from l1kd.report import studies
+from l1kd.report.page import write_page
+from l1kd.report.summary import FileRecord, Summary, Timing
+from l1kd.study.request import Request, nearest
+from l1kd.study.samples import datasets_of
+from l1kd.trigger.rates import Normalisation, normalisation
+
+__all__ = ["require_writable", "study"]
+
+DEFAULT = ("puppi", "distillnet", "qdistillnet", "cicada")
+"""What is studied unless the request says otherwise."""
+
+_TRUTH_WEIGHTINGS = ("soft_truth", "no_pileup", DELPHES_PUPPI)
+
+Chosen = Sequence[str | Algorithm]
+
+
+def _name(algorithm: str | Algorithm) -> str:
+    return algorithm if isinstance(algorithm, str) else algorithm.name
+
+
+def _version(algorithm: str | Algorithm) -> str:
+    return SHIPPED[algorithm]().version if isinstance(algorithm, str) else algorithm.version
+
+
+def _is_weight(algorithm: str | Algorithm) -> bool:
+    kind = SHIPPED[algorithm] if isinstance(algorithm, str) else type(algorithm)
+    return issubclass(kind, CandidateWeight)
+
+
+def require_writable(out: str | Path) -> Path:
+    """Check before any work that results can be written into a folder, which need not exist.
+
+    Raises
+    ------
+    ConfigurationError
+        If they cannot.
+    """
+    folder = Path(out)
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise ConfigurationError(f"{folder}: expected a folder for results, but {there} is a file")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"{folder}: results cannot be written: no permission in {there}")
+    return folder
+
+
+def _check_algorithms(request: Request) -> None:
+    for algorithm in request.algorithms or ():
+        if isinstance(algorithm, str) and algorithm != "none" and algorithm not in SHIPPED:
+            hint = nearest(algorithm, SHIPPED)
+            if Path(algorithm).suffix:
+                hint = "; if that is a file, put files before options"
+            raise ConfigurationError(
+                f"unknown algorithm {algorithm!r}; available: none, {', '.join(SHIPPED)}{hint}"
+            )
+
+
+def _algorithms(request: Request, file: InputFile) -> tuple[list[str | Algorithm], bool]:
+    """Algorithms for the dataset of this file, and whether weight one is studied, too."""
+    if request.algorithms is not None:
+        return [a for a in request.algorithms if a != "none"], "none" in request.algorithms
+    events = file.open(0, min(1, file.entries))
+    particles = bool(sources(events))
+    calorimeter = bool(region_sources(events))
+    return [a for a in DEFAULT if (calorimeter if a == "cicada" else particles)], False
+
+
+def _processor(
+    request: Request, name: str, algorithms: Chosen, *, unweighted: bool, truth: bool
+) -> Together:
+    """Processor of one dataset: rates for all, resolution for signals that have particles.
+
+    LinPUPPI brings the correlator's own objects with it.
+    """
+    weights = [_name(a) for a in algorithms if _is_weight(a)]
+    own = [a for a in algorithms if isinstance(a, Algorithm)]
+    weightings = [*(["none"] if unweighted else []), *weights]
+    if "linpuppi" in weights:
+        weightings.append(CORRELATOR)
+    common: dict[str, Any] = {
+        "algorithms": own,
+        "source": request.source,
+        "min_pt": request.min_pt,
+        "jet_min_pt": request.jet_min_pt,
+    }
+    parts: dict[str, Any] = {}
+    if request.resolution and name != request.zero_bias and weightings:
+        extra = [w for w in _TRUTH_WEIGHTINGS if truth or w != "no_pileup"]
+        parts["resolution"] = ResolutionProcessor(
+            [*weightings, *extra], max_dr=request.max_dr, **common
+        )
+    if request.rates:
+        parts["rates"] = RateProcessor(
+            weightings,
+            score=any(_name(a) == "cicada" for a in algorithms),
+            ht_min_pt=request.ht_min_pt,
+            ht_max_abs_eta=request.ht_max_eta,
+            **common,
+        )
+    return Together(parts, list(algorithms), request.source)
+
+
+def _require_sense(request: Request, datasets: Mapping[str, Dataset]) -> None:
+    """Refuse a request from which nothing can come, before any work."""
+    signals = [name for name in datasets if name != request.zero_bias]
+    if request.resolution and not request.rates and not signals:
+        raise ConfigurationError("nothing to study: a resolution needs files of a signal")
+    if request.rates and not request.resolution and request.zero_bias not in datasets:
+        raise ConfigurationError(
+            "nothing to study: rates need zero-bias events, with --minbias FILE or as the dataset "
+            f"{request.zero_bias!r} of a fileset"
+        )
+
+
+def study(request: Request, out: str | Path) -> Summary:
+    """Run the studies and write `summary.json`, `index.html` and `figures/` into `out`.
+
+    Raises
+    ------
+    ConfigurationError
+        If the request cannot be met, or nothing could be computed from the files.
+    L1KDError
+        As `l1kd.execution.run`; nothing is written then.
+    """
+    _check_algorithms(request)
+    norm = normalisation(request.normalisation)
+    if request.bunches is not None:
+        norm = norm.model_copy(update={"bunches": request.bunches})
+    datasets = datasets_of(request)
+    _require_sense(request, datasets)
+    folder = require_writable(out)
+    files, bad = read_fileset(datasets)
+    if bad and not request.skip_bad_files:
+        raise next(iter(bad.values()))
+    results: dict[str, RunResult] = {}
+    chosen: dict[str, list[str | Algorithm]] = {}
+    for name, dataset in datasets.items():
+        opened = [file for file in files if file.dataset == name]
+        if not opened:
+            raise UnreadableFileError(f"dataset {name!r}: no file of it can be read")
+        chosen[name], unweighted = _algorithms(request, opened[0])
+        results[name] = run(
+            _processor(
+                request, name, chosen[name], unweighted=unweighted, truth=bool(dataset.truth)
+            ),
+            {name: dataset},
+            status=request.status,
+            **request.execution(),
+        )
+    summary, figures = _report(request, norm, files, results, chosen)
+    if not (summary.resolution or summary.rates or summary.scores):
+        raise ConfigurationError(
+            "nothing could be computed: the files hold neither particles nor a calorimeter that "
+            f"the algorithms can read; ask l1kd inspect {files[0].path}"
+        )
+    write_page(summary, figures, folder)
+    summary.write(folder / "summary.json")
+    return summary
+
+
+def _report(
+    request: Request,
+    norm: Normalisation,
+    files: list[InputFile],
+    results: Mapping[str, RunResult],
+    chosen: Mapping[str, Chosen],
+) -> tuple[Summary, dict[str, Figure]]:
+    """Turn what was accumulated into records and figures."""
+    start = time.perf_counter()
+    figures: dict[str, Figure] = {}
+    summary = Summary(
+        title="l1kd run",
+        sample_label=request.label,
+        provenance=studies.provenance(
+            {_name(a): _version(a) for used in chosen.values() for a in used},
+            command=request.command,
+            executor=request.executor,
+            workers=request.workers,
+        ),
+    )
+    for name, result in results.items():
+        summary.files += _file_records(name, files, result)
+        n_events = sum(result.events.values())
+        for part, output in result.output.items():
+            if part == "losses":
+                summary.notes.append(_losses(name, output, n_events))
+            else:
+                summary.datasets.append(studies.dataset_record(name, part, output[name]))
+        summary.timings.append(Timing(step=f"run {name}", seconds=result.seconds, events=n_events))
+    for name, result in results.items():
+        if "resolution" in result.output:
+            output = result.output["resolution"][name]
+            tables = studies.resolution_study(
+                name, output, met_edges=request.met_edges, jet_edges=request.jet_edges
+            )
+            summary.resolution.append(tables)
+            figures |= studies.resolution_figures(tables, output)
+    if request.rates and request.zero_bias in results:
+        _add_rates(request, summary, figures, norm, results)
+    elif request.rates:
+        summary.notes.append("No zero-bias files were given, so there are no rates.")
+    shown = next((file for file in files if file.dataset != request.zero_bias), files[0])
+    weights = [a for a in chosen[shown.dataset] if _is_weight(a)]
+    if shown.entries and weights:
+        figures["event"] = _event_display(shown, request, weights)
+    summary.timings.append(Timing(step="tables and figures", seconds=time.perf_counter() - start))
+    return summary, figures
+
+
+def _losses(name: str, lost: Mapping[str, int], n_events: int) -> str:
+    """Say how many particles of an event the correlator's limits dropped."""
+    each = ", ".join(f"{where.replace('_', ' ')} {n / n_events:.1f}" for where, n in lost.items())
+    return f"LinPUPPI on {name}: particles lost an event by limit of the firmware: {each}."
+
+
+def _add_rates(
+    request: Request,
+    summary: Summary,
+    figures: dict[str, Figure],
+    norm: Normalisation,
+    results: Mapping[str, RunResult],
+) -> None:
+    columns = {
+        name: result.output["rates"][name]["columns"].joined() for name, result in results.items()
+    }
+    name = request.zero_bias
+    background = columns.pop(name)
+    targets = [1e3 * target for target in request.targets]
+    summary.rates.append(studies.rate_study(name, background, columns, norm, targets_hz=targets))
+    figures |= studies.rate_figures(name, background, norm)
+    if "cicada_score" in background:
+        summary.scores.append(studies.score_study(name, background, columns))
+        figures |= studies.score_figures(name, background, columns, norm)
+
+
+def _file_records(name: str, files: list[InputFile], result: RunResult) -> list[FileRecord]:
+    records = [
+        FileRecord(
+            path=file.path,
+            dataset=name,
+            entries=file.entries,
+            processed=result.events.get(file.path, 0),
+            truth=file.truth,
+            skipped=result.skipped.get(file.path),
+        )
+        for file in files
+        if file.dataset == name
+    ]
+    known = {record.path for record in records}
+    unopened = [
+        FileRecord(path=path, dataset=name, skipped=reason)
+        for path, reason in result.skipped.items()
+        if path not in known
+    ]
+    return records + unopened
+
+
+def _event_display(file: InputFile, request: Request, weightings: Chosen) -> Figure:
+    """Draw the first event of a file."""
+    events = file.open(0, 1)
+    particles = insert(events, list(weightings), request.source)["L1Cand"][0]
+    weights = {"none": None} | {
+        name: particles[f"{name}_weight"] for name in map(_name, weightings)
+    }
+    return plots.event_display(particles.pt, particles.eta, particles.phi, weights)
