@@ -1,0 +1,75 @@
+"""Numbers with their uncertainties: quantile widths, intervals, ROC areas, distances.
+
+Plain NumPy in and out. No function draws random numbers of its own accord: whoever resamples gives
+a seed. A value that cannot be computed (an empty sample, a bin without entries) is NaN, never an
+exception and never a made-up number; `Estimate.as_dict` turns NaN into JSON's null. Event weights
+may be negative unless a function says otherwise; NaN and infinite ones are refused.
+"""
+
+from l1kd.statistics.estimates import ONE_SIGMA, Estimate
+from l1kd.statistics.fractions import (
+    WeightSums,
+    checked_weights,
+    clopper_pearson,
+    effective_counts,
+    weighted_fraction,
+    weighted_survival,
+)
+from l1kd.statistics.quantiles import (
+    corrected_resolution,
+    quantile,
+    quantile_resolution,
+    sorted_quantile,
+)
+from l1kd.statistics.resampling import (
+    Bootstrap,
+    block_bootstrap,
+    bootstrap,
+    event_ids,
+    poisson_multiplicities,
+    replica_interval,
+)
+from l1kd.statistics.separation import delong, delong_difference, emd, roc_auc
+from l1kd.statistics.sharing import (
+    SEVERAL,
+    Blocks,
+    SharedFraction,
+    independent_events,
+    resolution_limit,
+    shared_covariance,
+    shared_fraction,
+    shared_variance,
+)
+
+__all__ = [
+    "ONE_SIGMA",
+    "SEVERAL",
+    "Blocks",
+    "Bootstrap",
+    "Estimate",
+    "SharedFraction",
+    "WeightSums",
+    "block_bootstrap",
+    "bootstrap",
+    "checked_weights",
+    "clopper_pearson",
+    "corrected_resolution",
+    "delong",
+    "delong_difference",
+    "effective_counts",
+    "emd",
+    "event_ids",
+    "independent_events",
+    "poisson_multiplicities",
+    "quantile",
+    "quantile_resolution",
+    "replica_interval",
+    "resolution_limit",
+    "roc_auc",
+    "shared_covariance",
+    "shared_fraction",
+    "shared_variance",
+    "sorted_quantile",
+    "weighted_fraction",
+    "weighted_survival",
+]

@@ -1,0 +1,219 @@
+"""Events that share what they are made of: overlays of collisions from one library.
+
+A simulated crossing is a sum of some mu collisions drawn from a library of L. If a collision alone
+makes a crossing pass, all crossings that hold it pass, mu / L of them: they count once, not as
+often as they occur. Whatever the number of crossings, a rate below input rate x mu / L is not
+resolved, and other libraries would give other rates.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from l1kd.errors import InputError
+from l1kd.statistics.estimates import ONE_SIGMA, Estimate, Floats
+from l1kd.statistics.fractions import checked_weights, clopper_pearson
+
+__all__ = [
+    "SEVERAL",
+    "Blocks",
+    "SharedFraction",
+    "independent_events",
+    "resolution_limit",
+    "shared_covariance",
+    "shared_fraction",
+    "shared_variance",
+]
+
+SEVERAL = 3.0
+"""A fraction is resolved where at least so many (effective) independent causes make it."""
+
+
+class Blocks(NamedTuple):
+    """Which blocks (collisions of a library) each event holds, every pair once.
+
+    `block`: int64[m] in 0..n_blocks - 1; event i owns the entries offsets[i]:offsets[i + 1] of
+    int64[n + 1] `offsets`. `n_blocks`: how many different blocks there are.
+    """
+
+    block: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    n_blocks: int
+
+    @classmethod
+    def of(cls, ids: ArrayLike, offsets: ArrayLike | None = None) -> "Blocks":
+        """Build from the numbers of the blocks.
+
+        Parameters
+        ----------
+        ids
+            int[m], block numbers of all events one after the other; any whole numbers.
+        offsets
+            int[n + 1]; event i owns ids[offsets[i]:offsets[i + 1]]. None: one block an event.
+
+        Raises
+        ------
+        InputError
+            If the numbers are not whole or the offsets do not fit.
+        """
+        numbers = np.asarray(ids)
+        edges = np.arange(numbers.size + 1) if offsets is None else np.asarray(offsets)
+        if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+            raise InputError(f"blocks: need a list of whole numbers, got {numbers.dtype}")
+        if (
+            edges.size < 1
+            or edges[0] != 0
+            or edges[-1] != numbers.size
+            or (np.diff(edges) < 0).any()
+        ):
+            raise InputError(f"blocks: offsets must rise from 0 to the {numbers.size} numbers")
+        different, block = np.unique(numbers, return_inverse=True)
+        event = np.repeat(np.arange(edges.size - 1), np.diff(edges))
+        # a collision that an event holds twice makes it no more dependent on others
+        pairs = np.unique(event * max(different.size, 1) + block)
+        event, block = np.divmod(pairs, max(different.size, 1))
+        counts = np.bincount(event, minlength=edges.size - 1)
+        return cls(block, np.concatenate([[0], np.cumsum(counts)]), different.size)
+
+    @property
+    def n_events(self) -> int:
+        """Number of events, those without a block included."""
+        return self.offsets.size - 1
+
+
+class SharedFraction(NamedTuple):
+    """A fraction of events that share blocks, and how much the sample says about it.
+
+    `n_effective`: independent events that would know the fraction as well. `n_causes`: the
+    effective number of independent things that make events pass, n_effective times the fraction:
+    the number of passing events where nothing is shared, 1 where one collision makes them all.
+    """
+
+    estimate: Estimate
+    n_effective: float
+    n_causes: float
+
+    @property
+    def resolved(self) -> bool:
+        """Whether several different causes make the fraction; one more library would agree."""
+        return self.n_causes >= SEVERAL
+
+
+def resolution_limit(input_hz: float, n_events: int, mu: float = 0.0, library: int = 1) -> float:
+    """Smallest rate [Hz] that a zero-bias sample can resolve.
+
+    Parameters
+    ----------
+    input_hz
+        Rate of crossings [Hz].
+    n_events
+        Number of simulated crossings: one of them stands for input_hz / n_events.
+    mu, library
+        Mean number of collisions in a crossing and size of the library that they are drawn from:
+        one collision stands for input_hz x mu / library. Without them nothing is shared.
+
+    Raises
+    ------
+    InputError
+        If a number is not positive (mu may be zero).
+    """
+    if not (input_hz > 0.0 and n_events > 0 and library > 0 and mu >= 0.0):
+        raise InputError(
+            f"resolution_limit: {input_hz} Hz, {n_events} events, mu {mu} of {library} collisions"
+        )
+    return input_hz * max(1.0 / n_events, mu / library)
+
+
+def independent_events(blocks: Blocks) -> float:
+    """Largest number of independent events: that of events, or blocks over blocks an event."""
+    if blocks.n_events == 0:
+        return 0.0
+    each = blocks.block.size / blocks.n_events
+    return min(float(blocks.n_events), blocks.n_blocks / each) if each else float(blocks.n_events)
+
+
+def shared_covariance(deviations: ArrayLike, blocks: Blocks) -> Floats:
+    """Covariance of sums over events that share blocks.
+
+    It is the block bootstrap's, worked out: events that share a block are correlated, pairs of
+    them enter once for each block they share (the first order in what a single block does). The
+    square of each event enters once, not once for each of its blocks, as drawing blocks at random
+    would have it: with mu blocks an event that would count the independent part mu times.
+
+    Parameters
+    ----------
+    deviations
+        float[k, n] of k numbers, each event's deviation from the mean: of zero or one from a
+        fraction, of an event's share of beaten events from the area under a ROC curve.
+    blocks
+        What the events hold.
+
+    Returns
+    -------
+    float64[k, k]; never less than the covariance of independent events, also where the estimate
+    of what they share fluctuates below zero.
+    """
+    d = np.atleast_2d(np.asarray(deviations, dtype=np.float64))
+    if d.shape[1] != blocks.n_events:
+        raise InputError(f"shared_covariance: {d.shape} deviations for {blocks.n_events} events")
+    counts = np.diff(blocks.offsets)
+    each = np.stack(
+        [np.bincount(blocks.block, np.repeat(row, counts), blocks.n_blocks) for row in d]
+    )
+    shared = each @ each.T - (counts * d) @ d.T
+    sizes, directions = np.linalg.eigh(shared)
+    covariance: Floats = d @ d.T + (directions * np.maximum(sizes, 0.0)) @ directions.T
+    return covariance
+
+
+def shared_variance(deviations: ArrayLike, blocks: Blocks) -> float:
+    """Variance of a sum over events that share blocks: `shared_covariance` of float[n]."""
+    return float(shared_covariance(deviations, blocks)[0, 0])
+
+
+def shared_fraction(
+    passed: ArrayLike,
+    blocks: Blocks,
+    weights: ArrayLike | None = None,
+    level: float = ONE_SIGMA,
+) -> SharedFraction:
+    """Fraction of events that pass, when events share blocks.
+
+    Parameters
+    ----------
+    passed
+        bool[n].
+    blocks
+        The collisions that each event holds.
+    weights
+        float[n], event weights, not negative; None is one for every event.
+    level
+        Probability content of the interval: Clopper and Pearson's with the effective number of
+        events, which is that of independent ones with the same variance (`shared_variance`).
+        Where nothing or everything passes it is `independent_events`.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, or a weight is negative, NaN or infinite.
+    """
+    mask = np.asarray(passed, dtype=bool)
+    if mask.shape != (blocks.n_events,):
+        raise InputError(f"shared_fraction: {mask.shape} decisions for {blocks.n_events} events")
+    w = checked_weights(np.ones(mask.size) if weights is None else weights, mask.size, signed=False)
+    total = float(w.sum())
+    if not total > 0.0:
+        return SharedFraction(Estimate(math.nan, 0.0, 1.0, mask.size), 0.0, 0.0)
+    share = min(float(w[mask].sum()) / total, 1.0)
+    kish = total**2 / float((w * w).sum())
+    n_effective = min(kish, independent_events(blocks))
+    if 0.0 < share < 1.0:
+        variance = shared_variance(w * (mask - share) / total, blocks)
+        n_effective = min(share * (1.0 - share) / variance, kish)
+    k = share * n_effective
+    low, high = clopper_pearson(min(k, n_effective), n_effective, level)
+    return SharedFraction(
+        Estimate(share, float(low), float(high), mask.size), float(n_effective), float(k)
+    )
