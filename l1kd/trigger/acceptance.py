@@ -54,7 +54,7 @@ def any_accepted(fired: Patterns, acceptance: Floats) -> Floats:
 
 def cumulative(fired: Patterns, acceptance: Floats) -> Floats:
     """Probability that one of the seeds up to and including each accepts: float64[n, k]."""
-    refused: Floats = np.cumprod(np.where(fired, 1.0 - acceptance, 1.0), axis=1)
+    refused = np.cumprod(np.where(fired, 1.0 - acceptance, 1.0), axis=1, dtype=np.float64)
     return 1.0 - refused
 
 
