@@ -6,9 +6,10 @@ Source: CMS Run-3 calorimeter geometry (4 x 4 trigger towers a region; gctPhi = 
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
+
+from l1kd.emulators.compilation import njit
 
 __all__ = [
     "COUNT_GEV",
@@ -38,7 +39,7 @@ FloatArray = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint16]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def image_from_towers(iet: IntArray, ieta: IntArray, iphi: IntArray, offsets: IntArray) -> Image:
     """Sum trigger towers into regions.
 
@@ -70,7 +71,7 @@ def image_from_towers(iet: IntArray, ieta: IntArray, iphi: IntArray, offsets: In
     return image
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def image_from_regions(et: IntArray, ieta: IntArray, iphi: IntArray, offsets: IntArray) -> Image:
     """Place regions into the image.
 
@@ -96,7 +97,7 @@ def image_from_regions(et: IntArray, ieta: IntArray, iphi: IntArray, offsets: In
     return image
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _fill_towers(
     eta: FloatArray, phi: FloatArray, em: FloatArray, had: FloatArray, edges: FloatArray,
     offsets: IntArray,

@@ -6,9 +6,10 @@ what the modes mean.
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
+
+from l1kd.emulators.compilation import njit
 
 __all__ = [
     "OVERFLOWS",
@@ -36,7 +37,7 @@ TRN, TRN_ZERO, RND, RND_ZERO, RND_MIN_INF, RND_INF, RND_CONV = range(7)
 WRAP, SAT, SAT_SYM, SAT_ZERO = range(4)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def round_up(floor: int, half: bool, rest: bool, negative: bool, rounding: int) -> bool:
     """Tell whether the floor must be incremented: half bit, any lower bit, sign of the source."""
     if rounding == TRN:
@@ -54,7 +55,7 @@ def round_up(floor: int, half: bool, rest: bool, negative: bool, rounding: int) 
     return half and (rest or (floor & 1) == 1)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _bounds(width: int, signed: bool, overflow: int) -> Any:
     """Return the smallest and largest raw value that a saturating cast can give."""
     if not signed:
@@ -64,7 +65,7 @@ def _bounds(width: int, signed: bool, overflow: int) -> Any:
     return (-largest if overflow == SAT_SYM and width > 1 else smallest), largest
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _wrap(raw: int, width: int, signed: bool) -> Any:
     """Keep the lowest ``width`` bits (at most 64), as two's complement where signed."""
     if width >= 64:
@@ -74,7 +75,7 @@ def _wrap(raw: int, width: int, signed: bool) -> Any:
     return raw & ((np.int64(1) << width) - 1)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def cast_raw(raw: int, shift: int, rounding: int, width: int, signed: bool, overflow: int) -> Any:
     """Cast one raw integer to another format.
 
@@ -119,7 +120,7 @@ def cast_raw(raw: int, shift: int, rounding: int, width: int, signed: bool, over
     return raw << distance
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def cast_float(
     value: float, fraction: int, rounding: int, width: int, signed: bool, overflow: int
 ) -> Any:
@@ -147,13 +148,13 @@ def cast_float(
     return 0 if overflow == SAT_ZERO else (smallest if negative else largest)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _saturated(value: float, width: int, signed: bool, overflow: int) -> Any:
     smallest, largest = _bounds(width, signed, overflow)
     return smallest if value < 0.0 else largest
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _low_bits(integer: float) -> Any:
     """Return the low 64 bits, two's complement, of a double that holds a large integer."""
     remainder = np.fmod(integer, 2.0**64)
@@ -162,7 +163,7 @@ def _low_bits(integer: float) -> Any:
     return (np.int64(high) << 32) + low
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def cast_integers(
     raw: Integers, out: Integers, shift: int, rounding: int, width: int, signed: bool, overflow: int
 ) -> None:
@@ -171,7 +172,7 @@ def cast_integers(
         out[i] = cast_raw(raw[i], shift, rounding, width, signed, overflow)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def cast_floats(
     values: npt.NDArray[np.floating],
     out: Integers,
@@ -203,7 +204,7 @@ def cast_floats(
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def clip_floats(
     values: npt.NDArray[np.floating], out: Integers, scale: float, even: bool, bounds: Any
 ) -> bool:
@@ -222,7 +223,7 @@ def clip_floats(
     return finite
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def wrap_floats(
     values: npt.NDArray[np.floating], out: Integers, scale: float, width: int, signed: bool
 ) -> bool:

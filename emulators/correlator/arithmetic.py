@@ -8,8 +8,9 @@ and order of operations are followed here, so that the result does not depend on
 
 from typing import Any
 
-import numba as nb
 import numpy as np
+
+from l1kd.emulators.compilation import njit
 
 __all__ = ["atan2_single"]
 
@@ -34,7 +35,7 @@ PI_LOW = F(-8.7422776573e-08)
 HALF_PI = F(np.pi / 2)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _atan(t: Any) -> Any:
     """Return the arc tangent of a positive single-precision number."""
     branch = 0
@@ -62,7 +63,7 @@ def _atan(t: Any) -> Any:
     return HIGH[branch - 1] - ((correction - LOW[branch - 1]) - x)
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def atan2_single(y: Any, x: Any) -> Any:
     """Return the angle of (x, y) in single precision, as glibc 2.36 rounds it.
 

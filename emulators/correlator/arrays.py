@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from l1kd.emulators.compilation import njit
 
 __all__ = ["GLOBAL", "LOCAL", "matrices", "row_limits", "vectors"]
 
@@ -15,7 +16,7 @@ UNSIGNED_BITS: Final = {
 SIGNED_BITS: Final = {"hwEta": 10, "hwPhi": 10, "hwZ0": 10, "hwDEta": 6, "pv_hwZ0": 10}
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _range(values: NDArray[np.int16]) -> tuple[np.int16, np.int16]:
     """Return the smallest and the largest value, or 0 where that lies outside."""
     low, high = np.int16(0), np.int16(0)

@@ -7,10 +7,10 @@ and differ from them only by what the firmware's words and tables cost.
 from collections.abc import Mapping
 from typing import Any, Final
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.parameters import LinPuppiParameters
 from l1kd.emulators.correlator.seeded_cone import SeededCone
 from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB, TURN, Z0_LSB
@@ -172,7 +172,7 @@ def seeded_cone_float(inputs: Inputs, jets: SeededCone) -> dict[str, NDArray[Any
     return {"n_jets": n_jets, **dict(zip(names, found, strict=True)), "n_constituents": counts}
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _cones(
     n_cand: NDArray[np.int64], pt: NDArray[np.int64], eta: NDArray[np.int64],
     phi: NDArray[np.int64], cone2: float, mass: bool, out: Floats,

@@ -4,10 +4,10 @@
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.sorting import insertion_order
 from l1kd.emulators.correlator.tables import JET_INVERSE_PT
 from l1kd.emulators.correlator.types import wrap
@@ -52,20 +52,20 @@ def empty_jets(n: int, n_jets: int) -> tuple[Any, Any, Any]:
     )
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _turn(dphi):
     """Bring a difference of azimuths to [-720, 720]; both ends stay as they are."""
     return dphi - 1440 if dphi > 720 else (dphi + 1440 if dphi < -720 else dphi)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _divide(total, inverse):
     """Multiply by a reciprocal with 20 fractional bits, truncated toward zero, 12 bits."""
     product = np.int64(total) * inverse
     return wrap(product // 1048576 if product >= 0 else -(-product // 1048576), 12)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _seed(pt, n):
     """Return the position of the largest momentum, the first of equal ones."""
     best = np.int32(-1)
@@ -75,7 +75,7 @@ def _seed(pt, n):
     return 255 - (best & 255)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _split(pt, eta, phi, inside, n, seed_eta, seed_phi, cone2, members):
     """Move the candidates in the cone to `members` (pt, deta, dphi); close the gaps in the rest."""
     for i in range(n):
@@ -99,7 +99,7 @@ def _split(pt, eta, phi, inside, n, seed_eta, seed_phi, cone2, members):
     return m
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _largest(members, m, keys, order, rank):
     """Sort the constituents by momentum, equal ones as they come; return if the cut hits a tie."""
     for i in range(m):
@@ -117,7 +117,7 @@ def _largest(members, m, keys, order, rank):
     return m > MASS_CONSTITUENTS and rank[MASS_CONSTITUENTS - 1] == rank[MASS_CONSTITUENTS]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _mass2(members, m, trigonometry):
     """Return the squared mass of constituents that are in order of momentum.
 
@@ -136,7 +136,7 @@ def _mass2(members, m, trigonometry):
     return min(max((energy * energy - px * px - py * py - pz * pz) >> 14, 0), 131071)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def cluster(
     n_cand, cand_pt, cand_eta, cand_phi, cone2, mass, trigonometry, n_jets, out, mass2
 ) -> None:

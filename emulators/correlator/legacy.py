@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from math import log, trunc
 from typing import Any, Final, Self
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.parameters import LinPuppiParameters
 from l1kd.emulators.correlator.puppi_kernels import fiducial
 from l1kd.emulators.correlator.types import wrap
@@ -83,7 +83,7 @@ class LegacyTables:
         )
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _legacy_weight(
     total: int, pt: int, row: NDArray[np.int64], em: bool,
     logarithm: NDArray[np.int64], weight: NDArray[np.int16],
@@ -102,7 +102,7 @@ def _legacy_weight(
     return weight[min(max(x2, -2048), 2047) + 2048]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _legacy_sum(
     r: int, i: int, setup: NDArray[np.int64], neutral: Arrays, track: Arrays,
     vertex: Any, n: int, m: int, forward: bool,
@@ -126,7 +126,7 @@ def _legacy_sum(
     return total
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _run(
     setup: NDArray[np.int64], edges: NDArray[np.int32], bins: NDArray[np.int64],
     logarithm: NDArray[np.int64], weight: NDArray[np.int16], forward: bool,

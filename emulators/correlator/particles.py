@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.regionizer_kernels import CHOOSE
 from l1kd.emulators.correlator.types import z0_to_raw
 
@@ -67,7 +67,7 @@ def read_particles(
     return tuple(columns), bounds
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _defects(
     pt: NDArray[np.float64], eta: NDArray[np.float64], phi: NDArray[np.float64],
     charge: NDArray[np.int8], pid: NDArray[np.int8], z0: NDArray[np.float64],

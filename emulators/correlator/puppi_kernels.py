@@ -6,9 +6,9 @@ Every stage runs over one block of regions whose work arrays stay in the first-l
 Inner loops have a fixed length where that compiles to vector instructions.
 """
 
-import numba as nb
 import numpy as np
 
+from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.sorting import insertion_order, network_order
 from l1kd.emulators.correlator.types import wrap
 
@@ -17,19 +17,19 @@ __all__ = ["BLOCK", "final_sort", "select", "weigh_forward", "weigh_tracker"]
 BLOCK = 64
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def saturate12(x):
     """Clip to the range of a signed 12-bit number."""
     return min(max(x, -2048), 2047)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def fiducial(eta, phi, eta_half, phi_half):
     """Tell whether a local position belongs to the region: lower edges out, upper edges in."""
     return (-eta_half < eta) & (eta <= eta_half) & (-phi_half < phi) & (phi <= phi_half)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _eta_bin(eta, edges):
     """Count the edges below the size of a global pseudorapidity."""
     size = abs(wrap(eta, 12))
@@ -39,7 +39,7 @@ def _eta_bin(eta, edges):
     return n
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(nogil=True, error_model="numpy", inline="always")
 def _term(deta, dphi, pt2, dr2_min, dr2_max):
     """Return min(pt^2, ptMax^2)/dR^2 of one source in 1/64, 0 outside the cone.
 
@@ -53,7 +53,7 @@ def _term(deta, dphi, pt2, dr2_min, dr2_max):
     return term if dr2 <= dr2_max else np.int32(0)
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def neighbour_sums(n, m, dr2_min, dr2_max, target, source, sums):
     """Add up the terms of m sources around each of n targets, unsaturated.
 
@@ -82,7 +82,7 @@ def neighbour_sums(n, m, dr2_min, dr2_max, target, source, sums):
                 sums[first + lane] += _term(deta, dphi, pt2, dr2_min, dr2_max)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def weigh(r, lane, n, neutral, region, sums, bins, tables, work):
     """Turn the sums of one region into weights, momenta and the decision to keep.
 
@@ -107,7 +107,7 @@ def weigh(r, lane, n, neutral, region, sums, bins, tables, work):
         passed[lane, i] = p if keep else -1
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def weigh_tracker(
     start, stop, track, charged, neutral, region, counts, setup, bins, tables, work
 ) -> None:
@@ -160,7 +160,7 @@ def weigh_tracker(
         weigh(r, lane, n_neu, neutral, region, sums, bins, tables, result)
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def weigh_forward(start, stop, cluster, region, counts, setup, bins, tables, work) -> None:
     """Weigh the clusters of regions without tracks by the other clusters, for one block.
 
@@ -190,7 +190,7 @@ def weigh_forward(start, stop, cluster, region, counts, setup, bins, tables, wor
         weigh(r, r - start, n, cluster, region, sums, bins, tables, result)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def select(start, stop, counts, setup, passed, selected, keys, rank, order) -> None:
     """Sort the neutrals of a block by insertion; `selected` holds their slots, -1 if rejected."""
     n_in, n_out = setup[1], setup[6]
@@ -205,7 +205,7 @@ def select(start, stop, counts, setup, passed, selected, keys, rank, order) -> N
             selected[lane, k] = slot if passed[lane, slot] >= 0 else -1
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def final_keys(lane, n_trk, n_neu, charged_pt, r, setup, work, row):
     """Write the keys of one region in the order of the final sort's input slots; return how many.
 
@@ -226,7 +226,7 @@ def final_keys(lane, n_trk, n_neu, charged_pt, r, setup, work, row):
     return m
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def final_sort(
     start, stop, charged_pt, counts, setup, network, work, scratch, order, passing
 ) -> None:

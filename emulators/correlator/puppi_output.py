@@ -6,9 +6,9 @@ Fields of equal type come as one tuple of arrays `[region, slot]`. They arrive f
 and only slots in use are written.
 """
 
-import numba as nb
 import numpy as np
 
+from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.puppi_kernels import (
     BLOCK,
     final_sort,
@@ -21,7 +21,7 @@ from l1kd.emulators.correlator.types import global_phi, wrap
 __all__ = ["run_forward", "run_tracker"]
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _vertex_position(r, i, charged, region):
     """Return the global position at the vertex of a charged candidate."""
     bend = charged[7][r, i] if charged[3][r, i] & 1 else -charged[7][r, i]
@@ -30,7 +30,7 @@ def _vertex_position(r, i, charged, region):
     return eta, phi
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _write_charged(start, stop, charged, region, counts, setup, associated, kept, assoc, ch16, ch8):
     """Write the association flags and the charged list."""
     for r in range(start, stop):
@@ -49,7 +49,7 @@ def _write_charged(start, stop, charged, region, counts, setup, associated, kept
                 ch8[1][r, i] = charged[8][r, i]
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _write_one(r, lane, i, k, neutral, region, weight, nocut, out16, out8):
     """Write neutral i of a region into slot k of a list."""
     out16[0][r, k] = nocut[lane, i]
@@ -60,7 +60,7 @@ def _write_one(r, lane, i, k, neutral, region, weight, nocut, out16, out8):
     out8[1][r, k] = neutral[4][r, i]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _write_neutral(start, stop, neutral, region, counts, setup, result, selected, out):
     """Write the lists of neutrals: without cut, with cut, selected."""
     weight, nocut, passed = result
@@ -79,7 +79,7 @@ def _write_neutral(start, stop, neutral, region, counts, setup, result, selected
                 _write_one(r, lane, i, k, neutral, region, weight, nocut, sel16, sel8)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _write_final(start, stop, charged, neutral, region, setup, weight, order, out):
     """Write the sorted candidates of tracker regions."""
     out16, out8, data, n_puppi, origin, _ = out
@@ -117,7 +117,7 @@ def _write_final(start, stop, charged, neutral, region, setup, weight, order, ou
         n_puppi[r] = count
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def run_tracker(
     track, charged, neutral, region, counts, setup, bins, tables, network, full, lists, out
 ) -> None:
@@ -180,7 +180,7 @@ def run_tracker(
             _write_neutral(start, stop, neutral, region, counts, setup, result, selected, lists[3:])
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _write_selected(start, stop, cluster, region, counts, setup, result, selected, out):
     """Write the sorted candidates of regions without tracks, without those of no momentum."""
     weight, _, passed = result
@@ -203,7 +203,7 @@ def _write_selected(start, stop, cluster, region, counts, setup, result, selecte
         passing[r] = count
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def run_forward(cluster, region, counts, setup, bins, tables, full, lists, out) -> None:
     """Run LinPuppi without tracks; arguments as `run_tracker`.
 

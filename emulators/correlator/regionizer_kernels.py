@@ -4,9 +4,9 @@
 
 from math import asin, floor, sinh
 
-import numba as nb
 import numpy as np
 
+from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.types import global_phi
 
 __all__ = ["LOSSES", "choose_vertices", "collect", "digitize", "distribute", "regionize"]
@@ -33,13 +33,13 @@ BARREL_END = 1.479
 CHOOSE = -32768
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _round(x):
     """Round to the nearest integer, halves away from zero."""
     return floor(x + 0.5) if x >= 0 else -floor(0.5 - x)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _bend(pt, eta):
     """Return the azimuth in raw steps that a track turns by up to the calorimeter, 7 bits."""
     if abs(eta) < BARREL_END:
@@ -49,7 +49,7 @@ def _bend(pt, eta):
     return min(_round(angle / LSB), 127)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def digitize(start, stop, particles, limits, words, kind, lost) -> None:
     """Convert the particles of one event to hardware units.
 
@@ -106,7 +106,7 @@ def digitize(start, stop, particles, limits, words, kind, lost) -> None:
         kind[k] = TRACK + flavour
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _descending(pt, kind, n, order, spare, count):
     """Sort the particles that enter by descending momentum, equal ones as they come.
 
@@ -133,7 +133,7 @@ def _descending(pt, kind, n, order, spare, count):
     return m
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def choose_vertices(n, words, kind, histogram) -> int:
     """Return the raw z0 of the vertex with the largest sum of track momenta of one event.
 
@@ -158,7 +158,7 @@ def choose_vertices(n, words, kind, histogram) -> int:
     return _round(moment / best)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _put(objects, row, slot, source, pt, deta, dphi, label):
     """Write what tracks and neutrals have in common into a slot."""
     fields, index, count = objects
@@ -170,7 +170,7 @@ def _put(objects, row, slot, source, pt, deta, dphi, label):
     count[row] = slot + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def distribute(event, start, m, order, words, kind, slices, boards, tracks, neutrals, lost) -> None:
     """Copy the particles of one event, in order, into every region that holds their position.
 
@@ -233,7 +233,7 @@ def distribute(event, start, m, order, words, kind, slices, boards, tracks, neut
                     _put(neutrals, row, slot, start + i, words[0, i], deta, dphi, em)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def regionize(
     first, last, offsets, particles, limits, vertices, slices, boards, tracks, neutrals, pv, lost
 ) -> None:
@@ -264,7 +264,7 @@ def regionize(
         distribute(e, start, m, order, words, kind, slices, boards, tracks, neutrals, lost[event])
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def collect(
     first, last, sequence, boards, n_track, final, tracks, neutrals, weights, out, lost
 ) -> None:

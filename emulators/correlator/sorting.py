@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from l1kd.emulators.compilation import njit
 
 __all__ = [
     "ALGORITHMS",
@@ -164,7 +165,7 @@ def sort_network(algorithm: str, n: int, n_out: int) -> SortNetwork:
     raise ValueError(f"unknown sort {algorithm!r}; known are {', '.join(ALGORITHMS)}")
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def insertion_order(
     keys: NDArray[np.int32],
     n: int,
@@ -190,7 +191,7 @@ def insertion_order(
             order[rank[i]] = keys[i]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def network_order(wires: NDArray[np.int32], pairs: NDArray[np.int16]) -> None:
     """Run a network over many regions at once; `wires` is int32[n_wires, 64], in place.
 

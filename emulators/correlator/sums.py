@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from math import atan2, sqrt
 from typing import Any, Final
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.arithmetic import atan2_single
 from l1kd.emulators.correlator.arrays import GLOBAL, matrices, row_limits, vectors
 from l1kd.emulators.correlator.tables import MET_COS_SIN, MHT_SINE
@@ -29,13 +29,13 @@ HT_MAX_ABS_ETA: Final = 550
 """Jets enter HT below this raw absolute pseudorapidity (2.4)."""
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _toward_zero(value: int, bits: int) -> Any:
     """Shift to the right, truncated toward zero."""
     return value >> bits if value >= 0 else -((-value) >> bits)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _met(
     n_cand: NDArray[np.int16],
     pt: NDArray[np.int16],
@@ -103,7 +103,7 @@ def met_raw(
     }
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _ht(
     n_jets: NDArray[np.int16],
     pt: NDArray[np.int16],

@@ -7,9 +7,10 @@ Source: DataFormats/L1TParticleFlow/interface/datatypes.h of cms-sw/cmssw, commi
 from math import pi
 from typing import Any, Final
 
-import numba as nb
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from l1kd.emulators.compilation import njit
 
 __all__ = [
     "DXY_PER_SQRT_CM",
@@ -143,14 +144,14 @@ def object_word(
     return (word | ((u[3] & 7) << 37) | ((u[4] & 0x1FFFFF) << 40)).astype(np.uint64)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def wrap(value: Any, bits: int) -> Any:
     """Keep the low `bits` bits of an integer and read them as a signed number."""
     half = 1 << (bits - 1)
     return ((value + half) & (2 * half - 1)) - half
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def global_phi(phi: Any) -> Any:
     """Bring the sum of a region centre and a local azimuth back to (-720, 720]."""
     return phi - 1440 if phi > 720 else (phi + 1440 if phi <= -720 else phi)

@@ -1,5 +1,6 @@
 """Networks of logic gates, evaluated bit-parallel."""
 
-from l1kd.emulators.logic.network import GateLayer, LogicNetwork, LogicStage
+from l1kd.emulators.logic.network import LogicNetwork
+from l1kd.emulators.logic.stages import GateLayer, LogicStage
 
 __all__ = ["GateLayer", "LogicNetwork", "LogicStage"]

@@ -1,21 +1,21 @@
-"""The file format of a logic-gate network: the envelope of `network.archive`, other content."""
+"""The file of a logic-gate network: its stages as JSON, their arrays in one pool of integers.
 
-import json
-import zipfile
+`l1kd.emulators.archive` says how both are kept and sealed.
+"""
+
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators import archive
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.logic.network import GateLayer, LogicNetwork, LogicStage
-from l1kd.emulators.network.archive import digest, read_members
+from l1kd.emulators.logic.stages import GateLayer, LogicContent, LogicStage
 
-__all__ = ["SCHEMA", "read_logic", "write_logic"]
+__all__ = ["KIND", "read_logic", "write_logic"]
 
-SCHEMA = 1
-_KEY = "l1kd logic network"
+KIND = archive.Kind("l1kd logic network", "network", 1)
 _STAGE_NUMBERS = ("inputs", "width", "output_width")
 _STAGE_ARRAYS = {
     "source": np.int32,
@@ -44,13 +44,13 @@ class _Writer:
         return places
 
 
-def write_logic(path: Path, network: LogicNetwork) -> None:
+def write_logic(path: Path, network: LogicContent) -> None:
     """Write a network to a file; equal networks give equal bytes."""
     writer = _Writer()
     content = {
         "name": network.name,
-        "shape": list(network.inputs[0].shape),
-        "output": str(network.outputs[0].format),
+        "shape": list(network.shape),
+        "output": str(network.output),
         "stages": [
             {
                 "numbers": {name: getattr(stage, name) for name in _STAGE_NUMBERS},
@@ -60,48 +60,29 @@ def write_logic(path: Path, network: LogicNetwork) -> None:
             for stage in network.stages
         ],
     }
-    data = np.concatenate(writer.parts)
-    text = json.dumps(content, separators=(",", ":"), sort_keys=True)
-    header = json.dumps({_KEY: SCHEMA, "sha256": digest(text, data), "network": text}).encode()
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in (("header", np.frombuffer(header, np.uint8)), ("data", data)):
-            # a fixed date makes equal networks equal files
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+    archive.write(path, KIND, content, np.concatenate(writer.parts))
 
 
-def read_logic(path: Path) -> LogicNetwork:
-    """Read a network from a file.
+def read_logic(path: Path) -> LogicContent:
+    """Read what a file holds.
 
     Raises
     ------
     ValueError
-        If the file is no logic network of this schema, is damaged, or describes no possible one.
+        If the file is no logic network of this schema, is damaged, or describes no possible stage.
     FileNotFoundError
         If there is no such file.
     """
-    try:
-        header, data = read_members(path)
-        envelope = json.loads(header.tobytes())
-        if not isinstance(envelope, dict) or _KEY not in envelope:
-            raise ValueError("it is not an l1kd logic network")
-        if envelope[_KEY] != SCHEMA:
-            raise ValueError(f"its schema is {envelope[_KEY]!r}, not {SCHEMA}")
-        text = str(envelope["network"])
-        if envelope["sha256"] != digest(text, data):
-            raise ValueError("its SHA-256 does not match its content")
-        content = json.loads(text)
-        return LogicNetwork(
-            str(content["name"]),
-            tuple(int(axis) for axis in content["shape"]),
-            [_stage(stage, data) for stage in content["stages"]],
-            FixedPoint.parse(content["output"]),
-        )
-    except FileNotFoundError:
-        raise
-    except Exception as error:
-        # whatever a damaged file provokes in zipfile, json or the checks is one error to the user
-        raise ValueError(f"{path} cannot be read: {error or type(error).__name__}") from error
+    return archive.read(path, KIND, _content)
+
+
+def _content(text: dict[str, Any], data: npt.NDArray[Any]) -> LogicContent:
+    return LogicContent(
+        str(text["name"]),
+        tuple(int(axis) for axis in text["shape"]),
+        tuple(_stage(stage, data) for stage in text["stages"]),
+        FixedPoint.parse(text["output"]),
+    )
 
 
 def _stage(text: dict[str, Any], data: npt.NDArray[Any]) -> LogicStage:

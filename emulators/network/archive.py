@@ -1,14 +1,8 @@
-"""The file format of a network: an uncompressed ``.npz`` with a JSON header.
+"""The file of a network: its graph as JSON, its arrays in one pool of integers.
 
-Two members: ``header`` holds JSON as bytes, ``data`` all integer arrays of the graph one after the
-other. The header carries the schema version and the SHA-256 of everything else. Nothing is pickled,
-nothing is compressed: a file cannot make its reader allocate more than a few times its own size.
+`l1kd.emulators.archive` says how both are kept and sealed.
 """
 
-import hashlib
-import io
-import json
-import zipfile
 from dataclasses import fields
 from math import prod
 from pathlib import Path
@@ -17,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators import archive
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.graph import (
     Affine,
@@ -31,10 +26,9 @@ from l1kd.emulators.network.graph import (
     Tensor,
 )
 
-__all__ = ["SCHEMA", "digest", "read_graph", "read_members", "write_graph"]
+__all__ = ["KIND", "read_graph", "write_graph"]
 
-SCHEMA = 1
-MAX_BYTES = 1 << 31
+KIND = archive.Kind("l1kd network", "graph", 1)
 _KINDS = {kind.__name__: kind for kind in (Affine, Piecewise, Lookup, Binary, Divide, Gather)}
 # Fields by type; what is not listed is an array.
 _TEXTS = {"source", "kind", "left", "right"}
@@ -97,24 +91,11 @@ def write_graph(path: Path, graph: Graph) -> None:
     }
     data = np.concatenate([np.zeros(0, np.int64), *writer.parts])
     data = data.astype(np.int32) if not data.size or _fits_int32(data) else data
-    text = json.dumps(content, separators=(",", ":"), sort_keys=True)
-    envelope = {"l1kd network": SCHEMA, "sha256": digest(text, data), "graph": text}
-    header = json.dumps(envelope).encode()
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in (("header", np.frombuffer(header, np.uint8)), ("data", data)):
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, array, allow_pickle=False)
-            # A fixed date makes equal networks equal files.
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue())
+    archive.write(path, KIND, content, data)
 
 
 def _fits_int32(data: npt.NDArray[np.int64]) -> bool:
     return bool(data.min() >= -(1 << 31) and data.max() < 1 << 31)
-
-
-def digest(text: str, data: npt.NDArray[Any]) -> str:
-    """Return the SHA-256 of a description and its numbers, in hexadecimal digits."""
-    return hashlib.sha256(text.encode() + str(data.dtype).encode() + data.tobytes()).hexdigest()
 
 
 def read_graph(path: Path) -> Graph:
@@ -127,54 +108,7 @@ def read_graph(path: Path) -> Graph:
     FileNotFoundError
         If there is no such file.
     """
-    try:
-        header, data = read_members(path)
-        envelope = json.loads(header.tobytes())
-        if not isinstance(envelope, dict) or "l1kd network" not in envelope:
-            raise ValueError("it is not an l1kd network")
-        if envelope["l1kd network"] != SCHEMA:
-            raise ValueError(f"its schema is {envelope['l1kd network']!r}, not {SCHEMA}")
-        text = str(envelope["graph"])
-        if envelope["sha256"] != digest(text, data):
-            raise ValueError("its SHA-256 does not match its content")
-        return _Reader(data).graph(json.loads(text))
-    except FileNotFoundError:
-        raise
-    except Exception as error:
-        # Whatever a damaged file provokes in zipfile, json or the checks is one error to the user.
-        raise ValueError(f"{path} cannot be read: {error or type(error).__name__}") from error
-
-
-def read_members(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
-    """Return the header and the numbers of an archive, refused before they can fill the memory."""
-    if path.stat().st_size > MAX_BYTES:
-        raise ValueError("it is too large")
-    with zipfile.ZipFile(path) as archive:
-        members = {info.filename: info for info in archive.infolist()}
-        if set(members) != {"header.npy", "data.npy"} or len(archive.infolist()) != 2:
-            raise ValueError("its members are not a header and data")
-        arrays = []
-        for name in ("header.npy", "data.npy"):
-            info = members[name]
-            if info.compress_type != zipfile.ZIP_STORED or info.file_size > path.stat().st_size:
-                raise ValueError(f"{name} is compressed")
-            arrays.append(_array(archive.read(name)))
-    header, data = arrays
-    if header.dtype != np.uint8 or data.dtype not in (np.int32, np.int64):
-        raise ValueError("its arrays have other types than expected")
-    return header, data
-
-
-def _array(content: bytes) -> npt.NDArray[Any]:
-    """Return the one-dimensional array of an ``.npy`` file whose size must match its header."""
-    stream = io.BytesIO(content)
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError("an array has an unknown version")
-    shape, _, kind = np.lib.format.read_array_header_1_0(stream)
-    start = stream.tell()
-    if kind.hasobject or len(shape) != 1 or shape[0] * kind.itemsize != len(content) - start:
-        raise ValueError("an array does not have the size it claims")
-    return np.frombuffer(content, kind, offset=start)
+    return archive.read(path, KIND, lambda text, data: _Reader(data).graph(text))
 
 
 class _Reader:

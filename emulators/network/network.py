@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from l1kd.emulators.network import archive
+from l1kd.emulators.network.analysis.memory import TILE
 from l1kd.emulators.network.graph import Graph, Tensor
-from l1kd.emulators.network.interpreter.machine import TILE, run_program
-from l1kd.emulators.network.interpreter.plan import Program, build_program
+from l1kd.emulators.network.interpreter.machine import run_program
+from l1kd.emulators.network.interpreter.program import Program, build_program
 from l1kd.emulators.network.native import code as native_code
 
 __all__ = ["Network"]
@@ -163,8 +164,8 @@ class Network:
     def specialise(self) -> bool:
         """Compile machine code for this network now, instead of in the background.
 
-        Takes some seconds, once for every network and machine: the code is kept on disk (in the
-        folder that the environment variable ``L1KD_CACHE`` names, else in the user's cache).
+        Takes some seconds, once for every network and machine: the code is kept on disk, see
+        `l1kd.emulators.compilation.cache_folder`.
         Without this call compilation starts by itself after a number of events.
 
         Returns
@@ -201,23 +202,23 @@ class Network:
         code = self._native(0) if single else None
         if code is None or not code.takes_floats:
             return None
-        x = _beside(self.inputs, inputs)
+        x = _side_by_side(self.inputs, inputs)
         y = np.empty((len(x), sum(tensor.size for tensor in self.outputs)), np.int64)
-        inside = all(_spread(code.execute, code.events, x, y, threads))
+        inside = all(_run_in_chunks(code.execute, code.events, x, y, threads))
         return self._shaped(self.graph.outputs, y) if inside else None
 
     def _run(
         self, names: tuple[str, ...], inputs: Sequence[npt.ArrayLike], threads: int
     ) -> list[Integers]:
-        x = _joined(self.inputs, inputs)
+        x = _concatenate_inputs(self.inputs, inputs)
         code = self._native(len(x)) if names == self.graph.outputs else None
         size = sum(self.graph.tensors[name].size for name in names)
         y = np.empty((x.shape[0], size), np.int64)
         if code is None:
             _check_values(self.inputs, inputs)
             program = self._program(names)
-            _spread(partial(_execute, program), TILE, x, y, threads)
-        elif not all(_spread(code.execute, code.events, x, y, threads)):
+            _run_in_chunks(partial(_execute, program), TILE, x, y, threads)
+        elif not all(_run_in_chunks(code.execute, code.events, x, y, threads)):
             _check_values(self.inputs, inputs)
         return self._shaped(names, y)
 
@@ -243,7 +244,9 @@ class Network:
         return describe(self.graph)
 
 
-def _joined(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) -> npt.NDArray[Any]:
+def _concatenate_inputs(
+    tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]
+) -> npt.NDArray[Any]:
     """Check kinds and shapes and put integers side by side, shape (n, all elements)."""
     words = []
     for tensor, values in zip(tensors, inputs, strict=False):
@@ -251,10 +254,10 @@ def _joined(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) -> npt.N
         if array.dtype.kind not in "iub":
             raise ValueError(f"{tensor.name}: integers expected, not {array.dtype}")
         words.append(_signed(tensor, array))
-    return _beside(tensors, [*words, *inputs[len(words) :]])
+    return _side_by_side(tensors, [*words, *inputs[len(words) :]])
 
 
-def _beside(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) -> npt.NDArray[Any]:
+def _side_by_side(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) -> npt.NDArray[Any]:
     """Check shapes and put the inputs side by side, shape (n, all elements)."""
     if len(inputs) != len(tensors):
         raise ValueError(f"{len(tensors)} inputs expected, {len(inputs)} given")
@@ -296,7 +299,7 @@ def _check_values(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) ->
                 raise ValueError(f"{tensor.name}: values {low} to {high} leave {tensor.format}")
 
 
-def _spread(
+def _run_in_chunks(
     execute: Callable[[npt.NDArray[Any], Integers], bool],
     tile: int,
     x: npt.NDArray[Any],

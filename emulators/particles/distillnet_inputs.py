@@ -9,9 +9,10 @@ Source of the list: Bal et al., Mach. Learn.: Sci. Technol. 5 (2024) 025033, sec
 
 import math
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
+
+from l1kd.emulators.compilation import njit
 
 __all__ = [
     "FEATURES",
@@ -55,14 +56,14 @@ LARGEST_ETA = 8.0
 FloatArray = npt.NDArray[np.floating]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _log(value: float) -> float:
     if not value > 0.0:
         return LOG_LIMITS[0]
     return min(max(math.log(value), LOG_LIMITS[0]), LOG_LIMITS[1])
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _length(value: float) -> float:
     # NaN is "no track parameter in the file": as good as nothing known against the vertex
     if math.isnan(value):
@@ -70,7 +71,7 @@ def _length(value: float) -> float:
     return min(max(value, -LARGEST_LENGTH), LARGEST_LENGTH)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _fill(
     pt: FloatArray,
     eta: FloatArray,

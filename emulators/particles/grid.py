@@ -1,8 +1,9 @@
 """The eta-phi grid under `neighbours`: cells, counting sort, surrounding cells."""
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
+
+from l1kd.emulators.compilation import njit
 
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -14,7 +15,7 @@ ETA_LIMIT = 6.0
 TWO_PI = 2.0 * np.pi
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def grid_shape(radius: float) -> tuple[int, int]:
     """Return rows and columns of a grid whose cells are wider than `radius`."""
     # A little wider: rounding must not put two particles a radius apart two cells apart.
@@ -24,7 +25,7 @@ def grid_shape(radius: float) -> tuple[int, int]:
     return max(1, int(2.0 * ETA_LIMIT / width)), columns if columns > 3 else 1
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def longest_event(offsets: Integers) -> int:
     """Return the number of particles of the largest event."""
     longest = 0
@@ -33,7 +34,7 @@ def longest_event(offsets: Integers) -> int:
     return longest
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def cell_of(eta: float, phi: float, rows: int, columns: int) -> tuple[int, int]:
     """Return row and column of a direction; `phi` in [0, 2 pi)."""
     x = (eta + ETA_LIMIT) * (rows / (2.0 * ETA_LIMIT))
@@ -45,7 +46,7 @@ def cell_of(eta: float, phi: float, rows: int, columns: int) -> tuple[int, int]:
     return row, min(int(phi * (columns / TWO_PI)), columns - 1)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def sort_into_cells(
     eta: Doubles,
     phi: Doubles,
@@ -83,7 +84,7 @@ def sort_into_cells(
     return total
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def row_spans(row: int, column: int, columns: int, starts: Integers, spans: Integers) -> None:
     """Write the two ranges of `order` that hold what lies in a row around a column.
 
@@ -99,7 +100,7 @@ def row_spans(row: int, column: int, columns: int, starts: Integers, spans: Inte
         spans[2], spans[3] = starts[base], starts[base + 1]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def squared_distances(eta: float, phi: float, etas: Doubles, phis: Doubles, out: Doubles) -> None:
     """Write dR^2 from one direction to others, all phi in [0, 2 pi); free of branches."""
     for k in range(len(etas)):
@@ -108,7 +109,7 @@ def squared_distances(eta: float, phi: float, etas: Doubles, phis: Doubles, out:
         out[k] = (eta - etas[k]) ** 2 + d_phi * d_phi
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _periodic(phi: Doubles, result: Doubles) -> None:
     for i in range(len(phi)):
         angle = phi[i] if phi[i] >= 0.0 else phi[i] + TWO_PI

@@ -16,10 +16,10 @@ No column exceeds 15.
 
 import math
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.compilation import njit
 from l1kd.emulators.particles.distillnet_inputs import LARGEST_LENGTH
 from l1kd.emulators.particles.grid import (
     cell_of,
@@ -105,17 +105,17 @@ def kinds(
     return np.where(charged, np.where(vertex, VERTEX, pileup), NEUTRAL).astype(np.int8)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _log2(value: float) -> float:
     return min(math.log2(1.0 + value), LARGEST_LOG)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _density(value: float) -> float:
     return min(0.5 * math.log2(1.0 + value), LARGEST_LOG)
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _around(
     i: int,
     neighbours: npt.NDArray[np.int64],
@@ -141,7 +141,7 @@ def _around(
         sums[2, of] += here * here / dr2[k] if within else 0.0
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _fill(
     pt: Doubles,
     eta: Doubles,
@@ -190,7 +190,7 @@ def _fill(
             out[i, _TRACK + 1] = _length(d0[i], UNIT_D0) if measured else 0.0
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _length(value: float, unit: float) -> float:
     if math.isnan(value):
         return 0.0

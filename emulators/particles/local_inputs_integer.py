@@ -13,10 +13,10 @@ The float twin is `local_inputs`; kinds, radii and columns are the same. What a 
 
 import math
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.compilation import njit
 from l1kd.emulators.particles.grid import (
     cell_of,
     grid_shape,
@@ -92,7 +92,7 @@ Floats = npt.NDArray[np.floating]
 Longs = npt.NDArray[np.int64]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def log2_integer(value: int) -> int:
     """log2 of a positive integer in steps of 1/32, by its highest bit and the six below it."""
     high = 0
@@ -107,20 +107,20 @@ def log2_integer(value: int) -> int:
     return (high << FRACTION_BITS) + _MANTISSA[index]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _log_of_ratio(value: int, unit: int) -> int:
     """log2(1 + value / unit) for a power of two `unit`, not above the largest column."""
     return min(log2_integer(value + unit) - log2_integer(unit), _LARGEST)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _log_of_density(value: int) -> int:
     """Half of log2(1 + sum / GeV^2)."""
     half = log2_integer(value + _UNIT_DENSITY) >> 1
     return min(max(half + _DENSITY_OFFSET, 0), _LARGEST)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _fill(
     pt: Longs,
     eta: Longs,

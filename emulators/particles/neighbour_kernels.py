@@ -1,9 +1,9 @@
 """Loops over neighbours on the grid; `neighbours` checks what goes in."""
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.compilation import njit
 from l1kd.emulators.particles.grid import (
     TWO_PI,
     cell_of,
@@ -19,7 +19,7 @@ Offsets = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _terms(
     here: tuple[float, float, float],
     etas: Doubles,
@@ -43,7 +43,7 @@ def _terms(
     return total
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def pt2_over_dr2(
     pt: Doubles,
     eta: Doubles,
@@ -92,7 +92,7 @@ def pt2_over_dr2(
                         )
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def pt_in_cones(
     pt: Doubles,
     eta: Doubles,
@@ -141,7 +141,7 @@ def pt_in_cones(
                     result[i, g, ring] = sums[ring, g]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def pt_in_events(pt: Doubles, group: Offsets, offsets: Offsets, result: Doubles) -> None:
     """Sum pT by event and kind into `result`."""
     for event in range(len(offsets) - 1):

@@ -2,10 +2,10 @@
 
 import math
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.compilation import njit
 from l1kd.emulators.particles.grid import longest_event
 
 Doubles = npt.NDArray[np.float64]
@@ -14,7 +14,7 @@ Mask = npt.NDArray[np.bool_]
 SQRT_HALF = math.sqrt(0.5)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def chi2_quantile(probability: float) -> float:
     """Return the quantile of the chi-squared distribution with one degree of freedom."""
     low, high = 0.0, 10.0
@@ -28,7 +28,7 @@ def chi2_quantile(probability: float) -> float:
     return low * low
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def pool_statistics(pool: npt.NDArray[np.float32]) -> tuple[float, float]:
     """Return median and left-sided RMS of alpha; sorts `pool`.
 
@@ -50,7 +50,7 @@ def pool_statistics(pool: npt.NDArray[np.float32]) -> tuple[float, float]:
     return median, math.sqrt(variance if variance > 0.0 else 1e-5)
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def weigh_bin(
     alpha: Doubles,
     pt: Doubles,

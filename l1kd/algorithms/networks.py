@@ -15,7 +15,7 @@ from l1kd.algorithms.puppi import Puppi
 from l1kd.artefacts import Artefact, load
 from l1kd.emulators.calorimeter import N_ETA, N_PHI
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.logic.network import LogicNetwork
+from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.emulators.particles.input_matrix import InputSet, input_matrix
 

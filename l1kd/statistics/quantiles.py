@@ -2,10 +2,10 @@
 
 import math
 
-import numba as nb
 import numpy as np
 from numpy.typing import ArrayLike
 
+from l1kd.emulators.compilation import njit
 from l1kd.statistics.estimates import Floats
 from l1kd.statistics.fractions import checked_weights
 
@@ -55,7 +55,7 @@ def quantile(
     )
 
 
-@nb.njit(cache=True, nogil=True)  # a bootstrap calls it ten thousand times
+@njit(nogil=True)  # a bootstrap calls it ten thousand times
 def sorted_quantile(x: Floats, probabilities: Floats, w: Floats, repeats: Floats) -> Floats:
     """Quantiles as of `quantile`, of values float64[n] that are in ascending order already.
 

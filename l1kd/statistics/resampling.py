@@ -5,10 +5,10 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from l1kd.emulators.compilation import njit
 from l1kd.errors import InputError
 from l1kd.statistics.estimates import ONE_SIGMA, Floats
 
@@ -196,7 +196,7 @@ _POISSON = _poisson_steps()
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: spreads counters
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _mix(z: np.uint64) -> np.uint64:
     """Finaliser of SplitMix64 (Steele, Lea, Flood 2014): every input bit reaches every output."""
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -204,7 +204,7 @@ def _mix(z: np.uint64) -> np.uint64:
     return z ^ (z >> np.uint64(31))
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _event_ids(file: np.uint64, entries: NDArray[np.uint64]) -> NDArray[np.uint64]:
     result = np.empty(entries.size, np.uint64)
     for i in range(entries.size):
@@ -212,7 +212,7 @@ def _event_ids(file: np.uint64, entries: NDArray[np.uint64]) -> NDArray[np.uint6
     return result
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _multiplicities(
     ids: NDArray[np.uint64], seed: np.uint64, first: int, replicas: int
 ) -> NDArray[np.uint8]:

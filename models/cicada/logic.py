@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.logic.network import GateLayer, LogicNetwork, LogicStage
+from l1kd.emulators.logic import GateLayer, LogicNetwork, LogicStage
 from l1kd.models import backend
 from l1kd.models.cicada.config import GateSizes
 

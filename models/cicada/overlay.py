@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.compilation import njit
 from l1kd.errors import InputError
 
 __all__ = ["Calibration", "RegionLibrary", "calibrate", "count", "overlay", "pileup"]
@@ -105,7 +105,7 @@ class Calibration:
         return {"gain": self.gain.tolist(), "pedestal": self.pedestal.tolist()}
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _add(
     image: Floats,
     offset: Integers,
@@ -124,7 +124,7 @@ def _add(
             image[phi, eta] += et[j]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _overlay(
     offset: Integers,
     index: NDArray[np.uint8],

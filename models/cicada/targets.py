@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from l1kd.artefacts import load
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.logic.network import LogicNetwork
+from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.models.cicada import teacher
 from l1kd.models.cicada.card import image_description, separation

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from l1kd.artefacts import sha256
-from l1kd.emulators.logic.network import LogicNetwork
+from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.cpp.source import read_project
 from l1kd.errors import ConfigurationError, FirmwareError, L1KDError, ToolError

@@ -1,7 +1,6 @@
 """Weights of every kind of network for flat particles, for training and evaluation."""
 
 import hashlib
-import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from l1kd.algorithms.models import onnx_session, read_network, run_onnx
 from l1kd.artefacts import Artefact, load
+from l1kd.emulators.compilation import cache_folder
 from l1kd.emulators.particles.input_matrix import InputSet
 from l1kd.errors import ArtefactError
 from l1kd.models.memoise import memoise_on_disk
@@ -32,8 +32,8 @@ def input_set_of(artefact: Artefact) -> InputSet:
 def network_weights(model: str | Path, particles: Particles) -> Weights:
     """Weigh particles with an artefact of kind "distillnet", "qdistillnet" or "teacher".
 
-    A teacher's weights take long: they are kept in ``$XDG_CACHE_HOME/l1kd/teacher`` (or
-    ``~/.cache/l1kd/teacher``), under a hash of the teacher and of the particles.
+    A teacher's weights take long: they are kept in ``teacher`` below the folder of
+    `l1kd.emulators.compilation.cache_folder`, under a hash of the teacher and of the particles.
 
     Parameters
     ----------
@@ -84,6 +84,5 @@ def _of_teacher(artefact: Artefact, particles: Particles) -> Weights:
     for field in fields(particles):
         if field.name != "truth":
             key.update(np.ascontiguousarray(getattr(particles, field.name)).tobytes())
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    path = home / "l1kd" / "teacher" / f"{key.hexdigest()}.npy"
+    path = cache_folder() / "teacher" / f"{key.hexdigest()}.npy"
     return memoise_on_disk(path, len(particles), lambda: teacher_weights(artefact, particles))

@@ -12,7 +12,7 @@ import yaml
 
 from l1kd.artefacts import load
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.logic.network import LogicNetwork
+from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.errors import ConfigurationError

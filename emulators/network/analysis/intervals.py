@@ -77,7 +77,7 @@ def after_cast(bounds: Bounds, fraction: int, form: FixedPoint) -> tuple[Bounds,
     return Bounds(low, high), False
 
 
-def of_lines(operation: Piecewise, source: Bounds) -> Bounds:
+def of_segments(operation: Piecewise, source: Bounds) -> Bounds:
     """Return the bounds of the exact value of a `Piecewise`, before any cast.
 
     ``source`` bounds all elements of the tensor that the operation reads.
@@ -231,7 +231,7 @@ def _facts_of(
         elif not sums.never_overflows:
             exact, _ = after_cast(exact, fraction, accumulator)
     elif isinstance(operation, Piecewise):
-        exact = of_lines(operation, facts[operation.source].bounds)
+        exact = of_segments(operation, facts[operation.source].bounds)
         fraction = operation.fraction
         if operation.formats:
             exact, fraction = _of_choice(operation, exact)

@@ -1,14 +1,17 @@
-"""Rows of working memory for a program: who needs them, when, and where they lie."""
+"""Rows of working memory for a program: who needs them, when, and where they lie.
+
+One tile is `TILE` events. Every tensor element owns a row: its values in all events of the tile,
+side by side.
+"""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.network.interpreter.machine import TILE, WORDS
+__all__ = ["TILE", "Memory", "Places", "Rows", "Step", "bits_for"]
 
-__all__ = ["Memory", "Placed", "Places", "Rows", "Step", "bits_for"]
-
+TILE = 128
 Rows = npt.NDArray[np.int64]
 # A row is named by its block and its position in it, until blocks have addresses.
 _BLOCK = 1 << 32
@@ -25,7 +28,10 @@ def bits_for(low: int, high: int) -> int:
 
 @dataclass
 class Step:
-    """One code word with the rows it reads and writes, by position of their pool offset."""
+    """One step of a program: its code words, and the rows it reads and writes.
+
+    A back end whose code words name rows finds here which word names which.
+    """
 
     words: list[int]
     reads: dict[int, Rows] = field(default_factory=dict)
@@ -46,27 +52,13 @@ class Places:
         return (self.starts[block] + position * (self.widths[block] * TILE // 8)).astype(np.int32)
 
 
-@dataclass(frozen=True, eq=False)
-class Placed:
-    """The finished parts of a program."""
-
-    code: npt.NDArray[np.int64]
-    small: npt.NDArray[np.int32]
-    large: npt.NDArray[np.int64]
-    constants: tuple[tuple[int, int, int], ...]
-    places: Places
-
-
 @dataclass
 class Memory:
-    """Blocks, constants and steps of a program under construction."""
+    """Blocks, constant rows and steps of a program under construction."""
 
     steps: list[Step] = field(default_factory=list)
     blocks: list[tuple[int, int]] = field(default_factory=list)
     fixed: dict[tuple[int, int], int] = field(default_factory=dict)
-    small: list[npt.NDArray[np.int32]] = field(default_factory=list)
-    large: list[npt.NDArray[np.int64]] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=lambda: [0, 0])
 
     def rows(self, count: int, width: int) -> Rows:
         """Reserve a block of rows of ``width`` bits."""
@@ -80,42 +72,6 @@ class Memory:
             self.blocks.append((1, width))
             self.fixed[key] = len(self.blocks) - 1
         return np.array([self.fixed[key] * _BLOCK])
-
-    def keep32(self, values: npt.ArrayLike) -> int:
-        """Store 32-bit constants; return where they begin."""
-        array = np.asarray(values).astype(np.int32).reshape(-1)
-        self.small.append(array)
-        self.sizes[0] += array.size
-        return self.sizes[0] - array.size
-
-    def keep64(self, values: npt.ArrayLike) -> int:
-        """Store 64-bit constants; return where they begin."""
-        array = np.asarray(values).astype(np.int64).reshape(-1)
-        self.large.append(array)
-        self.sizes[1] += array.size
-        return self.sizes[1] - array.size
-
-    def place(self, rows_in: Rows, rows_out: Rows) -> Placed:
-        """Give every block an address, reusing those whose last reader has run.
-
-        Raises
-        ------
-        ValueError
-            If one tile would need more than a gigabyte.
-        """
-        places = self.places(rows_in, rows_out)
-        code = np.zeros((len(self.steps), WORDS), np.int64)
-        for number, step in enumerate(self.steps):
-            for position, rows in {**step.reads, **step.writes}.items():
-                step.words[position] = self.keep32(places.address(rows))
-            code[number, : len(step.words)] = step.words
-        constants = []
-        for (value, width), block in self.fixed.items():
-            fill = np.full(64 // width, value, f"i{width // 8}").view(np.int64)[0]
-            constants.append((int(places.starts[block]) // 8, TILE * width // 64, int(fill)))
-        small = np.concatenate([*self.small, np.zeros(1, np.int32)])
-        large = np.concatenate([*self.large, np.zeros(1, np.int64)])
-        return Placed(code, small, large, tuple(constants), places)
 
     def places(self, rows_in: Rows, rows_out: Rows) -> Places:
         """Give every block an address, for tiles of `TILE` events.

@@ -2,18 +2,19 @@
 
 One tile is `TILE` events. Every tensor element owns a row of the arena: its values in all events of
 the tile, side by side, as 16-, 32- or 64-bit integers. A program is a table of code words with its
-constants in two pools; `l1kd.emulators.network.interpreter.plan` writes it and proves the widths
+constants in two pools; `l1kd.emulators.network.interpreter.program` writes it and proves the widths
 sufficient.
 The code of this module is compiled once for all networks.
 """
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 
 from l1kd.emulators.casts import cast_raw
-from l1kd.emulators.network.interpreter.simd import (
+from l1kd.emulators.compilation import njit
+from l1kd.emulators.network.analysis.memory import TILE
+from l1kd.emulators.network.interpreter.vector_kernels import (
     cast_kernel,
     dot_kernel,
     has_pair_products,
@@ -24,17 +25,12 @@ from l1kd.emulators.network.interpreter.simd import (
     transpose_kernel,
 )
 
-__all__ = ["TILE", "WORDS", "run_program"]
+__all__ = ["WORDS", "run_program"]
 
-TILE = 128
 WORDS = 20
-# Numba's cache on disk knows only the text of this file: whoever changes ``simd.py`` or
-# ``casts.py`` must change this line too, or old machine code runs. A test sees to it.
-SOURCES = "e9d94dd9fd715d44"
-
 AFFINE, SEQUENCE, CAST, ELEMENT, LOOKUP = range(5)
-# Fronts of ELEMENT: what is computed before the cast.
-COPY, RELU, LINE, LINES, DIVIDE, ADD, SUBTRACT, MULTIPLY, MAXIMUM, MINIMUM = range(10)
+# Prologues of ELEMENT: what is computed before the cast.
+COPY, RELU, SEGMENT, SEGMENTS, DIVIDE, ADD, SUBTRACT, MULTIPLY, MAXIMUM, MINIMUM = range(10)
 # Parameters of a cast; AFFINE and CAST know the first five.
 RIGHT, PLUS, EVEN, LOW, HIGH, SIGNED_PLUS, LEFT, WRAP, MASK, POST, PARAMETERS = range(11)
 # Kernels of AFFINE: bits of data, sums, results; whether every product is shifted.
@@ -68,7 +64,7 @@ _turn0, _turn1, _turn2, _turn3, _turn4, _turn5, _turn6, _turn7, _turn8 = (
 )
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _affine(code: Any, small: Any, large: Any, base: int) -> None:
     kind, positions, filters, terms = code[1], code[2], code[3], code[4]
     windows, groups, starts, biases = code[5], code[6], code[7], code[8]
@@ -121,7 +117,7 @@ def _affine(code: Any, small: Any, large: Any, base: int) -> None:
                     _pair1(x, window, term, weight, count, start, shift, words, y)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _cast_rows(code: Any, small: Any, large: Any, base: int) -> None:
     kind, count, reads, results, casts = code[1], code[2], code[3], code[4], code[5]
     large_base = large.ctypes.data
@@ -139,7 +135,7 @@ def _cast_rows(code: Any, small: Any, large: Any, base: int) -> None:
             _cast3(source, target, words, TILE)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _sequence(code: Any, small: Any, large: Any, arena: Any) -> None:
     """Add the terms in order, with every cast of the firmware."""
     positions, filters, terms, windows = code[1], code[2], code[3], code[4]
@@ -165,19 +161,19 @@ def _sequence(code: Any, small: Any, large: Any, arena: Any) -> None:
                 arena[out + lane] = total
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _load(source: Any, start: int, row: Any) -> None:
     for i in range(TILE):
         row[i] = source[start + i]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _save(row: Any, target: Any, start: int) -> None:
     for i in range(TILE):
         target[start + i] = row[i]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _fetch(width: int, offset: int, a16: Any, a32: Any, a64: Any, row: Any) -> None:
     if width == 16:
         _load(a16, offset >> 1, row)
@@ -187,7 +183,7 @@ def _fetch(width: int, offset: int, a16: Any, a32: Any, a64: Any, row: Any) -> N
         _load(a64, offset >> 3, row)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _keep(width: int, offset: int, a16: Any, a32: Any, a64: Any, row: Any) -> None:
     if width == 16:
         _save(row, a16, offset >> 1)
@@ -197,18 +193,18 @@ def _keep(width: int, offset: int, a16: Any, a32: Any, a64: Any, row: Any) -> No
         _save(row, a64, offset >> 3)
 
 
-@nb.njit(cache=True, nogil=True)
-def _front(front: int, row: Any, other: Any, numbers: Any) -> None:
+@njit(nogil=True)
+def _prologue(prologue: int, row: Any, other: Any, numbers: Any) -> None:
     """Compute the exact value of one row in place."""
     kind = row.dtype.type
-    if front == RELU:
+    if prologue == RELU:
         for i in range(TILE):
             row[i] = max(row[i], kind(0))
-    elif front == LINE:
+    elif prologue == SEGMENT:
         scale, offset = kind(numbers[0]), kind(numbers[1])
         for i in range(TILE):
             row[i] = row[i] * scale + offset
-    elif front == LINES:
+    elif prologue == SEGMENTS:
         above, rise, below, start = numbers[0], numbers[1], numbers[2], numbers[3]
         threshold, low, high = numbers[4], numbers[5], numbers[6]
         for i in range(TILE):
@@ -216,7 +212,7 @@ def _front(front: int, row: Any, other: Any, numbers: Any) -> None:
             if row[i] > threshold:
                 value = row[i] * above + rise
             row[i] = min(max(value, low), high)
-    elif front == DIVIDE:
+    elif prologue == DIVIDE:
         for i in range(TILE):
             quotient = abs(np.int64(row[i])) // numbers[0]
             row[i] = -quotient if row[i] < 0 else quotient
@@ -225,16 +221,16 @@ def _front(front: int, row: Any, other: Any, numbers: Any) -> None:
         for i in range(TILE):
             row[i] = shift_left(row[i], left)
             other[i] = shift_left(other[i], right)
-        if front == ADD:
+        if prologue == ADD:
             for i in range(TILE):
                 row[i] = row[i] + other[i]
-        elif front == SUBTRACT:
+        elif prologue == SUBTRACT:
             for i in range(TILE):
                 row[i] = row[i] - other[i]
-        elif front == MULTIPLY:
+        elif prologue == MULTIPLY:
             for i in range(TILE):
                 row[i] = row[i] * other[i]
-        elif front == MAXIMUM:
+        elif prologue == MAXIMUM:
             for i in range(TILE):
                 row[i] = max(row[i], other[i])
         else:
@@ -242,7 +238,7 @@ def _front(front: int, row: Any, other: Any, numbers: Any) -> None:
                 row[i] = min(row[i], other[i])
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _cast(row: Any, sign: int, wraps: bool, zeroes: bool, numbers: Any) -> None:
     """Round, wrap and limit one row in place."""
     kind = row.dtype.type
@@ -269,26 +265,26 @@ def _cast(row: Any, sign: int, wraps: bool, zeroes: bool, numbers: Any) -> None:
         row[i] = shift_left(min(max(row[i], low), high), post)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _element(
     code: Any, small: Any, large: Any, a16: Any, a32: Any, a64: Any, row: Any, other: Any
 ) -> None:
-    front, sign, first, second, last = code[1], code[2] - 1, code[3], code[4], code[5]
+    prologue, sign, first, second, last = code[1], code[2] - 1, code[3], code[4], code[5]
     count, reads, partners, results = code[6], code[7], code[8], code[9]
     exact, numbers, casts = code[10], code[11], code[12]
     wraps, zeroes = code[13] != 0, code[14] != 0
     for e in range(count):
         _fetch(first, np.int64(small[reads + e]), a16, a32, a64, row)
-        if front >= ADD:
+        if prologue >= ADD:
             _fetch(second, np.int64(small[partners + e]), a16, a32, a64, other)
-        if front != COPY:
-            _front(front, row, other, large[exact + e * numbers : exact + (e + 1) * numbers])
+        if prologue != COPY:
+            _prologue(prologue, row, other, large[exact + e * numbers : exact + (e + 1) * numbers])
         cast = large[casts + e * PARAMETERS : casts + (e + 1) * PARAMETERS]
         _cast(row, sign, wraps, zeroes, cast)
         _keep(last, np.int64(small[results + e]), a16, a32, a64, row)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _lookup(code: Any, small: Any, large: Any, a16: Any, a32: Any, a64: Any, row: Any) -> None:
     first, last, count, reads, results = code[1], code[2], code[3], code[4], code[5]
     multiplier, shift, toward_zero, offset = code[6], code[7], code[8] != 0, code[9]
@@ -305,7 +301,7 @@ def _lookup(code: Any, small: Any, large: Any, a16: Any, a32: Any, a64: Any, row
         _keep(last, np.int64(small[results + e]), a16, a32, a64, row)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _turn(kind: int, events: int, stride: int, rows: int, lane: int) -> None:
     if kind == 0:
         _turn0(events, stride, rows, lane)
@@ -327,7 +323,7 @@ def _turn(kind: int, events: int, stride: int, rows: int, lane: int) -> None:
         _turn8(events, stride, rows, lane)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _read_rows(x: Any, first: int, target: Any, rows: Any, base: int) -> None:
     """Transpose the events of one tile into rows; lanes without an event become zero."""
     count, size = min(TILE, x.shape[0] - first), target.itemsize
@@ -347,7 +343,7 @@ def _read_rows(x: Any, first: int, target: Any, rows: Any, base: int) -> None:
             target[start + i] = 0
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _read_tile(x: Any, first: int, width: int, rows: Any, a16: Any, a32: Any, a64: Any) -> None:
     base = a64.ctypes.data
     if width == 16:
@@ -358,7 +354,7 @@ def _read_tile(x: Any, first: int, width: int, rows: Any, a16: Any, a32: Any, a6
         _read_rows(x, first, a64, rows, base)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _write_tile(y: Any, first: int, rows: Any, widths: Any, a16: Any, a32: Any, a64: Any) -> None:
     count = min(TILE, y.shape[0] - first)
     for e in range(y.shape[1]):
@@ -374,7 +370,7 @@ def _write_tile(y: Any, first: int, rows: Any, widths: Any, a16: Any, a32: Any, 
                 y[first + i, e] = a64[(offset >> 3) + i]
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def run_program(
     code: Any,
     small: Any,

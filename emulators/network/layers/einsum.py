@@ -25,9 +25,9 @@ from l1kd.emulators.network.layers.generated import straight_code
 from l1kd.emulators.network.layers.lowering import (
     Config,
     Lowering,
+    affine_segments,
     handles,
     layer_of,
-    straight_lines,
 )
 from l1kd.emulators.network.layers.products import per_output, read_product
 from l1kd.emulators.network.layers.shapes import sum_elements, transposed
@@ -211,4 +211,4 @@ def _by_adders(lowering: Lowering, call: Call, config: Config, dense: _Dense) ->
 def _plus(output: Tensor, source: Tensor, bias: Integers, form: FixedPoint) -> Operation:
     fraction = max(source.format.fraction, form.fraction)
     scale = 1 << (fraction - source.format.fraction)
-    return straight_lines(output, source, fraction, (scale, bias << (fraction - form.fraction)))
+    return affine_segments(output, source, fraction, (scale, bias << (fraction - form.fraction)))

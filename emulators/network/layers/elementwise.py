@@ -13,9 +13,9 @@ from l1kd.emulators.network.graph import Binary, Layer, Operation, Tensor
 from l1kd.emulators.network.layers.lowering import (
     Config,
     Lowering,
+    affine_segments,
     handles,
     layer_of,
-    straight_lines,
 )
 from l1kd.emulators.network.layers.products import product_of
 
@@ -52,14 +52,14 @@ def parameter(
 def linear(lowering: Lowering, call: Call) -> Layer:
     """Plain cast."""
     _, source, output = element_pair(lowering, call)
-    return layer_of(call, [straight_lines(output, source, source.format.fraction)])
+    return layer_of(call, [affine_segments(output, source, source.format.fraction)])
 
 
 @handles("relu")
 def relu(lowering: Lowering, call: Call) -> Layer:
     """Cast of values above zero, else zero."""
     _, source, output = element_pair(lowering, call)
-    line = straight_lines(output, source, source.format.fraction, (1, 0), (0, 0))
+    line = affine_segments(output, source, source.format.fraction, (1, 0), (0, 0))
     return layer_of(call, [line])
 
 
@@ -74,7 +74,7 @@ def relu_max(lowering: Lowering, call: Call) -> Layer:
     limit = {"relu6": 6, "relu1": 1}.get(name) or numbers[0]
     fraction = max(source.format.fraction, 0)
     scale = 1 << (fraction - source.format.fraction)
-    line = straight_lines(output, source, fraction, (scale, 0), limits=(0, limit << fraction))
+    line = affine_segments(output, source, fraction, (scale, 0), limits=(0, limit << fraction))
     return layer_of(call, [line])
 
 
@@ -106,7 +106,7 @@ def prelu(lowering: Lowering, call: Call) -> Layer:
 def _two_slopes(output: Tensor, source: Tensor, slope: Any, form: FixedPoint) -> Any:
     extra = max(form.fraction, 0)
     below = slope << (extra - form.fraction) if form.fraction < 0 else slope
-    return straight_lines(
+    return affine_segments(
         output, source, source.format.fraction + extra, (1 << extra, 0), (below, 0)
     )
 
@@ -119,7 +119,7 @@ def thresholded_relu(lowering: Lowering, call: Call) -> Layer:
     spare = source.format.fraction - form.fraction
     # Above a number is above its floor, for integers.
     threshold = theta << spare if spare >= 0 else theta >> -spare
-    line = straight_lines(
+    line = affine_segments(
         output, source, source.format.fraction, (1, 0), (0, 0), threshold=threshold
     )
     return layer_of(call, [line])
@@ -141,11 +141,11 @@ def hard_sigmoid(lowering: Lowering, call: Call) -> Layer:
     offset = int(shift) << (fraction - second.fraction)
     one = 1 << fraction
     if call.function.endswith("hard_tanh"):
-        line = straight_lines(
+        line = affine_segments(
             output, source, fraction, (2 * scale, 2 * offset - one), limits=(-one, one)
         )
     else:
-        line = straight_lines(output, source, fraction, (scale, offset), limits=(0, one))
+        line = affine_segments(output, source, fraction, (scale, offset), limits=(0, one))
     return layer_of(call, [line])
 
 
@@ -157,10 +157,10 @@ def binary_tanh(lowering: Lowering, call: Call) -> Layer:
         # Before hls4ml 1.2: not for zero itself, and as numbers of the result's type.
         above, below = (output.format.cast_int(number, 0) for number in (1, -1))
         fraction = output.format.fraction
-        line = straight_lines(output, source, fraction, (0, above), (0, below), threshold=0)
+        line = affine_segments(output, source, fraction, (0, above), (0, below), threshold=0)
         return layer_of(call, [line])
     below = 0 if output.format == BIT else -1
-    line = straight_lines(output, source, 0, (0, 1), (0, below), threshold=-1)
+    line = affine_segments(output, source, 0, (0, 1), (0, below), threshold=-1)
     return layer_of(call, [line])
 
 
@@ -172,7 +172,7 @@ def ternary_tanh(lowering: Lowering, call: Call) -> Layer:
         return layer_of(call, _ternary(output, source, *_ones(source.format.fraction)))
     double = Tensor(f"{output.name}.double", source.shape, source.format)
     fraction = source.format.fraction
-    twice = straight_lines(double, source, fraction, (2, 0))
+    twice = affine_segments(double, source, fraction, (2, 0))
     return layer_of(call, [twice, *_ternary(output, double, *_ones(fraction))])
 
 
@@ -187,8 +187,8 @@ def _ternary(output: Tensor, source: Tensor, high: Any, low: Any) -> list[Any]:
     up, down = (Tensor(f"{output.name}.{n}", source.shape, step) for n in ("up", "down"))
     elements = np.arange(source.size, dtype=np.int32)
     return [
-        straight_lines(up, source, 0, (0, 1), (0, 0), threshold=high),
-        straight_lines(down, source, 0, (0, 0), (0, -1), threshold=np.minimum(low, high)),
+        affine_segments(up, source, 0, (0, 1), (0, 0), threshold=high),
+        affine_segments(down, source, 0, (0, 0), (0, -1), threshold=np.minimum(low, high)),
         Binary(output, "add", up.name, down.name, elements, elements),
     ]
 
@@ -209,12 +209,12 @@ def normalize(lowering: Lowering, call: Call) -> Layer:
     if any(lowering.says("normalize", f"scale_t , {word}") for word in ("res_T", "typename res_T")):
         # Before hls4ml 0.7 the product is cast to the result's type before the bias is added.
         scaled = Tensor(f"{output.name}.scaled", output.shape, output.format)
-        operations = [straight_lines(scaled, source, exact, (product.weights[repeat], 0))]
+        operations = [affine_segments(scaled, source, exact, (product.weights[repeat], 0))]
         source, exact, factors = scaled, scaled.format.fraction, np.ones(source.size, np.int64)
     else:
         factors = product.weights[repeat]
     fraction = max(exact, bias_form.fraction)
-    line = straight_lines(
+    line = affine_segments(
         output,
         source,
         fraction,
@@ -246,7 +246,7 @@ def normalize_quantized(lowering: Lowering, call: Call) -> Layer:
             values = source.format.cast(values, form)
         raw.append(values[repeat])
     if call.function.endswith("binary_tanh"):
-        line = straight_lines(output, source, 0, (0, 1), (0, 0), threshold=raw[0] - 1)
+        line = affine_segments(output, source, 0, (0, 1), (0, 0), threshold=raw[0] - 1)
         return layer_of(call, [line], parameters=channels)
     return layer_of(call, _ternary(output, source, raw[0], raw[1]), parameters=2 * channels)
 

@@ -16,9 +16,9 @@ from l1kd.emulators.network.layers.elementwise import element_pair, parameter
 from l1kd.emulators.network.layers.lowering import (
     Config,
     Lowering,
+    affine_segments,
     handles,
     layer_of,
-    straight_lines,
 )
 from l1kd.emulators.network.layers.shapes import sum_elements, tree
 
@@ -127,7 +127,7 @@ def table_below_zero(lowering: Lowering, call: Call) -> Layer:
     fraction = source.format.fraction + slope_form.fraction
     elements = np.arange(output.size, dtype=np.int32)
     operations: list[Operation] = [
-        straight_lines(line, source, fraction, (slope, 0), (0, 0)),
+        affine_segments(line, source, fraction, (slope, 0), (0, 0)),
         table_lookup(curve, source, table, -8, centred=False),
         Binary(output, "add", line.name, curve.name, elements, elements),
     ]
@@ -258,7 +258,7 @@ def _softmax_tail(
     accumulator, address = (_inner_format(config, name) for name in ("accum_t", "inv_inp_t"))
     operations, total, where = tree(f"{output.name}.sum", "add", exponents, slices, accumulator)
     narrowed = Tensor(f"{output.name}.total", (len(slices),), address)
-    operations.append(straight_lines(narrowed, total, accumulator.fraction, index=where))
+    operations.append(affine_segments(narrowed, total, accumulator.fraction, index=where))
     entries, form = _entries(config, "inv_table_size"), config.format("inv_table_t")
     table = tables.invert_table(entries, address, form)
     index = np.arange(len(slices), dtype=np.int32)
@@ -311,7 +311,7 @@ def _older_stable(config: Config, source: Tensor, output: Tensor, slices: Index)
     distance = Tensor(f"{output.name}.distance", (source.size,), saturating)
     subtract = Binary(distance, "subtract", source.name, largest.name, elements, owner)
     address = Tensor(f"{output.name}.address", (source.size,), form)
-    cast = straight_lines(address, distance, saturating.fraction)
+    cast = affine_segments(address, distance, saturating.fraction)
     lookup, exponents = _exponentials(config, output, address, 1.0)
     tail = _softmax_tail(config, output, slices, exponents)
     return [*operations, subtract, cast, lookup, *tail]
@@ -369,7 +369,7 @@ def _softmax_argmax(
         Binary(difference, "subtract", source.name, largest.name, flat, np.repeat(where, length))
     )
     bit = Tensor(f"{output.name}.equal", (source.size,), FixedPoint(1, 1, False))
-    operations.append(straight_lines(bit, difference, 0, (0, 1), (0, 0), threshold=-1))
+    operations.append(affine_segments(bit, difference, 0, (0, 1), (0, 0), threshold=-1))
     # One for itself and minus one for every equal element before it: one only for the first.
     wide = FixedPoint(length.bit_length() + 2, length.bit_length() + 2)
     score = Tensor(f"{output.name}.score", (source.size,), wide)
@@ -380,5 +380,5 @@ def _softmax_argmax(
     operations.append(Affine(score, bit.name, windows, group, weights[None], 0, zeros, wide))
     back = np.empty(source.size, np.int32)
     back[flat] = np.arange(source.size)
-    operations.append(straight_lines(output, score, 0, (0, 1), (0, 0), index=back))
+    operations.append(affine_segments(output, score, 0, (0, 1), (0, 0), index=back))
     return operations

@@ -26,11 +26,11 @@ from l1kd.emulators.network.graph import MAX_ELEMENTS, Graph, Layer, Operation, 
 __all__ = [
     "Config",
     "Lowering",
+    "affine_segments",
     "copies_of",
     "handles",
     "handles_generated",
     "lower_project",
-    "straight_lines",
 ]
 
 Integers = npt.NDArray[np.int64]
@@ -288,7 +288,7 @@ def copies_of(form: FixedPoint) -> FixedPoint:
     return replace(form, overflow="SAT") if form.overflow == "SAT_SYM" else form
 
 
-def straight_lines(
+def affine_segments(
     output: Tensor,
     source: Tensor,
     fraction: int,

@@ -9,7 +9,7 @@ from l1kd.emulators.network.cpp.model import Call
 from l1kd.emulators.network.graph import Affine, Binary, Layer, Lookup, Operation, Tensor
 from l1kd.emulators.network.layers import tables
 from l1kd.emulators.network.layers.einsum import exact_product
-from l1kd.emulators.network.layers.lowering import Lowering, handles, layer_of, straight_lines
+from l1kd.emulators.network.layers.lowering import Lowering, affine_segments, handles, layer_of
 
 __all__ = ["layer_normalisation"]
 
@@ -51,7 +51,7 @@ def layer_normalisation(lowering: Lowering, call: Call) -> Layer:
     )
     exact = ratio.format.fraction + scale_form.fraction
     fraction = max(exact, bias_form.fraction)
-    final = straight_lines(
+    final = affine_segments(
         output,
         ratio,
         fraction,
@@ -61,13 +61,13 @@ def layer_normalisation(lowering: Lowering, call: Call) -> Layer:
         ),
     )
     operations: list[Operation] = [
-        straight_lines(cast, source, source.format.fraction),
+        affine_segments(cast, source, source.format.fraction),
         Affine(total, cast.name, windows, group, one, 0, zero, form),
-        straight_lines(mean, total, 2 * form.fraction, (share, 0)),
+        affine_segments(mean, total, 2 * form.fraction, (share, 0)),
         Binary(distance, "subtract", cast.name, mean.name, every, owner),
         Binary(square, "multiply", distance.name, distance.name, every, every),
         Affine(squares, square.name, windows, group, one, 0, zero, form),
-        straight_lines(variance, squares, 2 * form.fraction, (share, 0)),
+        affine_segments(variance, squares, 2 * form.fraction, (share, 0)),
         Lookup(
             inverse,
             variance.name,

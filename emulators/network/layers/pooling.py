@@ -14,10 +14,10 @@ from l1kd.emulators.network.layers.dense import check_windows, window_index
 from l1kd.emulators.network.layers.lowering import (
     Config,
     Lowering,
+    affine_segments,
     copies_of,
     handles,
     layer_of,
-    straight_lines,
 )
 from l1kd.emulators.network.layers.shapes import sum_elements, tree
 
@@ -64,7 +64,7 @@ def pooling(lowering: Lowering, call: Call) -> Layer:
         if (windows < 0).any():
             raise config.refuse("a padded pooling of streams")
         first = Tensor(f"{output.name}.first", (source.size,), accumulator)
-        operations.append(straight_lines(first, source, source.format.fraction))
+        operations.append(affine_segments(first, source, source.format.fraction))
         source = first
     if kind == "Max":
         operations += _largest(output, source, windows, accumulator)
@@ -153,8 +153,8 @@ def _largest(
     accumulator = copies_of(accumulator) if accumulator == source.format else accumulator
     cast = Tensor(f"{output.name}.cast", output.shape, accumulator)
     index = windows.reshape(-1)
-    operations.append(straight_lines(cast, last, form.fraction, index=index))
-    operations.append(straight_lines(output, cast, accumulator.fraction))
+    operations.append(affine_segments(cast, last, form.fraction, index=index))
+    operations.append(affine_segments(output, cast, accumulator.fraction))
     return operations
 
 
@@ -178,5 +178,5 @@ def _average(
     return [
         *operations,
         Divide(divided, total.name, elements, np.ascontiguousarray(divisor)),
-        straight_lines(output, divided, accumulator.fraction),
+        affine_segments(output, divided, accumulator.fraction),
     ]

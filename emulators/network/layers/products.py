@@ -12,7 +12,7 @@ import numpy.typing as npt
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp.model import Call
 from l1kd.emulators.network.graph import Affine, Lookup, Operation, Piecewise, Tensor
-from l1kd.emulators.network.layers.lowering import Lowering, integer_literals, straight_lines
+from l1kd.emulators.network.layers.lowering import Lowering, affine_segments, integer_literals
 
 __all__ = ["Product", "affine", "per_output", "product_of", "read_product"]
 
@@ -238,9 +238,9 @@ def _shifted(
     scale = np.repeat([1 << (int(exponent) - lowest) for exponent in shifts[0]], size)
     every = np.tile(np.arange(size), count)
     return [
-        straight_lines(wide, source, source.format.fraction),
-        straight_lines(moved, wide, form.fraction - lowest, (scale, 0), index=every),
-        straight_lines(result, moved, form.fraction, (np.repeat(shifts[1], size), 0)),
+        affine_segments(wide, source, source.format.fraction),
+        affine_segments(moved, wide, form.fraction - lowest, (scale, 0), index=every),
+        affine_segments(result, moved, form.fraction, (np.repeat(shifts[1], size), 0)),
     ]
 
 
@@ -249,6 +249,6 @@ def _xnor_result(output: Tensor, count: Tensor, n_in: int) -> Piecewise:
     width = max((n_in - 1).bit_length(), 1) + 2
     fraction = max(count.format.fraction, 0)
     scale = 2 << (fraction - count.format.fraction)
-    line = straight_lines(output, count, fraction, (scale, -(n_in << fraction)))
+    line = affine_segments(output, count, fraction, (scale, -(n_in << fraction)))
     choice = np.zeros(output.size, np.int32)
     return replace(line, formats=(FixedPoint(width, width),), choice=choice)

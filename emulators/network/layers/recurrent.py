@@ -18,9 +18,9 @@ from l1kd.emulators.network.layers.lookups import symmetric_table
 from l1kd.emulators.network.layers.lowering import (
     Config,
     Lowering,
+    affine_segments,
     handles,
     layer_of,
-    straight_lines,
 )
 
 __all__ = ["recurrent"]
@@ -95,7 +95,7 @@ class Cell:
         if child.integer("n_in") != source.size:
             raise child.refuse("the activation does not fit the layer")
         if function == "relu":
-            line = straight_lines(output, source, source.format.fraction, (1, 0), (0, 0))
+            line = affine_segments(output, source, source.format.fraction, (1, 0), (0, 0))
             self.operations.append(line)
         elif function in ("sigmoid", "tanh"):
             self.operations.append(symmetric_table(function, child, source, output))
@@ -127,7 +127,7 @@ def _lstm(cell: Cell, step: int, inputs: Tensor, state: Tensor) -> Tensor:
     new = cell.join("multiply", _whole(inner), Part(gates, 0, n), f"{name}.new")
     if cell.memory is None:
         memory = Tensor(f"{name}.s", (n,), result)
-        cell.operations.append(straight_lines(memory, new, new.format.fraction))
+        cell.operations.append(affine_segments(memory, new, new.format.fraction))
     else:
         kept = cell.join("multiply", _whole(cell.memory), Part(gates, n, n), f"{name}.kept")
         memory = cell.join("add", _whole(new), _whole(kept), f"{name}.s", result)
@@ -154,13 +154,13 @@ def _gru(cell: Cell, step: int, inputs: Tensor, state: Tensor, before: Tensor | 
     integer = max(form.integer, 1) + 2
     rest = Tensor(f"{name}.rest", (n,), FixedPoint(integer + fraction, integer))
     scale = 1 << (fraction - form.fraction)
-    line = straight_lines(rest, gates, fraction, (-scale, 1 << fraction), index=update.elements)
+    line = affine_segments(rest, gates, fraction, (-scale, 1 << fraction), index=update.elements)
     cell.operations.append(line)
     result = cell.lowering.format_of_output(cell.call)
     new = cell.join("multiply", _whole(candidate), _whole(rest), f"{name}.new")
     if before is None:
         hidden = Tensor(f"{name}.h", (n,), result)
-        cell.operations.append(straight_lines(hidden, new, new.format.fraction))
+        cell.operations.append(affine_segments(hidden, new, new.format.fraction))
         return hidden
     kept = cell.join("multiply", _whole(before), update, f"{name}.kept")
     return cell.join("add", _whole(new), _whole(kept), f"{name}.h", result)

@@ -24,10 +24,10 @@ from l1kd.emulators.network.graph import (
 from l1kd.emulators.network.layers.lowering import (
     Config,
     Lowering,
+    affine_segments,
     copies_of,
     handles,
     layer_of,
-    straight_lines,
 )
 
 __all__ = ["sum_elements", "transposed", "tree"]
@@ -96,7 +96,7 @@ def _older_average(
     return [
         Binary(total, "add", left.name, right.name, first, second),
         Divide(half, total.name, elements, np.full(output.size, 2)),
-        straight_lines(output, half, fraction),
+        affine_segments(output, half, fraction),
     ]
 
 
@@ -286,5 +286,5 @@ def copies(lowering: Lowering, call: Call) -> Layer:
     operations = []
     for position in range(len(call.outputs)):
         output = lowering.result(call, source.shape, position)
-        operations.append(straight_lines(output, source, source.format.fraction))
+        operations.append(affine_segments(output, source, source.format.fraction))
     return layer_of(call, operations)

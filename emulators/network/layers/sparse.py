@@ -13,10 +13,10 @@ from l1kd.emulators.network.cpp.model import Call, Function
 from l1kd.emulators.network.graph import MAX_ELEMENTS, Affine, Binary, Layer, Operation, Tensor
 from l1kd.emulators.network.layers.lowering import (
     Lowering,
+    affine_segments,
     handles,
     integer_literals,
     layer_of,
-    straight_lines,
 )
 from l1kd.emulators.network.layers.products import product_of
 
@@ -125,7 +125,7 @@ def dense_compressed(lowering: Lowering, call: Call) -> Layer:
             result = Tensor(f"{output.name}.sum{number}", (n_out,), accumulator)
             join = Binary(result, "add", total.name, part.output.name, every, every)
             operations += [part, join]
-    operations.append(straight_lines(output, operations[-1].output, accumulator.fraction))
+    operations.append(affine_segments(output, operations[-1].output, accumulator.fraction))
     return layer_of(
         call,
         operations,

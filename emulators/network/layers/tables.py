@@ -9,11 +9,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
 from l1kd.emulators.casts import cast_float
+from l1kd.emulators.compilation import njit
 from l1kd.emulators.fixed_point import FixedPoint
 
 __all__ = ["TABLES", "exp_table", "invert_table", "legacy_tables", "raw_table"]
@@ -23,7 +23,7 @@ Integers = npt.NDArray[np.int64]
 MAX_ENTRIES = 1 << 22
 
 
-@nb.njit(cache=True)
+@njit()
 def _expf(values: Any) -> Any:
     out = np.empty(values.size, np.float32)
     for i in range(values.size):
@@ -31,7 +31,7 @@ def _expf(values: Any) -> Any:
     return out
 
 
-@nb.njit(cache=True)
+@njit()
 def _tanhf(values: Any) -> Any:
     out = np.empty(values.size, np.float32)
     for i in range(values.size):
@@ -83,7 +83,7 @@ def raw_table(values: npt.ArrayLike, form: FixedPoint) -> Integers:
     return _cast_table(entries, form.fraction, rounding, form.width, form.signed, overflow)
 
 
-@nb.njit(cache=True)
+@njit()
 def _cast_table(
     values: Any, fraction: int, rounding: int, width: int, signed: bool, overflow: int
 ) -> Any:

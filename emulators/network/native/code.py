@@ -1,35 +1,31 @@
 """Machine code made for one network: compiled once, kept on disk, found by content.
 
-The name of a file in the cache is a hash of the network, of this package's sources, and of the
-processor, so that whatever changes the code also changes the name. A file begins with a hash of
-what follows; a damaged one is removed and made anew. Machine code is only read from a folder and a
-file that belong to the user and that nobody else may write to.
+The name of a file in the cache is a hash of the network, of the sources that translate it, and of
+the processor, so that whatever changes the code also changes the name.
 """
 
 import ctypes
 import hashlib
 import os
-import stat
 import struct
-import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from llvmlite import binding  # type: ignore[import-untyped]
 
+from l1kd.emulators.compilation import keep, kept, source_digest
 from l1kd.emulators.network.graph import Graph
 from l1kd.emulators.network.native.edges import FLOATS, WORDS
-from l1kd.emulators.network.native.plan import UnsuitableError, write_native
+from l1kd.emulators.network.native.program import UnsuitableError, write_native
 
 __all__ = [
+    "FOLDER",
     "NativeCode",
-    "cache_folder",
     "key_of",
     "lanes",
     "ready",
@@ -39,7 +35,9 @@ __all__ = [
     "wait",
 ]
 
-_HEADER = struct.Struct("<32sqq")
+FOLDER = "networks"
+"""Where the code of networks lies in the cache folder."""
+_HEADER = struct.Struct("<qq")
 _LOCK = threading.Lock()
 _FOUND: dict[str, "NativeCode | Exception"] = {}
 _RUNNING: dict[str, threading.Thread] = {}
@@ -132,13 +130,7 @@ def lanes() -> int:
 def _surroundings() -> bytes:
     """Return a hash of everything besides the network that decides on the code."""
     digest = hashlib.sha256(repr((_initialised(), binding.llvm_version_info)).encode())
-    network, emulators = Path(__file__).parents[1:3]
-    for source in [
-        *sorted(network.rglob("*.py")),
-        emulators / "casts.py",
-        emulators / "fixed_point.py",
-    ]:
-        digest.update(source.read_bytes())
+    digest.update(source_digest(__file__).encode())
     return digest.digest()
 
 
@@ -167,58 +159,12 @@ def _feed(digest: Any, part: Any) -> None:
         digest.update(repr(part).encode() + b";")
 
 
-def cache_folder() -> Path:
-    """Return where machine code is kept: ``L1KD_CACHE`` or the user's cache folder."""
-    chosen = os.environ.get("L1KD_CACHE")
-    if chosen:
-        return Path(chosen) / "networks"
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "l1kd" / "networks"
-
-
-def _private(facts: os.stat_result) -> bool:
-    """Tell whether something is the user's own and nobody else may write to it."""
-    mine = not hasattr(os, "getuid") or facts.st_uid == os.getuid()
-    return mine and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-
-
 def _read(key: str) -> NativeCode | None:
-    """Load code from the cache; remove what is damaged."""
-    path = cache_folder() / key
-    try:
-        if not _private(path.parent.stat()):
-            return None
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-        with os.fdopen(handle, "rb") as file:
-            facts = os.fstat(handle)
-            if not (stat.S_ISREG(facts.st_mode) and _private(facts)):
-                return None
-            content = file.read()
-    except OSError:
+    """Load code from the cache."""
+    content = kept(FOLDER, key)
+    if content is None:
         return None
-    if len(content) >= _HEADER.size:
-        digest, events, size = _HEADER.unpack_from(content)
-        if hashlib.sha256(key.encode() + content[len(digest) :]).digest() == digest:
-            return NativeCode(content[_HEADER.size :], events, size)
-    path.unlink(missing_ok=True)
-    return None
-
-
-def _write(key: str, code: bytes, events: int, size: int) -> None:
-    """Keep code in the cache, if there is a place for it."""
-    content = _HEADER.pack(bytes(32), events, size)[32:] + code
-    content = hashlib.sha256(key.encode() + content).digest() + content
-    folder = cache_folder()
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not _private(folder.stat()):
-            return
-        handle, name = tempfile.mkstemp(dir=folder)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).replace(folder / key)
-    except OSError:
-        return
+    return NativeCode(content[_HEADER.size :], *_HEADER.unpack_from(content))
 
 
 def ready(key: str) -> NativeCode | None:
@@ -265,7 +211,7 @@ def _compile(key: str, graph: Graph, outputs: Sequence[str]) -> None:
     try:
         compiled = translate(graph, outputs)
         found = NativeCode(*compiled)
-        _write(key, *compiled)
+        keep(FOLDER, key, _HEADER.pack(*compiled[1:]) + compiled[0])
     except Exception as error:
         found = error
     with _LOCK:

@@ -13,10 +13,19 @@ from l1kd.emulators.network.native.casts import Stage, cast, narrowest, raw
 from l1kd.emulators.network.native.ir import Function, Number, Tile
 from l1kd.emulators.network.native.sums import keep
 
-__all__ = ["Elements", "Front", "binary", "copied", "divide", "filled", "lines", "lookup"]
+__all__ = [
+    "Elements",
+    "PrologueWriter",
+    "binary",
+    "copied",
+    "divide",
+    "filled",
+    "lookup",
+    "segments",
+]
 
 Integers = npt.NDArray[np.int64]
-Front = Callable[[Function, int, Sequence[Number]], Number]
+PrologueWriter = Callable[[Function, int, Sequence[Number]], Number]
 # Elements of one function, so that functions stay small.
 CHUNK = 12
 _WORDS = {"add": "add", "subtract": "sub", "multiply": "mul"}
@@ -24,11 +33,11 @@ _WORDS = {"add": "add", "subtract": "sub", "multiply": "mul"}
 
 @dataclass
 class Elements:
-    """Elements computed one by one: a front that is exact, then casts.
+    """Elements computed one by one: a prologue that is exact, then casts.
 
     Parameters
     ----------
-    front : function
+    prologue : function
         Writes the exact value of an element from the numbers it reads.
     stages : sequence of sequences of Stage
         Alternative chains of casts.
@@ -38,7 +47,7 @@ class Elements:
         Fraction bits of the result.
     """
 
-    front: Front
+    prologue: PrologueWriter
     stages: Sequence[Sequence[Stage]]
     choice: npt.NDArray[Any]
     unit: int
@@ -57,7 +66,7 @@ class Elements:
             for e in range(first, min(first + CHUNK, targets.size)):
                 numbers = [_number(code, int(rows[e]), bool(wide[e]), unit)
                            for rows, wide, unit in sources]  # fmt: skip
-                value = self.front(code, e, numbers)
+                value = self.prologue(code, e, numbers)
                 value = cast(code, value, self.stages[int(self.choice[e])], e, value.unit)
                 keep(code, value, self.unit, real, int(targets[e]))
             yield code
@@ -70,8 +79,8 @@ def _number(code: Function, row: int, wide: bool, unit: int) -> Number:
     return Number(code.load(kind, row), kind, unit)
 
 
-def lines(operation: Piecewise, bounds: Bounds) -> Front:
-    """Return the front of a `Piecewise` that needs arithmetic; ``bounds`` are its source's."""
+def segments(operation: Piecewise, bounds: Bounds) -> PrologueWriter:
+    """Return the prologue of a `Piecewise` that needs arithmetic; ``bounds`` are its source's."""
     columns = [operation.scale_above, operation.offset_above, operation.scale_below,
                operation.offset_below, operation.threshold]  # fmt: skip
     slope = np.maximum(abs(columns[0]), abs(columns[2])).astype(object)
@@ -87,7 +96,7 @@ def lines(operation: Piecewise, bounds: Bounds) -> Front:
             x = code.binary("mul", kind, x, code.splat(kind, scale))
         return code.binary("add", kind, x, code.splat(kind, offset)) if offset else x
 
-    def front(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+    def prologue(code: Function, element: int, numbers: Sequence[Number]) -> Number:
         x = raw(code, numbers[0], 0, kind)
         above, rise, below, base, threshold = (int(column[element]) for column in columns)
         y = line(code, x, above, rise)
@@ -100,14 +109,14 @@ def lines(operation: Piecewise, bounds: Bounds) -> Front:
             y = code.least(kind, code.most(kind, y, low), high)
         return Number(y, kind, operation.fraction)
 
-    return front
+    return prologue
 
 
-def binary(operation: Binary, shifts: tuple[int, int], reach: int, unit: int) -> Front:
-    """Return the front that joins two operands, brought to one unit by ``shifts``."""
+def binary(operation: Binary, shifts: tuple[int, int], reach: int, unit: int) -> PrologueWriter:
+    """Return the prologue that joins two operands, brought to one unit by ``shifts``."""
     kind = narrowest(reach)
 
-    def front(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+    def prologue(code: Function, element: int, numbers: Sequence[Number]) -> Number:
         left, right = (
             raw(code, number, shift, kind) for number, shift in zip(numbers, shifts, strict=True)
         )
@@ -116,31 +125,31 @@ def binary(operation: Binary, shifts: tuple[int, int], reach: int, unit: int) ->
         test = "sgt" if operation.kind == "maximum" else "slt"
         return Number(code.choose(test, kind, left, right, left, right), kind, unit)
 
-    return front
+    return prologue
 
 
-def divide(operation: Divide, reach: int) -> Front:
-    """Return the front that divides by constants, towards zero."""
+def divide(operation: Divide, reach: int) -> PrologueWriter:
+    """Return the prologue that divides by constants, towards zero."""
     largest = max(reach, int(operation.divisor.max()))
     kind = narrowest(largest)
 
-    def front(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+    def prologue(code: Function, element: int, numbers: Sequence[Number]) -> Number:
         x = raw(code, numbers[0], 0, kind)
         divisor = code.splat(kind, int(operation.divisor[element]))
         unit = operation.output.format.fraction
         return Number(code.binary("sdiv", kind, x, divisor), kind, unit)
 
-    return front
+    return prologue
 
 
-def lookup(operation: Lookup, reach: int, tables: Sequence[str], real: bool) -> Front:
-    """Return the front that reads a table; ``tables`` name the columns as global constants."""
+def lookup(operation: Lookup, reach: int, tables: Sequence[str], real: bool) -> PrologueWriter:
+    """Return the prologue that reads a table; ``tables`` name the columns as global constants."""
     entries = operation.table.shape[0]
     largest = reach * abs(operation.multiplier) + (1 << operation.shift) + abs(operation.offset)
     kind = narrowest(max(largest, reach, abs(operation.multiplier), entries))
     held = "float" if real else "i64"
 
-    def front(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+    def prologue(code: Function, element: int, numbers: Sequence[Number]) -> Number:
         x = raw(code, numbers[0], 0, kind)
         if operation.multiplier != 1:
             x = code.binary("mul", kind, x, code.splat(kind, operation.multiplier))
@@ -163,19 +172,19 @@ def lookup(operation: Lookup, reach: int, tables: Sequence[str], real: bool) -> 
             )
         return Number(value, held, operation.output.format.fraction)
 
-    return front
+    return prologue
 
 
 def copied(code: Function, element: int, numbers: Sequence[Number]) -> Number:
-    """Front that changes nothing."""
+    """Prologue that changes nothing."""
     return numbers[0]
 
 
-def filled(value: int, unit: int, real: bool) -> Front:
-    """Return the front of a constant."""
+def filled(value: int, unit: int, real: bool) -> PrologueWriter:
+    """Return the prologue of a constant."""
     kind = "float" if real else "i64"
 
-    def front(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+    def prologue(code: Function, element: int, numbers: Sequence[Number]) -> Number:
         return Number(code.splat(kind, value), kind, unit)
 
-    return front
+    return prologue

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.logic.network import LogicNetwork, LogicStage
+from l1kd.emulators.logic import LogicNetwork, LogicStage
 from l1kd.models.firmware.hls.cmssw import INTERFACE, POINTER
 
 __all__ = ["write_gates"]

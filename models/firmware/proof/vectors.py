@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.logic.network import LogicNetwork
+from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.errors import FirmwareError, InputError
 

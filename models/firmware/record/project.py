@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from l1kd.artefacts import sha256
-from l1kd.emulators.logic.network import LogicNetwork
+from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.errors import FirmwareError
 from l1kd.models.firmware.proof.vectors import Emulator, Vectors

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from l1kd.emulators.logic.network import LogicNetwork
+from l1kd.emulators.logic import LogicNetwork
 from l1kd.models.firmware.proof.vectors import Emulator
 from l1kd.models.firmware.record import metrics as figures
 from l1kd.models.firmware.rtl.rtl import RtlDesign

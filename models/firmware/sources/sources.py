@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from l1kd import artefacts
-from l1kd.emulators.logic.network import LogicNetwork
+from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.errors import FirmwareError, ToolError, UnreadableFileError
 from l1kd.models.firmware.hls import hls

@@ -12,11 +12,11 @@ import subprocess
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.compilation import keep, kept
 from l1kd.emulators.network import Network
 from l1kd.errors import ToolError
 from l1kd.models.firmware.rtl.rtl import RtlDesign, pack, unpack
@@ -139,27 +139,20 @@ def _compiler(include: Path) -> list[str]:
 
 
 def _library(include: Path, build_dir: Path) -> Path:
-    """Return Verilator's compiled library, from the user's cache where that can be written."""
+    """Return Verilator's compiled library, from the user's cache where it is there."""
     source = [f'#include "{include / name}.cpp"' for name in ("verilated", "verilated_threads")]
     command = [*_compiler(include), "-c", "-x", "c++", "-", "-o"]
     stamp = hashlib.sha256("\n".join(command).encode())
     stamp.update((include / "verilated.cpp").read_bytes())
     stamp.update(_run(["g++", "--version"], os.environ).encode())
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "l1kd")
-    kept = cache / f"verilated-{stamp.hexdigest()[:16]}.o"
-    if kept.is_file():
-        return kept
-    fresh = build_dir / "verilated.o"
-    _run([*command, str(fresh)], os.environ, "\n".join(source) + "\n")
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        # Another process may do the same: a complete file takes the place in one step.
-        with NamedTemporaryFile(dir=cache, delete=False) as partial:
-            partial.write(fresh.read_bytes())
-        Path(partial.name).replace(kept)
-    except OSError:
-        return fresh
-    return kept
+    name, fresh = f"verilated-{stamp.hexdigest()[:16]}.o", build_dir / "verilated.o"
+    content = kept("verilator", name)
+    if content is None:
+        _run([*command, str(fresh)], os.environ, "\n".join(source) + "\n")
+        keep("verilator", name, fresh.read_bytes())
+    else:
+        fresh.write_bytes(content)
+    return fresh
 
 
 def _run(command: list[str], environment: Mapping[str, str], given: str | None = None) -> str:

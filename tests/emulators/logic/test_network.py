@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.logic.network import GateLayer, LogicNetwork, LogicStage
+from l1kd.emulators.logic import GateLayer, LogicNetwork, LogicStage
 
 SCORE = FixedPoint(16, 8, False)
 

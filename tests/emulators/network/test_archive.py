@@ -6,7 +6,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from l1kd.emulators.network import FixedPoint, Network, Tensor, archive
+from l1kd.emulators.archive import digest
+from l1kd.emulators.network import FixedPoint, Network, Tensor
+from l1kd.emulators.network.archive import KIND
 from l1kd.emulators.network.graph import (
     Affine,
     Binary,
@@ -130,7 +132,7 @@ def pack(path, header, data):
 
 def signed(path, graph, data):
     text = json.dumps(graph)
-    header = {"l1kd network": archive.SCHEMA, "sha256": archive.digest(text, data), "graph": text}
+    header = {"l1kd network": KIND.schema, "sha256": digest(text, data), "graph": text}
     return pack(path, header, data)
 
 

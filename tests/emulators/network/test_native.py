@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network, Tensor
+from l1kd.emulators.network.analysis.fusion import affine_kernel
 from l1kd.emulators.network.analysis.intervals import analyse
 from l1kd.emulators.network.graph import (
     Affine,
@@ -21,10 +22,9 @@ from l1kd.emulators.network.graph import (
     Lookup,
     Piecewise,
 )
-from l1kd.emulators.network.interpreter.emit import affine_kernel
 from l1kd.emulators.network.native import code as native_code
 from l1kd.emulators.network.native.code import NativeCode, key_of, translate
-from l1kd.emulators.network.native.plan import UnsuitableError
+from l1kd.emulators.network.native.program import UnsuitableError
 from l1kd.emulators.network.native.sums import FLOORED, INTEGER, REAL, Sums
 
 from . import oracle

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from l1kd.emulators.fixed_point import OVERFLOWS, ROUNDINGS, FixedPoint
 from l1kd.emulators.network import Network, Tensor
+from l1kd.emulators.network.analysis.fusion import affine_kernel
 from l1kd.emulators.network.analysis.intervals import analyse
 from l1kd.emulators.network.graph import (
     Affine,
@@ -18,7 +19,6 @@ from l1kd.emulators.network.graph import (
     Lookup,
     Piecewise,
 )
-from l1kd.emulators.network.interpreter.emit import affine_kernel
 
 from . import oracle
 

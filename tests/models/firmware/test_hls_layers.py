@@ -14,7 +14,7 @@ from l1kd.emulators.network.layers import lookups as lowering_tables
 from l1kd.emulators.network.layers import pooling as lowering_pooling
 from l1kd.emulators.network.layers import tables
 from l1kd.emulators.network.layers.dense import window_index
-from l1kd.emulators.network.layers.lowering import straight_lines
+from l1kd.emulators.network.layers.lowering import affine_segments
 from l1kd.errors import FirmwareError
 from l1kd.models.firmware.hls import hls
 from l1kd.models.firmware.hls.layers import layer_list
@@ -135,7 +135,7 @@ def test_tables_of_functions(tmp_path, name):
 
 
 def clipped(source, slope, shift, limits, fraction):
-    return straight_lines(
+    return affine_segments(
         Tensor("y", source.shape, FixedPoint(9, 4, True, "RND", "SAT")), source, fraction,
         (slope, shift), limits=limits,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.logic.network import GateLayer, LogicNetwork, LogicStage
+from l1kd.emulators.logic import GateLayer, LogicNetwork, LogicStage
 from l1kd.errors import FirmwareError
 from l1kd.models.firmware.build import BuildOptions, build
 from l1kd.models.firmware.gates import text as gate_text

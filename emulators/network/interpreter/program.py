@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.network.analysis.fusion import fused_consumers
 from l1kd.emulators.network.analysis.intervals import analyse
 from l1kd.emulators.network.graph import Graph
-from l1kd.emulators.network.interpreter.emit import Builder, emit, followers
+from l1kd.emulators.network.interpreter.steps import Builder, emit
 
 __all__ = ["Program", "build_program"]
 
@@ -45,7 +46,7 @@ def build_program(graph: Graph, outputs: Sequence[str]) -> Program:
         If exact results could need more than 64 bits, or the tile more than a gigabyte.
     """
     fractions = {name: tensor.format.fraction for name, tensor in graph.tensors.items()}
-    builder = Builder(fractions, analyse(graph), followers(graph, outputs))
+    builder = Builder(fractions, analyse(graph), fused_consumers(graph, outputs))
     first = [builder.width_of(tensor.name) for tensor in graph.inputs]
     inputs = [builder.new(tensor.name, max(first)) for tensor in graph.inputs]
     for operation in graph.operations:

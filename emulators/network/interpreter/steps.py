@@ -1,6 +1,5 @@
 """Steps of the machine for every kind of operation, in the widths that the facts allow."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any, NamedTuple
@@ -9,28 +8,39 @@ import numpy as np
 import numpy.typing as npt
 
 from l1kd.emulators.network.analysis import intervals
+from l1kd.emulators.network.analysis.fusion import (
+    Kernel,
+    Prologue,
+    affine_kernel,
+    fusion_prologue,
+)
 from l1kd.emulators.network.analysis.intervals import Bounds, Facts
-from l1kd.emulators.network.analysis.memory import Memory, Rows, Step, bits_for
+from l1kd.emulators.network.analysis.memory import Rows, Step, bits_for
 from l1kd.emulators.network.graph import (
     Affine,
     Binary,
     Divide,
     Gather,
-    Graph,
     Lookup,
     Operation,
     Piecewise,
     Tensor,
-    sources,
 )
 from l1kd.emulators.network.interpreter import machine
 from l1kd.emulators.network.interpreter.casts import Casts
+from l1kd.emulators.network.interpreter.pools import Pools
 
-__all__ = ["Builder", "affine_kernel", "emit", "followers", "front_of"]
+__all__ = ["Builder", "emit"]
 
 Integers = npt.NDArray[np.int64]
 Index = npt.NDArray[np.int32]
-_FRONTS = {
+_PROLOGUES = {
+    Prologue.COPY: machine.COPY,
+    Prologue.RELU: machine.RELU,
+    Prologue.SEGMENT: machine.SEGMENT,
+    Prologue.SEGMENTS: machine.SEGMENTS,
+}
+_BINARY = {
     "add": machine.ADD,
     "subtract": machine.SUBTRACT,
     "multiply": machine.MULTIPLY,
@@ -52,8 +62,8 @@ class Builder:
 
     fractions: dict[str, int]
     facts: dict[str, Facts]
-    followers: dict[str, Piecewise]
-    memory: Memory = field(default_factory=Memory)
+    consumers: dict[str, Piecewise]
+    memory: Pools = field(default_factory=Pools)
     held: dict[str, Held] = field(default_factory=dict)
 
     def width_of(self, name: str) -> int:
@@ -89,7 +99,7 @@ class Builder:
 
     def element(
         self,
-        front: int,
+        prologue: int,
         source: Held,
         target: Held,
         casts: Casts,
@@ -97,7 +107,7 @@ class Builder:
         numbers: Integers | None = None,
         partner: Held | None = None,
     ) -> None:
-        """Add an element-wise step: a front, then a cast. ``reach`` bounds what the front meets."""
+        """Add an element-wise step: a prologue, whose numbers ``reach`` bounds, then a cast."""
         count = target.rows.size
         numbers = np.zeros((count, 0), np.int64) if numbers is None else numbers
         limit = int(np.abs(numbers.astype(object)).max(initial=0))
@@ -106,8 +116,8 @@ class Builder:
             raise ValueError("an exact intermediate value could exceed 64 bits")
         widths = [source.width, target.width, partner.width if partner else 16]
         compute = 32 if largest < 1 << 31 and max(widths) <= 32 else 64
-        if front in (machine.COPY, machine.RELU) and casts.simple and compute == 32:
-            if front == machine.RELU:
+        if prologue in (machine.COPY, machine.RELU) and casts.simple and compute == 32:
+            if prologue == machine.RELU:
                 casts.positive()
             kind = machine.CASTS.index((widths[0], 32, widths[1]))
             table = self.memory.keep64(casts.parameters(32, target.width))
@@ -115,7 +125,7 @@ class Builder:
             step.reads[3], step.writes[4] = source.rows, target.rows
             self.memory.steps.append(step)
             return
-        step = Step([machine.ELEMENT, front, compute, widths[0], widths[2], widths[1], count])
+        step = Step([machine.ELEMENT, prologue, compute, widths[0], widths[2], widths[1], count])
         step.words += [0, 0, 0, self.memory.keep64(numbers), numbers.shape[1]]
         step.words += [self.memory.keep64(casts.parameters(compute, target.width))]
         step.words += [int(casts.wraps), int(casts.zeroes)]
@@ -127,7 +137,7 @@ class Builder:
 
     def cast(
         self,
-        front: int,
+        prologue: int,
         source: Held,
         output: Tensor,
         casts: Casts,
@@ -136,88 +146,22 @@ class Builder:
         partner: Held | None = None,
     ) -> None:
         """Cast to an output tensor, or rename its source where nothing changes."""
-        if front == machine.COPY and casts.trivial and self.width_of(output.name) == source.width:
+        if (
+            prologue == machine.COPY
+            and casts.trivial
+            and self.width_of(output.name) == source.width
+        ):
             self.held[output.name] = source
             return
         reach = max(reach, self.facts[output.name].bounds.reach())
         target = self.new(output.name)
-        self.element(front, source, target, casts, reach, numbers, partner)
-
-
-class Kernel(NamedTuple):
-    """How an `Affine` runs: machine width, remaining shift of products, weights to use."""
-
-    width: int
-    shift: int
-    weights: npt.NDArray[Any]
-
-
-def affine_kernel(
-    operation: Affine, facts: dict[str, Facts], fraction: int, reach: int = 0
-) -> Kernel:
-    """Choose the narrowest machine width that gives the exact sums of an `Affine`.
-
-    ``reach`` is the largest magnitude that the cast of a sum meets, where the kernel does it.
-
-    Raises
-    ------
-    ValueError
-        If even 64 bits could overflow.
-    """
-    accumulator, sums = operation.accumulator, facts[operation.output.name].sums
-    assert sums is not None
-    shift = fraction + operation.weight_fraction - accumulator.fraction
-    weights = operation.weight.astype(object)
-    if intervals.in_order(operation, sums, fraction):
-        if sums.products << max(-shift, 0) >= 1 << 62 or accumulator.width > 61:
-            raise ValueError("a saturating sum could exceed 64 bits")
-        return Kernel(64, shift, weights)
-    products = sums.products
-    if shift <= 0:
-        weights, products, shift = weights << -shift, products << -shift, 0
-    else:
-        # Zeros at the end of all weights need no shift of the products.
-        whole = int(np.bitwise_or.reduce(operation.weight, axis=None)) if weights.size else 0
-        spare = min(shift, (whole & -whole).bit_length() - 1 if whole else shift)
-        weights, products, shift = weights >> spare, products >> spare, shift - spare
-    largest = int(np.abs(weights).max(initial=0))
-    source = facts[operation.source].bounds
-    bias = int(np.abs(operation.bias.astype(object)).max(initial=0))
-    for width in (16, 32, 64):
-        limit = 1 << (width - 1)
-        fits = bits_for(*intervals.hull(source)) <= width and largest < limit and bias < limit
-        modular = accumulator.overflow == "WRAP" and accumulator.width <= width
-        whole_sum = modular or bits_for(*intervals.hull(sums.exact)) <= width
-        whole_sum &= reach < limit
-        if fits and whole_sum and (shift == 0 or (products < limit and width > 16)):
-            return Kernel(width, shift, weights)
-    raise ValueError("sums or products could exceed 64 bits")
+        self.element(prologue, source, target, casts, reach, numbers, partner)
 
 
 @singledispatch
 def emit(operation: Operation, builder: Builder) -> None:
     """Add the steps of one operation."""
     raise TypeError(type(operation).__name__)
-
-
-def followers(graph: Graph, outputs: Sequence[str]) -> dict[str, Piecewise]:
-    """Return the plain casts and relus that alone read the result of an `Affine`, by its name."""
-    readers: dict[str, list[Operation]] = {}
-    for operation in graph.operations:
-        for name in sources(operation):
-            readers.setdefault(name, []).append(operation)
-    found = {}
-    for operation in graph.operations:
-        name = operation.output.name
-        after = readers.get(name, [])
-        if not isinstance(operation, Affine) or name in outputs or len(after) != 1:
-            continue
-        reader = after[0]
-        if isinstance(reader, Piecewise) and front_of(reader)[0] in (machine.COPY, machine.RELU):
-            in_place = np.array_equal(reader.index, np.arange(operation.output.size))
-            if in_place and not reader.formats:
-                found[name] = reader
-    return found
 
 
 @emit.register
@@ -238,10 +182,10 @@ def _(operation: Affine, builder: Builder) -> None:
     wrap = Casts(Bounds(low, high), accumulator.fraction, (accumulator,))
     if sums.never_overflows or wrap.trivial:
         target = output
-        follower = builder.followers.get(output.name)
-        if casts.trivial and follower is not None:
-            target = follower.output
-            casts = _plain_cast(follower, facts.bounds)
+        consumer = builder.consumers.get(output.name)
+        if casts.trivial and consumer is not None:
+            target = consumer.output
+            casts = _plain_cast(consumer, facts.bounds)
         fused = affine_kernel(operation, builder.facts, fraction, casts.reach)
         # A sum that wraps by itself does so in words of this width only.
         if casts.simple and (sums.never_overflows or fused.width == kernel.width):
@@ -264,9 +208,9 @@ def _(operation: Affine, builder: Builder) -> None:
 
 def _plain_cast(operation: Piecewise, bounds: Bounds) -> Casts:
     """Return the cast of a `Piecewise` that is a cast or a relu of elements in place."""
-    front, scale = front_of(operation)
+    prologue, scale = fusion_prologue(operation)
     fraction = operation.fraction - (scale.bit_length() - 1)
-    if front == machine.COPY:
+    if prologue is Prologue.COPY:
         return Casts(bounds, fraction, (operation.output.format,))
     upper = Bounds(np.maximum(bounds.low, 0), np.maximum(bounds.high, 0))
     casts = Casts(upper, fraction, (operation.output.format,))
@@ -360,60 +304,40 @@ def _(operation: Piecewise, builder: Builder) -> None:
     facts = builder.facts[output.name]
     source = builder.take(operation.source, operation.index)
     bounds = builder.facts[operation.source].bounds.take(operation.index)
-    exact = intervals.of_lines(operation, builder.facts[operation.source].bounds)
-    front, scale = front_of(operation)
-    fraction = operation.fraction - (scale.bit_length() - 1 if front != machine.LINES else 0)
+    exact = intervals.of_segments(operation, builder.facts[operation.source].bounds)
+    found, scale = fusion_prologue(operation)
+    prologue, fraction = _PROLOGUES[found], operation.fraction - (scale.bit_length() - 1)
     numbers, reach = None, bounds.reach()
-    if front in (machine.COPY, machine.RELU):
-        floor = 0 if front == machine.RELU else intervals.hull(bounds)[0]
+    if found.fuses:
+        floor = 0 if found is Prologue.RELU else intervals.hull(bounds)[0]
         exact = Bounds(np.maximum(bounds.low, floor), np.maximum(bounds.high, floor))
     else:
-        fraction = operation.fraction
-        numbers = _line_numbers(operation, front)
+        numbers = _segment_numbers(operation, found)
         slope = np.maximum(abs(operation.scale_above), abs(operation.scale_below)).astype(object)
         start = np.maximum(abs(operation.offset_above), abs(operation.offset_below)).astype(object)
         widest = np.maximum(abs(bounds.low), abs(bounds.high))
         reach = max(reach, int((widest * slope + start).max()))
     if not operation.formats:
         casts = Casts(exact, fraction, (output.format,))
-        builder.cast(front, source, output, casts, reach, numbers)
+        builder.cast(prologue, source, output, casts, reach, numbers)
         return
     finest = max(form.fraction for form in operation.formats)
     casts = Casts(exact, fraction, operation.formats, operation.choice, finest)
     last = Casts(facts.exact, finest, (output.format,))
     if last.trivial:
         reach = max(reach, facts.exact.reach())
-        builder.cast(front, source, output, casts, reach, numbers)
+        builder.cast(prologue, source, output, casts, reach, numbers)
         return
     width = bits_for(*intervals.hull(facts.exact))
     middle = Held(builder.memory.rows(output.size, width), width)
-    builder.element(front, source, middle, casts, max(reach, facts.exact.reach()), numbers)
+    builder.element(prologue, source, middle, casts, max(reach, facts.exact.reach()), numbers)
     builder.cast(machine.COPY, middle, output, last)
 
 
-def front_of(operation: Piecewise) -> tuple[int, int]:
-    """Return the cheapest front for a `Piecewise`, and the power of two it scales by."""
-    scale = int(operation.scale_above[0]) if operation.scale_above.size else 1
-    power = scale > 0 and scale & (scale - 1) == 0
-    uniform = bool((operation.scale_above == scale).all()) and not operation.offset_above.any()
-    if operation.limits is not None:
-        return machine.LINES, 1
-    same = bool(
-        (operation.scale_above == operation.scale_below).all()
-        and (operation.offset_above == operation.offset_below).all()
-    )
-    if power and uniform and same:
-        return machine.COPY, scale
-    nothing = not (operation.scale_below.any() or operation.offset_below.any())
-    if power and uniform and nothing and not operation.threshold.any():
-        return machine.RELU, scale
-    return (machine.LINE if same else machine.LINES), 1
-
-
-def _line_numbers(operation: Piecewise, front: int) -> Integers:
-    """Return the constants of each element, as the machine's front wants them."""
+def _segment_numbers(operation: Piecewise, prologue: Prologue) -> Integers:
+    """Return the constants of each element, as the machine's prologue wants them."""
     columns = [operation.scale_above, operation.offset_above]
-    if front == machine.LINES:
+    if prologue is Prologue.SEGMENTS:
         low, high = operation.limits or (-(1 << 62), 1 << 62)
         columns += [operation.scale_below, operation.offset_below, operation.threshold]
         columns += [np.full(operation.output.size, low), np.full(operation.output.size, high)]
@@ -450,7 +374,7 @@ def _(operation: Binary, builder: Builder) -> None:
         reach = max(reach, builder.facts[name].bounds.reach() << shift)
     casts = Casts(exact, fraction + operation.halvings, (output.format,))
     numbers = np.tile(np.array(shifts, np.int64), (output.size, 1))
-    builder.cast(_FRONTS[operation.kind], left, output, casts, reach, numbers, right)
+    builder.cast(_BINARY[operation.kind], left, output, casts, reach, numbers, right)
 
 
 @emit.register

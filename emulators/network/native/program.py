@@ -15,8 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from l1kd.emulators.network.analysis import intervals
+from l1kd.emulators.network.analysis.fusion import (
+    Prologue,
+    affine_kernel,
+    fused_consumers,
+    fusion_prologue,
+)
 from l1kd.emulators.network.analysis.intervals import Bounds, Facts, analyse
-from l1kd.emulators.network.analysis.memory import Memory, Rows, Step
+from l1kd.emulators.network.analysis.memory import TILE, Memory, Rows, Step
 from l1kd.emulators.network.graph import (
     Affine,
     Binary,
@@ -27,8 +33,6 @@ from l1kd.emulators.network.graph import (
     Operation,
     Piecewise,
 )
-from l1kd.emulators.network.interpreter import machine
-from l1kd.emulators.network.interpreter.emit import affine_kernel, followers, front_of
 from l1kd.emulators.network.native.casts import EXACT, Stage
 from l1kd.emulators.network.native.edges import (
     FLOATS,
@@ -41,13 +45,13 @@ from l1kd.emulators.network.native.edges import (
 )
 from l1kd.emulators.network.native.elements import (
     Elements,
-    Front,
+    PrologueWriter,
     binary,
     copied,
     divide,
     filled,
-    lines,
     lookup,
+    segments,
 )  # fmt: skip
 from l1kd.emulators.network.native.ir import (
     Function,
@@ -127,12 +131,12 @@ class NativeBuilder:
         self.writers.append((writer, floors))
 
     def elements(
-        self, front: Front, sources: Sequence[tuple[Held, int]], target: Held,
+        self, prologue: PrologueWriter, sources: Sequence[tuple[Held, int]], target: Held,
         stages: Sequence[Sequence[Stage]], unit: int, choice: npt.NDArray[Any] | None = None,
     ) -> None:  # fmt: skip
         """Add a step that treats every element by itself."""
         picked = np.zeros(target.rows.size, np.int64) if choice is None else choice
-        part = Elements(front, stages, picked, unit)
+        part = Elements(prologue, stages, picked, unit)
         real = not target.wide[0]
 
         def write(name: str, tile: Tile, address: Any, table: WeightTable) -> Iterator[Function]:
@@ -162,10 +166,10 @@ class NativeBuilder:
             stages.append(Stage(accumulator, accumulator.fraction, Bounds(low, high)))
             exact = stages[0].result
         stages.append(Stage(output.format, accumulator.fraction, exact))
-        target, follower = output, self.after.get(output.name)
-        if follower is not None:
-            target = follower.output
-            stages.append(self._follower(follower, stages[-1].result))
+        target, consumer = output, self.after.get(output.name)
+        if consumer is not None:
+            target = consumer.output
+            stages.append(self._fused(consumer, stages[-1].result))
         every = range(output.size)
         while len(stages) > 1 and all(stages[0].nothing(e) for e in every):
             stages = self._without_first(stages)
@@ -181,10 +185,10 @@ class NativeBuilder:
         self.step(write, [source.rows], held.rows, floors=part.way == FLOORED)
 
     @staticmethod
-    def _follower(operation: Piecewise, bounds: Bounds) -> Stage:
-        front, scale = front_of(operation)
+    def _fused(operation: Piecewise, bounds: Bounds) -> Stage:
+        prologue, scale = fusion_prologue(operation)
         fraction = operation.fraction - (scale.bit_length() - 1)
-        return Stage(operation.output.format, fraction, bounds, front == machine.RELU)
+        return Stage(operation.output.format, fraction, bounds, prologue is Prologue.RELU)
 
     @staticmethod
     def _without_first(stages: list[Stage]) -> list[Stage]:
@@ -200,28 +204,28 @@ class NativeBuilder:
             return
         source = self.take(operation.source, operation.index)
         bounds = self.facts[operation.source].bounds.take(operation.index)
-        simple, scale = front_of(operation)
-        front: Front
-        if simple in (machine.COPY, machine.RELU):
-            front, fraction, exact = copied, operation.fraction - scale.bit_length() + 1, bounds
+        simple, scale = fusion_prologue(operation)
+        prologue: PrologueWriter
+        if simple.fuses:
+            prologue, fraction, exact = copied, operation.fraction - scale.bit_length() + 1, bounds
         else:
             everything = self.facts[operation.source].bounds
-            front, fraction = lines(operation, bounds), operation.fraction
-            exact = intervals.of_lines(operation, everything)
-        relu = simple == machine.RELU
+            prologue, fraction = segments(operation, bounds), operation.fraction
+            exact = intervals.of_segments(operation, everything)
+        relu = simple is Prologue.RELU
         if operation.formats:
             first = [Stage(form, fraction, exact, relu) for form in operation.formats]
             stages = [[s, Stage(output.format, s.form.fraction, s.result)] for s in first]
         else:
             stages = [[Stage(output.format, fraction, exact, relu)]]
             same = all(stages[0][0].nothing(e) for e in range(output.size))
-            if simple == machine.COPY and same and fraction == output.format.fraction \
+            if simple is Prologue.COPY and same and fraction == output.format.fraction \
                     and source.rows.min() >= 0:  # fmt: skip
                 self.held[output.name] = source
                 return
-        unit = fraction if simple in (machine.COPY, machine.RELU) else 0
+        unit = fraction if simple.fuses else 0
         self.elements(
-            front, [(source, unit)], self.new(output.name), stages, output.format.fraction,
+            prologue, [(source, unit)], self.new(output.name), stages, output.format.fraction,
             operation.choice if operation.formats else None,
         )  # fmt: skip
 
@@ -272,8 +276,8 @@ class NativeBuilder:
             text = f"[{len(column)} x {kind}] [{body}], align 64"
             self.tables.append(f"@{names[-1]} = internal constant {text}")
         reach, unit = self.facts[operation.source].bounds.reach(), output.format.fraction
-        front = lookup(operation, reach, names, kind == "float")
-        self.elements(front, [(source, 0)], target, [[]], unit)
+        prologue = lookup(operation, reach, names, kind == "float")
+        self.elements(prologue, [(source, 0)], target, [[]], unit)
 
     @emit.register
     def _(self, operation: Gather) -> None:
@@ -306,13 +310,13 @@ class NativeBuilder:
         rows_out = np.concatenate([held.rows for held in results])
         rows_in = np.concatenate([held.rows for held in inputs])
         placed = self.memory.places(rows_in, rows_out)
-        stride = placed.words * 8 * 2 * lanes // machine.TILE
+        stride = placed.words * 8 * 2 * lanes // TILE
         blocks = min(max(TILE_BYTES // stride, 1), MOST_BLOCKS[lanes])
         tile = Tile(blocks * 2 * lanes, stride, lanes)
 
         def address(rows: Rows) -> Any:
             found = placed.address(np.maximum(rows, 0)).astype(np.int64)
-            return np.where(rows < 0, -1, found * tile.block // machine.TILE)
+            return np.where(rows < 0, -1, found * tile.block // TILE)
 
         table, parts, calls, count = WeightTable(), [declarations(lanes), *self.tables], [], 0
         for number, (write, floors) in enumerate(self.writers):
@@ -367,7 +371,7 @@ def write_native(graph: Graph, outputs: Sequence[str], lanes: int) -> NativeText
     ValueError
         If exact results could need more than 64 bits.
     """
-    builder = NativeBuilder(graph, analyse(graph), followers(graph, outputs))
+    builder = NativeBuilder(graph, analyse(graph), fused_consumers(graph, outputs))
     for tensor in graph.inputs:
         builder.new(tensor.name)
     for operation in graph.operations:
