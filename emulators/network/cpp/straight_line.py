@@ -6,7 +6,6 @@ the result simply is a linear form of the inputs, and the whole function one mat
 that its type may round or wrap becomes a new element of the basis, cast once, exactly as written.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from l1kd.emulators.fixed_point import FixedPoint
@@ -21,39 +20,9 @@ from l1kd.emulators.network.cpp.expressions import (
 )
 from l1kd.emulators.network.cpp.functions import Assign, Declare, parameter_names, statements
 from l1kd.emulators.network.cpp.model import CppType, FirmwareSourceError, Function, Location
+from l1kd.emulators.network.linear_form import Linear
 
-__all__ = ["Element", "Linear", "StraightLine", "format_of"]
-
-
-@dataclass(frozen=True)
-class Linear:
-    """``(sum of weight * raw value + constant) / 2**fraction`` over elements of the basis."""
-
-    weights: Mapping[int, int]
-    constant: int
-    fraction: int
-
-    def shifted(self, bits: int) -> "Linear":
-        """Return the form times ``2**bits``."""
-        return Linear(self.weights, self.constant, self.fraction - bits)
-
-    def scaled(self, factor: int) -> "Linear":
-        """Return the form times an integer."""
-        weights = {key: weight * factor for key, weight in self.weights.items() if factor}
-        return Linear(weights, self.constant * factor, self.fraction)
-
-    def plus(self, other: "Linear") -> "Linear":
-        """Return the exact sum."""
-        fraction = max(self.fraction, other.fraction)
-        mine, theirs = fraction - self.fraction, fraction - other.fraction
-        weights = {key: weight << mine for key, weight in self.weights.items()}
-        for key, weight in other.weights.items():
-            total = weights.get(key, 0) + (weight << theirs)
-            if total:
-                weights[key] = total
-            else:
-                weights.pop(key, None)
-        return Linear(weights, (self.constant << mine) + (other.constant << theirs), fraction)
+__all__ = ["Element", "StraightLine", "format_of"]
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp.expressions import Apply, Number
 from l1kd.emulators.network.cpp.functions import Assign, parameter_names, statements
 from l1kd.emulators.network.cpp.model import Call, CppType, Function
-from l1kd.emulators.network.cpp.straight_line import Element, Linear, StraightLine, format_of
+from l1kd.emulators.network.cpp.straight_line import Element, StraightLine, format_of
 from l1kd.emulators.network.graph import Affine, Gather, Layer, Operation, Piecewise, Tensor
 from l1kd.emulators.network.layers.buffer import line_buffer, position_in
 from l1kd.emulators.network.layers.convolution import geometry
 from l1kd.emulators.network.layers.lowering import Config, Lowering, handles_generated, layer_of
+from l1kd.emulators.network.linear_form import Linear
 
 __all__ = ["generated", "straight_code"]
 

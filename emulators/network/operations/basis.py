@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.network.cpp.straight_line import Linear
 from l1kd.emulators.network.graph import (
     Affine,
     Binary,
@@ -18,6 +17,7 @@ from l1kd.emulators.network.graph import (
     Piecewise,
     Tensor,
 )
+from l1kd.emulators.network.linear_form import Linear
 
 __all__ = ["Basis", "Form"]
 

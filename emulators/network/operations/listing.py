@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.network.cpp.straight_line import Linear
 from l1kd.emulators.network.graph import Graph
+from l1kd.emulators.network.linear_form import Linear
 from l1kd.emulators.network.operations.basis import Basis, Form
 
 __all__ = ["read_operation_list"]
