@@ -44,6 +44,9 @@ __all__ = [
     "weight_histograms",
 ]
 
+FEWEST = 10
+"""A bin of fewer entries is not drawn: its interval would not mean anything."""
+
 Floats = NDArray[np.float64]
 
 
@@ -172,8 +175,16 @@ def _label_edges(axes: Axes, bins: Sequence[Mapping[str, Any]]) -> None:
 def _points(
     axes: Axes, x: Floats, numbers: Sequence[Mapping[str, Any] | None], style: dict[str, Any]
 ) -> None:
-    """Points with their intervals; numbers that could not be computed are left out."""
-    known = [i for i, n in enumerate(numbers) if n is not None and n["value"] is not None]
+    """Points with their intervals; left out are numbers of fewer than `FEWEST` entries, or of none.
+
+    Quantiles of a handful of entries hardly vary between bootstrap replicas: their intervals would
+    look better than they are.
+    """
+    known = [
+        i
+        for i, n in enumerate(numbers)
+        if n is not None and n["value"] is not None and n["n"] >= FEWEST
+    ]
     rows = [numbers[i] for i in known]
     value, low, high = (
         np.array([np.nan if r is None or r[key] is None else r[key] for r in rows], dtype=float)

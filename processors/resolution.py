@@ -14,6 +14,7 @@ from l1kd.algorithms import Algorithm
 from l1kd.candidates import PID_NAMES, candidates
 from l1kd.physics.jets import Jets
 from l1kd.physics.matching import match_nearest
+from l1kd.physics.response import MIN_GEN_MET
 from l1kd.processors.columns import Columns, chunk_key
 from l1kd.processors.particles import (
     DELPHES_PUPPI,
@@ -63,6 +64,9 @@ class ResolutionProcessor(processor.ProcessorABC):
         the stored candidates to compare with an uncut file without pile-up.
     jet_min_pt, max_dr
         Jets and generated jets have pt > jet_min_pt [GeV]; they match within dR < max_dr.
+    min_gen_met
+        Events with less generated missing momentum [GeV] have no relative resolution: they are
+        counted under `skipped`, and enter the recoil components and the jets only.
 
     Notes
     -----
@@ -81,6 +85,7 @@ class ResolutionProcessor(processor.ProcessorABC):
         min_pt: float = 0.0,
         jet_min_pt: float = 15.0,
         max_dr: float = 0.4,
+        min_gen_met: float = MIN_GEN_MET,
     ) -> None:
         self.weightings = tuple(weightings)
         self.algorithms = algorithms_for(self.weightings, algorithms)
@@ -88,6 +93,7 @@ class ResolutionProcessor(processor.ProcessorABC):
         self.min_pt = min_pt
         self.jet_min_pt = jet_min_pt
         self.max_dr = max_dr
+        self.min_gen_met = min_gen_met
 
     def process(self, events: ak.Array) -> dict[str, Any]:
         """Insert the weights into one chunk and measure it."""
@@ -121,12 +127,12 @@ class ResolutionProcessor(processor.ProcessorABC):
             columns[f"met_px:{weighting}"], columns[f"met_py:{weighting}"] = px, py
             columns[f"jet_pt:{weighting}"] = matched
             columns[f"n_jets:{weighting}"] = np.diff(jets.offsets)
-        undefined = int((size <= 0.0).sum())
+        skipped = self._skipped(size)
         return {
             metadata.get("dataset", "events"): {
                 "seen": len(events),
-                "used": len(events) - undefined,
-                "skipped": {"no generated missing momentum": undefined} if undefined else {},
+                "used": len(events) - sum(skipped.values()),
+                "skipped": skipped,
                 "absent": absent,
                 "weights": self._weights(inserted),
                 "columns": Columns({chunk_key(metadata): columns}),
@@ -136,6 +142,15 @@ class ResolutionProcessor(processor.ProcessorABC):
     def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
         """Return the accumulator as it is: the tables are made by `l1kd.physics.response`."""
         return accumulator
+
+    def _skipped(self, gen_met: Floats) -> dict[str, int]:
+        """Count the events that have no relative resolution of missing momentum, by reason."""
+        small = (gen_met > 0.0) & (gen_met < self.min_gen_met)
+        reasons = {
+            "no generated missing momentum": int((gen_met <= 0.0).sum()),
+            f"generated missing momentum below {self.min_gen_met:g} GeV": int(small.sum()),
+        }
+        return {reason: n for reason, n in reasons.items() if n}
 
     def _without_pileup(
         self, events: ak.Array, metadata: dict[str, Any]

@@ -3,12 +3,12 @@
 The definitions of the field: the resolution of X is half the distance of the quartiles of
 (X - X_gen) / X_gen; response-corrected it is that of X / X_gen divided by the median of
 X / X_gen. The recoil components are those of `l1kd.physics.met.recoil` with the generated missing
-momentum as the invisible boson, their response is -<u_parallel> / <q_T>. Every number has a
-bootstrap interval, and the ratio to a reference weighting is taken replica by replica.
+momentum as the invisible boson, their response is -<u_parallel> / <q_T>. Every number has an
+interval from resampling events, and the ratio to a reference weighting is taken replica by
+replica.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -17,13 +17,24 @@ from numpy.typing import NDArray
 
 from l1kd.errors import InputError
 from l1kd.physics.met import event_index, recoil
-from l1kd.statistics import ONE_SIGMA, Estimate, bootstrap, clopper_pearson, sorted_quantile
+from l1kd.statistics import (
+    ONE_SIGMA,
+    Blocks,
+    Estimate,
+    bootstrap,
+    checked_weights,
+    shared_fraction,
+    sorted_quantile,
+)
 
 __all__ = [
     "GEN_MET_EDGES",
+    "JET_FRACTIONS",
     "JET_PT_EDGES",
     "JET_QUANTITIES",
     "MET_QUANTITIES",
+    "MIN_GEN_MET",
+    "OUTSIDE",
     "STANDARD",
     "Resampling",
     "ResponseSample",
@@ -51,8 +62,20 @@ MET_QUANTITIES = (
 )
 """What `met_table` gives for a weighting; the u widths are in GeV, the rest has no unit."""
 
-JET_QUANTITIES = ("resolution", "corrected", "response")
-"""What `jet_table` gives for a weighting, besides the matched fraction."""
+JET_QUANTITIES = ("resolution", "corrected", "response", "resolution_with_lost")
+"""What `jet_table` gives for a weighting, besides `JET_FRACTIONS`."""
+
+JET_FRACTIONS = ("matched", "lost", "outside")
+"""Fractions of generated jets: with a partner, without one, without one within `OUTSIDE` of it."""
+
+OUTSIDE = 0.3
+"""A jet whose pt differs from the generated one by a larger share is badly measured."""
+
+MIN_GEN_MET = 1.0
+"""Below this generated missing momentum [GeV] no relative resolution is quoted.
+
+It would say how small the number is that one divides by; the recoil components are in GeV.
+"""
 
 Floats = NDArray[np.float64]
 Table = dict[str, dict[str, dict[str, float | int | None]]]
@@ -94,6 +117,7 @@ class ResponseSample(NamedTuple):
         Per event `gen_met_px`, `gen_met_py`, `event_weight`, `n_gen_jets` and for each weighting w
         `met_px:w`, `met_py:w`; per generated jet `gen_jet_pt`, `gen_jet_eta` and `jet_pt:w`.
         """
+        checked_weights(columns["event_weight"], len(columns["event_weight"]))
         named = [name.partition(":")[2] for name in columns if name.startswith("met_px:")]
         counts = np.asarray(columns["n_gen_jets"], dtype=np.int64)
         met = {w: np.stack([columns[f"met_px:{w}"], columns[f"met_py:{w}"]]) for w in named}
@@ -107,12 +131,13 @@ class ResponseSample(NamedTuple):
             {w: np.asarray(columns[f"jet_pt:{w}"], dtype=np.float64) for w in named},
         )
 
-    def relative_met(self, weighting: str) -> Floats:
-        """(MET - gen) / gen of each event, float64[n]; NaN where the generated one is zero."""
+    def relative_met(self, weighting: str, min_gen_met: float = MIN_GEN_MET) -> Floats:
+        """(MET - gen) / gen of each event, float64[n]; NaN below min_gen_met [GeV] and at zero."""
         generated = np.hypot(*self.gen_met)
         measured = np.hypot(*self.met[weighting])
         ratio = np.full(generated.size, np.nan)
-        np.divide(measured, generated, out=ratio, where=generated > 0.0)
+        large = (generated > 0.0) & (generated >= min_gen_met)
+        np.divide(measured, generated, out=ratio, where=large)
         return ratio - 1.0
 
     def jet_response(self, weighting: str) -> Floats:
@@ -140,14 +165,15 @@ def _shape(quartiles: Floats) -> tuple[float, float, float]:
 
 
 def _met_statistic(
-    sample: ResponseSample, weighting: str, events: NDArray[np.int64]
+    sample: ResponseSample, weighting: str, events: NDArray[np.int64], min_gen_met: float
 ) -> Callable[[NDArray[np.int64]], list[float]]:
     """Make the function from multiplicities of the selected events to `MET_QUANTITIES`."""
     x, y = sample.met[weighting][:, events]
     gen_x, gen_y = sample.gen_met[:, events]
     u = recoil(x, y, gen_x, gen_y)
     weight, event = sample.weight[events], np.arange(events.size)
-    response = _Quartiles(np.hypot(x, y) / u.q_t, event, weight)
+    large = np.flatnonzero(u.q_t >= min_gen_met)
+    response = _Quartiles(np.hypot(x, y)[large] / u.q_t[large], large, weight)
     balance = _Quartiles(u.parallel + u.q_t, event, weight)
     across = _Quartiles(u.perpendicular, event, weight)
 
@@ -162,20 +188,33 @@ def _met_statistic(
     return statistic
 
 
-def _jet_statistic(quartiles: _Quartiles, multiplicity: NDArray[np.int64]) -> list[float]:
-    """`JET_QUANTITIES` of the jets of events drawn with these multiplicities."""
-    return list(_shape(quartiles(multiplicity)))
+def _jet_statistic(
+    sample: ResponseSample, weighting: str, jets: NDArray[np.int64]
+) -> Callable[[NDArray[np.int64]], list[float]]:
+    """Make the function from multiplicities of all events to `JET_QUANTITIES` of these jets."""
+    response, event = sample.jet_response(weighting)[jets], sample.gen_jet_event[jets]
+    found = np.isfinite(response)
+    matched = _Quartiles(response[found], event[found], sample.weight)
+    everything = _Quartiles(np.where(found, response, 0.0), event, sample.weight)
+
+    def statistic(multiplicity: NDArray[np.int64]) -> list[float]:
+        return [*_shape(matched(multiplicity)), _shape(everything(multiplicity))[0]]
+
+    return statistic
 
 
 def _table(
     statistics: Mapping[str, Callable[[NDArray[np.int64]], list[float]]],
     names: Sequence[str],
     n_events: int,
-    sizes: Mapping[str, int],
+    sizes: Mapping[str, Mapping[str, int]],
     reference: str,
     resampling: Resampling,
 ) -> Table:
-    """Bootstrap all weightings together and add the ratios of their widths to the reference's."""
+    """Bootstrap all weightings together and add the ratios of their widths to the reference's.
+
+    `sizes` names the number of entries behind each quantity of each weighting.
+    """
     weightings = list(statistics)
     widths = [i for i, name in enumerate(names) if not name.endswith("response")]
     against = weightings.index(reference) if reference in weightings else None
@@ -190,9 +229,9 @@ def _table(
 
     replicas, level, seed = resampling
     result = bootstrap(everything, n_events, replicas=replicas, level=level, seed=seed)
-    columns = list(names)
+    columns = [(name, name) for name in names]
     if against is not None:
-        columns += [f"{names[i]}_ratio" for i in widths]
+        columns += [(f"{names[i]}_ratio", names[i]) for i in widths]
     table: Table = {}
     for row, w in enumerate(weightings):
         table[w] = {
@@ -200,9 +239,9 @@ def _table(
                 float(result.value[row, column]),
                 float(result.low[row, column]),
                 float(result.high[row, column]),
-                sizes[w],
+                sizes[w][quantity],
             ).as_dict()
-            for column, name in enumerate(columns)
+            for column, (name, quantity) in enumerate(columns)
         }
     return table
 
@@ -213,10 +252,11 @@ def met_table(
     gen_met_range: tuple[float, float] = (0.0, np.inf),
     reference: str = "puppi",
     resampling: Resampling = STANDARD,
+    min_gen_met: float = MIN_GEN_MET,
 ) -> Table:
     """Missing-momentum resolution of each weighting, with its interval and ratio to a reference.
 
-    Events whose generated missing momentum is zero have no relative resolution and are left out.
+    Events whose generated missing momentum is zero have no direction and are left out.
 
     Parameters
     ----------
@@ -228,6 +268,9 @@ def met_table(
         Weighting of which the ratios are taken; without it in the sample there are no ratios.
     resampling
         Parameters of the bootstrap.
+    min_gen_met
+        Events with less generated missing momentum [GeV] do not enter the relative quantities
+        (`resolution`, `corrected`, `response`); they do enter the recoil's.
 
     Returns
     -------
@@ -237,8 +280,11 @@ def met_table(
     generated = np.hypot(*sample.gen_met)
     low, high = gen_met_range
     events = np.flatnonzero((generated > 0.0) & (generated >= low) & (generated < high))
-    functions = {w: _met_statistic(sample, w, events) for w in sample.met}
-    sizes = dict.fromkeys(functions, events.size)
+    functions = {w: _met_statistic(sample, w, events, min_gen_met) for w in sample.met}
+    large = int((generated[events] >= min_gen_met).sum())
+    relative = ("resolution", "corrected", "response")
+    size = {name: large if name in relative else events.size for name in MET_QUANTITIES}
+    sizes = dict.fromkeys(functions, size)
     return _table(functions, MET_QUANTITIES, events.size, sizes, reference, resampling)
 
 
@@ -261,30 +307,32 @@ def jet_table(
 
     Returns
     -------
-    JSON-ready {weighting: {quantity: {value, low, high, n}}}, quantities of `JET_QUANTITIES`, the
-    ratios, and `matched`: the fraction of generated jets that found a partner, with its
-    Clopper-Pearson interval (n generated jets). Elsewhere n is the number of matched jets.
+    JSON-ready {weighting: {quantity: {value, low, high, n}}}: the `JET_QUANTITIES`, the ratios of
+    widths, and the `JET_FRACTIONS` of generated jets. `resolution_with_lost` is the width of all
+    generated jets, those without a partner with a response of zero. `outside` are the jets that
+    are lost or off by more than `OUTSIDE`. Fractions are weighted; their intervals know that the
+    jets of an event are not independent (`statistics.shared_fraction`). n is the number of
+    generated jets, for the first three quantities that of matched jets.
     """
     low, high = gen_pt_range
     inside = (sample.gen_jet_pt >= low) & (sample.gen_jet_pt < high)
-    inside &= np.abs(sample.gen_jet_eta) < max_abs_eta
-    functions: dict[str, Callable[[NDArray[np.int64]], list[float]]] = {}
-    sizes = {}
-    for w in sample.jet_pt:
-        response = sample.jet_response(w)
-        jets = np.flatnonzero(inside & np.isfinite(response))
-        quartiles = _Quartiles(response[jets], sample.gen_jet_event[jets], sample.weight)
-        functions[w] = partial(_jet_statistic, quartiles)
-        sizes[w] = jets.size
+    jets = np.flatnonzero(inside & (np.abs(sample.gen_jet_eta) < max_abs_eta))
+    functions = {w: _jet_statistic(sample, w, jets) for w in sample.jet_pt}
+    found = {w: np.isfinite(sample.jet_response(w)[jets]) for w in functions}
+    sizes = {
+        w: dict.fromkeys(JET_QUANTITIES, int(matched.sum())) | {"resolution_with_lost": jets.size}
+        for w, matched in found.items()
+    }
     n_events = sample.weight.size
     table = _table(functions, JET_QUANTITIES, n_events, sizes, reference, resampling)
-    n_generated = int(inside.sum())
+    event = sample.gen_jet_event[jets]
+    blocks, weight = Blocks.of(event), sample.weight[event]
     for w, numbers in table.items():
-        ends = clopper_pearson(sizes[w], n_generated, resampling.level)
-        fraction = sizes[w] / n_generated if n_generated else np.nan
-        numbers["matched"] = Estimate(
-            fraction, float(ends[0]), float(ends[1]), n_generated
-        ).as_dict()
+        with np.errstate(invalid="ignore"):
+            good = np.abs(sample.jet_response(w)[jets] - 1.0) <= OUTSIDE
+        for name, chosen in zip(JET_FRACTIONS, (found[w], ~found[w], ~good), strict=True):
+            fraction = shared_fraction(chosen, blocks, weight, resampling.level)
+            numbers[name] = fraction.estimate.as_dict()
     return table
 
 

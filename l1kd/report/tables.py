@@ -19,19 +19,29 @@ def _shown(number: Number | None, digits: int = 3) -> str:
     return f"{number.value:.{digits}f} -{down:.{digits}f} +{up:.{digits}f}"
 
 
+_WIDTHS = {
+    "resolution": "(q75 - q25) / 2",
+    "corrected": "response-corrected",
+    "corrected_ratio": "corrected / {reference}",
+}
+_LOSSES = {
+    "lost": "jets lost",
+    "outside": "lost or off by over 30%",
+    "resolution_with_lost": "(q75 - q25) / 2, lost ones counted",
+}
+
+
 def _resolution(summary: Summary) -> Iterator[Table]:
     for study in summary.resolution:
         for title, content in (("missing momentum", study.met), ("jets", study.jets)):
+            columns = _WIDTHS | (_LOSSES if title == "jets" else {})
             table = Table(
                 "weighting",
-                "(q75 - q25) / 2",
-                "response-corrected",
-                f"corrected / {study.reference}",
+                *(name.format(reference=study.reference) for name in columns.values()),
                 title=f"{study.dataset}: resolution of {title}",
             )
             for name, row in content.items():
-                quantities = ("resolution", "corrected", "corrected_ratio")
-                table.add_row(label_of(name), *(_shown(row.get(q)) for q in quantities))
+                table.add_row(label_of(name), *(_shown(row.get(q)) for q in columns))
             yield table
 
 

@@ -188,7 +188,8 @@ def shared_fraction(
     blocks
         The collisions that each event holds.
     weights
-        float[n], event weights, not negative; None is one for every event.
+        float[n], event weights; None is one for every event. With negative ones the effective
+        number is that of the signed sums, and a fraction outside [0, 1] is set to the nearest end.
     level
         Probability content of the interval: Clopper and Pearson's with the effective number of
         events, which is that of independent ones with the same variance (`shared_variance`).
@@ -197,16 +198,18 @@ def shared_fraction(
     Raises
     ------
     InputError
-        If lengths differ, or a weight is negative, NaN or infinite.
+        If lengths differ, a weight is NaN or infinite, or all together are not positive.
     """
     mask = np.asarray(passed, dtype=bool)
     if mask.shape != (blocks.n_events,):
         raise InputError(f"shared_fraction: {mask.shape} decisions for {blocks.n_events} events")
-    w = checked_weights(np.ones(mask.size) if weights is None else weights, mask.size, signed=False)
+    if mask.size == 0:
+        return SharedFraction(Estimate(math.nan, 0.0, 1.0, 0), 0.0, 0.0)
+    w = checked_weights(np.ones(mask.size) if weights is None else weights, mask.size)
     total = float(w.sum())
     if not total > 0.0:
-        return SharedFraction(Estimate(math.nan, 0.0, 1.0, mask.size), 0.0, 0.0)
-    share = min(float(w[mask].sum()) / total, 1.0)
+        raise InputError(f"shared_fraction: the weights of {mask.size} events add up to {total:g}")
+    share = min(max(float(w[mask].sum()) / total, 0.0), 1.0)
     kish = total**2 / float((w * w).sum())
     n_effective = min(kish, independent_events(blocks))
     if 0.0 < share < 1.0:

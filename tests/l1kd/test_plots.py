@@ -59,6 +59,15 @@ def test_response_counts_are_those_of_the_sample(sample):
     assert figure.axes[0].get_ylim()[1] >= (sample.jet_response("none") < 1.0).sum()
 
 
+def test_bins_of_few_entries_are_not_drawn(bins):
+    few = [{**row, "table": {"puppi": dict(row["table"]["puppi"])}} for row in bins]
+    for n, row in zip((9, 10, 9, 12, 9, 9), few, strict=True):
+        row["table"]["puppi"]["corrected"] = {"value": 0.3, "low": 0.2, "high": 0.4, "n": n}
+    above = plots.resolution_versus(few, variable="x [GeV]").axes[0]
+    (points,) = above.containers
+    assert points.lines[0].get_xdata().tolist() == [1.5, 3.5]
+
+
 def test_resolution_in_bins(bins):
     figure = plots.resolution_versus(bins, variable="generated missing $p_T$ [GeV]")
     above, below = figure.axes

@@ -135,6 +135,19 @@ def test_events_without_generated_momentum_are_counted(files):
     assert (found["seen"], found["used"]) == (4, 0)
 
 
+def test_tiny_generated_momentum_is_counted_and_named(files):
+    events = open_delphes(files[0], 0, 4)
+    tiny = ak.with_field(events.GenMissingET, events.GenMissingET.MET * 1e-9, "MET")
+    events["GenMissingET"] = tiny
+    found = ResolutionProcessor(("none",)).process(events)["top"]
+    assert found["skipped"] == {"generated missing momentum below 1 GeV": 4}
+    table = met_table(ResponseSample.from_columns(found["columns"].joined()))["none"]
+    assert table["resolution"]["value"] is None
+    assert table["u_perp"]["n"] == 4
+    lower = ResolutionProcessor(("none",), min_gen_met=0.0).process(events)["top"]
+    assert (lower["used"], lower["skipped"]) == (4, {})
+
+
 def test_what_a_file_does_not_have_is_counted_as_absent(data):
     path = data / "pfnano.root"
     events = NanoEventsFactory.from_root(

@@ -174,3 +174,116 @@ def test_same_seed_same_table(sample):
 def test_edges_must_rise(sample, edges):
     with pytest.raises(InputError, match="rising"):
         response.met_bins(sample, edges)
+
+
+# lost jets
+
+
+def jets_of(gen_pt, pt, event, n_events=None, weight=None):
+    """A sample of jets alone, one weighting."""
+    n = int(np.max(event)) + 1 if n_events is None else n_events
+    return ResponseSample(
+        np.ones((2, n)),
+        {"puppi": np.ones((2, n))},
+        np.ones(n) if weight is None else np.asarray(weight, float),
+        np.asarray(gen_pt, float),
+        np.zeros(len(gen_pt)),
+        np.asarray(event),
+        {"puppi": np.asarray(pt, float)},
+    )
+
+
+def test_lost_and_badly_measured_jets_are_counted():
+    pt = [100.0, 129.9, 130.1, 70.1, 69.9, math.nan, math.nan, 110.0]
+    sample = jets_of(np.full(8, 100.0), pt, np.arange(8))
+    numbers = response.jet_table(sample, resampling=QUICK)["puppi"]
+    assert numbers["matched"]["value"] == 0.75
+    assert numbers["lost"]["value"] == 0.25
+    assert numbers["outside"]["value"] == 0.5
+    everything = [1.0, 1.299, 1.301, 0.701, 0.699, 0.0, 0.0, 1.1]
+    assert numbers["resolution_with_lost"]["value"] == pytest.approx(
+        statistics.quantile_resolution(everything)
+    )
+    assert (numbers["resolution"]["n"], numbers["resolution_with_lost"]["n"]) == (6, 8)
+    assert numbers["lost"]["n"] == 8
+
+
+def test_width_with_lost_jets_is_the_width_where_none_is_lost():
+    generator = np.random.default_rng(3)
+    sample = jets_of(np.full(300, 50.0), generator.normal(50.0, 5.0, 300), np.arange(300))
+    numbers = response.jet_table(sample, resampling=QUICK)["puppi"]
+    assert numbers["resolution_with_lost"] == numbers["resolution"]
+    assert numbers["resolution_with_lost_ratio"]["value"] == 1.0
+
+
+def test_fraction_of_jets_knows_that_an_events_jets_belong_together():
+    """In half of the events all six jets are lost: the events count, not the jets."""
+    event = np.repeat(np.arange(100), 6)
+    pt = np.where(event % 2 == 0, 50.0, np.nan)
+    numbers = response.jet_table(jets_of(np.full(600, 50.0), pt, event), resampling=QUICK)
+    low, high = statistics.clopper_pearson(50, 100)
+    lost = numbers["puppi"]["lost"]
+    assert (lost["low"], lost["high"]) == pytest.approx((float(low), float(high)), abs=1e-3)
+
+
+def test_fractions_are_weighted():
+    sample = jets_of([50.0, 50.0], [50.0, math.nan], [0, 1], weight=[3.0, 1.0])
+    numbers = response.jet_table(sample, resampling=QUICK)["puppi"]
+    assert numbers["lost"]["value"] == 0.25
+    assert numbers["matched"]["value"] == 0.75
+
+
+# small generated missing momentum
+
+
+def test_tiny_generated_momentum_is_left_out_of_what_is_relative_to_it():
+    columns = toy(400)
+    columns["gen_met_px"][:150] *= 1e-12
+    columns["gen_met_py"][:150] *= 1e-12
+    sample = ResponseSample.from_columns(columns)
+    numbers = response.met_table(sample, resampling=QUICK)["puppi"]
+    assert numbers["resolution"]["n"] == 250
+    assert numbers["resolution"]["value"] < 5.0
+    assert numbers["u_perp"]["n"] == 400
+    assert np.isnan(sample.relative_met("puppi")[:150]).all()
+    nothing_cut = response.met_table(sample, resampling=QUICK, min_gen_met=0.0)["puppi"]
+    assert nothing_cut["resolution"]["value"] > 1e6
+
+
+@pytest.mark.parametrize("edge", [20.0, 40.0])
+def test_an_event_on_an_edge_belongs_to_the_upper_bin(edge):
+    columns = toy(3)
+    columns["gen_met_px"], columns["gen_met_py"] = np.full(3, edge), np.zeros(3)
+    rows = response.met_bins(ResponseSample.from_columns(columns), resampling=QUICK)
+    counts = {row["low"]: row["table"]["puppi"]["resolution"]["n"] for row in rows}
+    assert counts == {low: 3 * (low == edge) for low in response.GEN_MET_EDGES[:-1]}
+
+
+@pytest.mark.parametrize("edge", [15.0, 30.0, 110.0])
+def test_a_jet_on_an_edge_belongs_to_the_upper_bin(edge):
+    sample = jets_of(np.full(3, edge), np.full(3, edge), np.arange(3))
+    rows = response.jet_bins(sample, resampling=QUICK)
+    counts = {row["low"]: row["table"]["puppi"]["lost"]["n"] for row in rows}
+    assert counts == {low: 3 * (low == edge) for low in response.JET_PT_EDGES[:-1]}
+
+
+def test_the_limit_in_eta_is_exclusive():
+    sample = jets_of([50.0] * 3, [50.0] * 3, np.arange(3))
+    sample = sample._replace(gen_jet_eta=np.array([-2.4, 2.39, 2.4]))
+    table = response.jet_table(sample, max_abs_eta=2.4, resampling=QUICK)
+    assert table["puppi"]["lost"]["n"] == 1
+
+
+def test_weights_of_either_sign_and_no_others():
+    columns = toy(600)
+    columns["event_weight"] = np.where(np.arange(600) % 5 == 0, -1.0, 1.0)
+    table = response.met_table(ResponseSample.from_columns(columns), resampling=QUICK)
+    plain = response.met_table(ResponseSample.from_columns(toy(600)), resampling=QUICK)
+    for name in ("corrected", "u_perp", "u_response"):
+        x = table["puppi"][name]
+        assert x["low"] <= x["value"] <= x["high"]
+        assert x["value"] == pytest.approx(plain["puppi"][name]["value"], rel=0.3)
+        assert x["high"] - x["low"] > plain["puppi"][name]["high"] - plain["puppi"][name]["low"]
+    columns["event_weight"][7] = math.nan
+    with pytest.raises(InputError, match="event 7"):
+        ResponseSample.from_columns(columns)

@@ -91,7 +91,9 @@ def test_weights_enter():
     found = statistics.shared_fraction(passed, Blocks.of(np.arange(4)), [3.0, 1.0, 1.0, 1.0])
     assert found.estimate.value == 0.5
     assert found.n_effective < 36.0 / 12.0
-    with pytest.raises(InputError, match="negative"):
+    signed = statistics.shared_fraction(passed, Blocks.of(np.arange(4)), [1.0, -1.0, 2.0, 2.0])
+    assert signed.estimate.value == 0.25
+    with pytest.raises(InputError, match="add up"):
         statistics.shared_fraction(passed, Blocks.of(np.arange(4)), [-3.0, 1.0, 1.0, 1.0])
 
 
