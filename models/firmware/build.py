@@ -213,13 +213,14 @@ class _Builder:
 
     def _vectors(self, network: Emulator) -> tuple[Vectors, dict[str, str]]:
         options, kind = self.options, self.source.kind
-        files = options.events or events.bundled(kind)
-        real = None
+        files, limit = options.events, options.vectors // 2
         if files:
             self.say(f"real inputs from {', '.join(file.name for file in files)}")
-            real = events.real_inputs(network, kind, files, options.vectors // 2)
-        given = vectors.make(network, options.vectors, options.seed, real)
-        return given, {file.name: sha256(file) for file in files}
+            real: Any = events.real_inputs(network, kind, files, limit)
+            origin = {file.name: sha256(file) for file in files}
+        else:
+            real, origin = events.packaged_inputs(network, kind, limit)
+        return vectors.make(network, options.vectors, options.seed, real), origin
 
     def _read_framework(self) -> None:
         if self.source.framework is None:

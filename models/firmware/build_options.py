@@ -32,7 +32,7 @@ class BuildOptions:
     vectors : int
         Vectors of the proof.
     events : tuple of pathlib.Path
-        Event files or arrays for real inputs; those of the checkout where there are none.
+        Event files or arrays for real inputs; the events of the package where there are none.
     synthesize : bool
         Whether Yosys, and Vitis or Vivado where installed, are run.
     """

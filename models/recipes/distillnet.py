@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.errors import ArtefactError, ConfigurationError
+from l1kd.models.backend import seed_everything
 from l1kd.models.config import read_config
 from l1kd.models.recipe import Job, Product, Recipe
 from l1kd.models.records import fingerprint
@@ -54,6 +55,7 @@ def _run(config: DistillNetConfig, job: Job) -> Product:
     samples = Samples.read(config.data, config.loss)
     train, validation = prepared(config, samples.train), prepared(config, samples.validation)
     scale = distillnet.standardise(train.columns[0]).without(_positions(config))
+    seed_everything(config.seed, config.threads)  # a teacher that was built drew numbers
     model = distillnet.network(config.hidden, scale)
     task = task_of(config, model, train, validation)
     history = fit(task, job.checkpoints(), fingerprint(config), job.quiet)

@@ -141,6 +141,7 @@ def _run(config: QDistillNetConfig | HgqDistillNetConfig, job: Job) -> Product:
     """
     samples = Samples.read(config.data, config.loss)
     train, validation = prepared(config, samples.train), prepared(config, samples.validation)
+    backend.seed_everything(config.seed, config.threads)  # a teacher that was built drew numbers
     if isinstance(config, HgqDistillNetConfig):
         model, compiled, history, found = _mixed(config, train, validation, job)
     else:

@@ -103,6 +103,11 @@ def test_distillnet_with_a_teacher(tf, data, tmp_path, monkeypatch):
     reference = network_weights("teacher-v2", particles)
     stored = sorted((tmp_path / "cache" / "l1kd" / "teacher").iterdir())
     assert any(np.array_equal(np.load(path), reference) for path in stored)
+    again = train(
+        "distillnet", config, tmp_path / "again", quiet=True
+    )  # its weights are stored now
+    histories = [a.json("metrics.json")["history"]["distillnet_local"] for a in (artefact, again)]
+    assert [{**entry, "seconds": ANY} for entry in histories[0]] == histories[1]
     assert "/" not in artefact.json("provenance.json")["command"]
     assert set(artefact.json("metrics.json")["tests"]) == {"top pairs", "zero bias"}
     assert "### zero bias: 4 events" in artefact.card

@@ -1,42 +1,189 @@
-"""Real inputs of a network from events: what the trigger would feed it."""
+"""Real inputs of a network from events: what the trigger would feed it.
 
+`READERS` says, by the kind of network, how its inputs are made of an event file and of the events
+that come with the package. Those are the first simulated top pairs and zero-bias crossings of the
+test samples, as far as the default number of vectors needs them: ``real_events.npz``, written by
+``python -m l1kd.models.firmware.proof.real_events``.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.artefacts import sha256
 from l1kd.emulators.particles.input_matrix import INPUT_SETS, InputSet, input_matrix
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.models.firmware.proof import vectors
 from l1kd.models.firmware.proof.vectors import Emulator
 
-__all__ = ["bundled", "particle_rows", "real_inputs"]
+__all__ = [
+    "PACKAGED",
+    "READERS",
+    "PackagedEvents",
+    "Reader",
+    "image_rows",
+    "packaged_inputs",
+    "particle_columns",
+    "particle_rows",
+    "real_inputs",
+]
 
 Integers = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.floating]
+Columns = dict[str, npt.NDArray[np.generic]]
+
+PACKAGED = Path(__file__).with_name("real_events.npz")
+"""Events that come with l1kd, the same in a wheel and in a checkout."""
 _BLOCK = 10
 """Events that are read at a time, until there are particles enough."""
-_BUNDLED = {
-    "qdistillnet": ("ttbar2l_PU140.root", "minbias_PU140.root"),
-    "cicada": ("minbias_PU140_l1nano.root", "ttbar2l_PU140_l1nano.root"),
-}
 
 
-def bundled(kind: str | None) -> tuple[Path, ...]:
-    """Return the event files that come with a checkout of l1kd for this kind of network.
+class PackagedEvents(NamedTuple):
+    """One sample of the packaged events: flat columns by name, with the events' offsets."""
 
-    The installed package carries none: the result is empty there.
+    columns: Columns
+
+    @classmethod
+    def read(cls, sample: str, part: str) -> "PackagedEvents":
+        """Read one part, ``particles`` or ``images``, of a sample."""
+        start = f"{sample}.{part}."
+        with np.load(PACKAGED, allow_pickle=False) as stored:
+            names = [name for name in stored.files if name.startswith(start)]
+            return cls({name.removeprefix(start): stored[name] for name in names})
+
+
+class Reader(NamedTuple):
+    """How inputs of one kind of network are made of events.
+
+    Attributes
+    ----------
+    of_file : callable
+        ``of_file(file, limit, inputs)`` gives rows of real numbers, shape (n, inputs), n at least
+        `limit` if the file has so many.
+    packaged : tuple of callable
+        ``packaged(limit, inputs)`` gives the same of one sample of the packaged events.
     """
-    folder = Path(__file__).resolve().parents[3] / "tests" / "data"
-    files = (folder / name for name in _BUNDLED.get(_family(kind), ()))
-    return tuple(file for file in files if file.is_file())
+
+    of_file: Callable[[Path, int, int], Rows]
+    packaged: tuple[Callable[[int, int], Rows], ...]
 
 
-def _family(kind: str | None) -> str:
-    """Return whose inputs a kind of network reads; students are named after their teachers."""
-    for family in _BUNDLED:
-        if kind is not None and (family in kind or family.removeprefix("q") in kind):
-            return family
-    return ""
+def particle_columns(file: Path, limit: int) -> Columns:
+    """Read the candidates of the first events, at least `limit` if there are so many.
+
+    Returns
+    -------
+    dict
+        What `input_matrix` reads, float32, and ``offsets`` of the events, int64.
+    """
+    import awkward as ak
+
+    from l1kd.algorithms import columns_of
+    from l1kd.algorithms.networks import QDistillNet
+    from l1kd.datasets import inspect_file
+
+    events, parts, counts = inspect_file(str(file)).open(), [], [np.zeros(1, np.int64)]
+    names, found = QDistillNet.inputs, 0
+    for start in range(0, len(events), _BLOCK):
+        table = columns_of(QDistillNet().particles(events[start : start + _BLOCK]), *names)
+        parts.append(ak.to_numpy(ak.flatten(table)))
+        counts.append(ak.to_numpy(ak.num(table)))
+        found += len(parts[-1])
+        if found >= limit:
+            break
+    columns = dict(zip(names, np.ascontiguousarray(np.concatenate(parts).T), strict=True))
+    return {**columns, "offsets": np.cumsum(np.concatenate(counts))}
+
+
+def particle_rows(file: Path, limit: int, input_set: InputSet) -> npt.NDArray[np.float32]:
+    """Return the inputs of the particles of the first events, at least `limit` if there are."""
+    return input_matrix(input_set, **particle_columns(file, limit))  # type: ignore[arg-type]
+
+
+def image_rows(file: Path, limit: int) -> Rows:
+    """Return the calorimeter images of the first events, flat."""
+    from l1kd.datasets import inspect_file
+    from l1kd.regions import regions
+
+    image = regions(inspect_file(str(file)).open()[:limit])
+    return image.reshape(len(image), -1)
+
+
+def _input_set(count: int) -> InputSet:
+    """Return the input set of so many columns."""
+    for name, columns in INPUT_SETS.items():
+        if len(columns) == count:
+            return name
+    given = " or ".join(str(len(columns)) for columns in INPUT_SETS.values())
+    raise InputError(f"particles give {given} inputs, the network reads {count}")
+
+
+def _packaged_particles(sample: str) -> Callable[[int, int], Rows]:
+    def rows(limit: int, inputs: int) -> Rows:
+        columns = PackagedEvents.read(sample, "particles").columns
+        return input_matrix(_input_set(inputs), **columns)[:limit]  # type: ignore[arg-type]
+
+    return rows
+
+
+def _packaged_images(sample: str) -> Callable[[int, int], Rows]:
+    def rows(limit: int, inputs: int) -> Rows:
+        images = PackagedEvents.read(sample, "images").columns["regions"]
+        return images[:limit].astype(np.float64)
+
+    return rows
+
+
+READERS: dict[str, Reader] = {
+    "distillnet": Reader(
+        lambda file, limit, inputs: particle_rows(file, limit, _input_set(inputs)),
+        (_packaged_particles("ttbar2l"), _packaged_particles("minbias")),
+    ),
+    "cicada": Reader(
+        lambda file, limit, inputs: image_rows(file, limit),
+        (_packaged_images("minbias"), _packaged_images("ttbar2l")),
+    ),
+}
+"""By a part of the kind's name: students are named after their teachers."""
+
+
+def _reader(kind: str | None) -> Reader | None:
+    found = (reader for name, reader in READERS.items() if kind is not None and name in kind)
+    return next(found, None)
+
+
+def packaged_inputs(
+    network: Emulator, kind: str | None, limit: int
+) -> tuple[Integers | None, dict[str, str]]:
+    """Return the inputs that the events of the package give a network of this kind.
+
+    Parameters
+    ----------
+    limit : int
+        At most so many rows, as equally as possible from every sample.
+
+    Returns
+    -------
+    raw : int64 array, shape (n, elements), or None
+        None where it is not known what such a network reads of an event.
+    origin : dict
+        Name and hash of the file of events; empty with None.
+
+    Raises
+    ------
+    InputError
+        The inputs do not fit.
+    """
+    reader = _reader(kind)
+    if reader is None:
+        return None, {}
+    count = len(vectors.element_formats(network))
+    share = -(-limit // len(reader.packaged))
+    parts = [_cast(network, rows(share, count)[:share], PACKAGED.name) for rows in reader.packaged]
+    return np.concatenate(parts)[:limit], {PACKAGED.name: sha256(PACKAGED)}
 
 
 def real_inputs(
@@ -47,7 +194,7 @@ def real_inputs(
     Parameters
     ----------
     kind : str, optional
-        Kind of the artefact, which says what its inputs are: the 16 numbers of a particle for
+        Kind of the artefact, which says what its inputs are: the numbers of a particle for
         `distillnet` and `qdistillnet`, the calorimeter image for `cicada`.
     files : tuple of pathlib.Path
         ``.root`` files with events, or ``.npy`` files with rows of inputs.
@@ -71,61 +218,27 @@ def real_inputs(
     return np.concatenate(parts)[:limit]
 
 
-def _input_set(count: int, file: Path) -> InputSet:
-    """Return the input set of so many columns."""
-    for name, columns in INPUT_SETS.items():
-        if len(columns) == count:
-            return name
-    given = " or ".join(str(len(columns)) for columns in INPUT_SETS.values())
-    raise InputError(f"{file}: the events give {given} inputs, the network reads {count}")
-
-
 def _rows(network: Emulator, kind: str | None, file: Path, limit: int) -> Integers:
     if file.suffix == ".npy":
         return vectors.load_rows(file, network)[:limit]
-    family, formats = _family(kind), vectors.element_formats(network)
-    if family == "qdistillnet":
-        rows = particle_rows(file, limit, _input_set(len(formats), file))
-    elif family == "cicada":
-        rows = _regions(file, limit)
-    else:
+    reader = _reader(kind)
+    if reader is None:
         raise ConfigurationError(
             f"{file}: it is not known what a network of kind '{kind}' reads of an event; "
             "give its inputs as a .npy file instead"
         )
+    count = len(vectors.element_formats(network))
+    try:
+        rows = reader.of_file(file, limit, count)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+    return _cast(network, rows[:limit], str(file))
+
+
+def _cast(network: Emulator, rows: Rows, name: str) -> Integers:
+    formats = vectors.element_formats(network)
     if rows.shape[1] != len(formats):
         raise InputError(
-            f"{file}: the events give {rows.shape[1]} inputs, the network reads {len(formats)}"
+            f"{name}: the events give {rows.shape[1]} inputs, the network reads {len(formats)}"
         )
-    return vectors.cast_rows(rows[:limit].astype(np.float64), formats, str(file))
-
-
-def particle_rows(file: Path, limit: int, input_set: InputSet) -> npt.NDArray[np.floating]:
-    """Return the inputs of the particles of the first events, at least `limit` if there are."""
-    import awkward as ak
-
-    from l1kd.algorithms import columns_of
-    from l1kd.algorithms.networks import QDistillNet
-    from l1kd.datasets import inspect_file
-
-    events, parts, found = inspect_file(str(file)).open(), [], 0
-    names = QDistillNet.inputs
-    for start in range(0, len(events), _BLOCK):
-        table = columns_of(QDistillNet().particles(events[start : start + _BLOCK]), *names)
-        columns = dict(
-            zip(names, np.ascontiguousarray(ak.to_numpy(ak.flatten(table)).T), strict=True)
-        )
-        offsets = np.concatenate([[0], np.cumsum(ak.to_numpy(ak.num(table)))])
-        parts.append(input_matrix(input_set, **columns, offsets=offsets))
-        found += len(parts[-1])
-        if found >= limit:
-            break
-    return np.concatenate(parts)
-
-
-def _regions(file: Path, limit: int) -> npt.NDArray[np.floating]:
-    from l1kd.datasets import inspect_file
-    from l1kd.regions import regions
-
-    image = regions(inspect_file(str(file)).open()[:limit])
-    return image.reshape(len(image), -1)
+    return vectors.cast_rows(rows.astype(np.float64), formats, name)

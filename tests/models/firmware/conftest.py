@@ -1,57 +1,16 @@
-"""A small network for the tests of the firmware builds."""
+"""The small network, and a project that was built of it."""
 
-import numpy as np
+import json
+import shutil
+
 import pytest
+from typer.testing import CliRunner
 
-from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.network import Network, Tensor
-from l1kd.emulators.network.graph import Affine, Graph, Layer, Piecewise
+from l1kd.cli import app
 from l1kd.models.firmware.proof import checks, vectors
 from l1kd.models.firmware.proof.proof import Implementation
 from l1kd.models.firmware.tools import verilator
-
-
-def dense(name, source, size, form, *, weight_bits=5, seed=0):
-    """Return a dense layer whose accumulator holds every sum."""
-    rng = np.random.default_rng(seed)
-    weight = rng.integers(-15, 16, (1, source.size, size)) * (rng.random((source.size, size)) < 0.6)
-    fraction = source.format.fraction + 3
-    accumulator = FixedPoint(24, 24 - fraction)
-    operation = Affine(
-        Tensor(f"{name}_out", (size,), form or accumulator),
-        source.name,
-        np.arange(source.size, dtype=np.int32)[None],
-        np.zeros(1, np.int32),
-        weight.astype(np.int64),
-        3,
-        rng.integers(-64, 64, (1, size)),
-        accumulator,
-    )
-    formats = {"weight": FixedPoint(weight_bits, weight_bits - 3), "accumulator": accumulator}
-    return Layer(name, "dense", (operation,), formats)
-
-
-def relu(name, source, form):
-    """Return a relu with a cast to its format."""
-    size = source.size
-    one, zero = np.ones(size, np.int64), np.zeros(size, np.int64)
-    operation = Piecewise(
-        Tensor(f"{name}_out", source.shape, form),
-        source.name,
-        np.arange(size, dtype=np.int32),
-        zero, one, zero, zero, zero,
-        source.format.fraction,
-    )  # fmt: skip
-    return Layer(name, "relu", (operation,))
-
-
-def make_network(name="small"):
-    """Return a network 4 - 6 - 2 with every kind of cast that the zoo has."""
-    inputs = Tensor("x", (4,), FixedPoint(7, 3, True, "RND_CONV", "SAT"))
-    first = dense("first", inputs, 6, None, seed=1)
-    hidden = relu("hidden", first.output, FixedPoint(5, 3, False, "RND_CONV", "SAT"))
-    last = dense("last", hidden.output, 2, FixedPoint(9, 6, True, "RND", "WRAP"), seed=2)
-    return Network(Graph(name, (inputs,), (last.output.name,), (first, hidden, last)))
+from tests.models.firmware.networks import VECTORS, make_network
 
 
 @pytest.fixture(scope="session")
@@ -68,15 +27,33 @@ def network_file(network, tmp_path_factory):
 
 @pytest.fixture
 def unsimulated(monkeypatch):
-    """Leave out the simulation of RTL."""
-    monkeypatch.setattr(verilator, "available", lambda: "left out in this test")
+    """Skip the simulation of RTL."""
+    monkeypatch.setattr(verilator, "available", lambda: "skipped in this test")
 
 
 @pytest.fixture
 def unproved(unsimulated, monkeypatch):
-    """Leave out the slow parts: the comparison compares the emulator with itself."""
+    """Skip the slow parts: the comparison compares the emulator with itself."""
 
     def same(folder, network, build):
         return Implementation(checks.CPP, lambda raw: vectors.emulate(network, raw), list)
 
     monkeypatch.setattr(checks, "_compiled", same)
+
+
+@pytest.fixture(scope="session")
+def built(network_file, tmp_path_factory):
+    """Build the small network with everything that is installed, from the command line."""
+    pytest.importorskip("hls4ml", reason="hls4ml is not installed")
+    pytest.importorskip("da4ml", reason="da4ml is not installed")
+    if shutil.which("g++") is None:
+        pytest.skip("no C++ compiler")
+    reason = verilator.available()
+    if reason is not None:
+        pytest.skip(reason)
+    out = tmp_path_factory.mktemp("built") / "small"
+    arguments = ["build", str(network_file), "--backend", "da4ml", "--out", str(out)]
+    arguments += ["--vectors", str(VECTORS), "--clock", "240MHz", "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    return out, json.loads(result.output)

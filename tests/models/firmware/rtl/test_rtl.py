@@ -9,8 +9,7 @@ from l1kd.emulators.network import Network
 from l1kd.models.firmware.proof import vectors
 from l1kd.models.firmware.rtl.rtl import build_rtl, pack, port_map, unpack
 from l1kd.models.firmware.tools import verilator, yosys
-
-from .rtl_networks import cast_grid, flat, random_inputs, random_network
+from tests.models.firmware.rtl_networks import cast_grid, flat, random_inputs, random_network
 
 pytest.importorskip("da4ml")
 pytest.importorskip("alkaid")

@@ -18,9 +18,8 @@ from l1kd.models.firmware.gates.logic_gates import build_logic_rtl, gate_of, net
 from l1kd.models.firmware.gates.netlist import ONE, ZERO, Netlist, cut
 from l1kd.models.firmware.hls.hls import library
 from l1kd.models.firmware.tools import verilator
-
-from .test_vhdl import ghdl
-from .test_vhdl import simulate as simulate_vhdl
+from tests.models.firmware.vhdl import ghdl
+from tests.models.firmware.vhdl import simulate as simulate_vhdl
 
 simulated = pytest.mark.skipif(verilator.available() is not None, reason=str(verilator.available()))
 

@@ -20,7 +20,7 @@ from l1kd.models.firmware.hls import hls
 from l1kd.models.firmware.hls.layers import layer_list
 from l1kd.models.firmware.proof import vectors
 from l1kd.models.firmware.tools import cpp
-from tests.models.firmware.conftest import dense, make_network, relu
+from tests.models.firmware.networks import dense, make_network, relu
 
 FORM = FixedPoint(7, 3, True, "RND_CONV", "SAT")
 

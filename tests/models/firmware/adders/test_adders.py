@@ -13,8 +13,7 @@ import pytest
 from l1kd.models.firmware.adders import text as sum_text
 from l1kd.models.firmware.adders.sharing import Part, anchor_of, share
 from l1kd.models.firmware.adders.trees import Term, add_up, lowest_bit, width_of
-
-from .rtl_networks import random_inputs, random_network
+from tests.models.firmware.rtl_networks import random_inputs, random_network
 
 pytest.importorskip("da4ml")
 pytest.importorskip("alkaid")

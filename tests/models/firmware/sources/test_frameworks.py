@@ -15,8 +15,7 @@ from l1kd.models.firmware.proof.proof import framework_layer
 from l1kd.models.firmware.sources import sources
 from l1kd.models.firmware.sources.frameworks import declare
 from l1kd.models.firmware.sources.onnx_models import read_onnx
-
-from . import framework_models as models
+from tests.models.firmware import framework_models as models
 
 pytest.importorskip("hls4ml", reason="hls4ml is not installed")
 pytest.importorskip("onnx", reason="onnx is not installed")

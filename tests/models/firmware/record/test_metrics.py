@@ -1,0 +1,39 @@
+"""Metrics that need no tool."""
+
+import pytest
+
+from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.network import Network, Tensor
+from l1kd.emulators.network.graph import Graph
+from l1kd.errors import ConfigurationError
+from l1kd.models.firmware.record import metrics as figures
+from tests.models.firmware.networks import dense
+
+
+@pytest.mark.parametrize(
+    ("text", "period"), [("240MHz", 1000 / 240), ("160 mhz", 6.25), ("0.2GHz", 5.0), ("250", 4.0)]
+)
+def test_clock(text, period):
+    assert figures.period_ns(text) == pytest.approx(period)
+
+
+@pytest.mark.parametrize("text", ["fast", "0MHz", "-5", "9GHz", "nan"])
+def test_impossible_clocks(text):
+    with pytest.raises(ConfigurationError, match="expected a frequency"):
+        figures.period_ns(text)
+
+
+def test_effective_bit_operations_by_hand():
+    source = Tensor("x", (2,), FixedPoint(5, 3))
+    layer = dense("layer", source, 2, None)
+    # 12 = 0b1100 has two significant bits, -7 three, 1 one, 0 none; the data have four and a sign
+    layer.operations[0].weight[:] = [[[12, -7], [1, 0]]]
+    network = Network(Graph("n", (source,), (layer.output.name,), (layer,)))
+    assert figures.ebops(network) == (2 + 3 + 1) * 4
+
+
+def test_parts():
+    part = figures.part_of("xcvu13p-flga2577-2-e")
+    assert part is not None
+    assert part.share("lut", 17_280) == pytest.approx(1.0)
+    assert figures.part_of("unknown") is None

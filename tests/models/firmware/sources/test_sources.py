@@ -1,0 +1,43 @@
+"""What a user may name as a network."""
+
+import pytest
+
+from l1kd.errors import FirmwareError, L1KDError, UnreadableFileError
+from l1kd.models.firmware import build as building
+from l1kd.models.firmware.sources import names, sources
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.npz", "model.txt", "folder", "absent"])
+def test_what_is_no_network_is_refused(tmp_path, name):
+    for file in ("model.h5", "model.npz", "model.txt"):
+        (tmp_path / file).write_bytes(b"nothing")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(L1KDError, match=name.partition(".")[0]):
+        sources.find(str(tmp_path / name))
+
+
+def test_a_model_in_floating_point_is_refused_with_the_reason(tmp_path):
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    options = building.hls.HlsOptions("Vitis", "part", 4.0, "latency", "top")
+    with pytest.raises(FirmwareError, match=r"floating-point model.*--precision default="):
+        sources.find("distillnet_paper-v1").write(options, tmp_path / "hls")
+
+
+def test_unknown_names_list_what_is_shipped():
+    with pytest.raises(UnreadableFileError, match="qdistillnet_paper-v1"):
+        sources.find("qdistilnet")
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ("qdistillnet_paper-v1", "qdistillnet_paper_v1"),
+        ("small", "network_small"),
+        ("Signal", "network_signal"),
+        ("2.net--x_", "network_2_net_x"),
+        ("", "network"),
+        ("é", "network"),
+    ],
+)
+def test_names_suit_every_language(given, made):
+    assert names.identifier(given) == made
