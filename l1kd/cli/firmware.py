@@ -199,27 +199,47 @@ def verify(
     model: Annotated[
         str | None, typer.Option(help="Model of the training framework, to compare with as well.")
     ] = None,
+    allow_changed: Annotated[
+        bool,
+        typer.Option(
+            "--allow-changed", help="Compile and run files that were changed or added, too."
+        ),
+    ] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Repeat a project's proof, on its vectors and on fresh ones; exit code 1 if any differs."""
+    """Repeat a project's proof, on its vectors and on fresh ones; exit code 1 if any differs.
+
+    The project's code is compiled and runs as you: its hashes are checked first.
+    """
     from l1kd.models.firmware.proof.checks import verify as verify_project
 
     with _interruptible(), _telling(not quiet and not as_json) as say:
-        verified = verify_project(folder, vectors, seed, model, say)
+        verified = verify_project(folder, vectors, seed, model, say, allow_changed=allow_changed)
+    proofs = {"stored vectors": verified.stored, "fresh vectors": verified.fresh}
+    changes = verified.changes
     if as_json:
         content = {
-            "stored": verified.stored.compared,
-            "fresh": verified.fresh.compared,
-            "changed": list(verified.changed),
+            "stored": verified.stored.compared if verified.stored else None,
+            "fresh": verified.fresh.compared if verified.fresh else None,
+            "changed": list(changes.changed),
+            "added": list(changes.added),
+            "refused": verified.refused,
             "good": verified.good,
         }
         typer.echo(json.dumps(content))
-    elif not quiet:
-        proofs = {"stored vectors": verified.stored, "fresh vectors": verified.fresh}
-        out_console.print(_proof_table(proofs))
-    for name in verified.changed:
+    elif not quiet and not verified.refused:
+        out_console.print(_proof_table({title: p for title, p in proofs.items() if p}))
+    for name in changes.changed:
         error_console.print(f"[bold red]changed since the build[/]: {escape(name)}")
+    for name in changes.added:
+        error_console.print(f"[bold red]added since the build[/]: {escape(name)}")
+    if verified.refused:
+        error_console.print(
+            "nothing of the project was compiled or run; if you trust these files, --allow-changed "
+            "does so all the same",
+            soft_wrap=True,
+        )
     if not verified.good:
         raise typer.Exit(1)
 

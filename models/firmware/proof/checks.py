@@ -167,20 +167,27 @@ class Verified:
 
     Attributes
     ----------
-    stored, fresh : Proof
-        On the vectors of the project, and on new ones.
-    changed : tuple of str
-        Files that differ from the hash in the description.
+    stored, fresh : Proof or None
+        On the vectors of the project, and on new ones; None where the project was refused.
+    changes : Changes
+        Files that differ from the description, and files that it does not name.
     """
 
-    stored: Proof
-    fresh: Proof
-    changed: tuple[str, ...]
+    stored: Proof | None
+    fresh: Proof | None
+    changes: project.Changes
+
+    @property
+    def refused(self) -> bool:
+        """Whether nothing was compiled and run, because of what was changed."""
+        return self.stored is None or self.fresh is None
 
     @property
     def good(self) -> bool:
-        """Whether nothing differs and no file was changed."""
-        return not (self.stored.differing or self.fresh.differing or self.changed)
+        """Whether nothing differs and nothing was changed."""
+        if self.stored is None or self.fresh is None:
+            return False
+        return not (self.stored.differing or self.fresh.differing or self.changes.refused)
 
 
 def verify(
@@ -189,9 +196,14 @@ def verify(
     seed: int | None = None,
     model: str | None = None,
     say: Say = lambda _: None,
+    *,
+    allow_changed: bool = False,
 ) -> Verified:
     """Repeat the proof of a built project on its vectors and on fresh ones.
 
+    The files are compared with their hashes first. Where one was changed, or one was added to what
+    is compiled, nothing is compiled or run. The hashes lie in the project itself: they tell of
+    damage and of edits, not of an author who means harm, and a project's code runs as you.
     ``mismatches.json`` is written anew where anything differs.
 
     Parameters
@@ -201,6 +213,8 @@ def verify(
     model : str, optional
         A network whose model of the training framework is compared as well: a file, or an
         artefact that ships one.
+    allow_changed : bool
+        Compile and run what was changed or added all the same.
 
     Raises
     ------
@@ -209,16 +223,20 @@ def verify(
     ToolError
         A tool fails on what lies in the folder.
     """
+    folder = folder.resolve()  # tools run elsewhere
     description = project.read_description(folder)
+    say("hashes")
+    found = project.changes(folder, description)
+    if found.refused and not allow_changed:
+        return Verified(None, None, found)
     network = project.read_network(folder)
     given, expected = project.read_vectors(folder, description)
-    changed = _changed(folder, description)
     design = project.design_from(description["rtl"], folder) if description.get("rtl") else None
     framework, skipped = None, {FRAMEWORK: "no --model was given"}
     if model is not None:
-        found = sources.find(model)
-        framework = found.framework() if found.framework else None
-        skipped = {} if framework else {FRAMEWORK: found.why_no_framework}
+        source = sources.find(model)
+        framework = source.framework() if source.framework else None
+        skipped = {} if framework else {FRAMEWORK: source.why_no_framework}
     arguments = design, bool(description.get("hls")), framework, skipped, say
     say("stored vectors")
     stored, found_raw = prove_project(folder, network, given, *arguments)
@@ -228,8 +246,9 @@ def verify(
     fresh_vectors = vectors.make(network, count or len(given.raw), chosen)
     fresh, _ = prove_project(folder, network, fresh_vectors, *arguments)
     if stored.mismatches or fresh.mismatches:
-        project.write_json(folder / "mismatches.json", [*stored.mismatches, *fresh.mismatches])
-    return Verified(stored, fresh, changed)
+        mismatches = [*stored.mismatches, *fresh.mismatches]
+        project.write_json(folder / project.REWRITTEN, mismatches)
+    return Verified(stored, fresh, found)
 
 
 def _compare_stored(proof: Proof, given: Vectors, expected: Integers, found: Integers) -> None:
@@ -239,16 +258,3 @@ def _compare_stored(proof: Proof, given: Vectors, expected: Integers, found: Int
         return ["unknown: only outputs are stored"] * len(raw)
 
     proof.check(Implementation("stored results", lambda _: expected, layer), given, found)
-
-
-def _changed(folder: Path, description: dict[str, Any]) -> tuple[str, ...]:
-    from l1kd.artefacts import sha256
-
-    changed = []
-    for name, expected in description["files"].items():
-        path = folder / name
-        if name == "mismatches.json":
-            continue
-        if not path.is_file() or sha256(path) != expected:
-            changed.append(name)
-    return tuple(sorted(changed))

@@ -1,9 +1,10 @@
 """A built project on disk: what its description says, and how it is read back."""
 
 import json
+import re
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from l1kd.models.firmware.rtl.rtl import RtlDesign
 
 __all__ = [
     "SCHEMA",
+    "Changes",
+    "changes",
     "design_from",
     "design_to",
     "read_description",
@@ -26,7 +29,21 @@ __all__ = [
 
 SCHEMA = 1
 DESCRIPTION = "project.json"
-_KEYS = {"schema", "name", "backend", "part", "clock_mhz", "seed", "vectors", "files"}
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "name": str,
+    "backend": str,
+    "part": str,
+    "clock_mhz": (int, float),
+    "seed": int,
+    "vectors": dict,
+    "files": dict,
+}
+"""Keys of a description and what they hold."""
+_RUN = ("hls/firmware/", "rtl/verilog/", "rtl/vhdl/", "vectors/")
+"""Folders whose files are compiled, simulated or read by a proof: none may be added there."""
+_HASH = re.compile(r"[0-9a-f]{64}")
+REWRITTEN = "mismatches.json"
+"""A proof writes it anew."""
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -50,15 +67,82 @@ def read_description(folder: Path) -> dict[str, Any]:
         raise FirmwareError(
             f"{folder} is no built project: expected {DESCRIPTION}; `l1kd build` makes one"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FirmwareError(f"{path} cannot be read: {error}; build the project again") from error
     found = content.get("schema") if isinstance(content, dict) else None
     if found != SCHEMA:
         raise FirmwareError(f"{path} has schema {found!r}, expected {SCHEMA}: build it again")
-    missing = sorted(_KEYS - content.keys())
+    missing = sorted(_KINDS.keys() - content.keys())
     if missing:
         raise FirmwareError(f"{path} lacks {', '.join(missing)}: build the project again")
+    _check(content, path)
     return dict(content)
+
+
+def _check(content: dict[str, Any], path: Path) -> None:
+    """Refuse a description whose values are not what a build writes."""
+    problem = None
+    for key, kind in _KINDS.items():
+        if not isinstance(content[key], kind) or isinstance(content[key], bool):
+            problem = f"'{key}' is {type(content[key]).__name__}"
+    for key in ("hls", "rtl"):
+        if not isinstance(content.get(key), dict | None):
+            problem = f"'{key}' is {type(content[key]).__name__}"
+    files = content["files"]
+    if problem is None and not files:
+        problem = "'files' names no file"
+    if problem is None:
+        for name, digest in files.items():
+            if not _inside(name):
+                problem = f"'files' names '{name}', outside the project"
+            elif not isinstance(digest, str) or not _HASH.fullmatch(digest):
+                problem = f"'files' gives no sha256 for '{name}'"
+        for kind in ("real", "edge", "random"):
+            if not isinstance(content["vectors"].get(kind), int):
+                problem = f"'vectors' does not count those that are '{kind}'"
+    if problem is not None:
+        raise FirmwareError(f"{path} is damaged: {problem}; build the project again")
+
+
+def _inside(name: str) -> bool:
+    """Tell whether a path stays within the project."""
+    path = PurePosixPath(name)
+    return bool(name) and not path.is_absolute() and ".." not in path.parts
+
+
+class Changes(NamedTuple):
+    """How a project's files differ from its description.
+
+    Attributes
+    ----------
+    changed : tuple of str
+        Files with another hash, and files that are missing.
+    added : tuple of str
+        Files that the description does not name.
+    """
+
+    changed: tuple[str, ...]
+    added: tuple[str, ...]
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """What stands against compiling and running the project's code."""
+        own = (name for name in self.added if name.startswith(_RUN) or name == "network.npz")
+        return (*self.changed, *own)
+
+
+def changes(folder: Path, description: dict[str, Any]) -> Changes:
+    """Compare a project's files with the hashes in its description."""
+    expected = {name: h for name, h in description["files"].items() if name != REWRITTEN}
+    changed = []
+    for name, digest in expected.items():
+        path = folder / name
+        if path.is_symlink() or not path.is_file() or sha256(path) != digest:
+            changed.append(name)
+    found = (path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
+    names = {path.relative_to(folder).as_posix() for path in found}
+    added = names - expected.keys() - {DESCRIPTION, REWRITTEN}
+    return Changes(tuple(sorted(changed)), tuple(sorted(added)))
 
 
 def read_network(folder: Path) -> Emulator:
@@ -114,10 +198,18 @@ def design_from(content: dict[str, Any], folder: Path) -> RtlDesign:
     Raises
     ------
     FirmwareError
-        A source file is missing.
+        A source file is missing or lies outside the project, or the description is damaged.
     """
-    sources = tuple(folder / name for name in content["sources"])
+    names = content.get("sources")
+    if not isinstance(names, list) or not all(isinstance(n, str) and _inside(n) for n in names):
+        raise FirmwareError(
+            f"{folder / DESCRIPTION}: 'rtl' must list sources within the project, found {names!r}"
+        )
+    sources = tuple(folder / name for name in names)
     missing = [str(path) for path in sources if not path.is_file()]
     if missing:
         raise FirmwareError(f"{missing[0]}: expected a source of the design, found no file")
-    return RtlDesign(**{**content, "sources": sources})
+    try:
+        return RtlDesign(**{**content, "sources": sources})
+    except TypeError as error:
+        raise FirmwareError(f"{folder / DESCRIPTION}: 'rtl' is damaged: {error}") from error

@@ -1,6 +1,7 @@
 """Simulation of generated VHDL with GHDL."""
 
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
