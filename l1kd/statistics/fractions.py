@@ -227,8 +227,10 @@ def weighted_survival(
 def _lower_end(
     inside: WeightSums, outside: WeightSums, heaviest: tuple[float, float], tail: float
 ) -> Floats:
-    """Lower end of the fraction `inside` of all, for each entry, by bisection."""
+    """Lower end of the fraction `inside` of all, for each entry."""
     largest, most_negative = heaviest
+    if most_negative == 0.0:
+        return _lower_end_of_positive(inside, outside, largest, tail)
     low, high = np.zeros(inside.plus.shape), np.ones(inside.plus.shape)
     nothing = _probability(inside, outside, low, largest, most_negative) >= tail
     for _ in range(60):
@@ -236,6 +238,21 @@ def _lower_end(
         beyond = _probability(inside, outside, middle, largest, most_negative) >= tail
         low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
     return np.where(nothing, 0.0, low)
+
+
+def _lower_end_of_positive(
+    inside: WeightSums, outside: WeightSums, largest: float, tail: float
+) -> Floats:
+    """Where `_probability` is `tail`, in closed form: without negative weights it can be solved."""
+    result = np.zeros(inside.plus.shape)
+    some = inside.plus_squares > 0.0
+    a, b = inside.plus[some], outside.plus[some] + largest
+    unit_a = inside.plus_squares[some] / a
+    unit_b = (outside.plus_squares[some] + largest**2) / b
+    beta = scipy.special.betaincinv(a / unit_a, b / unit_b, tail)
+    for_it, against = beta * unit_a, (1.0 - beta) * unit_b
+    result[some] = for_it / (for_it + against)
+    return result
 
 
 def _probability(

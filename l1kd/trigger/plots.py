@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from l1kd.plot_style import DASHES, colour_of, label_of, legend, new_figure, styled
-from l1kd.statistics import clopper_pearson, effective_counts
+from l1kd.statistics import weighted_survival
 from l1kd.trigger.rates import Normalisation, RateCurve
 
 __all__ = ["efficiency_versus_rate", "rate_versus_threshold", "score_distributions"]
@@ -86,11 +86,7 @@ def efficiency_versus_rate(
     for i, (name, values) in enumerate(signals.items()):
         x = np.asarray(values, dtype=np.float64)
         w = np.asarray(weights.get(name, np.ones(x.size)), dtype=np.float64)
-        order = np.argsort(x)
-        above = np.append(np.cumsum(w[order][::-1])[::-1], 0.0)
-        passed = above[np.searchsorted(x[order], cuts)] / max(above[0], np.finfo(float).tiny)
-        n_effective = effective_counts(np.ones(x.size, dtype=bool), w)[1]
-        low, high = clopper_pearson(np.minimum(passed, 1.0) * n_effective, n_effective)
+        passed, low, high = weighted_survival(x, cuts, w)
         colour = colour_of(name, i)
         axes.plot(rate, passed, color=colour, label=name)
         axes.fill_between(rate, low, high, color=colour, alpha=0.18, linewidth=0)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from l1kd.errors import ConfigurationError, InputError
-from l1kd.statistics import ONE_SIGMA, Estimate, clopper_pearson, effective_counts
+from l1kd.statistics import ONE_SIGMA, Estimate, clopper_pearson, weighted_fraction
 
 __all__ = [
     "NORMALISATIONS",
@@ -248,19 +248,18 @@ def efficiency(
 ) -> Estimate:
     """Fraction of signal events with value >= threshold, with its Clopper-Pearson interval.
 
-    Weighted events enter the interval with their effective number, see
-    `statistics.effective_counts`. NaN without events.
+    Event weights may be of either sign, see `statistics.weighted_fraction` for the interval. NaN
+    without events.
+
+    Raises
+    ------
+    InputError
+        If a value or weight is NaN, or all weights together are not positive.
     """
     x = np.asarray(values, dtype=np.float64)
     if np.isnan(x).any():
         raise InputError(f"efficiency: {int(np.isnan(x).sum())} of {x.size} values are NaN")
-    passed = x >= threshold
-    counts: tuple[float, float] = float(passed.sum()), float(x.size)
-    if weights is not None:
-        counts = effective_counts(passed, weights)
-    low, high = clopper_pearson(*counts, level)
-    value = counts[0] / counts[1] if counts[1] else math.nan
-    return Estimate(value, float(low), float(high), int(x.size))
+    return weighted_fraction(x >= threshold, np.ones(x.size) if weights is None else weights, level)
 
 
 def rate_table(

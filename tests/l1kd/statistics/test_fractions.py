@@ -78,6 +78,17 @@ def test_any_weights_give_an_ordered_interval_inside_zero_and_one(weights, value
     assert (share[0], low[-1], share[-1]) == (pytest.approx(1.0), 0.0, 0.0)
 
 
+def test_a_vanishing_negative_weight_changes_nothing():
+    """The closed form of positive weights and the search for signed ones meet."""
+    generator = np.random.default_rng(8)
+    values, weights = generator.normal(size=60), generator.uniform(0.5, 3.0, 60)
+    cuts = np.linspace(-4.0, 4.0, 9)
+    signed = np.append(weights, -1e-12)
+    closed = statistics.weighted_survival(values, cuts, weights)
+    searched = statistics.weighted_survival(np.append(values, 0.0), cuts, signed)
+    np.testing.assert_allclose(np.stack(closed), np.stack(searched), atol=1e-6)
+
+
 def test_survival_is_one_fraction_a_threshold():
     generator = np.random.default_rng(1)
     values, weights = generator.normal(size=200), generator.choice([-1.0, 2.0], 200, p=[0.2, 0.8])
