@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
+
+from l1kd.emulators.array_types import AnyArray, Bytes
 
 __all__ = ["Kind", "digest", "read", "write"]
 
@@ -32,12 +33,12 @@ class Kind(NamedTuple):
     schema: int
 
 
-def digest(text: str, data: npt.NDArray[Any]) -> str:
+def digest(text: str, data: AnyArray) -> str:
     """Return the SHA-256 of a description and its numbers, in hexadecimal digits."""
     return hashlib.sha256(text.encode() + str(data.dtype).encode() + data.tobytes()).hexdigest()
 
 
-def write(path: Path, kind: Kind, content: dict[str, Any], data: npt.NDArray[Any]) -> None:
+def write(path: Path, kind: Kind, content: dict[str, Any], data: AnyArray) -> None:
     """Write a description and its integers to a file; equal ones give equal bytes."""
     text = json.dumps(content, separators=(",", ":"), sort_keys=True)
     envelope = {kind.title: kind.schema, "sha256": digest(text, data), kind.key: text}
@@ -50,9 +51,7 @@ def write(path: Path, kind: Kind, content: dict[str, Any], data: npt.NDArray[Any
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue())
 
 
-def read(
-    path: Path, kind: Kind, build: Callable[[dict[str, Any], npt.NDArray[Any]], _Content]
-) -> _Content:
+def read(path: Path, kind: Kind, build: Callable[[dict[str, Any], AnyArray], _Content]) -> _Content:
     """Return what ``build`` makes of the description and the integers of a file.
 
     Raises
@@ -80,7 +79,7 @@ def read(
         raise ValueError(f"{path} cannot be read: {error or type(error).__name__}") from error
 
 
-def _members(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
+def _members(path: Path) -> tuple[Bytes, AnyArray]:
     """Return the header and the numbers of an archive, refused before they can fill the memory."""
     facts = path.stat()
     if not stat.S_ISREG(facts.st_mode):
@@ -103,7 +102,7 @@ def _members(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
     return header, data
 
 
-def _array(content: bytes) -> npt.NDArray[Any]:
+def _array(content: bytes) -> AnyArray:
     """Return the one-dimensional array of an ``.npy`` file whose size must match its header."""
     stream = io.BytesIO(content)
     if np.lib.format.read_magic(stream) != (1, 0):

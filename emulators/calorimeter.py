@@ -4,11 +4,9 @@ Source: CMS Run-3 calorimeter geometry (4 x 4 trigger towers a region; gctPhi = 
 // 4, gctEta 4..17 from -28 to 28) and the CICADA input format.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyArray, Doubles, Images, Integers
 from l1kd.emulators.compilation import njit
 
 __all__ = [
@@ -34,13 +32,9 @@ TOWER_EDGES = np.concatenate(
 )
 """|eta| edges of trigger towers |ieta| 1..28, shape (29,)."""
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint16]
-
 
 @njit(nogil=True)
-def image_from_towers(iet: IntArray, ieta: IntArray, iphi: IntArray, offsets: IntArray) -> Image:
+def image_from_towers(iet: Integers, ieta: Integers, iphi: Integers, offsets: Integers) -> Images:
     """Sum trigger towers into regions.
 
     Parameters
@@ -72,7 +66,7 @@ def image_from_towers(iet: IntArray, ieta: IntArray, iphi: IntArray, offsets: In
 
 
 @njit(nogil=True)
-def image_from_regions(et: IntArray, ieta: IntArray, iphi: IntArray, offsets: IntArray) -> Image:
+def image_from_regions(et: Integers, ieta: Integers, iphi: Integers, offsets: Integers) -> Images:
     """Place regions into the image.
 
     Parameters
@@ -99,9 +93,9 @@ def image_from_regions(et: IntArray, ieta: IntArray, iphi: IntArray, offsets: In
 
 @njit(nogil=True)
 def _fill_towers(
-    eta: FloatArray, phi: FloatArray, em: FloatArray, had: FloatArray, edges: FloatArray,
-    offsets: IntArray,
-) -> Image:  # fmt: skip
+    eta: Doubles, phi: Doubles, em: Doubles, had: Doubles, edges: Doubles,
+    offsets: Integers,
+) -> Images:  # fmt: skip
     n_events = len(offsets) - 1
     image = np.zeros((n_events, N_PHI, N_ETA), np.uint16)
     energy = np.empty((N_TOWER_ETA, N_TOWER_PHI, 2))
@@ -131,8 +125,8 @@ def _fill_towers(
 
 
 def towers_from_energy(
-    eta: FloatArray, phi: FloatArray, em: FloatArray, had: FloatArray, offsets: npt.NDArray[Any]
-) -> Image:
+    eta: Doubles, phi: Doubles, em: Doubles, had: Doubles, offsets: AnyArray
+) -> Images:
     """Image of simulated towers: summed into trigger towers, digitised, summed into regions.
 
     Electromagnetic and hadronic E_T of a trigger tower are floored to counts of 0.5 GeV

@@ -7,8 +7,8 @@ what the modes mean.
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Floats, Integers
 from l1kd.emulators.compilation import njit
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "wrap_floats",
 ]
 
-Integers = npt.NDArray[np.int64]
 
 ROUNDINGS = ("TRN", "TRN_ZERO", "RND", "RND_ZERO", "RND_MIN_INF", "RND_INF", "RND_CONV")
 OVERFLOWS = ("WRAP", "SAT", "SAT_SYM", "SAT_ZERO")
@@ -174,7 +173,7 @@ def cast_integers(
 
 @njit(nogil=True)
 def cast_floats(
-    values: npt.NDArray[np.floating],
+    values: Floats,
     out: Integers,
     fraction: int,
     rounding: int,
@@ -205,9 +204,7 @@ def cast_floats(
 
 
 @njit(nogil=True)
-def clip_floats(
-    values: npt.NDArray[np.floating], out: Integers, scale: float, even: bool, bounds: Any
-) -> bool:
+def clip_floats(values: Floats, out: Integers, scale: float, even: bool, bounds: Any) -> bool:
     """Round to nearest, ties to even or up, and saturate, without a branch; exact for scales >= 1.
 
     False where a number is NaN or infinite.
@@ -224,9 +221,7 @@ def clip_floats(
 
 
 @njit(nogil=True)
-def wrap_floats(
-    values: npt.NDArray[np.floating], out: Integers, scale: float, width: int, signed: bool
-) -> bool:
+def wrap_floats(values: Floats, out: Integers, scale: float, width: int, signed: bool) -> bool:
     """Round down and wrap around, without a branch; exact for scales >= 1.
 
     False where the result is none because a number, times the scale, does not fit 63 bits.

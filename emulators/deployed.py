@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import Doubles, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 
 __all__ = ["Axol1tl", "Cicada", "axol1tl_inputs"]
 
-Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 UNSCALED = FixedPoint(18, 13)
 SCORE = FixedPoint(18, 14, False)
@@ -165,7 +164,7 @@ class Axol1tl:
         squares = SCORE.cast(latent * latent, exact)
         return SCORE.cast(squares.sum(axis=1), SCORE)
 
-    def score(self, inputs: npt.ArrayLike, threads: int = 1) -> Floats:
+    def score(self, inputs: npt.ArrayLike, threads: int = 1) -> Doubles:
         """Return the score of whole hardware numbers, see `axol1tl_inputs`; shape (n,)."""
         raw = UNSCALED.cast(_integers("inputs", inputs), EXACT)
         return SCORE.to_float(self.score_raw(raw, threads))
@@ -240,6 +239,6 @@ class Cicada:
         scores: Integers = self.network.predict_raw(flat, threads=threads).reshape(len(flat))
         return scores
 
-    def score(self, regions: npt.ArrayLike, threads: int = 1) -> Floats:
+    def score(self, regions: npt.ArrayLike, threads: int = 1) -> Doubles:
         """Return the score of every event; shape (n,)."""
         return self.network.outputs[0].format.to_float(self.score_raw(regions, threads))

@@ -9,11 +9,11 @@ Data Types").
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyArray, Doubles, Integers
 from l1kd.emulators.casts import (
     OVERFLOWS,
     RND,
@@ -31,7 +31,6 @@ from l1kd.emulators.casts import (
 
 __all__ = ["OVERFLOWS", "ROUNDINGS", "FixedPoint"]
 
-Integers = npt.NDArray[np.int64]
 
 MAX_WIDTH = 1024
 
@@ -169,7 +168,7 @@ class FixedPoint:
             return 0
         return smallest if raw < 0 else self.maximum
 
-    def cast(self, raw: npt.ArrayLike, source: "FixedPoint") -> npt.NDArray[Any]:
+    def cast(self, raw: npt.ArrayLike, source: "FixedPoint") -> AnyArray:
         """Cast raw integers of the format ``source`` to this one.
 
         Between equal formats nothing is cast, as in C++: the lowest raw value, which symmetric
@@ -234,7 +233,7 @@ class FixedPoint:
             raise ValueError("NaN and infinity have no fixed-point value")
         return out.reshape(array.shape)
 
-    def to_float(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def to_float(self, raw: npt.ArrayLike) -> Doubles:
         """Return the values of raw integers; exact up to 53 significant bits."""
         return np.ldexp(np.asarray(raw).astype(np.float64), -self.fraction)
 

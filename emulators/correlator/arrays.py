@@ -1,11 +1,11 @@
 """Reading of named input arrays: presence, type, shape and range."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import AnyArray, Shorts
 from l1kd.emulators.compilation import njit
 
 __all__ = ["GLOBAL", "LOCAL", "matrices", "row_limits", "vectors"]
@@ -17,7 +17,7 @@ SIGNED_BITS: Final = {"hwEta": 10, "hwPhi": 10, "hwZ0": 10, "hwDEta": 6, "pv_hwZ
 
 
 @njit(nogil=True)
-def _range(values: NDArray[np.int16]) -> tuple[np.int16, np.int16]:
+def _range(values: Shorts) -> tuple[np.int16, np.int16]:
     """Return the smallest and the largest value, or 0 where that lies outside."""
     low, high = np.int16(0), np.int16(0)
     for i in range(values.size):
@@ -26,7 +26,7 @@ def _range(values: NDArray[np.int16]) -> tuple[np.int16, np.int16]:
     return low, high
 
 
-def _checked(name: str, array: NDArray[np.int16], bits: Mapping[str, tuple[int, bool]]) -> None:
+def _checked(name: str, array: Shorts, bits: Mapping[str, tuple[int, bool]]) -> None:
     field = name if name in bits else name.split("_")[-1]
     if field not in bits or array.size == 0:
         return
@@ -54,9 +54,9 @@ GLOBAL: Final[Mapping[str, tuple[int, bool]]] = {
 
 
 def _read(
-    inputs: Mapping[str, NDArray[Any]], name: str, shape: tuple[int | None, ...],
+    inputs: Mapping[str, AnyArray], name: str, shape: tuple[int | None, ...],
     bits: Mapping[str, tuple[int, bool]],
-) -> NDArray[np.int16]:  # fmt: skip
+) -> Shorts:  # fmt: skip
     """Return one input as int16, after checking its presence, type, shape and range."""
     if name not in inputs:
         raise ValueError(f"input {name} is missing; there are {', '.join(sorted(inputs))}")
@@ -78,8 +78,8 @@ def _read(
 
 
 def vectors(
-    inputs: Mapping[str, NDArray[Any]], prefix: str, fields: Iterable[str], n: int | None = None
-) -> tuple[NDArray[np.int16], ...]:
+    inputs: Mapping[str, AnyArray], prefix: str, fields: Iterable[str], n: int | None = None
+) -> tuple[Shorts, ...]:
     """Return inputs with one number per region or event, as int16."""
     arrays = []
     for field in fields:
@@ -90,9 +90,9 @@ def vectors(
 
 
 def matrices(
-    inputs: Mapping[str, NDArray[Any]], prefix: str, fields: Iterable[str], n: int,
+    inputs: Mapping[str, AnyArray], prefix: str, fields: Iterable[str], n: int,
     bits: Mapping[str, tuple[int, bool]] = LOCAL,
-) -> tuple[NDArray[np.int16], ...]:  # fmt: skip
+) -> tuple[Shorts, ...]:  # fmt: skip
     """Return inputs with one number per region or event and slot, as int16 of equal shapes."""
     width: int | None = None
     arrays = []
@@ -103,7 +103,7 @@ def matrices(
     return tuple(arrays)
 
 
-def row_limits(name: str, counts: NDArray[np.int16], slots: int) -> None:
+def row_limits(name: str, counts: Shorts, slots: int) -> None:
     """Refuse numbers of objects that are negative or exceed the slots.
 
     Raises

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import AnyArray, Integers, Shorts, Singles
 from l1kd.emulators.correlator.geometry import BOARDS, LAYER2_SLOTS, layer2_order
 from l1kd.emulators.correlator.linpuppi import LinPuppi
 from l1kd.emulators.correlator.lists import final_arrays
@@ -59,13 +59,13 @@ class CorrelatorResult:
         the final list of a region, `layer2_list` candidates beyond the 128th.
     """
 
-    weights: NDArray[np.float32]
-    vertex: NDArray[np.int16]
-    candidates: dict[str, NDArray[Any]]
-    jets: dict[str, NDArray[Any]]
-    met: dict[str, NDArray[Any]]
-    ht: dict[str, NDArray[Any]]
-    losses: dict[str, NDArray[np.int64]]
+    weights: Singles
+    vertex: Shorts
+    candidates: dict[str, AnyArray]
+    jets: dict[str, AnyArray]
+    met: dict[str, AnyArray]
+    ht: dict[str, AnyArray]
+    losses: dict[str, Integers]
 
 
 def correlate(
@@ -169,8 +169,8 @@ def _lists(n: int) -> tuple[Any, ...]:
 
 
 def _result(
-    weights: NDArray[np.float32], vertices: NDArray[np.int16], lists: tuple[Any, ...],
-    cone: SeededCone, lost: NDArray[np.int64],
+    weights: Singles, vertices: Shorts, lists: tuple[Any, ...],
+    cone: SeededCone, lost: Integers,
 ) -> CorrelatorResult:  # fmt: skip
     """Compute jets and sums and name everything."""
     (pt, eta, phi, weight), label, n_cand, source = lists

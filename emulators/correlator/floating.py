@@ -5,11 +5,11 @@ and differ from them only by what the firmware's words and tables cost.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import AnyArray, Doubles, Integers, Mask
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.parameters import LinPuppiParameters
 from l1kd.emulators.correlator.seeded_cone import SeededCone
@@ -17,12 +17,11 @@ from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB, TURN, Z0_LSB
 
 __all__ = ["ht_float", "linpuppi_float", "met_float", "seeded_cone_float"]
 
-Inputs = Mapping[str, NDArray[Any]]
-Floats = NDArray[np.float64]
+Inputs = Mapping[str, AnyArray]
 MASS_CONSTITUENTS: Final = 32
 
 
-def linpuppi_float(inputs: Inputs, parameters: LinPuppiParameters) -> dict[str, NDArray[Any]]:
+def linpuppi_float(inputs: Inputs, parameters: LinPuppiParameters) -> dict[str, AnyArray]:
     """Compute LinPuppi weights of neutrals without rounding or saturation.
 
     Parameters
@@ -58,16 +57,14 @@ def linpuppi_float(inputs: Inputs, parameters: LinPuppiParameters) -> dict[str, 
     return {"sum": total, "x2": x2, "weight": weight, "pt": weight * pt}
 
 
-def _physical(inputs: Inputs, prefix: str, slots: int) -> tuple[Floats, Floats, Floats]:
+def _physical(inputs: Inputs, prefix: str, slots: int) -> tuple[Doubles, Doubles, Doubles]:
     """Return momentum [GeV] and local position of the first slots."""
     steps = (("hwPt", PT_LSB), ("hwEta", ETA_PHI_LSB), ("hwPhi", ETA_PHI_LSB))
     columns = [np.asarray(inputs[prefix + k])[:, :slots] * step for k, step in steps]
     return columns[0], columns[1], columns[2]
 
 
-def _sources(
-    inputs: Inputs, p: LinPuppiParameters
-) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+def _sources(inputs: Inputs, p: LinPuppiParameters) -> tuple[Doubles, Doubles, Doubles, Mask]:
     """Return the tracks and which of them are associated with the vertex."""
     pt, eta, phi = _physical(inputs, "trk_", p.n_track)
     z0 = np.asarray(inputs["trk_hwZ0"])[:, : p.n_track].astype(np.int64)
@@ -78,11 +75,11 @@ def _sources(
 
 def _sums(
     p: LinPuppiParameters,
-    targets: tuple[Floats, Floats, Floats],
-    sources: tuple[Floats, Floats, Floats, NDArray[np.bool_]],
+    targets: tuple[Doubles, Doubles, Doubles],
+    sources: tuple[Doubles, Doubles, Doubles, Mask],
     *,
     exclude_self: bool,
-) -> Floats:
+) -> Doubles:
     """Add up the neighbours of every target [GeV^2]."""
     pt, eta, phi, use = sources
     pt2 = np.where(use, np.minimum(pt, p.pt_max) ** 2, 0.0)
@@ -97,11 +94,11 @@ def _sums(
 
 
 def _argument(
-    p: LinPuppiParameters, total: Floats, pt: Floats, b: NDArray[Any], is_em: NDArray[np.bool_]
-) -> Floats:
+    p: LinPuppiParameters, total: Doubles, pt: Doubles, b: AnyArray, is_em: Mask
+) -> Doubles:
     """Return the argument of the logistic function; an empty neighbourhood counts as 1 GeV^2."""
 
-    def pick(hadron: tuple[float, ...], photon: tuple[float, ...]) -> Floats:
+    def pick(hadron: tuple[float, ...], photon: tuple[float, ...]) -> Doubles:
         return np.where(is_em, np.array(photon)[b], np.array(hadron)[b])
 
     logarithm = np.log(np.where(total > 0, total, 1.0))
@@ -111,7 +108,7 @@ def _argument(
     return np.clip(near, -crop, crop) + own - pick(p.prior, p.prior_photon)
 
 
-def met_float(inputs: Inputs) -> dict[str, Floats]:
+def met_float(inputs: Inputs) -> dict[str, Doubles]:
     """Compute the missing transverse momentum with exact trigonometry.
 
     Returns
@@ -125,7 +122,7 @@ def met_float(inputs: Inputs) -> dict[str, Floats]:
     return _vector(-(pt * np.cos(phi)).sum(axis=1), -(pt * np.sin(phi)).sum(axis=1))
 
 
-def ht_float(inputs: Inputs) -> dict[str, Floats]:
+def ht_float(inputs: Inputs) -> dict[str, Doubles]:
     """Compute the scalar and the vector sum of jets with exact trigonometry.
 
     Returns
@@ -140,11 +137,11 @@ def ht_float(inputs: Inputs) -> dict[str, Floats]:
     return {"sum_pt": pt.sum(axis=1), **vector}
 
 
-def _vector(px: Floats, py: Floats) -> dict[str, Floats]:
+def _vector(px: Doubles, py: Doubles) -> dict[str, Doubles]:
     return {"pt": np.hypot(px, py), "phi": np.arctan2(py, px), "px": px, "py": py}
 
 
-def seeded_cone_float(inputs: Inputs, jets: SeededCone) -> dict[str, NDArray[Any]]:
+def seeded_cone_float(inputs: Inputs, jets: SeededCone) -> dict[str, AnyArray]:
     """Cluster cone jets with exact division, trigonometry and mass.
 
     Parameters
@@ -174,9 +171,9 @@ def seeded_cone_float(inputs: Inputs, jets: SeededCone) -> dict[str, NDArray[Any
 
 @njit(nogil=True)
 def _cones(
-    n_cand: NDArray[np.int64], pt: NDArray[np.int64], eta: NDArray[np.int64],
-    phi: NDArray[np.int64], cone2: float, mass: bool, out: Floats,
-    counts: NDArray[np.int64], n_jets: NDArray[np.int64],
+    n_cand: Integers, pt: Integers, eta: Integers,
+    phi: Integers, cone2: float, mass: bool, out: Doubles,
+    counts: Integers, n_jets: Integers,
 ) -> None:  # fmt: skip
     """Find the jets of all events; distances on the raw grid are exact."""
     for event in range(len(n_cand)):

@@ -11,8 +11,8 @@ from math import floor, pi
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Codes, Shorts
 from l1kd.emulators.correlator.types import ETA_PHI_LSB, HALF_TURN, TURN
 
 __all__ = ["BOARDS", "EXTRA", "LAYER2_SLOTS", "Board", "layer2_order", "slice_tables"]
@@ -64,7 +64,7 @@ class Board:
         """Number of regions."""
         return N_PHI * len(self.eta_edges)
 
-    def geometry(self) -> tuple[NDArray[np.int16], ...]:
+    def geometry(self) -> tuple[Shorts, ...]:
         """Return eta centre, phi centre, eta half width, phi half width of every region, raw."""
         centres, halves = [], []
         for low, high in self.eta_edges:
@@ -102,7 +102,7 @@ BOARDS: Final = (
 """The board types in the order of their global region indices."""
 
 
-def slice_tables() -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+def slice_tables() -> tuple[Codes, Codes]:
     """Return which slices hold a position, edges and overlap included.
 
     Returns
@@ -128,7 +128,7 @@ def slice_tables() -> tuple[NDArray[np.int8], NDArray[np.int8]]:
     return eta, phi
 
 
-def layer2_order() -> NDArray[np.int16]:
+def layer2_order() -> Shorts:
     """Return the order in which candidate slots reach layer 2.
 
     Candidates leave a board on several links, a few clock cycles per region. Layer 2 takes them

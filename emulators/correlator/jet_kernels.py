@@ -5,8 +5,8 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Indices
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.sorting import insertion_order
 from l1kd.emulators.correlator.tables import JET_INVERSE_PT
@@ -30,7 +30,7 @@ UNSIGNED_MAX = (1 << 20) - 1
 SIGNED_MAX = (1 << 21) - 1
 
 
-def inverse_pt() -> NDArray[np.int32]:
+def inverse_pt() -> Indices:
     """Return the 18-bit reciprocal of every raw momentum, which wraps at 4 GeV and below."""
     pt = np.arange(16384)
     msb = np.zeros(16384, dtype=np.int64)

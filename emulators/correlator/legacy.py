@@ -10,8 +10,8 @@ from math import log, trunc
 from typing import Any, Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import AnyArray, Indices, Integers, Shorts
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.parameters import LinPuppiParameters
 from l1kd.emulators.correlator.puppi_kernels import fiducial
@@ -19,7 +19,7 @@ from l1kd.emulators.correlator.types import wrap
 
 __all__ = ["LegacyTables", "run_legacy"]
 
-Arrays = tuple[NDArray[np.int16], ...]
+Arrays = tuple[Shorts, ...]
 LOG_OFFSET: Final = -105
 """Offset of the logarithm of the sum, in 1/32."""
 
@@ -44,11 +44,11 @@ class LegacyTables:
         Whether there are no tracks.
     """
 
-    setup: NDArray[np.int64]
-    edges: NDArray[np.int32]
-    bins: NDArray[np.int64]
-    logarithm: NDArray[np.int64]
-    weight: NDArray[np.int16]
+    setup: Integers
+    edges: Indices
+    bins: Integers
+    logarithm: Integers
+    weight: Shorts
     forward: bool
 
     @classmethod
@@ -85,8 +85,8 @@ class LegacyTables:
 
 @njit(nogil=True)
 def _legacy_weight(
-    total: int, pt: int, row: NDArray[np.int64], em: bool,
-    logarithm: NDArray[np.int64], weight: NDArray[np.int16],
+    total: int, pt: int, row: Integers, em: bool,
+    logarithm: Integers, weight: Shorts,
 ) -> Any:  # fmt: skip
     """Return the weight in 1/256 of one neutral."""
     kind = 3 if em else 0
@@ -104,7 +104,7 @@ def _legacy_weight(
 
 @njit(nogil=True)
 def _legacy_sum(
-    r: int, i: int, setup: NDArray[np.int64], neutral: Arrays, track: Arrays,
+    r: int, i: int, setup: Integers, neutral: Arrays, track: Arrays,
     vertex: Any, n: int, m: int, forward: bool,
 ) -> Any:  # fmt: skip
     """Return the sum around one neutral over associated tracks, or over the other clusters."""
@@ -128,8 +128,8 @@ def _legacy_sum(
 
 @njit(nogil=True)
 def _run(
-    setup: NDArray[np.int64], edges: NDArray[np.int32], bins: NDArray[np.int64],
-    logarithm: NDArray[np.int64], weight: NDArray[np.int16], forward: bool,
+    setup: Integers, edges: Indices, bins: Integers,
+    logarithm: Integers, weight: Shorts, forward: bool,
     track: Arrays, charged: Arrays, neutral: Arrays, region: Arrays, counts: Arrays, out: Arrays,
 ) -> None:  # fmt: skip
     """Run all regions; `out` receives the nocut momentum and weight, the all and charged lists."""
@@ -161,7 +161,7 @@ def _run(
 def run_legacy(
     tables: LegacyTables, track: Arrays, charged: Arrays, neutral: Arrays, region: Arrays,
     counts: Arrays,
-) -> dict[str, NDArray[Any]]:  # fmt: skip
+) -> dict[str, AnyArray]:  # fmt: skip
     """Run the integer variant over all regions.
 
     Returns

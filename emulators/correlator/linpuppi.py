@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import AnyArray, Shorts
 from l1kd.emulators.correlator.arrays import matrices, row_limits, vectors
 from l1kd.emulators.correlator.legacy import LegacyTables, run_legacy
 from l1kd.emulators.correlator.lists import OutputLists, final_arrays
@@ -31,7 +31,7 @@ CHARGED: Final = (
 NEUTRAL: Final = ("hwPt", "hwEta", "hwPhi", "hwId", "hwEmID")
 CLUSTER: Final = ("hwPt", "hwEta", "hwPhi", "hwEmID")
 
-Arrays = tuple[NDArray[np.int16], ...]
+Arrays = tuple[Shorts, ...]
 
 
 class LinPuppi:
@@ -90,9 +90,9 @@ class LinPuppi:
 
     def run(
         self,
-        inputs: Mapping[str, NDArray[Any]],
-        out: Mapping[str, NDArray[Any]] | None = None,
-    ) -> dict[str, NDArray[Any]]:
+        inputs: Mapping[str, AnyArray],
+        out: Mapping[str, AnyArray] | None = None,
+    ) -> dict[str, AnyArray]:
         """Compute every output field of the region algorithm.
 
         Parameters
@@ -129,7 +129,7 @@ class LinPuppi:
             return self._forward(n, neutral, region, counts, out)
         return self._tracker(n, track, charged, neutral, region, counts, out)
 
-    def _regions(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[int, Arrays, Arrays]:
+    def _regions(self, inputs: Mapping[str, AnyArray]) -> tuple[int, Arrays, Arrays]:
         """Read the arrays with one number per region."""
         region = vectors(inputs, "region_", REGION)
         n = len(region[0])
@@ -140,7 +140,7 @@ class LinPuppi:
         return n, region, (*vectors(inputs, "", ("pv_hwZ0", "n_trk"), n), n_neu)
 
     def _objects(
-        self, inputs: Mapping[str, NDArray[Any]], n: int, counts: Arrays
+        self, inputs: Mapping[str, AnyArray], n: int, counts: Arrays
     ) -> tuple[Arrays, Arrays, Arrays]:
         """Read the arrays with one number per region and slot."""
         if self.parameters.forward:
@@ -157,8 +157,8 @@ class LinPuppi:
 
     def _forward(
         self, n: int, cluster: Arrays, region: Arrays, counts: Arrays,
-        used: Mapping[str, NDArray[Any]] | None,
-    ) -> dict[str, NDArray[Any]]:  # fmt: skip
+        used: Mapping[str, AnyArray] | None,
+    ) -> dict[str, AnyArray]:  # fmt: skip
         """Run regions without tracks; the selected list is the output."""
         lists = OutputLists(n, self.parameters, used)
         run_forward(
@@ -197,8 +197,8 @@ class LinPuppi:
 
     def _tracker(
         self, n: int, track: Arrays, charged: Arrays, neutral: Arrays, region: Arrays,
-        counts: Arrays, used: Mapping[str, NDArray[Any]] | None,
-    ) -> dict[str, NDArray[Any]]:  # fmt: skip
+        counts: Arrays, used: Mapping[str, AnyArray] | None,
+    ) -> dict[str, AnyArray]:  # fmt: skip
         """Run regions with tracks."""
         lists = OutputLists(n, self.parameters, used)
         intermediate = lists.charged(track[0].shape[1]) + lists.neutral()

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.correlator.parameters import LinPuppiParameters
 
 __all__ = ["OutputLists", "final_arrays"]
@@ -33,16 +33,16 @@ class OutputLists:
     """
 
     def __init__(
-        self, n: int, parameters: LinPuppiParameters, used: Mapping[str, NDArray[Any]] | None = None
+        self, n: int, parameters: LinPuppiParameters, used: Mapping[str, AnyArray] | None = None
     ) -> None:
-        self.named: dict[str, NDArray[Any]] = {}
+        self.named: dict[str, AnyArray] = {}
         self._n = n
         self._parameters = parameters
         self._used = used
 
-    def _array(self, name: str, slots: int | None, kind: type, value: int = 0) -> NDArray[Any]:
+    def _array(self, name: str, slots: int | None, kind: type, value: int = 0) -> AnyArray:
         """Return one array with every element set to a value."""
-        array: NDArray[Any]
+        array: AnyArray
         shape = (self._n,) if slots is None else (self._n, slots)
         if self._used is None:
             array = np.full(shape, value, dtype=kind) if value else np.zeros(shape, dtype=kind)
@@ -58,7 +58,7 @@ class OutputLists:
 
     def _fields(
         self, prefix: str, names: tuple[str, ...], slots: int, kind: type
-    ) -> tuple[NDArray[Any], ...]:
+    ) -> tuple[AnyArray, ...]:
         return tuple(self._array(prefix + name, slots, kind) for name in names)
 
     def neutral(self) -> tuple[Any, ...]:

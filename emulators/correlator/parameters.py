@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Any, Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Indices, Shorts
 from l1kd.emulators.correlator.sorting import ALGORITHMS
 from l1kd.emulators.correlator.tables import LOG2
 from l1kd.emulators.correlator.types import ETA_PHI_LSB, Z0_LSB
@@ -43,11 +43,11 @@ class LinPuppiRaw:
     dr2_max: int
     pt_max: int
     dz: int
-    edges: NDArray[np.int32]
-    bins: NDArray[np.int32]
-    alpha: NDArray[np.int32]
+    edges: Indices
+    bins: Indices
+    alpha: Indices
 
-    def alpha_table(self) -> NDArray[np.int16]:
+    def alpha_table(self) -> Shorts:
         """Return the neighbourhood term in 1/32 for every 12-bit sum and bin.
 
         Returns

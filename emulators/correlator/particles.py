@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import AnyArray, Codes, Doubles, Integers, Shorts
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.regionizer_kernels import CHOOSE
 from l1kd.emulators.correlator.types import z0_to_raw
@@ -17,7 +17,7 @@ N_PID: Final = 8
 
 def read_particles(
     particles: Mapping[str, Any], offsets: Any
-) -> tuple[tuple[NDArray[Any], ...], NDArray[np.int64]]:
+) -> tuple[tuple[AnyArray, ...], Integers]:
     """Check flat particle columns and bring them to the types of the kernels.
 
     Parameters
@@ -43,7 +43,7 @@ def read_particles(
         negative or a class unknown.
     """
     bounds = np.ascontiguousarray(offsets, dtype=np.int64)
-    columns: list[NDArray[Any]] = []
+    columns: list[AnyArray] = []
     for name, kind in _COLUMNS:
         if name not in particles:
             raise ValueError(f"particle column {name} is missing; there are {sorted(particles)}")
@@ -69,8 +69,8 @@ def read_particles(
 
 @njit(nogil=True)
 def _defects(
-    pt: NDArray[np.float64], eta: NDArray[np.float64], phi: NDArray[np.float64],
-    charge: NDArray[np.int8], pid: NDArray[np.int8], z0: NDArray[np.float64],
+    pt: Doubles, eta: Doubles, phi: Doubles,
+    charge: Codes, pid: Codes, z0: Doubles,
 ) -> tuple[Any, int, int]:  # fmt: skip
     """Count values that are not finite (pt, eta, phi, z0), negative momenta, unknown classes."""
     infinite = np.zeros(4, dtype=np.int64)
@@ -95,7 +95,7 @@ _COLUMNS: Final = (
 )
 
 
-def read_vertices(vertex: Any, n_events: int) -> NDArray[np.int16]:
+def read_vertices(vertex: Any, n_events: int) -> Shorts:
     """Return raw vertex positions of given ones [cm], or the request to choose for None.
 
     Raises

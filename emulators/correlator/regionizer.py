@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import AnyArray, Integers, Shorts
 from l1kd.emulators.correlator.geometry import (
     BOARDS,
     EXTRA,
@@ -26,10 +26,10 @@ from l1kd.emulators.correlator.types import dxy_to_raw
 
 __all__ = ["LOSSES", "Batch", "Regionizer", "deregionize", "read_particles", "read_vertices"]
 
-Arrays = tuple[NDArray[Any], ...]
+Arrays = tuple[AnyArray, ...]
 
 
-def _slices() -> tuple[NDArray[Any], ...]:
+def _slices() -> tuple[AnyArray, ...]:
     """Return the slice tables and the geometry of every eta slice."""
     rows = []
     for kind, board in enumerate(BOARDS):
@@ -73,8 +73,8 @@ class Batch:
         self.region = tuple(np.ascontiguousarray(np.concatenate(geometry, axis=1)))
 
     def fill(
-        self, first: int, last: int, offsets: NDArray[np.int64], particles: tuple[Any, ...],
-        limits: tuple[float, float], vertices: NDArray[np.int16], lost: NDArray[np.int64],
+        self, first: int, last: int, offsets: Integers, particles: tuple[Any, ...],
+        limits: tuple[float, float], vertices: Shorts, lost: Integers,
     ) -> None:  # fmt: skip
         """Distribute the particles of events first to last over the regions."""
         regionize(
@@ -132,7 +132,7 @@ class Regionizer:
 
     def run(
         self, particles: Mapping[str, Any], offsets: Any, vertex: Any = None
-    ) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, NDArray[Any]]]:
+    ) -> tuple[dict[str, dict[str, AnyArray]], dict[str, AnyArray]]:
         """Make the input of every board type.
 
         Parameters
@@ -164,11 +164,11 @@ class Regionizer:
         return inputs, {"pv_hwZ0": vertices, **dict(zip(LOSSES, lost.T, strict=True))}
 
 
-def _named(batch: Batch, kind: int, dxy: NDArray[Any] | None) -> dict[str, NDArray[Any]]:
+def _named(batch: Batch, kind: int, dxy: AnyArray | None) -> dict[str, AnyArray]:
     """Name the inputs of one board type; empty slots are zero."""
     board, rows = BOARDS[kind], batch.rows[kind]
     track, charged, neutral, region, counts = batch.arguments(kind)
-    named: dict[str, NDArray[Any]] = {}
+    named: dict[str, AnyArray] = {}
     names = ("hwEtaCenter", "hwPhiCenter", "hwEtaHalfWidth", "hwPhiHalfWidth")
     named.update({f"region_{name}": r for name, r in zip(names, region, strict=True)})
     named["region_hwEtaExtra"] = named["region_hwPhiExtra"] = np.full_like(region[0], EXTRA)
@@ -200,14 +200,14 @@ _CHARGED: Final = (
 )  # fmt: skip
 
 
-def _source(index: NDArray[Any], counts: NDArray[Any]) -> NDArray[np.int64]:
+def _source(index: AnyArray, counts: AnyArray) -> Integers:
     """Return source indices with -1 in empty slots."""
     return np.where(np.arange(index.shape[1]) < counts[:, None], index, -1).astype(np.int64)
 
 
 def deregionize(
-    outputs: Mapping[str, Mapping[str, NDArray[Any]]], n_events: int
-) -> dict[str, NDArray[Any]]:
+    outputs: Mapping[str, Mapping[str, AnyArray]], n_events: int
+) -> dict[str, AnyArray]:
     """Collect the candidates of all regions into the list of layer 2.
 
     Parameters
@@ -225,7 +225,7 @@ def deregionize(
         128th. Candidates without momentum are left out.
     """
     order = layer2_order()
-    fields: dict[str, NDArray[Any]] = {}
+    fields: dict[str, AnyArray] = {}
     for name in ("hwPt", "hwEta", "hwPhi", "hwId"):
         columns = np.zeros((n_events, len(order)), dtype=np.int16)
         for kind, board in enumerate(BOARDS):
@@ -238,7 +238,7 @@ def deregionize(
     total = present.sum(axis=1)
     first = np.argsort(~present, axis=1, kind="stable")[:, :LAYER2_SLOTS]
     used = np.arange(LAYER2_SLOTS) < total[:, None]
-    result: dict[str, NDArray[Any]] = {
+    result: dict[str, AnyArray] = {
         "n_cand": np.minimum(total, LAYER2_SLOTS).astype(np.int16),
         "n_lost": np.maximum(total - LAYER2_SLOTS, 0).astype(np.int64),
     }

@@ -6,11 +6,10 @@ Source: L1Trigger/Phase2L1ParticleFlow/src/jetmet/L1SeedConePFJetEmulator.cc of 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import AnyArray, Shorts
 from l1kd.emulators.correlator.arrays import GLOBAL, matrices, row_limits, vectors
 from l1kd.emulators.correlator.jet_kernels import JET_FIELDS, cluster, empty_jets
 from l1kd.emulators.correlator.tables import JET_TRIGONOMETRY
@@ -62,7 +61,7 @@ class SeededCone:
         lsb, cone = np.float32(ETA_PHI_LSB), np.float32(self.cone)
         return int(cone * cone / lsb / lsb) & ~31
 
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def run(self, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         """Cluster the candidates of every event.
 
         Parameters
@@ -90,9 +89,7 @@ class SeededCone:
         row_limits("n_cand", n_cand, min(slots, 128))
         return self.run_raw(n_cand, candidates)
 
-    def run_raw(
-        self, n_cand: NDArray[np.int16], candidates: tuple[NDArray[np.int16], ...]
-    ) -> dict[str, NDArray[Any]]:
+    def run_raw(self, n_cand: Shorts, candidates: tuple[Shorts, ...]) -> dict[str, AnyArray]:
         """Cluster arrays that are known to be valid: pt, eta, phi, int16 (n, slots)."""
         n_jets, narrow, mass2 = empty_jets(len(n_cand), self.n_jets)
         cluster(n_cand, *candidates, self.cone2, self.mass, JET_TRIGONOMETRY, n_jets, narrow, mass2)

@@ -10,8 +10,8 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Indices, Shorts
 from l1kd.emulators.compilation import njit
 
 __all__ = [
@@ -69,8 +69,8 @@ class SortNetwork:
         Number of wires, at least the number of inputs; surplus wires carry zeros.
     """
 
-    pairs: NDArray[np.int16]
-    outputs: NDArray[np.int16]
+    pairs: Shorts
+    outputs: Shorts
     n_wires: int
 
 
@@ -167,11 +167,11 @@ def sort_network(algorithm: str, n: int, n_out: int) -> SortNetwork:
 
 @njit(nogil=True)
 def insertion_order(
-    keys: NDArray[np.int32],
+    keys: Indices,
     n: int,
-    order: NDArray[np.int32],
+    order: Indices,
     n_out: int,
-    rank: NDArray[np.int32],
+    rank: Indices,
 ) -> None:
     """Sort n distinct keys downwards; of equal momenta the later slot comes first.
 
@@ -192,7 +192,7 @@ def insertion_order(
 
 
 @njit(nogil=True)
-def network_order(wires: NDArray[np.int32], pairs: NDArray[np.int16]) -> None:
+def network_order(wires: Indices, pairs: Shorts) -> None:
     """Run a network over many regions at once; `wires` is int32[n_wires, 64], in place.
 
     Only the momentum decides: equal momenta stay where they are, whatever their slots. The

@@ -9,8 +9,8 @@ from math import atan2, sqrt
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import AnyArray, Indices, Integers, Shorts
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.arithmetic import atan2_single
 from l1kd.emulators.correlator.arrays import GLOBAL, matrices, row_limits, vectors
@@ -37,12 +37,12 @@ def _toward_zero(value: int, bits: int) -> Any:
 
 @njit(nogil=True)
 def _met(
-    n_cand: NDArray[np.int16],
-    pt: NDArray[np.int16],
-    phi: NDArray[np.int16],
-    cos_sin: NDArray[np.int64],
-    out: NDArray[np.int16],
-    vector: NDArray[np.int32],
+    n_cand: Shorts,
+    pt: Shorts,
+    phi: Shorts,
+    cos_sin: Integers,
+    out: Shorts,
+    vector: Indices,
 ) -> None:
     """Compute the missing momentum of every event."""
     for event in range(len(n_cand)):
@@ -63,7 +63,7 @@ def _met(
         vector[1, event] = py
 
 
-def met(inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def met(inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
     """Compute the missing transverse momentum of every event.
 
     Parameters
@@ -88,9 +88,7 @@ def met(inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return met_raw(n_cand, pt, phi)
 
 
-def met_raw(
-    n_cand: NDArray[np.int16], pt: NDArray[np.int16], phi: NDArray[np.int16]
-) -> dict[str, NDArray[Any]]:
+def met_raw(n_cand: Shorts, pt: Shorts, phi: Shorts) -> dict[str, AnyArray]:
     """Compute `met` of arrays that are known to be valid."""
     out = np.empty((2, len(n_cand)), dtype=np.int16)
     vector = np.empty((2, len(n_cand)), dtype=np.int32)
@@ -105,11 +103,11 @@ def met_raw(
 
 @njit(nogil=True)
 def _ht(
-    n_jets: NDArray[np.int16],
-    pt: NDArray[np.int16],
-    phi: NDArray[np.int16],
-    sine: NDArray[np.int32],
-    out: NDArray[np.int16],
+    n_jets: Shorts,
+    pt: Shorts,
+    phi: Shorts,
+    sine: Indices,
+    out: Shorts,
 ) -> None:
     """Compute the scalar and vector sums of the jets of every event."""
     for event in range(len(n_jets)):
@@ -131,7 +129,7 @@ def _ht(
         out[4, event] = py
 
 
-def ht(inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def ht(inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
     """Compute the scalar and the vector sum of the jets of every event, without any selection.
 
     Parameters
@@ -157,9 +155,7 @@ def ht(inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return ht_raw(n_jets, pt, phi)
 
 
-def ht_raw(
-    n_jets: NDArray[np.int16], pt: NDArray[np.int16], phi: NDArray[np.int16]
-) -> dict[str, NDArray[Any]]:
+def ht_raw(n_jets: Shorts, pt: Shorts, phi: Shorts) -> dict[str, AnyArray]:
     """Compute `ht` of arrays that are known to be valid."""
     out = np.empty((5, len(n_jets)), dtype=np.int16)
     _ht(n_jets, pt, phi, MHT_SINE, out)
@@ -168,10 +164,10 @@ def ht_raw(
 
 
 def select_jets(
-    jets: Mapping[str, NDArray[Any]],
+    jets: Mapping[str, AnyArray],
     min_pt: int = HT_MIN_PT,
     max_abs_eta: int = HT_MAX_ABS_ETA,
-) -> dict[str, NDArray[Any]]:
+) -> dict[str, AnyArray]:
     """Keep the jets that enter HT, in their order.
 
     Parameters

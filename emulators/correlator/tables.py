@@ -6,8 +6,8 @@ single-precision functions differ in the last bit at a few arguments and must no
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Indices, Integers, Shorts
 from l1kd.emulators.correlator.types import ETA_PHI_LSB
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
 F32 = np.float32
 
 
-def inverse_dr2(size: int) -> NDArray[np.int32]:
+def inverse_dr2(size: int) -> Indices:
     """Return 65536/s, rounded half up and saturated at 16 bits, for s in 0..size-1 (0 at s = 0)."""
     table = np.zeros(size, dtype=np.int32)
     s = np.arange(1, size)
@@ -33,7 +33,7 @@ def inverse_dr2(size: int) -> NDArray[np.int32]:
     return table
 
 
-def _log2() -> NDArray[np.int32]:
+def _log2() -> Indices:
     """Return 16*log2(L), rounded half up, for L in 0..1023 (0 at L = 0)."""
     table = np.zeros(1024, dtype=np.int32)
     logarithm = np.log2(np.arange(1, 1024)).astype(F32).astype(np.float64)
@@ -41,7 +41,7 @@ def _log2() -> NDArray[np.int32]:
     return table
 
 
-def _weight() -> NDArray[np.int16]:
+def _weight() -> Shorts:
     """Return the weight in 1/256 for x2 = index - 2048 in 1/32: the logistic curve.
 
     The exponential is single precision, the division double; halves go to the even number.
@@ -51,13 +51,13 @@ def _weight() -> NDArray[np.int16]:
     return np.rint(256 / (1 + exponential)).astype(np.int16)
 
 
-def _jet_inverse_pt() -> NDArray[np.int64]:
+def _jet_inverse_pt() -> Integers:
     """Return 2^20/(2048 + 2i), truncated, for the upper ten bits i of a normalised pt."""
     inverse = (1.0 / (2048 + 2 * np.arange(1024))).astype(F32).astype(np.float64)
     return np.floor(2.0**20 * inverse).astype(np.int64)
 
 
-def _jet_trigonometry() -> NDArray[np.int32]:
+def _jet_trigonometry() -> Indices:
     """Return cosh, cos, sin and sinh in 1/4096 for 0..184 angular steps, rounded half up."""
     x = (np.arange(185).astype(F32) * F32(ETA_PHI_LSB)).astype(np.float64)
     columns = ((np.cosh, 8191), (np.cos, 8191), (np.sin, 4095), (np.sinh, 4095))
@@ -68,7 +68,7 @@ def _jet_trigonometry() -> NDArray[np.int32]:
     return np.array(tables, dtype=np.int32)
 
 
-def _mht_sine() -> NDArray[np.int32]:
+def _mht_sine() -> Indices:
     """Return 128*sin(i/2 degrees), truncated downwards to 9 bits, for i in 0..2047."""
     angle = (np.arange(2048) * np.pi / 360).astype(F32).astype(np.float64)
     return np.floor(128 * np.sin(angle).astype(F32).astype(np.float64)).astype(np.int32)
@@ -97,7 +97,7 @@ commit 82ce693c; no rule gives them.
 """
 
 
-def _met_cos_sin() -> NDArray[np.int64]:
+def _met_cos_sin() -> Integers:
     """Return cosine and sine of every 11-bit azimuth (index phi + 1024), 30 fractional bits.
 
     The last interval includes pi; azimuths beyond one turn use the first interval, and wrap.

@@ -8,8 +8,9 @@ from math import pi
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from l1kd.emulators.array_types import AnyArray, Doubles, Indices, Integers, Shorts, Words
 from l1kd.emulators.compilation import njit
 
 __all__ = [
@@ -46,12 +47,12 @@ DXY_PER_SQRT_CM: Final = 64
 _LSB32 = np.float32(ETA_PHI_LSB)
 
 
-def _half_away(x: NDArray[np.float64]) -> NDArray[np.int64]:
+def _half_away(x: Doubles) -> Integers:
     """Round to the nearest integer, halves away from zero."""
     return np.where(x < 0, np.ceil(x - 0.5), np.floor(x + 0.5)).astype(np.int64)
 
 
-def pt_to_raw(pt: ArrayLike) -> NDArray[np.int16]:
+def pt_to_raw(pt: ArrayLike) -> Shorts:
     """Convert transverse momentum [GeV] to steps of 0.25 GeV.
 
     Parameters
@@ -68,7 +69,7 @@ def pt_to_raw(pt: ArrayLike) -> NDArray[np.int16]:
     return np.minimum(raw, PT_MAX).astype(np.int16)
 
 
-def eta_phi_to_raw(angle: ArrayLike) -> NDArray[np.int64]:
+def eta_phi_to_raw(angle: ArrayLike) -> Integers:
     """Convert pseudorapidity or azimuth to steps of pi/720, in single precision as the reference.
 
     Parameters
@@ -85,7 +86,7 @@ def eta_phi_to_raw(angle: ArrayLike) -> NDArray[np.int64]:
     return _half_away(steps.astype(np.float64))
 
 
-def z0_to_raw(z0: ArrayLike) -> NDArray[np.int16]:
+def z0_to_raw(z0: ArrayLike) -> Shorts:
     """Convert a longitudinal position [cm] to steps of 0.05 cm, limited to the 10-bit range.
 
     The firmware type wraps; a particle further than 25.6 cm away is put at the end of the
@@ -95,20 +96,20 @@ def z0_to_raw(z0: ArrayLike) -> NDArray[np.int16]:
     return np.clip(raw, -512, 511).astype(np.int16)
 
 
-def dxy_to_raw(dxy: ArrayLike) -> NDArray[np.int16]:
+def dxy_to_raw(dxy: ArrayLike) -> Shorts:
     """Convert a transverse impact parameter [cm] to the 8-bit square-root scale."""
     raw = np.sqrt(np.abs(np.asarray(dxy, dtype=np.float64))) * DXY_PER_SQRT_CM
     return np.minimum(raw, 255).astype(np.int16)
 
 
 def data_word(
-    particle_id: NDArray[Any],
-    z0: NDArray[Any],
-    dxy: NDArray[Any],
-    quality: NDArray[Any],
-    weight: NDArray[Any],
-    em_id: NDArray[Any],
-) -> NDArray[np.int32]:
+    particle_id: AnyArray,
+    z0: AnyArray,
+    dxy: AnyArray,
+    quality: AnyArray,
+    weight: AnyArray,
+    em_id: AnyArray,
+) -> Indices:
     """Pack the 21-bit data field of Puppi candidates.
 
     Parameters
@@ -132,12 +133,12 @@ def data_word(
 
 
 def object_word(
-    pt: NDArray[Any],
-    eta: NDArray[Any],
-    phi: NDArray[Any],
-    particle_id: NDArray[Any],
-    data: NDArray[Any],
-) -> NDArray[np.uint64]:
+    pt: AnyArray,
+    eta: AnyArray,
+    phi: AnyArray,
+    particle_id: AnyArray,
+    data: AnyArray,
+) -> Words:
     """Pack Puppi candidates into 64-bit words: pt 14, eta 12, phi 11, id 3, data 21 bits."""
     u = [np.asarray(x).astype(np.int64) for x in (pt, eta, phi, particle_id, data)]
     word = (u[0] & 0x3FFF) | ((u[1] & 0xFFF) << 14) | ((u[2] & 0x7FF) << 26)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from l1kd.emulators import archive
+from l1kd.emulators.array_types import AnyArray, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic.stages import GateLayer, LogicContent, LogicStage
 
@@ -31,7 +31,7 @@ class _Writer:
     """Collects arrays one after the other; their places go into the header."""
 
     def __init__(self) -> None:
-        self.parts: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
+        self.parts: list[Integers] = [np.zeros(0, np.int64)]
         self.size = 0
 
     def place(self, owner: Any, names: Any) -> dict[str, list[int]]:
@@ -76,7 +76,7 @@ def read_logic(path: Path) -> LogicContent:
     return archive.read(path, KIND, _content)
 
 
-def _content(text: dict[str, Any], data: npt.NDArray[Any]) -> LogicContent:
+def _content(text: dict[str, Any], data: AnyArray) -> LogicContent:
     return LogicContent(
         str(text["name"]),
         tuple(int(axis) for axis in text["shape"]),
@@ -85,7 +85,7 @@ def _content(text: dict[str, Any], data: npt.NDArray[Any]) -> LogicContent:
     )
 
 
-def _stage(text: dict[str, Any], data: npt.NDArray[Any]) -> LogicStage:
+def _stage(text: dict[str, Any], data: AnyArray) -> LogicStage:
     numbers: dict[str, Any] = {name: int(text["numbers"][name]) for name in _STAGE_NUMBERS}
     arrays: dict[str, Any] = {
         name: _array(text["arrays"][name], data, kind) for name, kind in _STAGE_ARRAYS.items()
@@ -97,7 +97,7 @@ def _stage(text: dict[str, Any], data: npt.NDArray[Any]) -> LogicStage:
     return LogicStage(**numbers, **arrays, layers=layers)
 
 
-def _array(place: list[int], data: npt.NDArray[Any], kind: Any) -> npt.NDArray[Any]:
+def _array(place: list[int], data: AnyArray, kind: Any) -> AnyArray:
     start, *shape = (int(number) for number in place)
     size = int(np.prod(shape, dtype=np.int64))
     if start < 0 or min(shape) < 0 or start + size > data.size:

@@ -4,16 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyArray, Bytes, Indices, Integers, Words
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.logic.stages import LogicStage
 
 __all__ = ["LANES", "evaluate"]
 
-Integers = npt.NDArray[np.int64]
-Indices = npt.NDArray[np.int32]
-Words = npt.NDArray[np.uint64]
 
 LANES = 64
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -21,7 +18,7 @@ _ONE = np.uint64(1)
 _NONE = np.uint64(0)
 
 
-def evaluate(stages: Sequence[LogicStage], flat: npt.NDArray[Any]) -> Integers:
+def evaluate(stages: Sequence[LogicStage], flat: AnyArray) -> Integers:
     """Send events, shape (n, inputs), through stages one after the other."""
     values = np.ascontiguousarray(flat, dtype=np.int32)
     for stage in stages:
@@ -124,7 +121,7 @@ def _run_stage(
     threshold: Integers,
     a: Indices,
     b: Indices,
-    table: npt.NDArray[np.uint8],
+    table: Bytes,
     ends: Integers,
     group: Indices,
     weight: Integers,

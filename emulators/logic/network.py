@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyArray, Doubles, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import archive
 from l1kd.emulators.logic.kernels import LANES, evaluate
@@ -21,8 +21,6 @@ from l1kd.emulators.logic.stages import LogicContent, LogicStage, require
 from l1kd.emulators.network.graph import Tensor
 
 __all__ = ["LogicNetwork"]
-
-Integers = npt.NDArray[np.int64]
 
 
 class LogicNetwork:
@@ -103,7 +101,7 @@ class LogicNetwork:
         """
         return self._run(self._flat(values), self.stages, threads)
 
-    def predict(self, values: npt.ArrayLike, threads: int = 1) -> npt.NDArray[np.float64]:
+    def predict(self, values: npt.ArrayLike, threads: int = 1) -> Doubles:
         """Compute outputs in physical values; inputs are cast as ``ap_ufixed`` does."""
         raw = self.inputs[0].format.from_float(values)
         return self.outputs[0].format.to_float(self.predict_raw(raw, threads))
@@ -113,7 +111,7 @@ class LogicNetwork:
         flat = self._flat(values)
         return tuple(self._run(flat, self.stages[: k + 1], 1) for k in range(len(self.stages)))
 
-    def _flat(self, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    def _flat(self, values: npt.ArrayLike) -> AnyArray:
         array = np.asarray(values)
         (tensor,) = self.inputs
         if array.dtype.kind not in "iub":
@@ -124,9 +122,7 @@ class LogicNetwork:
             raise ValueError(f"values {array.min()} to {array.max()} leave {tensor.format}")
         return array.reshape(len(array), tensor.size)
 
-    def _run(
-        self, flat: npt.NDArray[Any], stages: tuple[LogicStage, ...], threads: int
-    ) -> Integers:
+    def _run(self, flat: AnyArray, stages: tuple[LogicStage, ...], threads: int) -> Integers:
         blocks = -(-len(flat) // LANES)
         chunk = max(-(-blocks // max(threads, 1)), 1) * LANES
         parts = [flat[start : start + chunk] for start in range(0, len(flat), chunk)]

@@ -1,17 +1,15 @@
 """What a network of gates is made of: layers of gates, and stages from numbers to numbers."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyArray, Bytes, Indices, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 
 __all__ = ["GateLayer", "LogicContent", "LogicStage", "require"]
 
-Integers = npt.NDArray[np.int64]
-Indices = npt.NDArray[np.int32]
 
 MAX_WIDTH = 24
 
@@ -30,7 +28,7 @@ class GateLayer:
 
     a: Indices
     b: Indices
-    table: npt.NDArray[np.uint8]
+    table: Bytes
 
     def __len__(self) -> int:
         return len(self.table)
@@ -110,7 +108,7 @@ def require(condition: bool, message: str) -> None:
         raise ValueError(f"no possible logic network: {message}")
 
 
-def _inside(name: str, values: npt.NDArray[Any], end: int) -> None:
+def _inside(name: str, values: AnyArray, end: int) -> None:
     if values.ndim != 1 or (values.size and not 0 <= values.min() <= values.max() < end):
         raise ValueError(f"no possible logic network: a {name} lies outside its range of {end}")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from l1kd.emulators import archive
+from l1kd.emulators.array_types import AnyArray, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.graph import (
     Affine,
@@ -41,10 +41,10 @@ class _Writer:
     """Collects arrays while a graph becomes JSON."""
 
     def __init__(self) -> None:
-        self.parts: list[npt.NDArray[np.int64]] = []
+        self.parts: list[Integers] = []
         self.size = 0
 
-    def array(self, values: npt.NDArray[Any]) -> list[int]:
+    def array(self, values: AnyArray) -> list[int]:
         self.parts.append(values.astype(np.int64).reshape(-1))
         start, self.size = self.size, self.size + values.size
         return [start, *values.shape]
@@ -94,7 +94,7 @@ def write_graph(path: Path, graph: Graph) -> None:
     archive.write(path, KIND, content, data)
 
 
-def _fits_int32(data: npt.NDArray[np.int64]) -> bool:
+def _fits_int32(data: Integers) -> bool:
     return bool(data.min() >= -(1 << 31) and data.max() < 1 << 31)
 
 
@@ -114,7 +114,7 @@ def read_graph(path: Path) -> Graph:
 class _Reader:
     """Builds a graph from JSON and the flat data."""
 
-    def __init__(self, data: npt.NDArray[Any]) -> None:
+    def __init__(self, data: AnyArray) -> None:
         self.data = data
         self.taken = 0
 
@@ -164,7 +164,7 @@ class _Reader:
             return _integer(low), _integer(high)
         return self.array(value, np.int32 if name in _INDICES else np.int64)
 
-    def array(self, value: list[Any], kind: type[np.signedinteger[Any]]) -> npt.NDArray[Any]:
+    def array(self, value: list[Any], kind: type[np.signedinteger[Any]]) -> AnyArray:
         start, *shape = (_integer(number) for number in value)
         size = prod(shape)
         # Every number belongs to one array, so the arrays together are no larger than the data.

@@ -16,6 +16,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import Indices, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 
 __all__ = [
@@ -31,8 +32,6 @@ __all__ = [
     "Tensor",
 ]
 
-Index = npt.NDArray[np.int32]
-Integers = npt.NDArray[np.int64]
 
 # Beyond these a network is refused, so that a hostile file cannot ask for all memory.
 MAX_ELEMENTS = 1 << 24
@@ -76,8 +75,8 @@ class Affine:
 
     output: Tensor
     source: str
-    index: Index
-    group: Index
+    index: Indices
+    group: Indices
     weight: Integers
     weight_fraction: int
     bias: Integers
@@ -103,7 +102,7 @@ class Piecewise:
 
     output: Tensor
     source: str
-    index: Index
+    index: Indices
     threshold: Integers
     scale_above: Integers
     offset_above: Integers
@@ -112,7 +111,7 @@ class Piecewise:
     fraction: int
     limits: tuple[int, int] | None = None
     formats: tuple[FixedPoint, ...] = ()
-    choice: Index | None = None
+    choice: Indices | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,13 +125,13 @@ class Lookup:
 
     output: Tensor
     source: str
-    index: Index
+    index: Indices
     multiplier: int
     shift: int
     toward_zero: bool
     offset: int
     table: Integers
-    column: Index
+    column: Indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,8 +145,8 @@ class Binary:
     kind: str
     left: str
     right: str
-    left_index: Index
-    right_index: Index
+    left_index: Indices
+    right_index: Indices
     halvings: int = 0
 
 
@@ -161,7 +160,7 @@ class Divide:
 
     output: Tensor
     source: str
-    index: Index
+    index: Indices
     divisor: Integers
 
 
@@ -174,7 +173,7 @@ class Gather:
 
     output: Tensor
     sources: tuple[str, ...]
-    index: Index
+    index: Indices
     fill: int = 0
 
 
@@ -352,7 +351,7 @@ def _check_affine(operation: Affine, size: int) -> None:
         raise ValueError(f"{name!r}: accumulator {operation.accumulator} exceeds 64 bits")
 
 
-def _check_index(name: str, index: Index, size: int) -> None:
+def _check_index(name: str, index: Indices, size: int) -> None:
     if _outside(index, -1, size):
         raise ValueError(f"{name!r} reads outside its source of {size} elements")
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyArray, Integers
 from l1kd.emulators.network import archive
 from l1kd.emulators.network.analysis.memory import TILE
 from l1kd.emulators.network.graph import Graph, Tensor
@@ -19,7 +20,6 @@ from l1kd.emulators.network.native import code as native_code
 
 __all__ = ["Network"]
 
-Integers = npt.NDArray[np.int64]
 # Events after which machine code for this network alone is worth its compilation.
 EVENTS_TO_SPECIALISE = 1000
 
@@ -244,9 +244,7 @@ class Network:
         return describe(self.graph)
 
 
-def _concatenate_inputs(
-    tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]
-) -> npt.NDArray[Any]:
+def _concatenate_inputs(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) -> AnyArray:
     """Check kinds and shapes and put integers side by side, shape (n, all elements)."""
     words = []
     for tensor, values in zip(tensors, inputs, strict=False):
@@ -257,7 +255,7 @@ def _concatenate_inputs(
     return _side_by_side(tensors, [*words, *inputs[len(words) :]])
 
 
-def _side_by_side(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) -> npt.NDArray[Any]:
+def _side_by_side(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) -> AnyArray:
     """Check shapes and put the inputs side by side, shape (n, all elements)."""
     if len(inputs) != len(tensors):
         raise ValueError(f"{len(tensors)} inputs expected, {len(inputs)} given")
@@ -275,7 +273,7 @@ def _side_by_side(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) ->
     return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
 
 
-def _signed(tensor: Tensor, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _signed(tensor: Tensor, array: AnyArray) -> AnyArray:
     """Return the values in a signed word of 16, 32 or 64 bits."""
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind == "i" and size > 1:
@@ -300,9 +298,9 @@ def _check_values(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) ->
 
 
 def _run_in_chunks(
-    execute: Callable[[npt.NDArray[Any], Integers], bool],
+    execute: Callable[[AnyArray, Integers], bool],
     tile: int,
-    x: npt.NDArray[Any],
+    x: AnyArray,
     y: Integers,
     threads: int,
 ) -> list[bool]:
@@ -316,7 +314,7 @@ def _run_in_chunks(
         return list(pool.map(lambda part: execute(x[part], y[part]), parts))
 
 
-def _execute(program: Program, x: npt.NDArray[Any], y: Integers) -> bool:
+def _execute(program: Program, x: AnyArray, y: Integers) -> bool:
     """Run the general machine, whose inputs have been checked."""
     memory = np.zeros(program.arena_words + 8, np.int64)
     arena = memory[-memory.ctypes.data % 64 // 8 :]

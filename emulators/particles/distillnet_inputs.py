@@ -10,8 +10,8 @@ Source of the list: Bal et al., Mach. Learn.: Sci. Technol. 5 (2024) 025033, sec
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyIntegers, Floats, Singles
 from l1kd.emulators.compilation import njit
 
 __all__ = [
@@ -53,8 +53,6 @@ LARGEST_LENGTH = 2.0
 LARGEST_ETA = 8.0
 """|eta| is clipped here, beyond every detector, so that a fixed-point input cannot overflow."""
 
-FloatArray = npt.NDArray[np.floating]
-
 
 @njit(nogil=True)
 def _log(value: float) -> float:
@@ -73,16 +71,16 @@ def _length(value: float) -> float:
 
 @njit(nogil=True)
 def _fill(
-    pt: FloatArray,
-    eta: FloatArray,
-    phi: FloatArray,
-    energy: FloatArray,
-    charge: npt.NDArray[np.integer],
-    pid: npt.NDArray[np.integer],
-    weight: FloatArray,
-    d0: FloatArray,
-    dz: FloatArray,
-    out: npt.NDArray[np.float32],
+    pt: Floats,
+    eta: Floats,
+    phi: Floats,
+    energy: Floats,
+    charge: AnyIntegers,
+    pid: AnyIntegers,
+    weight: Floats,
+    d0: Floats,
+    dz: Floats,
+    out: Singles,
 ) -> None:
     for i in range(len(pt)):
         out[i, 0] = min(max(eta[i], -LARGEST_ETA), LARGEST_ETA)
@@ -102,16 +100,16 @@ def _fill(
 
 
 def distillnet_inputs(
-    pt: FloatArray,
-    eta: FloatArray,
-    phi: FloatArray,
-    energy: FloatArray,
-    charge: npt.NDArray[np.integer],
-    pid: npt.NDArray[np.integer],
-    puppi_weight: FloatArray,
-    d0: FloatArray,
-    dz: FloatArray,
-) -> npt.NDArray[np.float32]:
+    pt: Floats,
+    eta: Floats,
+    phi: Floats,
+    energy: Floats,
+    charge: AnyIntegers,
+    pid: AnyIntegers,
+    puppi_weight: Floats,
+    d0: Floats,
+    dz: Floats,
+) -> Singles:
     """Build the input matrix of DistillNet from flat columns.
 
     Parameters

@@ -1,13 +1,9 @@
 """The eta-phi grid under `neighbours`: cells, counting sort, surrounding cells."""
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Doubles, Floats, Integers, Mask
 from l1kd.emulators.compilation import njit
-
-Doubles = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 ETA_LIMIT = 6.0
 """Half length of the grid in eta. What lies beyond is in the outermost cells and still found."""
@@ -119,7 +115,7 @@ def _periodic(phi: Doubles, result: Doubles) -> None:
         result[i] = angle if angle < TWO_PI else 0.0
 
 
-def periodic(phi: npt.NDArray[np.floating]) -> Doubles:
+def periodic(phi: Floats) -> Doubles:
     """Return angles in [0, 2 pi), where a difference never needs more than one turn."""
     result = np.empty(len(phi))
     _periodic(np.asarray(phi, np.float64), result)

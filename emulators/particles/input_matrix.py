@@ -7,8 +7,8 @@ bit, what it was trained and proved on.
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyIntegers, Floats, Integers, Singles
 from l1kd.emulators.particles.distillnet_inputs import FEATURES, distillnet_inputs
 from l1kd.emulators.particles.local_inputs import LOCAL_FEATURES, local_inputs
 
@@ -21,8 +21,6 @@ INPUT_SETS: dict[InputSet, tuple[str, ...]] = {
 }
 """Names of the input columns, by input set: the paper's 16, or with the 15 local ones."""
 
-Floats = npt.NDArray[np.floating]
-
 
 def input_matrix(
     input_set: InputSet,
@@ -31,13 +29,13 @@ def input_matrix(
     eta: Floats,
     phi: Floats,
     energy: Floats,
-    charge: npt.NDArray[np.integer],
-    pid: npt.NDArray[np.integer],
+    charge: AnyIntegers,
+    pid: AnyIntegers,
     puppi_weight: Floats,
     d0: Floats,
     dz: Floats,
-    offsets: npt.NDArray[np.int64],
-) -> npt.NDArray[np.float32]:
+    offsets: Integers,
+) -> Singles:
     """Build the input matrix of whole events from flat columns.
 
     Parameters

@@ -17,8 +17,16 @@ No column exceeds 15.
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import (
+    AnyIntegers,
+    Codes,
+    Doubles,
+    Floats,
+    Integers,
+    Offsets,
+    Singles,
+)
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.particles.distillnet_inputs import LARGEST_LENGTH
 from l1kd.emulators.particles.grid import (
@@ -74,15 +82,8 @@ LARGEST_LOG = 15.0
 UNIT_DZ, UNIT_D0 = 0.01, 0.002
 """Lengths [cm] on which the logarithms of dz and d0 begin to rise."""
 
-Floats = npt.NDArray[np.floating]
-Doubles = npt.NDArray[np.float64]
-Kinds = npt.NDArray[np.int8]
-Offsets = npt.NDArray[np.int64]
 
-
-def kinds(
-    charge: npt.NDArray[np.integer], puppi_weight: Floats, d0: Floats, dz: Floats
-) -> npt.NDArray[np.int8]:
+def kinds(charge: AnyIntegers, puppi_weight: Floats, d0: Floats, dz: Floats) -> Codes:
     """Sort particles into vertex 0, pile-up 1, neutral 2 and displaced 3.
 
     Parameters
@@ -118,11 +119,11 @@ def _density(value: float) -> float:
 @njit(nogil=True, error_model="numpy")
 def _around(
     i: int,
-    neighbours: npt.NDArray[np.int64],
+    neighbours: Integers,
     dr2: Doubles,
     pt: Doubles,
-    kind: Kinds,
-    listed: npt.NDArray[np.int64],
+    kind: Codes,
+    listed: Integers,
     sums: Doubles,
 ) -> None:
     """Add neighbours at these squared distances: rows inner cone, ring around it, density."""
@@ -146,11 +147,11 @@ def _fill(
     pt: Doubles,
     eta: Doubles,
     phi: Doubles,
-    kind: Kinds,
+    kind: Codes,
     dz: Floats,
     d0: Floats,
     offsets: Offsets,
-    out: npt.NDArray[np.float32],
+    out: Singles,
 ) -> None:
     rows, columns = grid_shape(OUTER)
     starts = np.empty(rows * columns + 1, np.int64)
@@ -201,12 +202,12 @@ def local_inputs(
     pt: Floats,
     eta: Floats,
     phi: Floats,
-    charge: npt.NDArray[np.integer],
+    charge: AnyIntegers,
     puppi_weight: Floats,
     d0: Floats,
     dz: Floats,
     offsets: Offsets,
-) -> npt.NDArray[np.float32]:
+) -> Singles:
     """Build the local inputs from flat columns.
 
     Parameters

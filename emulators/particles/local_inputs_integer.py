@@ -14,8 +14,8 @@ The float twin is `local_inputs`; kinds, radii and columns are the same. What a 
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyIntegers, Codes, Floats, Integers, Shorts
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.particles.grid import (
     cell_of,
@@ -87,10 +87,6 @@ _DZ_UNIT, _D0_UNIT = 32, 8
 """How many steps make the lengths on which the logarithms of dz and d0 begin to rise."""
 _DZ_STEP, _D0_STEP = UNIT_DZ / _DZ_UNIT, UNIT_D0 / _D0_UNIT
 
-Integers = npt.NDArray[np.integer]
-Floats = npt.NDArray[np.floating]
-Longs = npt.NDArray[np.int64]
-
 
 @njit(nogil=True)
 def log2_integer(value: int) -> int:
@@ -122,14 +118,14 @@ def _log_of_density(value: int) -> int:
 
 @njit(nogil=True)
 def _fill(
-    pt: Longs,
-    eta: Longs,
-    phi: Longs,
-    kind: npt.NDArray[np.int8],
-    dz: Longs,
-    d0: Longs,
-    offsets: Longs,
-    out: npt.NDArray[np.int16],
+    pt: Integers,
+    eta: Integers,
+    phi: Integers,
+    kind: Codes,
+    dz: Integers,
+    d0: Integers,
+    offsets: Integers,
+    out: Shorts,
 ) -> None:
     rows, columns = grid_shape(OUTER)
     starts = np.empty(rows * columns + 1, np.int64)
@@ -185,7 +181,7 @@ def _fill(
 
 def to_hardware(
     pt: Floats, eta: Floats, phi: Floats, d0: Floats, dz: Floats
-) -> tuple[Longs, Longs, Longs, Longs, Longs]:
+) -> tuple[Integers, Integers, Integers, Integers, Integers]:
     """Turn physical columns into the steps that `local_inputs_integer` counts in.
 
     Parameters
@@ -209,14 +205,14 @@ def to_hardware(
 
 
 def local_inputs_integer(
-    pt: Integers,
-    eta: Integers,
-    phi: Integers,
-    kind: Integers,
-    d0: Integers,
-    dz: Integers,
-    offsets: npt.NDArray[np.int64],
-) -> npt.NDArray[np.int16]:
+    pt: AnyIntegers,
+    eta: AnyIntegers,
+    phi: AnyIntegers,
+    kind: AnyIntegers,
+    d0: AnyIntegers,
+    dz: AnyIntegers,
+    offsets: Integers,
+) -> Shorts:
     """Build the local inputs in integers from flat columns in hardware steps.
 
     Parameters

@@ -1,8 +1,8 @@
 """Loops over neighbours on the grid; `neighbours` checks what goes in."""
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Doubles, Mask, Offsets, Singles
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.particles.grid import (
     TWO_PI,
@@ -13,10 +13,6 @@ from l1kd.emulators.particles.grid import (
     sort_into_cells,
     squared_distances,
 )
-
-Doubles = npt.NDArray[np.float64]
-Offsets = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 
 @njit(nogil=True, error_model="numpy")
@@ -101,7 +97,7 @@ def pt_in_cones(
     offsets: Offsets,
     radii2: Doubles,
     n_groups: int,
-    result: npt.NDArray[np.float32],
+    result: Singles,
 ) -> None:
     """Sum as `neighbours.sum_pt_in_cones` does: checked columns, `phi` in [0, 2 pi)."""
     largest = np.sqrt(radii2[-1])

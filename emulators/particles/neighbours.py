@@ -11,16 +11,19 @@ Events lie one behind the other in flat columns; event ``i`` owns the particles
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import (
+    AnyIntegers,
+    Doubles,
+    Floats,
+    Integers,
+    Mask,
+    Offsets,
+    Singles,
+)
 from l1kd.emulators.particles.grid import periodic
 from l1kd.emulators.particles.neighbour_kernels import pt2_over_dr2, pt_in_cones, pt_in_events
 
 __all__ = ["check_flat", "sum_pt2_over_dr2", "sum_pt_in_cones", "sum_pt_in_events"]
-
-Floats = npt.NDArray[np.floating]
-Doubles = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.integer]
-Offsets = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 
 def check_flat(offsets: npt.ArrayLike, **columns: npt.ArrayLike) -> Offsets:
@@ -120,12 +123,12 @@ def sum_pt_in_cones(
     pt: Floats,
     eta: Floats,
     phi: Floats,
-    group: Integers,
+    group: AnyIntegers,
     offsets: Offsets,
     *,
     radii: tuple[float, ...],
     n_groups: int,
-) -> npt.NDArray[np.float32]:
+) -> Singles:
     """Sum the pT of every particle's neighbours, by kind of neighbour and size of cone.
 
     Parameters
@@ -171,7 +174,7 @@ def sum_pt_in_cones(
     return result
 
 
-def sum_pt_in_events(pt: Floats, group: Integers, offsets: Offsets, *, n_groups: int) -> Doubles:
+def sum_pt_in_events(pt: Floats, group: AnyIntegers, offsets: Offsets, *, n_groups: int) -> Doubles:
     """Sum pT [GeV] by event and kind of particle: float64, (n_events, n_groups).
 
     Arguments and errors as in `sum_pt_in_cones`.
@@ -182,7 +185,7 @@ def sum_pt_in_events(pt: Floats, group: Integers, offsets: Offsets, *, n_groups:
     return result
 
 
-def _groups(group: Integers, n_groups: int) -> npt.NDArray[np.int64]:
+def _groups(group: AnyIntegers, n_groups: int) -> Integers:
     kinds = np.asarray(group, np.int64)
     if n_groups < 1 or (len(kinds) and kinds.max() >= n_groups):
         raise ValueError(f"group must be below n_groups = {n_groups}")

@@ -13,8 +13,8 @@ that median; one below the median gets 0. Charged particles get 1 or 0 by their 
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyIntegers, Codes, Doubles, Floats, Integers, Mask, Singles
 from l1kd.emulators.particles.grid import periodic
 from l1kd.emulators.particles.neighbour_kernels import pt2_over_dr2
 from l1kd.emulators.particles.neighbours import check_flat
@@ -42,11 +42,6 @@ __all__ = [
     "puppi_weights",
 ]
 
-Floats = npt.NDArray[np.floating]
-Doubles = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.int8]
-Mask = npt.NDArray[np.bool_]
-Edges = npt.NDArray[np.int64]
 
 NEAREST = 0.01
 """Neighbours closer than this in dR do not enter alpha, as in Delphes and CMS."""
@@ -60,7 +55,7 @@ nobody's neighbour and no part of the statistics (the leptons in the Delphes car
 
 
 def charged_association(
-    charge: npt.NDArray[np.integer],
+    charge: AnyIntegers,
     dz: Floats,
     dz_error: Floats,
     *,
@@ -96,7 +91,7 @@ def charged_association(
     return flagged_association(charge, far)
 
 
-def flagged_association(charge: npt.NDArray[np.integer], pileup: Mask) -> Codes:
+def flagged_association(charge: AnyIntegers, pileup: Mask) -> Codes:
     """Associate charged particles by a flag that says pile-up, such as Delphes' `IsRecoPU`.
 
     Returns int8, (n,): `NEUTRAL`, `CHARGED_PV` or `CHARGED_PILEUP`.
@@ -110,12 +105,12 @@ def puppi_weights(
     eta: Floats,
     phi: Floats,
     association: Codes,
-    offsets: Edges,
-    n_vertices: npt.NDArray[np.integer],
+    offsets: Integers,
+    n_vertices: AnyIntegers,
     config: PuppiConfig = PHASE2,
     *,
     mass: Floats | None = None,
-) -> npt.NDArray[np.float32]:
+) -> Singles:
     """Compute the PUPPI weight of every particle.
 
     Parameters
@@ -186,7 +181,7 @@ def puppi_weights(
     return weights
 
 
-def _bin_of(abs_eta: Floats, config: PuppiConfig) -> npt.NDArray[np.int8]:
+def _bin_of(abs_eta: Floats, config: PuppiConfig) -> Codes:
     """Return the number of the first bin that has a particle, -1 where none has."""
     result = np.full(len(abs_eta), -1, np.int8)
     for number, eta_bin in reversed(list(enumerate(config.bins))):
@@ -201,7 +196,7 @@ def _pool(codes: Codes, inside: Mask, pool: Pool) -> tuple[Mask, Mask]:
     return inside & (codes >= (CHARGED_PV if pool == "charged" else NEUTRAL)), np.zeros_like(inside)
 
 
-def _pseudorapidity(pt: Floats, rapidity: Floats, mass: Floats | None, edges: Edges) -> Doubles:
+def _pseudorapidity(pt: Floats, rapidity: Floats, mass: Floats | None, edges: Integers) -> Doubles:
     """Return the pseudorapidity of particles of given rapidity."""
     if mass is None:
         raise ValueError("config.eta_as_rapidity needs the mass of every particle")

@@ -3,13 +3,10 @@
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Doubles, Integers, Mask, Singles
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.particles.grid import longest_event
-
-Doubles = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 SQRT_HALF = math.sqrt(0.5)
 
@@ -29,7 +26,7 @@ def chi2_quantile(probability: float) -> float:
 
 
 @njit(nogil=True)
-def pool_statistics(pool: npt.NDArray[np.float32]) -> tuple[float, float]:
+def pool_statistics(pool: Singles) -> tuple[float, float]:
     """Return median and left-sided RMS of alpha; sorts `pool`.
 
     Zeros are particles without neighbours. As in Delphes and CMS the median is that of the values
@@ -55,10 +52,10 @@ def weigh_bin(
     alpha: Doubles,
     pt: Doubles,
     roles: tuple[Mask, Mask, Mask],
-    offsets: npt.NDArray[np.int64],
+    offsets: Integers,
     threshold: Doubles,
     parameters: tuple[float, float, float],
-    weights: npt.NDArray[np.float32],
+    weights: Singles,
 ) -> None:
     """Write the weights of the neutrals of one eta bin in all events.
 

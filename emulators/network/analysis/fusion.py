@@ -7,11 +7,11 @@ the `Affine` before it take over both.
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.network.analysis import intervals
 from l1kd.emulators.network.analysis.intervals import Facts
 from l1kd.emulators.network.analysis.memory import bits_for
@@ -82,7 +82,7 @@ class Kernel(NamedTuple):
 
     width: int
     shift: int
-    weights: npt.NDArray[Any]
+    weights: AnyArray
 
 
 def affine_kernel(

@@ -4,11 +4,11 @@ The bounds decide which machine integers are wide enough and which casts cannot 
 are exact Python integers (object arrays) or 64-bit integers that are known not to overflow.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Exact, Indices
 from l1kd.emulators.fixed_point import MAX_WIDTH, FixedPoint
 from l1kd.emulators.network.graph import (
     Affine,
@@ -22,8 +22,6 @@ from l1kd.emulators.network.graph import (
 
 __all__ = ["Bounds", "Facts", "Sums", "after_cast", "analyse", "hull", "in_order"]
 
-Exact = npt.NDArray[Any]
-
 
 class Bounds(NamedTuple):
     """Smallest and largest raw value of every element."""
@@ -36,7 +34,7 @@ class Bounds(NamedTuple):
         """Return the bounds that a format alone gives."""
         return cls(np.full(size, form.minimum, object), np.full(size, form.maximum, object))
 
-    def take(self, index: npt.NDArray[np.int32], fill: int = 0) -> "Bounds":
+    def take(self, index: Indices, fill: int = 0) -> "Bounds":
         """Return the bounds of gathered elements; -1 gives ``fill``."""
         return Bounds(
             np.append(self.low, np.array([fill], object))[index],

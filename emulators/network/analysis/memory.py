@@ -5,14 +5,16 @@ side by side.
 """
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+
+from l1kd.emulators.array_types import Indices, Integers
 
 __all__ = ["TILE", "Memory", "Places", "Rows", "Step", "bits_for"]
 
 TILE = 128
-Rows = npt.NDArray[np.int64]
+Rows: TypeAlias = Integers
 # A row is named by its block and its position in it, until blocks have addresses.
 _BLOCK = 1 << 32
 MAX_WORDS = 1 << 27
@@ -42,11 +44,11 @@ class Step:
 class Places:
     """Where the blocks begin, and how many 64-bit words there are in all."""
 
-    starts: npt.NDArray[np.int64]
-    widths: npt.NDArray[np.int64]
+    starts: Integers
+    widths: Integers
     words: int
 
-    def address(self, rows: Rows) -> npt.NDArray[np.int32]:
+    def address(self, rows: Rows) -> Indices:
         """Return byte offsets in the arena."""
         block, position = rows // _BLOCK, rows % _BLOCK
         return (self.starts[block] + position * (self.widths[block] * TILE // 8)).astype(np.int32)

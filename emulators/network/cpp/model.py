@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from l1kd.emulators.array_types import Doubles
 from l1kd.emulators.network.cpp.library import Library
 from l1kd.emulators.network.cpp.tokens import FirmwareSourceError, Location, Token
 
@@ -153,7 +151,7 @@ class WeightArray:
 
     name: str
     type: CppType
-    values: NDArray[np.float64]
+    values: Doubles
     location: Location
     is_port: bool = False
 

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Indices, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.analysis.intervals import Bounds, after_cast
 from l1kd.emulators.network.interpreter import machine
 
 __all__ = ["Casts"]
 
-Integers = npt.NDArray[np.int64]
 _LOWEST, _HIGHEST = -(1 << 63), (1 << 63) - 1
 
 
@@ -42,7 +41,7 @@ class Casts:
         exact: Bounds,
         fraction: int,
         formats: Sequence[FixedPoint],
-        choice: npt.NDArray[np.int32] | None = None,
+        choice: Indices | None = None,
         finest: int | None = None,
     ) -> None:
         count = exact.low.size

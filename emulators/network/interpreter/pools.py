@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import Indices, Integers
 from l1kd.emulators.network.analysis.memory import TILE, Memory, Places, Rows
 from l1kd.emulators.network.interpreter.machine import WORDS
 
@@ -15,9 +16,9 @@ __all__ = ["Placed", "Pools"]
 class Placed:
     """The finished parts of a program."""
 
-    code: npt.NDArray[np.int64]
-    small: npt.NDArray[np.int32]
-    large: npt.NDArray[np.int64]
+    code: Integers
+    small: Indices
+    large: Integers
     constants: tuple[tuple[int, int, int], ...]
     places: Places
 
@@ -26,8 +27,8 @@ class Placed:
 class Pools(Memory):
     """Memory of a program whose code words point into pools of 32- and 64-bit constants."""
 
-    small: list[npt.NDArray[np.int32]] = field(default_factory=list)
-    large: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    small: list[Indices] = field(default_factory=list)
+    large: list[Integers] = field(default_factory=list)
     sizes: list[int] = field(default_factory=lambda: [0, 0])
 
     def keep32(self, values: npt.ArrayLike) -> int:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Indices, Integers
 from l1kd.emulators.network.analysis.fusion import fused_consumers
 from l1kd.emulators.network.analysis.intervals import analyse
 from l1kd.emulators.network.graph import Graph
@@ -26,13 +26,13 @@ class Program:
     ``constants`` are (first 64-bit word, words, value) of rows that never change.
     """
 
-    code: npt.NDArray[np.int64]
-    small: npt.NDArray[np.int32]
-    large: npt.NDArray[np.int64]
-    rows_in: npt.NDArray[np.int32]
+    code: Integers
+    small: Indices
+    large: Integers
+    rows_in: Indices
     width_in: int
-    rows_out: npt.NDArray[np.int32]
-    widths_out: npt.NDArray[np.int32]
+    rows_out: Indices
+    widths_out: Indices
     arena_words: int
     constants: tuple[tuple[int, int, int], ...]
 

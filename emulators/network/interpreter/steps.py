@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 from functools import singledispatch
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyArray, Indices, Integers
 from l1kd.emulators.network.analysis import intervals
 from l1kd.emulators.network.analysis.fusion import (
     Kernel,
@@ -32,8 +32,6 @@ from l1kd.emulators.network.interpreter.pools import Pools
 
 __all__ = ["Builder", "emit"]
 
-Integers = npt.NDArray[np.int64]
-Index = npt.NDArray[np.int32]
 _PROLOGUES = {
     Prologue.COPY: machine.COPY,
     Prologue.RELU: machine.RELU,
@@ -80,7 +78,7 @@ class Builder:
         self.held[name] = held
         return held
 
-    def take(self, name: str, index: Index) -> Held:
+    def take(self, name: str, index: Indices) -> Held:
         """Return the rows of gathered elements; -1 is a row of zeros."""
         rows, width = self.held[name]
         if index.size and index.min() < 0:
@@ -271,7 +269,7 @@ def _dots(
     memory.steps.append(Step(words, {5: source}, {12: rows.reshape(-1)}))
 
 
-def _terms(flat: npt.NDArray[Any], pairs: bool) -> tuple[Integers, Integers, Integers]:
+def _terms(flat: AnyArray, pairs: bool) -> tuple[Integers, Integers, Integers]:
     """Return the terms that matter, row after row, their weights, and where each row begins.
 
     For kernels that take pairs, rows of odd length get a term of weight zero.
@@ -288,7 +286,7 @@ def _terms(flat: npt.NDArray[Any], pairs: bool) -> tuple[Integers, Integers, Int
     return used, values, starts
 
 
-def _wide_rows(builder: Builder, name: str, width: int, index: Index) -> Rows:
+def _wide_rows(builder: Builder, name: str, width: int, index: Indices) -> Rows:
     """Return the rows under an index of windows, in the wanted width."""
     rows = builder.widened(name, width).rows
     if index.size and index.min() < 0:

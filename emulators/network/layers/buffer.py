@@ -1,15 +1,13 @@
 """Windows of convolutions as the generated line buffers spell them out."""
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Indices
 from l1kd.emulators.network.cpp.expressions import Binary, Expression, Index, Name, Number
 from l1kd.emulators.network.cpp.functions import Assign, When, parameter_names, statements
 from l1kd.emulators.network.cpp.model import FirmwareSourceError, Function
 
 __all__ = ["line_buffer", "position_in"]
-
-Windows = npt.NDArray[np.int32]
 
 
 def position_in(node: Expression, array: str) -> int | None:
@@ -21,7 +19,7 @@ def position_in(node: Expression, array: str) -> int | None:
 
 def line_buffer(
     function: Function, partitions: int, pixels: int, size: int, elements: int
-) -> Windows:
+) -> Indices:
     """Return which element of the data every place of every window holds; -1 for zero."""
 
     def fail() -> FirmwareSourceError:

@@ -5,8 +5,8 @@ nnet_sepconv*_latency.h, nnet_depthwise_product.h.
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Indices
 from l1kd.emulators.network.cpp.model import Call, Function
 from l1kd.emulators.network.graph import Layer, Tensor
 from l1kd.emulators.network.layers.buffer import line_buffer
@@ -22,8 +22,6 @@ from l1kd.emulators.network.layers.lowering import Config, Lowering, handles, la
 from l1kd.emulators.network.layers.products import per_output, read_product
 
 __all__ = ["geometry"]
-
-Index = npt.NDArray[np.int32]
 
 
 @handles("conv_1d_cl", "conv_2d_cl", "pointwise_conv_1d_cl", "pointwise_conv_2d_cl")
@@ -55,7 +53,7 @@ def depthwise(lowering: Lowering, call: Call) -> Layer:
 
 
 def depthwise_layer(
-    lowering: Lowering, call: Call, config: Config, output: Tensor, source: Tensor, windows: Index
+    lowering: Lowering, call: Call, config: Config, output: Tensor, source: Tensor, windows: Indices
 ) -> Layer:
     """Return the layer whose weights (kernel, channel) act on windows of single channels."""
     channels = output.shape[-1]
@@ -92,7 +90,7 @@ def depthwise_layer(
 
 def geometry(
     lowering: Lowering, call: Call, config: Config
-) -> tuple[tuple[int, ...], Index, Tensor, tuple[int, int]]:
+) -> tuple[tuple[int, ...], Indices, Tensor, tuple[int, int]]:
     """Return output shape without channels, windows, source, and output size of a convolution."""
     (channels,) = config.sizes("n_chan")
     flat = "in_height" not in config.struct.constants
@@ -123,7 +121,7 @@ def geometry(
     return shape, window_index(size, channels, kernel, stride, before, out), source, out
 
 
-def _spelled_out(config: Config, buffer: Function, size: int, source: Tensor) -> Index:
+def _spelled_out(config: Config, buffer: Function, size: int, source: Tensor) -> Indices:
     """Return the windows of the generated line buffer."""
     partitions, pixels = config.sizes("n_partitions", "n_pixels")
     if partitions * pixels * size > MAX_WINDOWS:

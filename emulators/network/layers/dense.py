@@ -6,8 +6,8 @@ Facts of the arithmetic: hls4ml 1.3, nnet_dense_latency.h, nnet_dense_resource.h
 from math import prod
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Indices
 from l1kd.emulators.network.cpp.library import Body, fingerprint
 from l1kd.emulators.network.cpp.model import Call, FirmwareSourceError, Function
 from l1kd.emulators.network.graph import Layer, Tensor
@@ -29,11 +29,10 @@ _POINTWISE_CALL = (
     "pointwise_conv_1d_latency_cl < data_T , res_T , CONFIG_T > "
     "( data_tmp [ # ] , res_tmp [ # ] , weights , biases ) ;"
 )
-Index = npt.NDArray[np.int32]
 MAX_WINDOWS = 1 << 26
 
 
-def dense_terms(n_in: int, n_out: int, reuse: int) -> tuple[Index, Index]:
+def dense_terms(n_in: int, n_out: int, reuse: int) -> tuple[Indices, Indices]:
     """Return which input and weight each output adds, in the order of the resource strategy.
 
     Returns
@@ -80,7 +79,7 @@ def window_index(
     stride: tuple[int, int],
     pad: tuple[int, int],
     out: tuple[int, int],
-) -> Index:
+) -> Indices:
     """Return the elements under every position of a sliding window, channels last.
 
     Returns
@@ -125,7 +124,7 @@ def check_windows(
 
 def terms_of(
     lowering: Lowering, call: Call, config: Config, n_in: int, n_out: int
-) -> tuple[Index, Index]:
+) -> tuple[Indices, Indices]:
     """Return the terms of a matrix in the order of its strategy."""
     unrolled = lowering.project.functions.get(config.word("kernel"))
     if unrolled is not None:
@@ -138,7 +137,7 @@ def terms_of(
     return natural_terms(n_in, n_out)
 
 
-def natural_terms(n_in: int, n_out: int) -> tuple[Index, Index]:
+def natural_terms(n_in: int, n_out: int) -> tuple[Indices, Indices]:
     """Return the terms of the latency strategy: the weights are stored [n_in][n_out]."""
     inputs = np.tile(np.arange(n_in, dtype=np.int32), (n_out, 1))
     return inputs, inputs * n_out + np.arange(n_out, dtype=np.int32)[:, None]
@@ -150,8 +149,8 @@ def matrix_terms(
     config: Config,
     output: Tensor,
     source: Tensor,
-    windows: Index,
-    terms: tuple[Index, Index],
+    windows: Indices,
+    terms: tuple[Indices, Indices],
     arrays: tuple[int, int] = (0, 1),
 ) -> Layer:
     """Return the layer of a matrix whose order of terms is known.

@@ -8,8 +8,8 @@ from math import prod
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Indices, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp.model import Call
 from l1kd.emulators.network.graph import (
@@ -34,8 +34,6 @@ from l1kd.emulators.network.layers.shapes import sum_elements, transposed
 
 __all__ = ["exact_product"]
 
-Index = npt.NDArray[np.int32]
-Integers = npt.NDArray[np.int64]
 _KERNEL_CALL = re.compile(
     r"(\w+)\(&inp_tpose\[\((\d+)\*(\d+)\+l0\)\*(\d+)\],"
     r"&out_tpose\[\((\d+)\*(\d+)\+l0\)\*(\d+)\]\);"
@@ -89,8 +87,8 @@ class _Dense(NamedTuple):
 
     source: Tensor
     output: Tensor
-    windows: Index
-    back: Index
+    windows: Indices
+    back: Indices
     inplace: int
     free: int
     contract: int

@@ -7,8 +7,8 @@ or convolution layer does.
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Indices
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp.expressions import Apply, Number
 from l1kd.emulators.network.cpp.functions import Assign, parameter_names, statements
@@ -22,7 +22,6 @@ from l1kd.emulators.network.linear_form import Linear
 
 __all__ = ["generated", "straight_code"]
 
-Windows = npt.NDArray[np.int32]
 _MAX_BITS = 63
 _CONVOLUTIONS = ("conv_1d_cl", "conv_2d_cl", "pointwise_conv_1d_cl", "pointwise_conv_2d_cl")
 
@@ -55,7 +54,7 @@ def generated(lowering: Lowering, call: Call) -> Layer | None:
     return None
 
 
-def _all(size: int) -> Windows:
+def _all(size: int) -> Indices:
     return np.arange(size, dtype=np.int32)[None]
 
 
@@ -146,7 +145,7 @@ def _layer(
     function: Function,
     source: Tensor,
     output: Tensor,
-    windows: Windows,
+    windows: Indices,
 ) -> Layer:
     """Return the layer that applies straight-line code to windows of the source."""
     operations = straight_code(lowering, call, function, source, output, windows)
@@ -167,7 +166,7 @@ def straight_code(
     function: Function,
     source: Tensor,
     output: Tensor,
-    windows: Windows,
+    windows: Indices,
 ) -> list[Operation]:
     """Return the operations that apply straight-line code to windows of the source."""
     form = source.format
@@ -184,7 +183,7 @@ def straight_code(
 
 
 def _operations(
-    line: StraightLine, source: Tensor, output: Tensor, windows: Windows
+    line: StraightLine, source: Tensor, output: Tensor, windows: Indices
 ) -> list[Operation]:
     """Return operations: a matrix, after one round of casts for every level of the basis."""
     operations: list[Operation] = []
@@ -221,7 +220,7 @@ def _casts(
     line: StraightLine,
     keys: Sequence[int],
     source: Tensor,
-    windows: Windows,
+    windows: Indices,
     columns: dict[int, int],
     name: str,
 ) -> list[Operation]:
@@ -250,8 +249,8 @@ def _casts(
 
 
 def _joined(
-    source: Tensor, parts: Sequence[Operation], windows: Windows, name: str
-) -> tuple[Gather, Windows]:
+    source: Tensor, parts: Sequence[Operation], windows: Indices, name: str
+) -> tuple[Gather, Indices]:
     """Append new elements to every window of the basis."""
     positions = windows.shape[0]
     pieces = [windows]
@@ -273,7 +272,7 @@ def _matrix(
     values: Sequence[Linear],
     output: Tensor | None,
     source: Tensor,
-    windows: Windows,
+    windows: Indices,
     columns: dict[int, int],
     name: str = "",
 ) -> Affine:

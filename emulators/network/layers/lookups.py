@@ -6,8 +6,8 @@ Facts of the arithmetic: hls4ml 1.3 and older versions, nnet_activation.h, nnet_
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Indices, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp.model import Call
 from l1kd.emulators.network.graph import Affine, Binary, Layer, Lookup, Operation, Tensor
@@ -23,9 +23,6 @@ from l1kd.emulators.network.layers.lowering import (
 from l1kd.emulators.network.layers.shapes import sum_elements, tree
 
 __all__ = ["symmetric_table", "table_lookup"]
-
-Integers = npt.NDArray[np.int64]
-Index = npt.NDArray[np.int32]
 
 
 def table_lookup(
@@ -239,7 +236,7 @@ def _inner_format(config: Config, name: str) -> FixedPoint:
 
 
 def _address(
-    name: str, source: Tensor, index: Index, table: Integers, form: FixedPoint
+    name: str, source: Tensor, index: Indices, table: Integers, form: FixedPoint
 ) -> tuple[Lookup, Tensor]:
     """Return a table read at the top bits of its address."""
     bits = tables.address_bits(table.size, source.format)
@@ -252,7 +249,7 @@ def _address(
 
 
 def _softmax_tail(
-    config: Config, output: Tensor, slices: Index, exponents: Tensor
+    config: Config, output: Tensor, slices: Indices, exponents: Tensor
 ) -> list[Operation]:
     """Divide exponentials (already in the accumulator's format) by their sum, through a table."""
     accumulator, address = (_inner_format(config, name) for name in ("accum_t", "inv_inp_t"))
@@ -285,15 +282,15 @@ def _scale(config: Config) -> float:
 
 
 def _softmax_latency(
-    config: Config, source: Tensor, output: Tensor, slices: Index
+    config: Config, source: Tensor, output: Tensor, slices: Indices
 ) -> list[Operation]:
     lookup, exponents = _exponentials(config, output, source, _scale(config))
     return [lookup, *_softmax_tail(config, output, slices, exponents)]
 
 
 def _largest(
-    output: Tensor, source: Tensor, slices: Index
-) -> tuple[list[Operation], Tensor, Index, Index]:
+    output: Tensor, source: Tensor, slices: Indices
+) -> tuple[list[Operation], Tensor, Indices, Indices]:
     """Return the largest of every slice, and for every element where it and its largest are."""
     operations, largest, where = tree(
         f"{output.name}.max", "maximum", source, slices, source.format
@@ -303,7 +300,9 @@ def _largest(
     return operations, largest, owner, np.arange(source.size, dtype=np.int32)
 
 
-def _older_stable(config: Config, source: Tensor, output: Tensor, slices: Index) -> list[Operation]:
+def _older_stable(
+    config: Config, source: Tensor, output: Tensor, slices: Indices
+) -> list[Operation]:
     """Before 1.2 the distance is negative, saturates, and reads the table as data do."""
     operations, largest, owner, elements = _largest(output, source, slices)
     form = source.format
@@ -318,7 +317,7 @@ def _older_stable(config: Config, source: Tensor, output: Tensor, slices: Index)
 
 
 def _softmax_stable(
-    config: Config, source: Tensor, output: Tensor, slices: Index
+    config: Config, source: Tensor, output: Tensor, slices: Indices
 ) -> list[Operation]:
     operations, largest, owner, elements = _largest(output, source, slices)
     distance = Tensor(f"{output.name}.distance", (source.size,), config.format("inp_norm_t"))
@@ -329,7 +328,7 @@ def _softmax_stable(
 
 
 def _softmax_legacy(
-    config: Config, source: Tensor, output: Tensor, slices: Index
+    config: Config, source: Tensor, output: Tensor, slices: Indices
 ) -> list[Operation]:
     form = config.format("table_t")
     entries, inverse_entries = (_entries(config, f"{n}_table_size") for n in ("exp", "inv"))
@@ -357,7 +356,7 @@ def _softmax_legacy(
 
 
 def _softmax_argmax(
-    config: Config, source: Tensor, output: Tensor, slices: Index
+    config: Config, source: Tensor, output: Tensor, slices: Indices
 ) -> list[Operation]:
     form = source.format
     operations, largest, where = tree(f"{output.name}.max", "maximum", source, slices, form)

@@ -5,8 +5,8 @@ types and have no accumulator.
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Indices
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp.model import Call
 from l1kd.emulators.network.graph import Binary, Divide, Gather, Layer, Operation, Tensor
@@ -22,8 +22,6 @@ from l1kd.emulators.network.layers.lowering import (
 from l1kd.emulators.network.layers.shapes import sum_elements, tree
 
 __all__ = ["pooling"]
-
-Index = npt.NDArray[np.int32]
 
 
 @handles("pooling1d_cl", "pooling2d_cl", "global_pooling1d_cl", "global_pooling2d_cl")
@@ -127,7 +125,7 @@ def _pair(config: Config, what: str, flat: bool) -> tuple[int, int]:
 
 
 def _largest(
-    output: Tensor, source: Tensor, windows: Index, accumulator: FixedPoint
+    output: Tensor, source: Tensor, windows: Indices, accumulator: FixedPoint
 ) -> list[Operation]:
     """Compare halves of the windows until one value is left."""
     operations: list[Operation] = []
@@ -161,7 +159,7 @@ def _largest(
 def _average(
     output: Tensor,
     source: Tensor,
-    windows: Index,
+    windows: Indices,
     accumulator: FixedPoint,
     count_pad: bool,
     by_pairs: bool,

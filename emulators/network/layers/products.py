@@ -4,11 +4,11 @@ Facts of the arithmetic: hls4ml 1.3, nnet_mult.h.
 """
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyArray, Indices, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp.model import Call
 from l1kd.emulators.network.graph import Affine, Lookup, Operation, Piecewise, Tensor
@@ -16,8 +16,6 @@ from l1kd.emulators.network.layers.lowering import Lowering, affine_segments, in
 
 __all__ = ["Product", "affine", "per_output", "product_of", "read_product"]
 
-Integers = npt.NDArray[np.int64]
-Index = npt.NDArray[np.int32]
 BIT = FixedPoint(1, 1, False)
 MAX_EXPONENT = 1 << 10
 
@@ -122,8 +120,8 @@ def product_of(kind: str, weights: Integers, form: FixedPoint, data: FixedPoint)
 def affine(
     output: Tensor,
     source: Tensor,
-    windows: Index,
-    terms: tuple[Index, Index],
+    windows: Indices,
+    terms: tuple[Indices, Indices],
     product: Product,
     bias: Integers,
     accumulator: FixedPoint,
@@ -158,9 +156,9 @@ def affine(
 def per_output(
     output: Tensor,
     source: Tensor,
-    index: Index,
+    index: Indices,
     weights: Integers,
-    positions: Index,
+    positions: Indices,
     product: Product,
     bias: Integers,
     accumulator: FixedPoint,
@@ -181,7 +179,7 @@ def per_output(
     """
     operations: list[Operation] = []
     n_out, terms = weights.shape
-    grid: npt.NDArray[Any] = index.reshape(-1, n_out, terms)
+    grid: AnyArray = index.reshape(-1, n_out, terms)
     if product.binary_input or product.xnor:
         spread = _bits(f"{output.name}.bits", source, product.binary_input)
         operations.append(spread)
@@ -225,9 +223,7 @@ def _bits(name: str, source: Tensor, signs: bool) -> Lookup:
     return Lookup(spread, source.name, index, 1, 0, False, 0, table, twice % 2)
 
 
-def _shifted(
-    name: str, source: Tensor, form: FixedPoint, shifts: npt.NDArray[Any]
-) -> list[Operation]:
+def _shifted(name: str, source: Tensor, form: FixedPoint, shifts: AnyArray) -> list[Operation]:
     """Return the source once for every pair (exponent, sign) of ``shifts``, shape (2, pairs)."""
     count, size = shifts.shape[1], source.size
     wide, moved, result = (

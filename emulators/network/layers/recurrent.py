@@ -7,8 +7,8 @@ where the hardware keeps the state, not in a single bit.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Indices
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp.model import Call
 from l1kd.emulators.network.graph import Binary, Gather, Layer, Operation, Tensor
@@ -25,7 +25,6 @@ from l1kd.emulators.network.layers.lowering import (
 
 __all__ = ["recurrent"]
 
-Index = npt.NDArray[np.int32]
 # By kind of cell: matrices side by side, name of the recurrent activation's configuration.
 _KINDS = {"lstm": (4, "ACT_CONFIG_LSTM"), "gru": (3, "ACT_CONFIG_GRU")}
 MAX_STEPS = 1 << 12
@@ -39,7 +38,7 @@ class Part(NamedTuple):
     size: int
 
     @property
-    def elements(self) -> Index:
+    def elements(self) -> Indices:
         """Positions of the elements."""
         return np.arange(self.start, self.start + self.size, dtype=np.int32)
 
@@ -59,7 +58,7 @@ class Cell:
         self.layers: list[Layer] = []
         self.memory: Tensor | None = None
 
-    def dense(self, which: int, name: str, source: Tensor, windows: Index) -> Tensor:
+    def dense(self, which: int, name: str, source: Tensor, windows: Indices) -> Tensor:
         """Multiply by the input's matrix (0) or the state's (1)."""
         config = self.config.child(f"mult_config{which + 1}")
         n_in, n_out = config.sizes("n_in", "n_out")
@@ -166,7 +165,7 @@ def _gru(cell: Cell, step: int, inputs: Tensor, state: Tensor, before: Tensor | 
     return cell.join("add", _whole(new), _whole(kept), f"{name}.h", result)
 
 
-def _unrolled(cell: Cell, source: Tensor, steps: Index) -> list[Tensor]:
+def _unrolled(cell: Cell, source: Tensor, steps: Indices) -> list[Tensor]:
     """Return the hidden state after every step; ``steps`` has the elements read by each."""
     inputs = cell.dense(0, f"{cell.name}.inputs", source, steps)
     hidden: list[Tensor] = []

@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import Indices
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp.model import Call
 from l1kd.emulators.network.graph import (
@@ -32,7 +33,6 @@ from l1kd.emulators.network.layers.lowering import (
 
 __all__ = ["sum_elements", "transposed", "tree"]
 
-Index = npt.NDArray[np.int32]
 _KINDS = {
     "add": ("add", 0),
     "subtract": ("subtract", 0),
@@ -118,7 +118,7 @@ def dot(lowering: Lowering, call: Call) -> Layer:
     return layer_of(call, [multiply, total], formats=facts, multiplications=size)
 
 
-def sum_elements(output: Tensor, source: Tensor, index: Index, accumulator: FixedPoint) -> Affine:
+def sum_elements(output: Tensor, source: Tensor, index: Indices, accumulator: FixedPoint) -> Affine:
     """Return the operation that adds the elements of every row of ``index`` one by one.
 
     C++ adds the element itself, then casts the sum to the accumulator.
@@ -137,8 +137,8 @@ def sum_elements(output: Tensor, source: Tensor, index: Index, accumulator: Fixe
 
 
 def tree(
-    name: str, kind: str, source: Tensor, rows: Index, form: FixedPoint
-) -> tuple[list[Operation], Tensor, Index]:
+    name: str, kind: str, source: Tensor, rows: Indices, form: FixedPoint
+) -> tuple[list[Operation], Tensor, Indices]:
     """Reduce rows of elements pairwise, as the balanced tree of ``nnet_common.h`` does.
 
     Returns
@@ -247,7 +247,7 @@ def resize(lowering: Lowering, call: Call) -> Layer:
     return _moved(lowering, call, image.size, resized.shape, resized)
 
 
-def transposed(config: Config) -> Index:
+def transposed(config: Config) -> Indices:
     """Return for every element of a transposed tensor where it comes from."""
     arrays = config.struct.arrays
     if "to_shape" in arrays and "perm_strides" in arrays:

@@ -7,8 +7,8 @@ Facts of the arithmetic: hls4ml 1.3, nnet_dense_compressed.h, and the code that 
 import re
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyIntegers, Indices, Integers
 from l1kd.emulators.network.cpp.model import Call, Function
 from l1kd.emulators.network.graph import MAX_ELEMENTS, Affine, Binary, Layer, Operation, Tensor
 from l1kd.emulators.network.layers.lowering import (
@@ -22,8 +22,6 @@ from l1kd.emulators.network.layers.products import product_of
 
 __all__ = ["padded_terms", "unrolled_terms"]
 
-Index = npt.NDArray[np.int32]
-Integers = npt.NDArray[np.int64]
 _SUM = re.compile(
     r"acc\[(\d+)\]\+=static_cast<typenameCONFIG_T::accum_t>\(CONFIG_T::templateproduct"
     r"<data_T,typenameCONFIG_T::weight_t>::product\(data\[(\d+)\],weights\[(\d+)\]\)\);"
@@ -40,11 +38,11 @@ _REST = (
 
 
 def padded_terms(
-    outputs: npt.NDArray[np.integer],
-    inputs: npt.NDArray[np.integer],
-    positions: npt.NDArray[np.integer],
+    outputs: AnyIntegers,
+    inputs: AnyIntegers,
+    positions: AnyIntegers,
     n_out: int,
-) -> tuple[Index, Index]:
+) -> tuple[Indices, Indices]:
     """Sort terms by output, keeping their order; fill up with positions of -1.
 
     Returns
@@ -63,7 +61,7 @@ def padded_terms(
     return table[0], table[1]
 
 
-def unrolled_terms(function: Function, n_in: int, n_out: int) -> tuple[Index, Index] | None:
+def unrolled_terms(function: Function, n_in: int, n_out: int) -> tuple[Indices, Indices] | None:
     """Return the terms that unrolled code adds, or None for other code."""
     text = "".join(token.text for token in function.tokens)
     sums = np.array(_SUM.findall(text), np.int64).reshape(-1, 3)
@@ -109,7 +107,7 @@ def dense_compressed(lowering: Lowering, call: Call) -> Layer:
     sums = [_terms(columns[order], rows[order], factors[order], n_out) for order in turns]
     every = np.arange(n_out, dtype=np.int32)
 
-    def added(name: str, index: Index, weights: Integers, begin: Integers) -> Affine:
+    def added(name: str, index: Indices, weights: Integers, begin: Integers) -> Affine:
         target = Tensor(f"{output.name}.{name}", (n_out,), accumulator)
         bias = np.ascontiguousarray(begin[:, None])
         return Affine(target, source.name, index, every, weights, form.fraction, bias, accumulator)
@@ -138,7 +136,7 @@ def dense_compressed(lowering: Lowering, call: Call) -> Layer:
 
 def _terms(
     outputs: Integers, inputs: Integers, factors: Integers, n_out: int
-) -> tuple[Index, Integers]:
+) -> tuple[Indices, Integers]:
     """Return elements read and factors of one sum for every output."""
     read, positions = padded_terms(outputs, inputs, np.arange(outputs.size), n_out)
     index = np.where(positions < 0, -1, read).astype(np.int32)

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import Doubles, Integers, Singles
 from l1kd.emulators.casts import cast_float
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.fixed_point import FixedPoint
 
 __all__ = ["TABLES", "exp_table", "invert_table", "legacy_tables", "raw_table"]
 
-Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 MAX_ENTRIES = 1 << 22
 
 
@@ -39,34 +38,34 @@ def _tanhf(values: Any) -> Any:
     return out
 
 
-def _double(values: Floats) -> npt.NDArray[np.float64]:
+def _double(values: Singles) -> Doubles:
     return values.astype(np.float64)
 
 
-def _sigmoid(x: Floats) -> Any:
+def _sigmoid(x: Singles) -> Any:
     return 1.0 / _double(np.float32(1) + _expf(-x))
 
 
-def _softplus(x: Floats) -> Any:
+def _softplus(x: Singles) -> Any:
     return np.array([math.log(value + 1.0) for value in _double(_expf(x))])
 
 
-def _softsign(x: Floats) -> Any:
+def _softsign(x: Singles) -> Any:
     return _double(x) / (_double(np.abs(x)) + 1.0)
 
 
-def _elu(x: Floats) -> Any:
+def _elu(x: Singles) -> Any:
     return _double(_expf(x)) - 1.0
 
 
-def _selu(x: Floats) -> Any:
+def _selu(x: Singles) -> Any:
     return 1.0507009873554804934193349852946 * (
         1.6732632423543772848170429916717 * (_double(_expf(x)) - 1.0)
     )
 
 
 # Function and the width of the interval that the table covers, symmetric or from 0 downwards.
-TABLES: dict[str, tuple[Callable[[Floats], Any], int]] = {
+TABLES: dict[str, tuple[Callable[[Singles], Any], int]] = {
     "sigmoid": (_sigmoid, 16),
     "tanh": (_tanhf, 8),
     "softplus": (_softplus, 16),
@@ -129,7 +128,7 @@ def address_bits(entries: int, form: FixedPoint) -> int:
     return bits
 
 
-def _addresses(entries: int, form: FixedPoint) -> Floats:
+def _addresses(entries: int, form: FixedPoint) -> Singles:
     """Return the value of each address, in the order of the values (negative ones first)."""
     bits = address_bits(entries, form)
     index = np.arange(entries) - (entries // 2 if form.signed else 0)

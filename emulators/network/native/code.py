@@ -15,9 +15,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from llvmlite import binding  # type: ignore[import-untyped]
 
+from l1kd.emulators.array_types import AnyArray, Integers
 from l1kd.emulators.compilation import keep, kept, source_digest
 from l1kd.emulators.network.graph import Graph
 from l1kd.emulators.network.native.edges import FLOATS, WORDS
@@ -73,7 +73,7 @@ class NativeCode:
         """Whether single-precision values are cast on the way in."""
         return np.dtype(np.float32) in self._run
 
-    def execute(self, x: npt.NDArray[Any], y: npt.NDArray[np.int64]) -> bool:
+    def execute(self, x: AnyArray, y: Integers) -> bool:
         """Compute all events; tell whether all values were inside their formats.
 
         Parameters

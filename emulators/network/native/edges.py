@@ -1,9 +1,6 @@
 """Generated code that brings events into a tile and results out of it."""
 
-from typing import Any
-
-import numpy.typing as npt
-
+from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.native.ir import Tile, scalar, vector
 
@@ -261,7 +258,7 @@ def _of_integers(block: _Block, values: list[str], bits: int, real: bool, width:
     return [f"{_turn('float' if real else 'i64')} {value}" for value in values]
 
 
-def writer(rows: npt.NDArray[Any], wide: npt.NDArray[Any], tile: Tile) -> str:
+def writer(rows: AnyArray, wide: AnyArray, tile: Tile) -> str:
     """Return the function that writes the results of a tile, 64-bit integers, event by event."""
     block, count = _Block("a"), rows.size
     for number, (row, long) in enumerate(zip(rows.tolist(), wide.tolist(), strict=True)):

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyArray, Integers, Mask
 from l1kd.emulators.network.analysis.intervals import Bounds
 from l1kd.emulators.network.graph import Binary, Divide, Lookup, Piecewise
 from l1kd.emulators.network.native.casts import Stage, cast, narrowest, raw
@@ -24,7 +23,6 @@ __all__ = [
     "segments",
 ]
 
-Integers = npt.NDArray[np.int64]
 PrologueWriter = Callable[[Function, int, Sequence[Number]], Number]
 # Elements of one function, so that functions stay small.
 CHUNK = 12
@@ -49,14 +47,14 @@ class Elements:
 
     prologue: PrologueWriter
     stages: Sequence[Sequence[Stage]]
-    choice: npt.NDArray[Any]
+    choice: AnyArray
     unit: int
 
     def functions(
         self,
         name: str,
         tile: Tile,
-        sources: Sequence[tuple[Integers, npt.NDArray[np.bool_], int]],
+        sources: Sequence[tuple[Integers, Mask, int]],
         targets: Integers,
         real: bool,
     ) -> Iterator[Function]:

@@ -12,8 +12,8 @@ from functools import singledispatchmethod
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import AnyArray, Indices, Mask
 from l1kd.emulators.network.analysis import intervals
 from l1kd.emulators.network.analysis.fusion import (
     Prologue,
@@ -79,7 +79,7 @@ class Held(NamedTuple):
     """Rows of elements, and which of them hold 64-bit integers."""
 
     rows: Rows
-    wide: npt.NDArray[np.bool_]
+    wide: Mask
 
 
 class NativeText(NamedTuple):
@@ -113,7 +113,7 @@ class NativeBuilder:
         self.held[name] = Held(rows, np.full(rows.size, wide))
         return self.held[name]
 
-    def take(self, name: str, index: npt.NDArray[np.int32]) -> Held:
+    def take(self, name: str, index: Indices) -> Held:
         """Return gathered rows; -1 stands for zero."""
         rows, wide = self.held[name]
         return Held(np.append(rows, -1)[index], np.append(wide, False)[index])
@@ -132,7 +132,7 @@ class NativeBuilder:
 
     def elements(
         self, prologue: PrologueWriter, sources: Sequence[tuple[Held, int]], target: Held,
-        stages: Sequence[Sequence[Stage]], unit: int, choice: npt.NDArray[Any] | None = None,
+        stages: Sequence[Sequence[Stage]], unit: int, choice: AnyArray | None = None,
     ) -> None:  # fmt: skip
         """Add a step that treats every element by itself."""
         picked = np.zeros(target.rows.size, np.int64) if choice is None else choice

@@ -10,11 +10,11 @@ joined as integers, as sums of more than 24 bits are.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Exact, Mask
 from l1kd.emulators.network.analysis.intervals import Bounds, Facts
 from l1kd.emulators.network.graph import Affine
 from l1kd.emulators.network.native.casts import EXACT, Stage, cast
@@ -22,7 +22,6 @@ from l1kd.emulators.network.native.ir import Function, Number, Tile, WeightTable
 
 __all__ = ["Sums"]
 
-Exact = npt.NDArray[Any]
 REAL, FLOORED, INTEGER = "real", "floored", "integer"
 # Registers of events, and outputs, whose sums are held at once: as many as there are registers for,
 # of which processors have twice as many where they are of 16 numbers.
@@ -306,7 +305,7 @@ def parts(terms: Sequence[Term]) -> dict[int, float]:
     return starts | {first: float(ANCHOR - low)}
 
 
-def clusters(used: npt.NDArray[np.bool_], most: int) -> list[list[int]]:
+def clusters(used: Mask, most: int) -> list[list[int]]:
     """Group columns so that the columns of a group use few rows in all; greedily."""
     left, found = set(range(used.shape[1])), []
     sizes = used.sum(0)

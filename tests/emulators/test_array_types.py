@@ -1,0 +1,42 @@
+"""The names of array types say what they hold, and nobody defines the same again."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from l1kd.emulators import array_types
+
+PACKAGE = Path(array_types.__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("Doubles", np.float64),
+        ("Singles", np.float32),
+        ("Integers", np.int64),
+        ("Offsets", np.int64),
+        ("Indices", np.int32),
+        ("Shorts", np.int16),
+        ("Codes", np.int8),
+        ("Bytes", np.uint8),
+        ("Words", np.uint64),
+        ("Images", np.uint16),
+        ("Mask", np.bool_),
+        ("Weights", np.float32),
+        ("Floats", np.floating),
+        ("AnyIntegers", np.integer),
+    ],
+)
+def test_a_name_holds_its_kind_of_number(name, kind):
+    assert get_args(get_args(getattr(array_types, name))[1]) == (kind,)
+
+
+def test_nobody_defines_an_alias_of_an_array_again():
+    own = re.compile(r"^[A-Z]\w* *(?:: *TypeAlias)? *= *(?:npt\.)?NDArray\[", re.MULTILINE)
+    paths = [path for path in (PACKAGE / "emulators").rglob("*.py") if path.stem != "array_types"]
+    assert len(paths) > 100
+    assert [path for path in paths if own.search(path.read_text())] == []
