@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 __all__ = ["FIELDS", "MAX_LEGS", "MAX_STACK", "Op", "Program", "Scale", "combinations"]
 
+Reals = NDArray[np.float64]
+Integers = NDArray[np.int64]
 MAX_LEGS: Final = 8
 MAX_STACK: Final = 32
 FIELDS: Final = ("pt", "eta", "phi", "z0", "charge")
@@ -70,12 +72,10 @@ class Program(NamedTuple):
 
     Attributes
     ----------
-    offsets : ndarray of int64, shape (n_legs, n_events + 1)
-        Where the objects of each event begin in each leg's collection.
-    passing : ndarray of uint8
-        For leg after leg, one byte an object of its collection.
-    passing_start : ndarray of int64, shape (n_legs,)
-        Where each leg's bytes begin.
+    candidates : ndarray of int64
+        For leg after leg, the positions in its collection of the objects that may stand on it.
+    starts : ndarray of int64, shape (n_legs, n_events + 1)
+        Where the candidates of each event begin.
     collection : ndarray of int64, shape (n_legs,)
         Legs of one number take their objects from one collection, and never the same one.
     columns : ndarray of float64
@@ -92,9 +92,8 @@ class Program(NamedTuple):
     scale : Scale
     """
 
-    offsets: NDArray[np.int64]
-    passing: NDArray[np.uint8]
-    passing_start: NDArray[np.int64]
+    candidates: NDArray[np.int64]
+    starts: NDArray[np.int64]
     collection: NDArray[np.int64]
     columns: NDArray[np.float64]
     leg_columns: NDArray[np.int64]
@@ -111,35 +110,42 @@ def _dphi(one: float, other: float, turn: float) -> float:
 
 
 @nb.njit(inline="always")
-def _half_mass2(program: Program, a: int, i: int, b: int, j: int) -> float:
+def _half_mass2(
+    columns: Reals, one: Integers, i: int, other: Integers, j: int, turn: float, angle: float
+) -> float:
     """Return half the squared mass of two massless objects."""
-    columns, one, other = program.columns, program.leg_columns[a], program.leg_columns[b]
-    angle = program.scale.angle
     deta = (columns[one[_ETA] + i] - columns[other[_ETA] + j]) * angle
-    dphi = _dphi(columns[one[_PHI] + i], columns[other[_PHI] + j], program.scale.turn) * angle
+    dphi = _dphi(columns[one[_PHI] + i], columns[other[_PHI] + j], turn) * angle
     return columns[one[_PT] + i] * columns[other[_PT] + j] * (np.cosh(deta) - np.cos(dphi))
 
 
 @nb.njit(cache=True, nogil=True)
-def _of_legs(program: Program, step: int, chosen: NDArray[np.int64]) -> float:
+def _of_legs(
+    step: Integers,
+    columns: Reals,
+    leg_columns: Integers,
+    chosen: Integers,
+    turn: float,
+    angle: float,
+) -> float:
     """Compute a function of two or three legs."""
-    op, a, b, c = program.code[step]
-    columns, scale = program.columns, program.scale
-    one, other, i, j = program.leg_columns[a], program.leg_columns[b], chosen[a], chosen[b]
+    op, a, b, c = step[0], step[1], step[2], step[3]
+    one, other, i, j = leg_columns[a], leg_columns[b], chosen[a], chosen[b]
     if op == 20:
         return abs(columns[one[_ETA] + i] - columns[other[_ETA] + j])
     if op == 23:
         return abs(columns[one[_Z0] + i] - columns[other[_Z0] + j])
     if op == 24:
-        half = _half_mass2(program, a, i, b, j)
+        half = _half_mass2(columns, one, i, other, j, turn, angle)
         if c >= 0:
-            half += _half_mass2(program, a, i, c, chosen[c])
-            half += _half_mass2(program, b, j, c, chosen[c])
+            third, k = leg_columns[c], chosen[c]
+            half += _half_mass2(columns, one, i, third, k, turn, angle)
+            half += _half_mass2(columns, other, j, third, k, turn, angle)
         return 2.0 * half
     if op >= 27:
         product = columns[one[_CHARGE] + i] * columns[other[_CHARGE] + j]
-        return float(product < 0.0 if op == 27 else product > 0.0)
-    dphi = _dphi(columns[one[_PHI] + i], columns[other[_PHI] + j], scale.turn)
+        return 1.0 if (op == 27 and product < 0.0) or (op == 28 and product > 0.0) else 0.0
+    dphi = _dphi(columns[one[_PHI] + i], columns[other[_PHI] + j], turn)
     if op == 21:
         return dphi
     if op == 22:
@@ -147,8 +153,8 @@ def _of_legs(program: Program, step: int, chosen: NDArray[np.int64]) -> float:
         return deta * deta + dphi * dphi
     p, q = columns[one[_PT] + i], columns[other[_PT] + j]
     if op == 25:
-        return 2.0 * p * q * (1.0 - np.cos(dphi * scale.angle))
-    return p * p + q * q + 2.0 * p * q * np.cos(dphi * scale.angle)
+        return 2.0 * p * q * (1.0 - np.cos(dphi * angle))
+    return p * p + q * q + 2.0 * p * q * np.cos(dphi * angle)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -167,36 +173,45 @@ def _of_two(op: int, left: float, right: float) -> float:
     if op == 10:
         return max(left, right)
     if op == 11:
-        return float(left < right)
+        return 1.0 if left < right else 0.0
     if op == 12:
-        return float(left <= right)
+        return 1.0 if left <= right else 0.0
     if op == 13:
-        return float(left > right)
+        return 1.0 if left > right else 0.0
     if op == 14:
-        return float(left >= right)
+        return 1.0 if left >= right else 0.0
     if op == 15:
-        return float(left == right)
+        return 1.0 if left == right else 0.0
     if op == 16:
-        return float(left != right)
+        return 1.0 if left != right else 0.0
     if op == 17:
-        return float(left != 0.0 and right != 0.0)
-    return float(left != 0.0 or right != 0.0)
+        return 1.0 if left != 0.0 and right != 0.0 else 0.0
+    return 1.0 if left != 0.0 or right != 0.0 else 0.0
 
 
 @nb.njit(cache=True, nogil=True)
 def _holds(
-    program: Program, cut: int, chosen: NDArray[np.int64], stack: NDArray[np.float64]
+    code: Integers,
+    first: int,
+    last: int,
+    constants: Reals,
+    columns: Reals,
+    leg_columns: Integers,
+    chosen: Integers,
+    turn: float,
+    angle: float,
+    stack: Reals,
 ) -> bool:
-    """Run one cut on the chosen objects."""
+    """Run the steps of one cut on the chosen objects."""
     top = -1
-    for step in range(program.cuts[cut, 0], program.cuts[cut, 1]):
-        op, a, b = program.code[step, 0], program.code[step, 1], program.code[step, 2]
+    for step in range(first, last):
+        op, a, b = code[step, 0], code[step, 1], code[step, 2]
         if op == 0:
             top += 1
-            stack[top] = program.constants[a]
+            stack[top] = constants[a]
         elif op == 1:
             top += 1
-            stack[top] = program.columns[b + chosen[a]]
+            stack[top] = columns[b + chosen[a]]
         elif op == 6:
             stack[top] = -stack[top]
         elif op == 7:
@@ -204,10 +219,10 @@ def _holds(
         elif op == 8:
             stack[top] = np.sqrt(stack[top])
         elif op == 19:
-            stack[top] = float(stack[top] == 0.0)
+            stack[top] = 1.0 if stack[top] == 0.0 else 0.0
         elif op >= 20:
             top += 1
-            stack[top] = _of_legs(program, step, chosen)
+            stack[top] = _of_legs(code[step], columns, leg_columns, chosen, turn, angle)
         else:
             top -= 1
             stack[top] = _of_two(op, stack[top], stack[top + 1])
@@ -215,40 +230,52 @@ def _holds(
 
 
 @nb.njit(cache=True, nogil=True)
-def _fits(
-    program: Program, leg: int, chosen: NDArray[np.int64], stack: NDArray[np.float64]
-) -> bool:
-    """Tell whether the object chosen for `leg` may stand there, given those of earlier legs."""
-    if program.passing[program.passing_start[leg] + chosen[leg]] == 0:
-        return False
-    for earlier in range(leg):
-        same = program.collection[earlier] == program.collection[leg]
-        if same and chosen[earlier] == chosen[leg]:
-            return False
-    for cut in range(program.cuts.shape[0]):
-        if program.cuts[cut, 2] == leg and not _holds(program, cut, chosen, stack):
-            return False
-    return True
-
-
-@nb.njit(cache=True, nogil=True)
-def _search(program: Program, stack: NDArray[np.float64], found: NDArray[np.bool_]) -> None:
+def _search(program: Program, events: Integers, stack: Reals, found: NDArray[np.bool_]) -> None:
     """Choose objects leg by leg, and go back where none fits."""
-    n_legs = program.offsets.shape[0]
+    # local names: a helper that took the whole program would count references to all its arrays
+    candidates, starts, collection = program.candidates, program.starts, program.collection
+    columns, leg_columns, constants = program.columns, program.leg_columns, program.constants
+    code, cuts = program.code, program.cuts
+    turn, angle = program.scale.turn, program.scale.angle
+    n_legs = starts.shape[0]
     chosen = np.zeros(n_legs, np.int64)
-    for event in range(program.offsets.shape[1] - 1):
+    place = np.zeros(n_legs, np.int64)
+    for event in events:
         leg = 0
-        chosen[0] = program.offsets[0, event] - 1
+        place[0] = starts[0, event] - 1
         while leg >= 0:
-            chosen[leg] += 1
-            if chosen[leg] >= program.offsets[leg, event + 1]:
+            place[leg] += 1
+            if place[leg] >= starts[leg, event + 1]:
                 leg -= 1
-            elif _fits(program, leg, chosen, stack):
-                if leg == n_legs - 1:
-                    found[event] = True
+                continue
+            chosen[leg] = candidates[place[leg]]
+            fits = True
+            for earlier in range(leg):
+                if collection[earlier] == collection[leg] and chosen[earlier] == chosen[leg]:
+                    fits = False
+            for cut in range(cuts.shape[0]):
+                if not fits:
                     break
-                leg += 1
-                chosen[leg] = program.offsets[leg, event] - 1
+                if cuts[cut, 2] == leg:
+                    fits = _holds(
+                        code,
+                        cuts[cut, 0],
+                        cuts[cut, 1],
+                        constants,
+                        columns,
+                        leg_columns,
+                        chosen,
+                        turn,
+                        angle,
+                        stack,
+                    )
+            if not fits:
+                continue
+            if leg == n_legs - 1:
+                found[event] = True
+                break
+            leg += 1
+            place[leg] = starts[leg, event] - 1
 
 
 def combinations(program: Program) -> NDArray[np.bool_]:
@@ -268,13 +295,14 @@ def combinations(program: Program) -> NDArray[np.bool_]:
     ValueError
         If the seed has more than `MAX_LEGS` legs, or a cut needs more than `MAX_STACK` numbers.
     """
-    n_legs, edges = program.offsets.shape
+    n_legs, edges = program.starts.shape
     if not 1 <= n_legs <= MAX_LEGS:
         raise ValueError(f"expected 1 to {MAX_LEGS} legs, found {n_legs}")
-    if _depth(program.code[:, 0].tolist()) > MAX_STACK:
+    if any(_depth(program.code[a:b, 0].tolist()) > MAX_STACK for a, b, _ in program.cuts):
         raise ValueError(f"a cut needs more than {MAX_STACK} numbers at once")
     found = np.zeros(edges - 1, np.bool_)
-    _search(program, np.zeros(MAX_STACK), found)
+    possible = np.flatnonzero((np.diff(program.starts, axis=1) > 0).all(axis=0))
+    _search(program, possible, np.zeros(MAX_STACK), found)
     return found
 
 
@@ -283,11 +311,7 @@ _POPS: Final = {2, 3, 4, 5, *range(9, 19)}
 
 
 def _depth(operations: Sequence[int]) -> int:
-    """Return the most numbers on the stack at once.
-
-    A cut leaves one number behind, which the next one overwrites: what is counted over all cuts of
-    a seed, one number for each of them too many, is safe.
-    """
+    """Return the most numbers that one cut has on the stack at once."""
     depth = most = 0
     for op in operations:
         depth += 1 if op in _PUSHES else -1 if op in _POPS else 0

@@ -66,4 +66,4 @@ class Bits:
 
     def any(self) -> NDArray[np.bool_]:
         """Return the OR of all seeds that could be evaluated, bool of shape (n_events,)."""
-        return self.packed.any(axis=1)
+        return np.asarray(self.packed.any(axis=1))

@@ -66,8 +66,9 @@ class Node:
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
-    close = get_close_matches(name, sorted(known), 1, 0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    plain = {k.lower(): k for k in sorted(known)}
+    close = get_close_matches(name.lower(), list(plain), 1, 0.5)
+    return f"; did you mean {plain[close[0]]!r}?" if close else ""
 
 
 class _Reader:
@@ -212,8 +213,9 @@ def legs_of(node: Node) -> dict[str, set[str]]:
         found[node.value[0]] = {node.value[1]}
     elif node.kind == "legs":
         name, legs = node.value
+        read = PAIR_FUNCTIONS[name.removesuffix("2")][1]  # a square, as hardware compares it
         for leg in legs:
-            found.setdefault(leg, set()).update(PAIR_FUNCTIONS[name][1])
+            found.setdefault(leg, set()).update(read)
     for part in node.parts:
         for leg, names in legs_of(part).items():
             found.setdefault(leg, set()).update(names)

@@ -42,6 +42,7 @@ __all__ = ["ObjectMenu", "ObjectSeed"]
 
 _EVERYWHERE = "inclusive"
 Booleans = NDArray[np.bool_]
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -198,19 +199,19 @@ class ObjectMenu:
         """Name the collections that a seed reads, with the fields of each."""
         between: dict[str, set[str]] = {}
         for pair in seed.pairs:
-            for leg, fields in legs_of(pair).items():
-                between.setdefault(leg, set()).update(fields)
+            for name, fields in legs_of(pair).items():
+                between.setdefault(name, set()).update(fields)
         needs: dict[str, set[str]] = {}
         for name, leg in seed.form.legs.items():
             kind = self._objects[leg.object]
-            fields = needs.setdefault(kind.form.collection, set())
-            fields |= kind.fields() | between.get(name, set())
+            read = needs.setdefault(kind.form.collection, set())
+            read |= kind.fields() | between.get(name, set())
             if leg.online is not None or leg.offline is not None:
-                fields.add(kind.form.value)
+                read.add(kind.form.value)
             if name in seed.leg_cuts:
-                fields |= fields_of(seed.leg_cuts[name])
+                read |= fields_of(seed.leg_cuts[name])
             if leg.region is not None:
-                fields.add("eta")
+                read.add("eta")
         return needs
 
     def check(self, events: Any) -> dict[str, str | None]:
@@ -263,7 +264,7 @@ class _Evaluation:
         self._collections: dict[str, Collection] = {}
         self._columns: dict[tuple[str, str], NDArray[np.float64]] = {}
         self._selected: dict[str, Booleans] = {}
-        self._passing: dict[tuple[Any, ...], Booleans] = {}
+        self._candidates: dict[tuple[Any, ...], tuple[Integers, Integers]] = {}
 
     def collection(self, name: str) -> Collection:
         if name not in self._collections:
@@ -333,39 +334,34 @@ class _Evaluation:
         values = self.column(collection, field)
         return values >= value if operator == ">=" else values > value
 
-    def passing(self, seed: ObjectSeed, name: str) -> Booleans:
-        """Objects that may stand on one leg."""
+    def candidates(self, seed: ObjectSeed, name: str) -> tuple[Integers, Integers]:
+        """Find the objects that may stand on one leg, and where those of each event begin."""
         leg = seed.form.legs[name]
         kind = self.menu._objects[leg.object]
         cut = seed.leg_cuts.get(name)
         key = (leg.object, leg.online, leg.offline, leg.region, cut)
-        if key not in self._passing:
+        if key not in self._candidates:
             passed = self.selected(kind) & self.above(kind, leg)
             if leg.region is not None:
                 passed = passed & self.inside(kind, leg.region)
             if cut is not None:
                 passed = passed & self.holds(kind.form.collection, cut)
-            self._passing[key] = passed
-        return self._passing[key]
+            counts = np.concatenate([[0], np.cumsum(passed)])
+            offsets = self.collection(kind.form.collection).offsets
+            self._candidates[key] = np.flatnonzero(passed), counts[offsets]
+        return self._candidates[key]
 
     def decide(self, seed: ObjectSeed) -> Booleans:
         names = list(seed.form.legs)
-        legs = [self.collection_of(seed, name) for name in names]
-        passing = [self.passing(seed, name) for name in names]
         if len(names) == 1 and not seed.pairs:
-            return _any_by_event(passing[0], legs[0].offsets)
-        return combinations(self._program(seed, names, legs, passing))
+            return np.diff(self.candidates(seed, names[0])[1]) > 0
+        return combinations(self._program(seed, names))
 
     def collection_of(self, seed: ObjectSeed, leg: str) -> Collection:
         return self.collection(self.menu._objects[seed.form.legs[leg].object].form.collection)
 
-    def _program(
-        self,
-        seed: ObjectSeed,
-        names: list[str],
-        legs: list[Collection],
-        passing: list[Booleans],
-    ) -> Program:
+    def _program(self, seed: ObjectSeed, names: list[str]) -> Program:
+        legs = [self.collection_of(seed, name) for name in names]
         order = sorted({leg.name for leg in legs})
         used: dict[tuple[str, str], int] = {}
         values: list[NDArray[np.float64]] = []
@@ -392,11 +388,11 @@ class _Evaluation:
             last = max(names.index(leg) for leg in wanted)
             cuts.append((len(code), len(code) + len(steps), last))
             code += steps
-        sizes = np.array([len(p) for p in passing])
+        chosen = [self.candidates(seed, name) for name in names]
+        first = np.cumsum([0, *(len(found) for found, _ in chosen)])
         return Program(
-            offsets=np.stack([leg.offsets for leg in legs]),
-            passing=np.concatenate(passing).view(np.uint8),
-            passing_start=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64),
+            candidates=np.concatenate([found for found, _ in chosen]),
+            starts=np.stack([starts + at for (_, starts), at in zip(chosen, first, strict=False)]),
             collection=np.array([order.index(leg.name) for leg in legs]),
             columns=np.concatenate(values) if values else np.zeros(0),
             leg_columns=leg_columns,
@@ -405,9 +401,3 @@ class _Evaluation:
             constants=np.array(constants, np.float64),
             scale=HARDWARE_SCALE if self.hardware else FLOAT_SCALE,
         )
-
-
-def _any_by_event(passed: Booleans, offsets: NDArray[np.int64]) -> Booleans:
-    """Whether any object of an event passes."""
-    counts = np.concatenate([[0], np.cumsum(passed)])
-    return np.asarray(counts[offsets[1:]] > counts[offsets[:-1]])

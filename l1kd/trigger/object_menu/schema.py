@@ -21,7 +21,6 @@ seeds:
 ```
 """
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -30,10 +29,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from l1kd.errors import ConfigurationError
+from l1kd._documents import read_document
+from l1kd.errors import ConfigurationError, UnreadableFileError
 
 __all__ = [
     "Leg",
@@ -175,33 +174,11 @@ def _folder() -> Path:
     return Path(str(resources.files("l1kd.trigger.object_menu"))) / "menus"
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """A key that stands twice in a mapping is an error: the first would be lost silently."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            name = self.construct_object(key, deep=True)
-            if name in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {name!r} stands twice", key.start_mark
-                )
-            seen.add(name)
-        return super().construct_mapping(node, deep)
-
-
-def _loaded(path: Path) -> Any:
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigurationError(f"{path}: no valid YAML: {error}") from None
-
-
 def _explained(error: ValidationError, path: Path) -> str:
     """First problem, where it is, and the nearest name of an unknown key."""
-    problem = error.errors()[0]
+    problems = error.errors()
+    # an unknown key explains a missing one
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     place = [str(part) for part in problem["loc"]]
     text = f"{path}: {' / '.join(place)}: {problem['msg']}"
     if problem["type"] == "extra_forbidden":
@@ -229,7 +206,7 @@ def read_menu(source: str | Path) -> tuple[MenuForm, Path]:
     path = Path(source)
     if path.suffix not in (".yaml", ".yml") and path.name in shipped_menus():
         path = _folder() / f"{path.name}.yaml"
-    content = _loaded(path)
+    content = read_document(path)
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path}: expected a mapping with name, objects and seeds")
     try:
@@ -247,8 +224,8 @@ def _scalings(name: str, menu: Path) -> Any:
     shipped = _folder() / f"scalings_{name}.json"
     path = shipped if shipped.is_file() else menu.parent / name
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        return read_document(path)
+    except UnreadableFileError as error:
         raise ConfigurationError(
             f"{menu}: scalings {name!r}: expected a shipped set or a JSON file beside the menu: "
             f"{error}"
