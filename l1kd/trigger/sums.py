@@ -88,6 +88,7 @@ class ExactSums:
         for step, digit in enumerate((low & _MASK, high & _MASK, high >> _LIMB)):
             np.add.at(self.limbs, (index, place + step), digit)
         self._carry()
+        self._trim()
 
     def regrouped(self, target: ArrayLike, n: int) -> "ExactSums":
         """Sum rows: row i of the first axis goes to row target[i] of n."""
@@ -172,3 +173,16 @@ class ExactSums:
         if np.any((top >= 1 << (_LIMB - 1)) | (top < -(1 << (_LIMB - 1)))):
             self.limbs = np.concatenate([limbs, (top >> _LIMB)[:, None]], axis=1)
             self.limbs[:, -2] &= _MASK
+
+    def _trim(self) -> None:
+        """Drop digits that are zero in all sums, at either end."""
+        used = np.flatnonzero(self.limbs.any(axis=0))
+        if not used.size:
+            self.limbs, self.lowest = np.zeros((self.limbs.shape[0], 1), np.int64), 0
+            return
+        first, last = int(used[0]), int(used[-1])
+        # the last digit carries the sign: a zero above a digit of full size has to stay
+        full = bool(np.any(self.limbs[:, last] >= 1 << (_LIMB - 1)))
+        stop = min(last + 1 + full, self.limbs.shape[1])
+        self.limbs = np.ascontiguousarray(self.limbs[:, first:stop])
+        self.lowest += first
