@@ -14,6 +14,7 @@ from l1kd.errors import ConfigurationError
 from l1kd.insertion import insert
 from l1kd.physics.jets import Jets, anti_kt, sorted_jets
 from l1kd.physics.met import missing_pt
+from l1kd.statistics import checked_weights
 
 __all__ = [
     "CORRELATOR",
@@ -135,11 +136,17 @@ def insert_particles(
 
 
 def event_weight(events: ak.Array) -> Floats:
-    """Weight of each event: Delphes' Event.Weight, NanoAOD's genWeight, or one."""
+    """Weight of each event: Delphes' Event.Weight, NanoAOD's genWeight, or one.
+
+    Raises
+    ------
+    InputError
+        If one is NaN or infinite: nothing can be computed with it.
+    """
     if has_branch(events, "Event", "Weight"):
-        return by_event(read(events, "Event", "Weight"), np.float64)
+        return checked_weights(by_event(read(events, "Event", "Weight"), np.float64), len(events))
     if "genWeight" in collections(events):
-        return by_event(events["genWeight"], np.float64)
+        return checked_weights(by_event(events["genWeight"], np.float64), len(events))
     return np.ones(len(events))
 
 

@@ -98,13 +98,14 @@ class ResolutionProcessor(processor.ProcessorABC):
     def process(self, events: ak.Array) -> dict[str, Any]:
         """Insert the weights into one chunk and measure it."""
         metadata = dict(events.metadata)
+        weight = event_weight(events)
         events = insert_particles(events, self.algorithms, self.source)
         inserted = events["L1Cand"]
         generated = generated_jets(gen_jets(events), self.jet_min_pt)
         missing = gen_met(events)
         size, azimuth = (ak.to_numpy(missing[x]).astype(np.float64) for x in ("pt", "phi"))
         columns = {
-            "event_weight": event_weight(events),
+            "event_weight": weight,
             "gen_met_px": size * np.cos(azimuth),
             "gen_met_py": size * np.sin(azimuth),
             "n_gen_jets": np.diff(generated.offsets),

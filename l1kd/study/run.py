@@ -25,6 +25,7 @@ from l1kd.report.page import write_page
 from l1kd.report.summary import FileRecord, Summary, Timing
 from l1kd.study.request import Request, nearest
 from l1kd.study.samples import datasets_of
+from l1kd.study.weights import require_weights
 from l1kd.trigger.rates import Normalisation, normalisation
 
 __all__ = ["require_writable", "study"]
@@ -155,6 +156,8 @@ def study(request: Request, out: str | Path) -> Summary:
     files, bad = read_fileset(datasets)
     if bad and not request.skip_bad_files:
         raise next(iter(bad.values()))
+    if not request.skip_bad_files:
+        require_weights(files)
     results: dict[str, RunResult] = {}
     chosen: dict[str, list[str | Algorithm]] = {}
     for name, dataset in datasets.items():
