@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 __all__ = [
     "AnyArray",
+    "AnyFloats",
     "AnyIntegers",
     "Bytes",
     "Codes",
-    "Doubles",
     "Exact",
     "Floats",
     "Images",
@@ -30,9 +30,9 @@ __all__ = [
 
 AnyArray: TypeAlias = NDArray[Any]
 """Numbers of any type."""
-Floats: TypeAlias = NDArray[np.floating]
+AnyFloats: TypeAlias = NDArray[np.floating]
 """Floating-point numbers of any precision."""
-Doubles: TypeAlias = NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.float64]
 """Numbers of double precision."""
 Singles: TypeAlias = NDArray[np.float32]
 """Numbers of single precision."""

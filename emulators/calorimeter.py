@@ -6,7 +6,7 @@ Source: CMS Run-3 calorimeter geometry (4 x 4 trigger towers a region; gctPhi = 
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyArray, Doubles, Images, Integers
+from l1kd.emulators.array_types import AnyArray, Floats, Images, Integers
 from l1kd.emulators.compilation import njit
 
 __all__ = [
@@ -93,7 +93,7 @@ def image_from_regions(et: Integers, ieta: Integers, iphi: Integers, offsets: In
 
 @njit(nogil=True)
 def _fill_towers(
-    eta: Doubles, phi: Doubles, em: Doubles, had: Doubles, edges: Doubles,
+    eta: Floats, phi: Floats, em: Floats, had: Floats, edges: Floats,
     offsets: Integers,
 ) -> Images:  # fmt: skip
     n_events = len(offsets) - 1
@@ -125,7 +125,7 @@ def _fill_towers(
 
 
 def towers_from_energy(
-    eta: Doubles, phi: Doubles, em: Doubles, had: Doubles, offsets: AnyArray
+    eta: Floats, phi: Floats, em: Floats, had: Floats, offsets: AnyArray
 ) -> Images:
     """Image of simulated towers: summed into trigger towers, digitised, summed into regions.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from l1kd.emulators.array_types import Floats, Integers
+from l1kd.emulators.array_types import AnyFloats, Integers
 from l1kd.emulators.compilation import njit
 
 __all__ = [
@@ -173,7 +173,7 @@ def cast_integers(
 
 @njit(nogil=True)
 def cast_floats(
-    values: Floats,
+    values: AnyFloats,
     out: Integers,
     fraction: int,
     rounding: int,
@@ -204,7 +204,7 @@ def cast_floats(
 
 
 @njit(nogil=True)
-def clip_floats(values: Floats, out: Integers, scale: float, even: bool, bounds: Any) -> bool:
+def clip_floats(values: AnyFloats, out: Integers, scale: float, even: bool, bounds: Any) -> bool:
     """Round to nearest, ties to even or up, and saturate, without a branch; exact for scales >= 1.
 
     False where a number is NaN or infinite.
@@ -221,7 +221,7 @@ def clip_floats(values: Floats, out: Integers, scale: float, even: bool, bounds:
 
 
 @njit(nogil=True)
-def wrap_floats(values: Floats, out: Integers, scale: float, width: int, signed: bool) -> bool:
+def wrap_floats(values: AnyFloats, out: Integers, scale: float, width: int, signed: bool) -> bool:
     """Round down and wrap around, without a branch; exact for scales >= 1.
 
     False where the result is none because a number, times the scale, does not fit 63 bits.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.array_types import Doubles, Integers
+from l1kd.emulators.array_types import Floats, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 
@@ -164,7 +164,7 @@ class Axol1tl:
         squares = SCORE.cast(latent * latent, exact)
         return SCORE.cast(squares.sum(axis=1), SCORE)
 
-    def score(self, inputs: npt.ArrayLike, threads: int = 1) -> Doubles:
+    def score(self, inputs: npt.ArrayLike, threads: int = 1) -> Floats:
         """Return the score of whole hardware numbers, see `axol1tl_inputs`; shape (n,)."""
         raw = UNSCALED.cast(_integers("inputs", inputs), EXACT)
         return SCORE.to_float(self.score_raw(raw, threads))
@@ -239,6 +239,6 @@ class Cicada:
         scores: Integers = self.network.predict_raw(flat, threads=threads).reshape(len(flat))
         return scores
 
-    def score(self, regions: npt.ArrayLike, threads: int = 1) -> Doubles:
+    def score(self, regions: npt.ArrayLike, threads: int = 1) -> Floats:
         """Return the score of every event; shape (n,)."""
         return self.network.outputs[0].format.to_float(self.score_raw(regions, threads))

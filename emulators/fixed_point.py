@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.array_types import AnyArray, Doubles, Integers
+from l1kd.emulators.array_types import AnyArray, Floats, Integers
 from l1kd.emulators.casts import (
     OVERFLOWS,
     RND,
@@ -233,7 +233,7 @@ class FixedPoint:
             raise ValueError("NaN and infinity have no fixed-point value")
         return out.reshape(array.shape)
 
-    def to_float(self, raw: npt.ArrayLike) -> Doubles:
+    def to_float(self, raw: npt.ArrayLike) -> Floats:
         """Return the values of raw integers; exact up to 53 significant bits."""
         return np.ldexp(np.asarray(raw).astype(np.float64), -self.fraction)
 

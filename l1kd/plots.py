@@ -14,8 +14,9 @@ import mplhep
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from l1kd.emulators.array_types import Floats
 from l1kd.physics.response import ResponseSample
 from l1kd.plot_style import (
     DASHES,
@@ -46,8 +47,6 @@ __all__ = [
 
 FEWEST = 10
 """A bin of fewer entries is not drawn: its interval would not mean anything."""
-
-Floats = NDArray[np.float64]
 
 
 @styled

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from l1kd._edge import by_event, collections, flat, has_branch, offsets_of, read
 from l1kd.algorithms import SHIPPED, Algorithm, CandidateWeight
 from l1kd.candidates import candidates
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import ConfigurationError
 from l1kd.insertion import insert
 from l1kd.physics.jets import Jets, anti_kt, sorted_jets
@@ -48,8 +49,6 @@ WEIGHTINGS = (
 """Every weighting: weight one; the algorithms of `l1kd.insert`; the share of hard energy that the
 simulation knows; all particles of the same event without pile-up; Delphes' PUPPI; the correlator's
 own objects."""
-
-Floats = NDArray[np.float64]
 
 
 class Particles(NamedTuple):

@@ -7,11 +7,11 @@ import awkward as ak
 import hist
 import numpy as np
 from coffea import processor
-from numpy.typing import NDArray
 
 from l1kd._edge import flat
 from l1kd.algorithms import Algorithm
 from l1kd.candidates import PID_NAMES, candidates
+from l1kd.emulators.array_types import Floats
 from l1kd.physics.jets import Jets
 from l1kd.physics.matching import match_nearest
 from l1kd.physics.response import MIN_GEN_MET
@@ -29,7 +29,6 @@ from l1kd.truth import gen_jets, gen_met, open_twin, require_pairing
 
 __all__ = ["ORIGINS", "ResolutionProcessor", "weight_histogram"]
 
-Floats = NDArray[np.float64]
 
 ORIGINS = ("hard", "pile-up", "unknown")
 """Where a particle comes from: most of its energy, as the simulation knows it."""

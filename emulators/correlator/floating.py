@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyArray, Doubles, Integers, Mask
+from l1kd.emulators.array_types import AnyArray, Floats, Integers, Mask
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.parameters import LinPuppiParameters
 from l1kd.emulators.correlator.seeded_cone import SeededCone
@@ -57,14 +57,14 @@ def linpuppi_float(inputs: Inputs, parameters: LinPuppiParameters) -> dict[str, 
     return {"sum": total, "x2": x2, "weight": weight, "pt": weight * pt}
 
 
-def _physical(inputs: Inputs, prefix: str, slots: int) -> tuple[Doubles, Doubles, Doubles]:
+def _physical(inputs: Inputs, prefix: str, slots: int) -> tuple[Floats, Floats, Floats]:
     """Return momentum [GeV] and local position of the first slots."""
     steps = (("hwPt", PT_LSB), ("hwEta", ETA_PHI_LSB), ("hwPhi", ETA_PHI_LSB))
     columns = [np.asarray(inputs[prefix + k])[:, :slots] * step for k, step in steps]
     return columns[0], columns[1], columns[2]
 
 
-def _sources(inputs: Inputs, p: LinPuppiParameters) -> tuple[Doubles, Doubles, Doubles, Mask]:
+def _sources(inputs: Inputs, p: LinPuppiParameters) -> tuple[Floats, Floats, Floats, Mask]:
     """Return the tracks and which of them are associated with the vertex."""
     pt, eta, phi = _physical(inputs, "trk_", p.n_track)
     z0 = np.asarray(inputs["trk_hwZ0"])[:, : p.n_track].astype(np.int64)
@@ -75,11 +75,11 @@ def _sources(inputs: Inputs, p: LinPuppiParameters) -> tuple[Doubles, Doubles, D
 
 def _sums(
     p: LinPuppiParameters,
-    targets: tuple[Doubles, Doubles, Doubles],
-    sources: tuple[Doubles, Doubles, Doubles, Mask],
+    targets: tuple[Floats, Floats, Floats],
+    sources: tuple[Floats, Floats, Floats, Mask],
     *,
     exclude_self: bool,
-) -> Doubles:
+) -> Floats:
     """Add up the neighbours of every target [GeV^2]."""
     pt, eta, phi, use = sources
     pt2 = np.where(use, np.minimum(pt, p.pt_max) ** 2, 0.0)
@@ -93,12 +93,10 @@ def _sums(
     return total
 
 
-def _argument(
-    p: LinPuppiParameters, total: Doubles, pt: Doubles, b: AnyArray, is_em: Mask
-) -> Doubles:
+def _argument(p: LinPuppiParameters, total: Floats, pt: Floats, b: AnyArray, is_em: Mask) -> Floats:
     """Return the argument of the logistic function; an empty neighbourhood counts as 1 GeV^2."""
 
-    def pick(hadron: tuple[float, ...], photon: tuple[float, ...]) -> Doubles:
+    def pick(hadron: tuple[float, ...], photon: tuple[float, ...]) -> Floats:
         return np.where(is_em, np.array(photon)[b], np.array(hadron)[b])
 
     logarithm = np.log(np.where(total > 0, total, 1.0))
@@ -108,7 +106,7 @@ def _argument(
     return np.clip(near, -crop, crop) + own - pick(p.prior, p.prior_photon)
 
 
-def met_float(inputs: Inputs) -> dict[str, Doubles]:
+def met_float(inputs: Inputs) -> dict[str, Floats]:
     """Compute the missing transverse momentum with exact trigonometry.
 
     Returns
@@ -122,7 +120,7 @@ def met_float(inputs: Inputs) -> dict[str, Doubles]:
     return _vector(-(pt * np.cos(phi)).sum(axis=1), -(pt * np.sin(phi)).sum(axis=1))
 
 
-def ht_float(inputs: Inputs) -> dict[str, Doubles]:
+def ht_float(inputs: Inputs) -> dict[str, Floats]:
     """Compute the scalar and the vector sum of jets with exact trigonometry.
 
     Returns
@@ -137,7 +135,7 @@ def ht_float(inputs: Inputs) -> dict[str, Doubles]:
     return {"sum_pt": pt.sum(axis=1), **vector}
 
 
-def _vector(px: Doubles, py: Doubles) -> dict[str, Doubles]:
+def _vector(px: Floats, py: Floats) -> dict[str, Floats]:
     return {"pt": np.hypot(px, py), "phi": np.arctan2(py, px), "px": px, "py": py}
 
 
@@ -172,7 +170,7 @@ def seeded_cone_float(inputs: Inputs, jets: SeededCone) -> dict[str, AnyArray]:
 @njit(nogil=True)
 def _cones(
     n_cand: Integers, pt: Integers, eta: Integers,
-    phi: Integers, cone2: float, mass: bool, out: Doubles,
+    phi: Integers, cone2: float, mass: bool, out: Floats,
     counts: Integers, n_jets: Integers,
 ) -> None:  # fmt: skip
     """Find the jets of all events; distances on the raw grid are exact."""

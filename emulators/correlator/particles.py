@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyArray, Codes, Doubles, Integers, Shorts
+from l1kd.emulators.array_types import AnyArray, Codes, Floats, Integers, Shorts
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.regionizer_kernels import CHOOSE
 from l1kd.emulators.correlator.types import z0_to_raw
@@ -69,8 +69,8 @@ def read_particles(
 
 @njit(nogil=True)
 def _defects(
-    pt: Doubles, eta: Doubles, phi: Doubles,
-    charge: Codes, pid: Codes, z0: Doubles,
+    pt: Floats, eta: Floats, phi: Floats,
+    charge: Codes, pid: Codes, z0: Floats,
 ) -> tuple[Any, int, int]:  # fmt: skip
     """Count values that are not finite (pt, eta, phi, z0), negative momenta, unknown classes."""
     infinite = np.zeros(4, dtype=np.int64)

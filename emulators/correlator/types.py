@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from l1kd.emulators.array_types import AnyArray, Doubles, Indices, Integers, Shorts, Words
+from l1kd.emulators.array_types import AnyArray, Floats, Indices, Integers, Shorts, Words
 from l1kd.emulators.compilation import njit
 
 __all__ = [
@@ -47,7 +47,7 @@ DXY_PER_SQRT_CM: Final = 64
 _LSB32 = np.float32(ETA_PHI_LSB)
 
 
-def _half_away(x: Doubles) -> Integers:
+def _half_away(x: Floats) -> Integers:
     """Round to the nearest integer, halves away from zero."""
     return np.where(x < 0, np.ceil(x - 0.5), np.floor(x + 0.5)).astype(np.int64)
 

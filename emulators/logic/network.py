@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.array_types import AnyArray, Doubles, Integers
+from l1kd.emulators.array_types import AnyArray, Floats, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import archive
 from l1kd.emulators.logic.kernels import LANES, evaluate
@@ -101,7 +101,7 @@ class LogicNetwork:
         """
         return self._run(self._flat(values), self.stages, threads)
 
-    def predict(self, values: npt.ArrayLike, threads: int = 1) -> Doubles:
+    def predict(self, values: npt.ArrayLike, threads: int = 1) -> Floats:
         """Compute outputs in physical values; inputs are cast as ``ap_ufixed`` does."""
         raw = self.inputs[0].format.from_float(values)
         return self.outputs[0].format.to_float(self.predict_raw(raw, threads))

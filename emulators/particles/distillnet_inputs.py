@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyIntegers, Floats, Singles
+from l1kd.emulators.array_types import AnyFloats, AnyIntegers, Singles
 from l1kd.emulators.compilation import njit
 
 __all__ = [
@@ -71,15 +71,15 @@ def _length(value: float) -> float:
 
 @njit(nogil=True)
 def _fill(
-    pt: Floats,
-    eta: Floats,
-    phi: Floats,
-    energy: Floats,
+    pt: AnyFloats,
+    eta: AnyFloats,
+    phi: AnyFloats,
+    energy: AnyFloats,
     charge: AnyIntegers,
     pid: AnyIntegers,
-    weight: Floats,
-    d0: Floats,
-    dz: Floats,
+    weight: AnyFloats,
+    d0: AnyFloats,
+    dz: AnyFloats,
     out: Singles,
 ) -> None:
     for i in range(len(pt)):
@@ -100,15 +100,15 @@ def _fill(
 
 
 def distillnet_inputs(
-    pt: Floats,
-    eta: Floats,
-    phi: Floats,
-    energy: Floats,
+    pt: AnyFloats,
+    eta: AnyFloats,
+    phi: AnyFloats,
+    energy: AnyFloats,
     charge: AnyIntegers,
     pid: AnyIntegers,
-    puppi_weight: Floats,
-    d0: Floats,
-    dz: Floats,
+    puppi_weight: AnyFloats,
+    d0: AnyFloats,
+    dz: AnyFloats,
 ) -> Singles:
     """Build the input matrix of DistillNet from flat columns.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from l1kd.emulators.array_types import Doubles, Floats, Integers, Mask
+from l1kd.emulators.array_types import AnyFloats, Floats, Integers, Mask
 from l1kd.emulators.compilation import njit
 
 ETA_LIMIT = 6.0
@@ -44,8 +44,8 @@ def cell_of(eta: float, phi: float, rows: int, columns: int) -> tuple[int, int]:
 
 @njit(nogil=True)
 def sort_into_cells(
-    eta: Doubles,
-    phi: Doubles,
+    eta: Floats,
+    phi: Floats,
     event: tuple[int, int],
     selected: Mask,
     shape: tuple[int, int],
@@ -97,7 +97,7 @@ def row_spans(row: int, column: int, columns: int, starts: Integers, spans: Inte
 
 
 @njit(nogil=True)
-def squared_distances(eta: float, phi: float, etas: Doubles, phis: Doubles, out: Doubles) -> None:
+def squared_distances(eta: float, phi: float, etas: Floats, phis: Floats, out: Floats) -> None:
     """Write dR^2 from one direction to others, all phi in [0, 2 pi); free of branches."""
     for k in range(len(etas)):
         d_phi = abs(phi - phis[k])
@@ -106,7 +106,7 @@ def squared_distances(eta: float, phi: float, etas: Doubles, phis: Doubles, out:
 
 
 @njit(nogil=True)
-def _periodic(phi: Doubles, result: Doubles) -> None:
+def _periodic(phi: Floats, result: Floats) -> None:
     for i in range(len(phi)):
         angle = phi[i] if phi[i] >= 0.0 else phi[i] + TWO_PI
         if not 0.0 <= angle < TWO_PI:
@@ -115,7 +115,7 @@ def _periodic(phi: Doubles, result: Doubles) -> None:
         result[i] = angle if angle < TWO_PI else 0.0
 
 
-def periodic(phi: Floats) -> Doubles:
+def periodic(phi: AnyFloats) -> Floats:
     """Return angles in [0, 2 pi), where a difference never needs more than one turn."""
     result = np.empty(len(phi))
     _periodic(np.asarray(phi, np.float64), result)

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyIntegers, Floats, Integers, Singles
+from l1kd.emulators.array_types import AnyFloats, AnyIntegers, Integers, Singles
 from l1kd.emulators.particles.distillnet_inputs import FEATURES, distillnet_inputs
 from l1kd.emulators.particles.local_inputs import LOCAL_FEATURES, local_inputs
 
@@ -25,15 +25,15 @@ INPUT_SETS: dict[InputSet, tuple[str, ...]] = {
 def input_matrix(
     input_set: InputSet,
     *,
-    pt: Floats,
-    eta: Floats,
-    phi: Floats,
-    energy: Floats,
+    pt: AnyFloats,
+    eta: AnyFloats,
+    phi: AnyFloats,
+    energy: AnyFloats,
     charge: AnyIntegers,
     pid: AnyIntegers,
-    puppi_weight: Floats,
-    d0: Floats,
-    dz: Floats,
+    puppi_weight: AnyFloats,
+    d0: AnyFloats,
+    dz: AnyFloats,
     offsets: Integers,
 ) -> Singles:
     """Build the input matrix of whole events from flat columns.

@@ -19,9 +19,9 @@ import math
 import numpy as np
 
 from l1kd.emulators.array_types import (
+    AnyFloats,
     AnyIntegers,
     Codes,
-    Doubles,
     Floats,
     Integers,
     Offsets,
@@ -83,7 +83,7 @@ UNIT_DZ, UNIT_D0 = 0.01, 0.002
 """Lengths [cm] on which the logarithms of dz and d0 begin to rise."""
 
 
-def kinds(charge: AnyIntegers, puppi_weight: Floats, d0: Floats, dz: Floats) -> Codes:
+def kinds(charge: AnyIntegers, puppi_weight: AnyFloats, d0: AnyFloats, dz: AnyFloats) -> Codes:
     """Sort particles into vertex 0, pile-up 1, neutral 2 and displaced 3.
 
     Parameters
@@ -120,11 +120,11 @@ def _density(value: float) -> float:
 def _around(
     i: int,
     neighbours: Integers,
-    dr2: Doubles,
-    pt: Doubles,
+    dr2: Floats,
+    pt: Floats,
     kind: Codes,
     listed: Integers,
-    sums: Doubles,
+    sums: Floats,
 ) -> None:
     """Add neighbours at these squared distances: rows inner cone, ring around it, density."""
     # which are inside is a matter of chance to the processor: list them without a branch
@@ -144,12 +144,12 @@ def _around(
 
 @njit(nogil=True)
 def _fill(
-    pt: Doubles,
-    eta: Doubles,
-    phi: Doubles,
+    pt: Floats,
+    eta: Floats,
+    phi: Floats,
     kind: Codes,
-    dz: Floats,
-    d0: Floats,
+    dz: AnyFloats,
+    d0: AnyFloats,
     offsets: Offsets,
     out: Singles,
 ) -> None:
@@ -199,13 +199,13 @@ def _length(value: float, unit: float) -> float:
 
 
 def local_inputs(
-    pt: Floats,
-    eta: Floats,
-    phi: Floats,
+    pt: AnyFloats,
+    eta: AnyFloats,
+    phi: AnyFloats,
     charge: AnyIntegers,
-    puppi_weight: Floats,
-    d0: Floats,
-    dz: Floats,
+    puppi_weight: AnyFloats,
+    d0: AnyFloats,
+    dz: AnyFloats,
     offsets: Offsets,
 ) -> Singles:
     """Build the local inputs from flat columns.

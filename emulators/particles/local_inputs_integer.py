@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyIntegers, Codes, Floats, Integers, Shorts
+from l1kd.emulators.array_types import AnyFloats, AnyIntegers, Codes, Integers, Shorts
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.particles.grid import (
     cell_of,
@@ -180,7 +180,7 @@ def _fill(
 
 
 def to_hardware(
-    pt: Floats, eta: Floats, phi: Floats, d0: Floats, dz: Floats
+    pt: AnyFloats, eta: AnyFloats, phi: AnyFloats, d0: AnyFloats, dz: AnyFloats
 ) -> tuple[Integers, Integers, Integers, Integers, Integers]:
     """Turn physical columns into the steps that `local_inputs_integer` counts in.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from l1kd.emulators.array_types import Doubles, Mask, Offsets, Singles
+from l1kd.emulators.array_types import Floats, Mask, Offsets, Singles
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.particles.grid import (
     TWO_PI,
@@ -18,12 +18,12 @@ from l1kd.emulators.particles.grid import (
 @njit(nogil=True, error_model="numpy")
 def _terms(
     here: tuple[float, float, float],
-    etas: Doubles,
-    phis: Doubles,
-    distance_etas: Doubles,
-    pt2: Doubles,
+    etas: Floats,
+    phis: Floats,
+    distance_etas: Floats,
+    pt2: Floats,
     limits2: tuple[float, float],
-    work: Doubles,
+    work: Floats,
 ) -> float:
     """Sum (pT / dR)^2 over a range of sources; contiguous and without branches: it vectorises."""
     for k in range(len(etas)):
@@ -41,16 +41,16 @@ def _terms(
 
 @njit(nogil=True)
 def pt2_over_dr2(
-    pt: Doubles,
-    eta: Doubles,
-    phi: Doubles,
-    distance_eta: Doubles,
+    pt: Floats,
+    eta: Floats,
+    phi: Floats,
+    distance_eta: Floats,
     offsets: Offsets,
     sources: Mask,
     targets: Mask,
     radius: float,
     nearest: float,
-    result: Doubles,
+    result: Floats,
 ) -> None:
     """Sum as `neighbours.sum_pt2_over_dr2` does: checked float64 columns, `phi` in [0, 2 pi)."""
     rows, columns = grid_shape(radius)
@@ -90,12 +90,12 @@ def pt2_over_dr2(
 
 @njit(nogil=True)
 def pt_in_cones(
-    pt: Doubles,
-    eta: Doubles,
-    phi: Doubles,
+    pt: Floats,
+    eta: Floats,
+    phi: Floats,
     group: Offsets,
     offsets: Offsets,
-    radii2: Doubles,
+    radii2: Floats,
     n_groups: int,
     result: Singles,
 ) -> None:
@@ -138,7 +138,7 @@ def pt_in_cones(
 
 
 @njit(nogil=True)
-def pt_in_events(pt: Doubles, group: Offsets, offsets: Offsets, result: Doubles) -> None:
+def pt_in_events(pt: Floats, group: Offsets, offsets: Offsets, result: Floats) -> None:
     """Sum pT by event and kind into `result`."""
     for event in range(len(offsets) - 1):
         for i in range(offsets[event], offsets[event + 1]):

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from l1kd.emulators.array_types import (
+    AnyFloats,
     AnyIntegers,
-    Doubles,
     Floats,
     Integers,
     Mask,
@@ -55,17 +55,17 @@ def check_flat(offsets: npt.ArrayLike, **columns: npt.ArrayLike) -> Offsets:
 
 
 def sum_pt2_over_dr2(
-    pt: Floats,
-    eta: Floats,
-    phi: Floats,
+    pt: AnyFloats,
+    eta: AnyFloats,
+    phi: AnyFloats,
     offsets: Offsets,
     *,
     sources: Mask,
     targets: Mask,
     radius: float,
     nearest: float = 0.01,
-    distance_eta: Floats | None = None,
-) -> Doubles:
+    distance_eta: AnyFloats | None = None,
+) -> Floats:
     """Sum (pT / dR)^2 over the sources in a cone around every target.
 
     This is the exponential of PUPPI's alpha.
@@ -120,9 +120,9 @@ def sum_pt2_over_dr2(
 
 
 def sum_pt_in_cones(
-    pt: Floats,
-    eta: Floats,
-    phi: Floats,
+    pt: AnyFloats,
+    eta: AnyFloats,
+    phi: AnyFloats,
     group: AnyIntegers,
     offsets: Offsets,
     *,
@@ -174,7 +174,9 @@ def sum_pt_in_cones(
     return result
 
 
-def sum_pt_in_events(pt: Floats, group: AnyIntegers, offsets: Offsets, *, n_groups: int) -> Doubles:
+def sum_pt_in_events(
+    pt: AnyFloats, group: AnyIntegers, offsets: Offsets, *, n_groups: int
+) -> Floats:
     """Sum pT [GeV] by event and kind of particle: float64, (n_events, n_groups).
 
     Arguments and errors as in `sum_pt_in_cones`.

@@ -14,7 +14,15 @@ that median; one below the median gets 0. Charged particles get 1 or 0 by their 
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyIntegers, Codes, Doubles, Floats, Integers, Mask, Singles
+from l1kd.emulators.array_types import (
+    AnyFloats,
+    AnyIntegers,
+    Codes,
+    Floats,
+    Integers,
+    Mask,
+    Singles,
+)
 from l1kd.emulators.particles.grid import periodic
 from l1kd.emulators.particles.neighbour_kernels import pt2_over_dr2
 from l1kd.emulators.particles.neighbours import check_flat
@@ -56,8 +64,8 @@ nobody's neighbour and no part of the statistics (the leptons in the Delphes car
 
 def charged_association(
     charge: AnyIntegers,
-    dz: Floats,
-    dz_error: Floats,
+    dz: AnyFloats,
+    dz_error: AnyFloats,
     *,
     significance: float = 3.0,
     resolution: float = 0.02,
@@ -101,15 +109,15 @@ def flagged_association(charge: AnyIntegers, pileup: Mask) -> Codes:
 
 
 def puppi_weights(
-    pt: Floats,
-    eta: Floats,
-    phi: Floats,
+    pt: AnyFloats,
+    eta: AnyFloats,
+    phi: AnyFloats,
     association: Codes,
     offsets: Integers,
     n_vertices: AnyIntegers,
     config: PuppiConfig = PHASE2,
     *,
-    mass: Floats | None = None,
+    mass: AnyFloats | None = None,
 ) -> Singles:
     """Compute the PUPPI weight of every particle.
 
@@ -181,7 +189,7 @@ def puppi_weights(
     return weights
 
 
-def _bin_of(abs_eta: Floats, config: PuppiConfig) -> Codes:
+def _bin_of(abs_eta: AnyFloats, config: PuppiConfig) -> Codes:
     """Return the number of the first bin that has a particle, -1 where none has."""
     result = np.full(len(abs_eta), -1, np.int8)
     for number, eta_bin in reversed(list(enumerate(config.bins))):
@@ -196,7 +204,9 @@ def _pool(codes: Codes, inside: Mask, pool: Pool) -> tuple[Mask, Mask]:
     return inside & (codes >= (CHARGED_PV if pool == "charged" else NEUTRAL)), np.zeros_like(inside)
 
 
-def _pseudorapidity(pt: Floats, rapidity: Floats, mass: Floats | None, edges: Integers) -> Doubles:
+def _pseudorapidity(
+    pt: AnyFloats, rapidity: AnyFloats, mass: AnyFloats | None, edges: Integers
+) -> Floats:
     """Return the pseudorapidity of particles of given rapidity."""
     if mass is None:
         raise ValueError("config.eta_as_rapidity needs the mass of every particle")
@@ -204,5 +214,5 @@ def _pseudorapidity(pt: Floats, rapidity: Floats, mass: Floats | None, edges: In
     # Beyond 50 both are the same to all digits that matter, and the exponential ends at 700.
     y = np.clip(rapidity, -50.0, 50.0)
     ratio = np.divide(np.asarray(mass, np.float64), pt, out=np.zeros_like(pt), where=pt > 0.0)
-    result: Doubles = np.arcsinh(np.sqrt(1.0 + ratio * ratio) * np.sinh(y))
+    result: Floats = np.arcsinh(np.sqrt(1.0 + ratio * ratio) * np.sinh(y))
     return result

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from l1kd.emulators.array_types import Doubles, Integers, Mask, Singles
+from l1kd.emulators.array_types import Floats, Integers, Mask, Singles
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.particles.grid import longest_event
 
@@ -49,11 +49,11 @@ def pool_statistics(pool: Singles) -> tuple[float, float]:
 
 @njit(nogil=True, error_model="numpy")
 def weigh_bin(
-    alpha: Doubles,
-    pt: Doubles,
+    alpha: Floats,
+    pt: Floats,
     roles: tuple[Mask, Mask, Mask],
     offsets: Integers,
-    threshold: Doubles,
+    threshold: Floats,
     parameters: tuple[float, float, float],
     weights: Singles,
 ) -> None:

@@ -7,6 +7,7 @@ import fastjet
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import InputError
 from l1kd.physics.met import check_offsets, event_index
 
@@ -17,8 +18,6 @@ RADIUS = 0.4
 
 _PARTICLES_A_CALL = 200_000
 # fastjet keeps the whole clustering history of a call in memory, about 0.5 kB a particle
-
-Floats = NDArray[np.float64]
 
 
 class Jets(NamedTuple):

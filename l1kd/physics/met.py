@@ -9,11 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import InputError
 
 __all__ = ["Recoil", "check_offsets", "event_index", "met_pt_phi", "missing_pt", "recoil"]
-
-Floats = NDArray[np.float64]
 
 
 def check_offsets(offsets: ArrayLike, size: int) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import InputError
 from l1kd.physics.met import event_index, recoil
 from l1kd.statistics import (
@@ -77,7 +78,6 @@ MIN_GEN_MET = 1.0
 It would say how small the number is that one divides by; the recoil components are in GeV.
 """
 
-Floats = NDArray[np.float64]
 Table = dict[str, dict[str, dict[str, float | int | None]]]
 
 

@@ -3,15 +3,12 @@
 import math
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from l1kd.emulators.array_types import Floats
 
 __all__ = ["ONE_SIGMA", "Estimate", "Floats"]
 
 ONE_SIGMA = math.erf(math.sqrt(0.5))
 """Probability content of one standard deviation, 0.6827: the level of every interval by default."""
-
-Floats = NDArray[np.float64]
 
 
 class Estimate(NamedTuple):

@@ -6,8 +6,9 @@ import numpy as np
 import scipy.special
 from numpy.typing import ArrayLike
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import InputError
-from l1kd.statistics.estimates import ONE_SIGMA, Estimate, Floats
+from l1kd.statistics.estimates import ONE_SIGMA, Estimate
 
 __all__ = [
     "WeightSums",

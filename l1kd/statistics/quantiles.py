@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from l1kd.emulators.array_types import Floats
 from l1kd.emulators.compilation import njit
-from l1kd.statistics.estimates import Floats
 from l1kd.statistics.fractions import checked_weights
 
 __all__ = ["corrected_resolution", "quantile", "quantile_resolution", "sorted_quantile"]

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from l1kd.emulators.array_types import Floats
 from l1kd.emulators.compilation import njit
 from l1kd.errors import InputError
-from l1kd.statistics.estimates import ONE_SIGMA, Floats
+from l1kd.statistics.estimates import ONE_SIGMA
 
 __all__ = [
     "Bootstrap",

@@ -8,8 +8,9 @@ import scipy.special
 import scipy.stats
 from numpy.typing import ArrayLike
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import InputError
-from l1kd.statistics.estimates import ONE_SIGMA, Estimate, Floats
+from l1kd.statistics.estimates import ONE_SIGMA, Estimate
 from l1kd.statistics.fractions import checked_weights, clopper_pearson
 from l1kd.statistics.sharing import Blocks, independent_events, shared_covariance
 

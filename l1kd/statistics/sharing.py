@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import InputError
-from l1kd.statistics.estimates import ONE_SIGMA, Estimate, Floats
+from l1kd.statistics.estimates import ONE_SIGMA, Estimate
 from l1kd.statistics.fractions import checked_weights, clopper_pearson
 
 __all__ = [

@@ -11,10 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Accepted", "accepted", "any_accepted", "cumulative"]
+from l1kd.emulators.array_types import Floats, Mask
 
-Floats = NDArray[np.float64]
-Patterns = NDArray[np.bool_]
+__all__ = ["Accepted", "accepted", "any_accepted", "cumulative"]
 
 
 class Accepted(NamedTuple):
@@ -39,26 +38,26 @@ class Accepted(NamedTuple):
     total: Floats
 
 
-def _refusal(acceptance: Floats) -> tuple[Floats, Patterns]:
+def _refusal(acceptance: Floats) -> tuple[Floats, Mask]:
     """Logarithm of 1 - a, zero where a = 1, and where that is."""
     certain = acceptance >= 1.0
     return np.log1p(-np.where(certain, 0.0, acceptance)), certain
 
 
-def any_accepted(fired: Patterns, acceptance: Floats) -> Floats:
+def any_accepted(fired: Mask, acceptance: Floats) -> Floats:
     """Probability that at least one seed accepts, 1 - prod(1 - a): float64[n]."""
     logarithm, certain = _refusal(acceptance)
     open_seeds = fired @ logarithm
     return np.where(fired[:, certain].any(axis=1), 1.0, -np.expm1(open_seeds))
 
 
-def cumulative(fired: Patterns, acceptance: Floats) -> Floats:
+def cumulative(fired: Mask, acceptance: Floats) -> Floats:
     """Probability that one of the seeds up to and including each accepts: float64[n, k]."""
     refused = np.cumprod(np.where(fired, 1.0 - acceptance, 1.0), axis=1, dtype=np.float64)
     return 1.0 - refused
 
 
-def accepted(fired: Patterns, acceptance: Floats) -> Accepted:
+def accepted(fired: Mask, acceptance: Floats) -> Accepted:
     """All probabilities of a block of patterns."""
     each = np.where(fired, acceptance, 0.0)
     total = any_accepted(fired, acceptance)
@@ -67,7 +66,7 @@ def accepted(fired: Patterns, acceptance: Floats) -> Accepted:
     return Accepted(each, each * others, _shared(fired, acceptance, each), total)
 
 
-def _others_refuse(fired: Patterns, acceptance: Floats, n_certain: NDArray[np.int64]) -> Floats:
+def _others_refuse(fired: Mask, acceptance: Floats, n_certain: NDArray[np.int64]) -> Floats:
     """Probability that no other seed accepts, for each seed that fired: float64[n, k]."""
     logarithm, certain = _refusal(acceptance)
     refused = np.exp((fired @ logarithm)[:, None] - np.where(fired, logarithm, 0.0))
@@ -75,7 +74,7 @@ def _others_refuse(fired: Patterns, acceptance: Floats, n_certain: NDArray[np.in
     return np.where(others_certain == 0, refused, 0.0)
 
 
-def _shared(fired: Patterns, acceptance: Floats, each: Floats) -> Floats:
+def _shared(fired: Mask, acceptance: Floats, each: Floats) -> Floats:
     """Mean of 1 / (number of seeds that accept), for each seed: float64[n, k].
 
     With K other seeds accepting, the mean of 1 / (1 + K) is the integral over t from 0 to 1 of

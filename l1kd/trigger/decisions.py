@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from l1kd.emulators.array_types import Bytes, Integers
 from l1kd.errors import InputError
 from l1kd.trigger.resampling import Resampling
 from l1kd.trigger.sums import ExactSums
@@ -21,11 +22,8 @@ __all__ = ["MAX_PATTERNS", "Decisions", "pack"]
 MAX_PATTERNS = 2_000_000
 """Distinct patterns that a table may hold: some 200 MB with the 512 bits of a Run 3 menu."""
 
-Bits = NDArray[np.uint8]
-Integers = NDArray[np.int64]
 
-
-def pack(decisions: ArrayLike) -> Bits:
+def pack(decisions: ArrayLike) -> Bytes:
     """Pack bool[n_events, n_seeds] into uint8[n_events, ceil(n_seeds / 8)], lowest bit first."""
     return np.packbits(np.asarray(decisions, dtype=bool), axis=1, bitorder="little")
 
@@ -65,7 +63,7 @@ class Decisions:
         if len(set(self.seeds)) != len(self.seeds):
             twice = sorted({s for s in self.seeds if self.seeds.count(s) > 1})
             raise InputError(f"a menu names each seed once; twice: {', '.join(twice)}")
-        self.patterns: Bits = np.zeros((0, -(-len(self.seeds) // 8)), np.uint8)
+        self.patterns: Bytes = np.zeros((0, -(-len(self.seeds) // 8)), np.uint8)
         self.strata: Integers = np.zeros((0, len(self.strata_names)), np.int64)
         self.counts: Integers = np.zeros(0, np.int64)
         self.weights = ExactSums(0)
@@ -221,7 +219,7 @@ class Decisions:
                 f"{other.strata_names} with {other.resampling} do not add up"
             )
 
-    def _grouped(self, patterns: Bits, strata: Integers, names: Sequence[str]) -> "Decisions":
+    def _grouped(self, patterns: Bytes, strata: Integers, names: Sequence[str]) -> "Decisions":
         made = Decisions(self.seeds, names, self.resampling)
         made.patterns, made.strata, inverse = _distinct(patterns, strata)
         rows = len(made.patterns)
@@ -337,7 +335,7 @@ def _rows(sums: ExactSums, rows: Integers) -> ExactSums:
     return ExactSums.from_state(sums.limbs[at], sums.lowest, (len(rows), *sums.shape[1:]))
 
 
-def _distinct(patterns: Bits, strata: Integers) -> tuple[Bits, Integers, Integers]:
+def _distinct(patterns: Bytes, strata: Integers) -> tuple[Bytes, Integers, Integers]:
     """Distinct rows in ascending order, and for each row given its place among them."""
     ordered = (strata ^ np.int64(np.iinfo(np.int64).min)).astype(">i8")
     keys = np.concatenate(

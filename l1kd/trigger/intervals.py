@@ -4,13 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.special
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Floats
 from l1kd.statistics import ONE_SIGMA
 
 __all__ = ["PassSums", "fraction_interval"]
-
-Floats = NDArray[np.float64]
 
 
 class PassSums(NamedTuple):

@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from l1kd.emulators.array_types import Floats, Integers
 from l1kd.errors import ConfigurationError, InputError, UnreadableFileError
 
 __all__ = ["SECTION_SECONDS", "LumiMask", "PileupProfile", "PileupTable"]
 
 SECTION_SECONDS = 2**18 / 11246.0
 """Length of a luminosity section: 2^18 turns of the LHC, 23.31 s."""
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 def _read(path: Path) -> str:

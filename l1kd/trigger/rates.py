@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.statistics import ONE_SIGMA, Estimate, clopper_pearson, weighted_fraction
 
@@ -33,8 +34,6 @@ __all__ = [
 
 REVOLUTION_FREQUENCY = 11246.0
 """Turns of a proton around the LHC in a second [Hz]."""
-
-Floats = NDArray[np.float64]
 
 
 class Normalisation(BaseModel):

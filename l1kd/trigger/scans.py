@@ -8,14 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.statistics import ONE_SIGMA, Estimate
 from l1kd.trigger.rates import Threshold
 from l1kd.trigger.spectra import SpectrumClass, survival
 
 __all__ = ["LegScan", "largest_passed", "legs", "threshold_at", "with_threshold"]
-
-Floats = NDArray[np.float64]
 
 
 def threshold_at(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import InputError
 from l1kd.statistics import ONE_SIGMA
 from l1kd.trigger.intervals import PassSums, fraction_interval
@@ -26,8 +27,6 @@ EXACT_EVENTS = 100_000
 
 GRID = 1.0 / 64.0
 """Spacing of the values of larger samples: a 32nd of the Level-1 trigger's half GeV."""
-
-Floats = NDArray[np.float64]
 
 
 class Spectrum:

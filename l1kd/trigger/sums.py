@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from l1kd.emulators.array_types import Integers
 from l1kd.errors import InputError
 
 __all__ = ["ExactSums"]
 
-Integers = NDArray[np.int64]
 
 _LIMB = 32
 _MASK = np.int64((1 << _LIMB) - 1)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.statistics import ONE_SIGMA, Estimate
 from l1kd.trigger.acceptance import accepted, any_accepted, cumulative
@@ -21,7 +22,6 @@ from l1kd.trigger.intervals import PassSums, fraction_interval
 
 __all__ = ["EventClass", "GroupRate", "MenuRates", "SeedRate", "menu_rates"]
 
-Floats = NDArray[np.float64]
 
 _BLOCK = 1 << 21
 """Entries of a block of patterns: 16 MB as doubles."""

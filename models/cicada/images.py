@@ -7,13 +7,13 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Images
 from l1kd.emulators.calorimeter import image_from_towers
 from l1kd.models.cicada.config import ImageData
 from l1kd.models.cicada.overlay import Calibration, RegionLibrary, calibrate, overlay
 
 __all__ = ["ImageSource", "read_images"]
 
-Images = NDArray[np.uint16]
 _LIBRARY = "regions_{}.npz"
 # independent random streams: a number each, beside the seed
 _CALIBRATION, _TRAIN, _VALIDATION, _TEST, _EXPOSURE = range(5)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Images, Singles
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import GateLayer, LogicNetwork, LogicStage
 from l1kd.models import backend
@@ -39,11 +40,8 @@ _LOGIT_PACE, _WEIGHT_PACE, _THRESHOLD_PACE, _SCORE_PACE = 3.0, 3.0, 20.0, 2.0
 _START = 2.0
 _HOLD = 5e-5
 
-Images = NDArray[np.uint16]
-Floats = NDArray[np.float32]
 
-
-def _coefficients() -> Floats:
+def _coefficients() -> Singles:
     """Every function of two bits as c0 + c1 a + c2 b + c3 a b, float32[16, 4]."""
     outputs = np.array([[(table >> k) & 1 for k in range(4)] for table in range(16)], np.float32)
     none, b, a, both = outputs.T
@@ -113,7 +111,7 @@ def patterns(images: Images, limits: NDArray[np.int64]) -> NDArray[np.uint8]:
     return out
 
 
-def _logits(kinds: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+def _logits(kinds: NDArray[np.int64], rng: np.random.Generator) -> Singles:
     logits = rng.normal(0.0, 0.1, (len(kinds), 16))
     logits[np.arange(len(kinds)), kinds] += _START
     return (logits / _LOGIT_PACE).astype(np.float32)
@@ -241,7 +239,7 @@ class GateModel:
         total = tf.linalg.matvec(self.bits(seen), _SCORE_PACE * self.score_weight)
         return tf.clip_by_value(total + _SCORE_PACE * self.score_offset, 0.0, 256.0 - 1.0 / 256)
 
-    def start_features(self, weight: Floats, offset: Floats, values: Floats) -> None:
+    def start_features(self, weight: Singles, offset: Singles, values: Singles) -> None:
         """Begin from linear features: scale them to their bits and spread the thresholds.
 
         Parameters
@@ -297,7 +295,7 @@ class GateModel:
 
 
 def refit(
-    bits: NDArray[np.uint8], wanted: Floats, rounds: int = 8
+    bits: NDArray[np.uint8], wanted: Singles, rounds: int = 8
 ) -> tuple[NDArray[np.float64], float]:
     """Weights of the last gates that minimise the mean absolute error, by reweighted squares.
 

@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Integers, Singles
 from l1kd.emulators.compilation import njit
 from l1kd.errors import InputError
 
 __all__ = ["Calibration", "RegionLibrary", "calibrate", "count", "overlay", "pileup"]
 
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int64]
 
 N_PHI = 18
 N_ETA = 14
@@ -107,10 +106,10 @@ class Calibration:
 
 @njit(nogil=True)
 def _add(
-    image: Floats,
+    image: Singles,
     offset: Integers,
     index: NDArray[np.uint8],
-    et: Floats,
+    et: Singles,
     picks: Integers,
     turns: Integers,
     mirrors: NDArray[np.bool_],
@@ -128,12 +127,12 @@ def _add(
 def _overlay(
     offset: Integers,
     index: NDArray[np.uint8],
-    et: Floats,
+    et: Singles,
     begin: Integers,
     picks: Integers,
     turns: Integers,
     mirrors: NDArray[np.bool_],
-    out: Floats,
+    out: Singles,
 ) -> None:
     for i in range(len(out)):
         part = slice(begin[i], begin[i + 1])

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Images
 from l1kd.models.cicada.config import CicadaHgqConfig, CicadaLogicConfig, StudentConfig
 from l1kd.statistics import emd
 from l1kd.trigger.rates import normalisation, rate_table
 
 __all__ = ["agreement", "hgq_card", "logic_card", "rates"]
 
-Images = NDArray[np.uint16]
 Scores = Mapping[str, Callable[[Images], NDArray[np.floating]]]
 _PRESET = "hl_lhc"
 _TARGETS_HZ = (1e6, 300e3, 100e3, 30e3)

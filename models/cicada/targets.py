@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.artefacts import load
+from l1kd.emulators.array_types import Images, Singles
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
@@ -33,8 +34,6 @@ __all__ = [
     "training_targets",
 ]
 
-Images = NDArray[np.uint16]
-Floats = NDArray[np.float32]
 Scores = Callable[[Images], NDArray[np.floating]]
 _SIGNAL_SHARE = 20
 
@@ -61,9 +60,9 @@ class TrainingTargets:
     teacher_score: Scores
     teacher_history: list[dict[str, float]]
     images: Images
-    targets: Floats
+    targets: Singles
     validation: Images
-    validation_targets: Floats
+    validation_targets: Singles
 
     @property
     def signal_like(self) -> Images:
@@ -100,7 +99,7 @@ def training_targets(config: StudentConfig, job: Job) -> TrainingTargets:
     )
     error = teacher.reconstruction_error(model)
 
-    def score(images: Images) -> Floats:
+    def score(images: Images) -> Singles:
         return teacher.target(error(images), config.target)
 
     scores = _kept(score, model, job.checkpoints("targets") / config.target)

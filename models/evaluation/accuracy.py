@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Floats, Weights
 from l1kd.physics.met import event_index
 from l1kd.physics.response import Resampling
 from l1kd.statistics import Estimate, bootstrap
@@ -35,8 +36,6 @@ _RESAMPLING = Resampling(replicas=200)
 CLOSE = 0.05
 """Two weights at most this far apart are called close: one bin of the histograms."""
 
-Weights = NDArray[np.float32]
-Floats = NDArray[np.float64]
 Numbers = dict[str, dict[str, float | int | None]]
 
 

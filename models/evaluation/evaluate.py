@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.algorithms.puppi import Association
+from l1kd.emulators.array_types import Weights
 from l1kd.errors import ConfigurationError
 from l1kd.models.evaluation.accuracy import agreement
 from l1kd.models.evaluation.cost import latency, operations
@@ -32,7 +33,6 @@ ASSOCIATIONS: tuple[Association, ...] = ("dz", "truth")
 
 _TIMED_EVENTS = 16
 
-Weights = NDArray[np.float32]
 Say = Callable[[str], None]
 
 

@@ -7,8 +7,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Floats
 from l1kd.models.evaluation.maps import ETA_EDGES, PHI_EDGES
 from l1kd.models.evaluation.measure import NO_PILEUP
 from l1kd.models.evaluation.schema import WeightHistograms
@@ -16,8 +16,6 @@ from l1kd.models.evaluation.style import Looks, balanced
 from l1kd.plot_style import legend, new_figure, styled
 
 __all__ = ["event_map", "ratio_maps", "weight_histograms"]
-
-Floats = NDArray[np.float64]
 
 
 @styled

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from l1kd.algorithms.puppi import Association
 from l1kd.candidates import PID_NAMES
+from l1kd.emulators.array_types import Weights
 from l1kd.models.evaluation.accuracy import agreement
 from l1kd.models.evaluation.measure import CARD_JETS, response_sample
 from l1kd.models.evaluation.networks import Judged
@@ -33,8 +34,6 @@ _TEACHER_GROUPS = {
     "d0": ("d0",),
     "dz": ("dz",),
 }
-
-Weights = NDArray[np.float32]
 
 
 def input_groups(columns: tuple[str, ...]) -> dict[str, list[int]]:

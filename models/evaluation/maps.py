@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from l1kd.emulators.array_types import Floats, Weights
 from l1kd.models.evaluation.measure import NO_PILEUP
 from l1kd.models.evaluation.samples import Twin
 from l1kd.models.weights.particles import Particles
@@ -21,9 +22,6 @@ PHI_EDGES = np.linspace(-np.pi, np.pi, 35)
 
 _N_ETA, _N_PHI = 26, 16
 """Cells of the distance, about 0.4 by 0.4, the size of a jet."""
-
-Weights = NDArray[np.float32]
-Floats = NDArray[np.float64]
 
 
 class Maps(NamedTuple):

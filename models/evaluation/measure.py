@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Floats, Weights
 from l1kd.models.evaluation.samples import Sample, Twin
 from l1kd.models.weights.particles import Particles
 from l1kd.physics.jets import anti_kt
@@ -32,8 +33,6 @@ __all__ = [
     "vertex_edges",
 ]
 
-Floats = NDArray[np.float64]
-Weights = NDArray[np.float32]
 
 NO_PILEUP = "no_pileup"
 """All particles of the paired event without pile-up: what no weight can beat by much."""

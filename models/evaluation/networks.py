@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from l1kd.algorithms.models import onnx_session, read_network, run_onnx
 from l1kd.artefacts import Artefact, load, shipped
+from l1kd.emulators.array_types import Weights
 from l1kd.errors import ConfigurationError
 from l1kd.models.weights.particles import Particles
 from l1kd.models.weights.weighting import input_set_of, network_weights
@@ -17,8 +18,6 @@ __all__ = ["KINDS", "Judged", "judged", "shipped_networks"]
 
 KINDS = ("teacher", "distillnet", "qdistillnet")
 """Kinds of artefacts that give particles weights, the teacher first."""
-
-Weights = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from l1kd._edge import by_event, flat, has_branch, offsets_of, read
 from l1kd.algorithms import LinPuppi
 from l1kd.algorithms.puppi import Association
 from l1kd.candidates import candidates
+from l1kd.emulators.array_types import Floats, Weights
 from l1kd.errors import ConfigurationError, MissingBranchError
 from l1kd.models.weights.particles import Generated, Particles, read_particles
 from l1kd.truth import open_twin, require_pairing
@@ -22,9 +23,6 @@ __all__ = ["Sample", "Twin", "describe_files", "read_sample"]
 _CHUNK = 200
 _FAR = 25.0
 """dz [cm] of a track that is said to belong to another vertex: the largest of the firmware."""
-
-Weights = NDArray[np.float32]
-Floats = NDArray[np.float64]
 
 
 class Twin(NamedTuple):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Floats
 from l1kd.physics.response import STANDARD, Resampling, ResponseSample
 from l1kd.statistics import (
     ONE_SIGMA,
@@ -33,8 +34,6 @@ FRACTIONS = (0.1, 0.03, 0.01)
 
 _FEWEST = 3.0
 """A share is resolved where at least so many (effective) background events pass."""
-
-Floats = NDArray[np.float64]
 
 
 def fake_met(sample: ResponseSample, weighting: str) -> Floats:

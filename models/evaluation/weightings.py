@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.algorithms.puppi import Association
+from l1kd.emulators.array_types import Weights
 from l1kd.models.evaluation.networks import Judged
 from l1kd.models.evaluation.samples import Sample
 from l1kd.models.weights.particles import Particles
@@ -21,8 +22,6 @@ CLASSES = ("charged, hard", "charged, pile-up", "neutral, hard", "neutral, pile-
 
 N_BINS = 50
 """Bins of the histograms of weights."""
-
-Weights = NDArray[np.float32]
 
 
 def all_weightings(

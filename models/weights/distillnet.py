@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd._version import __version__
+from l1kd.emulators.array_types import Singles
 from l1kd.models import backend
 
 __all__ = ["Standardisation", "layers_of", "network", "save_onnx", "standardise"]
 
-Matrix = NDArray[np.float32]
 _OPSET = 17
 _IR_VERSION = 8
 
@@ -44,7 +44,7 @@ class Standardisation(NamedTuple):
         return Standardisation(self.mean, spread)
 
 
-def standardise(inputs: Matrix) -> Standardisation:
+def standardise(inputs: Singles) -> Standardisation:
     """Measure mean and spread of training inputs float32[n, inputs]."""
     mean = inputs.mean(axis=0, dtype=np.float64)
     spread = inputs.std(axis=0, dtype=np.float64)
@@ -85,7 +85,7 @@ def network(hidden: Sequence[int], standardisation: Standardisation) -> Any:
     return keras.Sequential(stack, name="distillnet")
 
 
-def layers_of(model: Any) -> list[tuple[Matrix, NDArray[np.float32]]]:
+def layers_of(model: Any) -> list[tuple[Singles, NDArray[np.float32]]]:
     """Return kernel and bias of every dense layer, with all scales folded into them.
 
     The standardisation goes into the first layer, each batch normalisation into the layer before
@@ -94,7 +94,7 @@ def layers_of(model: Any) -> list[tuple[Matrix, NDArray[np.float32]]]:
     standardisation = model.get_layer("standardise")
     scale = np.asarray(standardisation.scale, np.float64)
     offset = np.asarray(standardisation.offset, np.float64)
-    folded: list[tuple[Matrix, NDArray[np.float32]]] = []
+    folded: list[tuple[Singles, NDArray[np.float32]]] = []
     number = 0
     while True:
         last = f"dense{number}" not in {layer.name for layer in model.layers}

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Weights
 from l1kd.models.evaluation.accuracy import agreement
 from l1kd.models.weights.particles import Generated, Particles
 from l1kd.physics.jets import anti_kt
@@ -15,7 +15,6 @@ from l1kd.physics.response import ResponseSample, jet_table, met_table
 
 __all__ = ["JET_ETA", "JET_PT", "accuracy", "describe", "weightings"]
 
-Weights = NDArray[np.float32]
 JET_PT = 20.0
 JET_ETA = 4.0
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from l1kd.algorithms.models import onnx_session, read_network, run_onnx
 from l1kd.artefacts import Artefact, load
+from l1kd.emulators.array_types import Weights
 from l1kd.emulators.compilation import cache_folder
 from l1kd.emulators.particles.input_matrix import InputSet
 from l1kd.errors import ArtefactError
@@ -20,7 +21,6 @@ __all__ = ["input_set_of", "network_weights"]
 
 _BLOCK = 1 << 16
 _EVENTS = 50
-Weights = NDArray[np.float32]
 
 
 def input_set_of(artefact: Artefact) -> InputSet:

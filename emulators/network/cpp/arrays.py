@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from l1kd.emulators.array_types import Doubles
+from l1kd.emulators.array_types import Floats
 from l1kd.emulators.network.cpp.expressions import split_arguments
 from l1kd.emulators.network.cpp.model import CppType
 from l1kd.emulators.network.cpp.scope import Scope
@@ -23,7 +23,7 @@ _LARGEST_EXACT = float(1 << 53)
 
 def read_values(
     tokens: Sequence[Token], kind: CppType, size: int | None, scope: Scope, name: Token
-) -> Doubles:
+) -> Floats:
     """Return the values of ``= {...}``.
 
     Parameters
@@ -73,7 +73,7 @@ def read_values(
     return values
 
 
-def _plain_list(token: Token, scope: Scope) -> Doubles:
+def _plain_list(token: Token, scope: Scope) -> Floats:
     parts = token.text[1:-1].split(",")
     if not parts[-1].strip():
         parts.pop()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeVar
 
-from l1kd.emulators.array_types import Doubles
+from l1kd.emulators.array_types import Floats
 from l1kd.emulators.network.cpp.library import Library
 from l1kd.emulators.network.cpp.tokens import FirmwareSourceError, Location, Token
 
@@ -151,7 +151,7 @@ class WeightArray:
 
     name: str
     type: CppType
-    values: Doubles
+    values: Floats
     location: Location
     is_port: bool = False
 

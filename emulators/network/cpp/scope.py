@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from l1kd.emulators.array_types import Doubles
+from l1kd.emulators.array_types import Floats
 from l1kd.emulators.network.cpp.constants import Value, evaluate, of_python
 from l1kd.emulators.network.cpp.expressions import Number, parse_expression, split_arguments
 from l1kd.emulators.network.cpp.model import CppType, Function, Struct, frozen_mapping
@@ -40,7 +40,7 @@ class Array:
 
     type: CppType
     size: int | None
-    values: Doubles | None
+    values: Floats | None
     location: Location
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.array_types import Doubles, Integers
+from l1kd.emulators.array_types import Floats, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp.model import (
     Call,
@@ -267,7 +267,7 @@ class Lowering:
             raise FirmwareSourceError(str(error), array.location, array.name) from None
 
 
-def integer_literals(values: Doubles, form: FixedPoint) -> Integers:
+def integer_literals(values: Floats, form: FixedPoint) -> Integers:
     """Convert doubles as the constructor of ``ap_int`` does, which is not that of ``ap_fixed``.
 
     The magnitude is truncated, wrapped and negated; a negative number above -1/2 becomes one.

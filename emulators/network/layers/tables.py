@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.array_types import Doubles, Integers, Singles
+from l1kd.emulators.array_types import Floats, Integers, Singles
 from l1kd.emulators.casts import cast_float
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.fixed_point import FixedPoint
@@ -38,7 +38,7 @@ def _tanhf(values: Any) -> Any:
     return out
 
 
-def _double(values: Singles) -> Doubles:
+def _double(values: Singles) -> Floats:
     return values.astype(np.float64)
 
 

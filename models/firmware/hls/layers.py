@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import (
@@ -32,7 +33,6 @@ from l1kd.models.firmware.hls.windows import convolution_entry, pooling_entry
 
 __all__ = ["LayerList", "cpp_type", "layer_list"]
 
-Integers = npt.NDArray[np.int64]
 Entry = dict[str, Any]
 _MERGES = {
     "add": "add",

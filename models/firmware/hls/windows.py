@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import Integers
 from l1kd.emulators.network.graph import (
     Affine,
     Binary,
@@ -23,7 +24,6 @@ from l1kd.emulators.network.layers.dense import window_index
 
 __all__ = ["convolution_entry", "pooling_entry"]
 
-Index = npt.NDArray[np.int64]
 Entry = dict[str, Any]
 _AROUND = ("top", "bottom", "left", "right")
 
@@ -137,7 +137,7 @@ def _entry(
     return entry | {"out_height": shape[0], "out_width": shape[1]}
 
 
-def _summed(layer: Layer) -> tuple[str, Index, Index | None] | None:
+def _summed(layer: Layer) -> tuple[str, Integers, Integers | None] | None:
     """Return source, windows and divisors of an average."""
     match layer.operations:
         case (Affine() as total, Divide() as divided, Piecewise() as last):
@@ -153,7 +153,7 @@ def _summed(layer: Layer) -> tuple[str, Index, Index | None] | None:
     return None
 
 
-def _compared(layer: Layer) -> tuple[str, Index, None] | None:
+def _compared(layer: Layer) -> tuple[str, Integers, None] | None:
     """Return source and windows of a maximum, by following comparisons back to their elements."""
     operations = list(layer.operations)
     if not any(isinstance(operation, Binary) for operation in operations):
@@ -168,7 +168,7 @@ def _compared(layer: Layer) -> tuple[str, Index, None] | None:
     return name, _rows(sets[operations[-1].output.name] or []), None
 
 
-def _rows(sets: list[frozenset[int]]) -> Index:
+def _rows(sets: list[frozenset[int]]) -> Integers:
     """Return sets of elements as sorted rows, filled up with -1 before."""
     size = max(map(len, sets), default=0)
     rows = [[-1] * (size - len(elements)) + sorted(elements) for elements in sets]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import Integers
 from l1kd.emulators.network import FirmwareSourceError, Network
 from l1kd.errors import FirmwareError, ToolError
 from l1kd.models.firmware.proof import vectors
@@ -29,7 +30,6 @@ from l1kd.models.firmware.tools import cpp, verilator
 
 __all__ = ["CPP", "FRAMEWORK", "READ_BACK", "RTL", "Verified", "prove_project", "verify"]
 
-Integers = npt.NDArray[np.int64]
 Raw = npt.NDArray[np.signedinteger]
 Say = Callable[[str], None]
 CPP = "hls4ml C++, compiled"

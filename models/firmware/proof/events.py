@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from l1kd.artefacts import sha256
+from l1kd.emulators.array_types import Integers
 from l1kd.emulators.particles.input_matrix import INPUT_SETS, InputSet, input_matrix
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.models.firmware.proof import vectors
@@ -31,7 +32,6 @@ __all__ = [
     "real_inputs",
 ]
 
-Integers = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.floating]
 Columns = dict[str, npt.NDArray[np.generic]]
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import Integers
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Graph
 from l1kd.models.firmware.proof import vectors
@@ -22,7 +23,6 @@ from l1kd.models.firmware.tools.cpp import compile_project
 
 __all__ = ["Implementation", "Proof", "cpp_layer", "framework_layer", "prove", "rtl_layer"]
 
-Integers = npt.NDArray[np.int64]
 MAX_RECORDED = 20
 """Mismatches of one implementation that are written down one by one; all are counted."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
@@ -32,7 +33,6 @@ __all__ = [
     "split",
 ]
 
-Integers = npt.NDArray[np.int64]
 Emulator = Network | LogicNetwork
 DEFAULT_VECTORS = 131_072
 _EDGE_SHARE = 8

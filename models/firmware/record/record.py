@@ -11,10 +11,11 @@ import numpy as np
 
 from l1kd._version import __version__, commit
 from l1kd.artefacts import sha256
+from l1kd.emulators.array_types import Integers
 from l1kd.models.firmware.build_options import BuildOptions, Built
 from l1kd.models.firmware.proof import vectors
 from l1kd.models.firmware.proof.proof import Proof
-from l1kd.models.firmware.proof.vectors import Emulator, Integers, Vectors
+from l1kd.models.firmware.proof.vectors import Emulator, Vectors
 from l1kd.models.firmware.record import metrics as figures
 from l1kd.models.firmware.record import project, texts
 from l1kd.models.firmware.rtl.rtl import RtlDesign

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.models.firmware.adders.graph import Dialect, retimed
 from l1kd.models.firmware.adders.text import Bits, with_sums_of_three
@@ -24,7 +25,6 @@ __all__ = ["Port", "Tool", "Wire"]
 Wire = Any
 """A variable of the tool in use, or a Python integer where the value is a constant."""
 
-Integers = npt.NDArray[np.int64]
 # The tools solve constant matrices in single precision and keep constants in 32 bits.
 MAX_WEIGHT = 1 << 24
 MAX_CONSTANT = 1 << 31

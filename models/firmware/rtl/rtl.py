@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Tensor
@@ -25,8 +26,6 @@ from l1kd.models.firmware.rtl.distributed_tools import load_tool
 from l1kd.models.firmware.rtl.text import Slice, Stage, top_module
 
 __all__ = ["PortBits", "RtlDesign", "build_rtl", "pack", "port_map", "unpack"]
-
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import Floats, Integers
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Graph, Lookup
 from l1kd.errors import FirmwareError
@@ -18,8 +19,6 @@ from l1kd.models.firmware.proof import vectors
 
 __all__ = ["INEXACT", "Framework", "Precisions", "declare", "project"]
 
-Integers = npt.NDArray[np.int64]
-Doubles = npt.NDArray[np.float64]
 Precisions = Mapping[str, Mapping[str, str]]
 INEXACT = np.iinfo(np.int64).min
 """Raw result of a reference that is no value of the output format."""
@@ -49,11 +48,11 @@ class Framework(ABC):
         """Name of the plain activation that ends the model, empty where none does."""
 
     @abstractmethod
-    def evaluate(self, inputs: list[Doubles], whole: bool = True) -> list[Doubles]:
+    def evaluate(self, inputs: list[Floats], whole: bool = True) -> list[Floats]:
         """Evaluate rows of inputs; without the last activation where not ``whole``."""
 
     @abstractmethod
-    def layers(self, inputs: list[Doubles], names: list[str]) -> dict[str, Doubles]:
+    def layers(self, inputs: list[Floats], names: list[str]) -> dict[str, Floats]:
         """Evaluate the layers of these names, as far as the model has them."""
 
     def predict_raw(self, network: Network, raw: npt.NDArray[np.signedinteger]) -> Integers:
@@ -94,11 +93,11 @@ class Framework(ABC):
 
     def trace(
         self, network: Network, raw: npt.NDArray[np.signedinteger], names: list[str]
-    ) -> dict[str, Doubles]:
+    ) -> dict[str, Floats]:
         """Evaluate the layers of these names for raw inputs, as far as the model has them."""
         return self.layers(self._inputs(network, raw), names)
 
-    def _inputs(self, network: Network, raw: npt.NDArray[np.signedinteger]) -> list[Doubles]:
+    def _inputs(self, network: Network, raw: npt.NDArray[np.signedinteger]) -> list[Floats]:
         rows = vectors.split(network, raw)
         return [
             tensor.format.to_float(values).reshape(len(values), *shape)
@@ -106,7 +105,7 @@ class Framework(ABC):
         ]
 
 
-def _exact(values: Doubles, fraction: int) -> Integers:
+def _exact(values: Floats, fraction: int) -> Integers:
     scaled = np.ldexp(values, fraction)
     whole = np.rint(scaled)
     good = np.isfinite(scaled) & (whole == scaled) & (np.abs(scaled) < 2.0**62)

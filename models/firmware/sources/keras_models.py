@@ -17,10 +17,16 @@ from typing import Any
 
 import numpy as np
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import ConfigurationError, FirmwareError, UnreadableFileError
 from l1kd.models import backend
 from l1kd.models.firmware.hls.hls import HlsOptions, hls4ml_version, quiet
-from l1kd.models.firmware.sources.frameworks import Doubles, Framework, Precisions, declare, project
+from l1kd.models.firmware.sources.frameworks import (
+    Framework,
+    Precisions,
+    declare,
+    project,
+)
 
 __all__ = ["KerasModel", "convert_keras", "read_keras"]
 
@@ -69,13 +75,13 @@ class KerasModel(Framework):
             return ""
         return str(getattr(final.activation, "__name__", ""))
 
-    def evaluate(self, inputs: list[Doubles], whole: bool = True) -> list[Doubles]:
+    def evaluate(self, inputs: list[Floats], whole: bool = True) -> list[Floats]:
         """Evaluate rows of inputs; without the last activation where not ``whole``."""
         if whole:
             return self._predict(self.model, inputs)
         return self._predict(self._part([self.model.layers[-2].output]), inputs)
 
-    def layers(self, inputs: list[Doubles], names: list[str]) -> dict[str, Doubles]:
+    def layers(self, inputs: list[Floats], names: list[str]) -> dict[str, Floats]:
         """Evaluate the layers of these names, as far as the model has them."""
         chosen = [layer for layer in self.model.layers if layer.name in names]
         found = self._predict(self._part([layer.output for layer in chosen]), inputs)
@@ -85,7 +91,7 @@ class KerasModel(Framework):
         module = backend.keras() if self.legacy else __import__("keras")
         return module.Model(self.model.inputs, outputs)
 
-    def _predict(self, model: Any, inputs: list[Doubles]) -> list[Doubles]:
+    def _predict(self, model: Any, inputs: list[Floats]) -> list[Floats]:
         with _double(self.legacy), backend.quiet():
             found = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
         parts = found if isinstance(found, list | tuple) else [found]

@@ -11,9 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import ConfigurationError, FirmwareError, UnreadableFileError
 from l1kd.models.firmware.hls.hls import HlsOptions, hls4ml_version, quiet
-from l1kd.models.firmware.sources.frameworks import Doubles, Framework, Precisions, declare, project
+from l1kd.models.firmware.sources.frameworks import (
+    Framework,
+    Precisions,
+    declare,
+    project,
+)
 from l1kd.models.firmware.sources.onnx_cleaning import (
     QUANTIZERS,
     add_shapes,
@@ -72,13 +78,13 @@ class OnnxModel(Framework):
         final = self.plain.graph.node[-1]
         return str(final.op_type).lower() if final.op_type in ("Sigmoid", "Tanh") else ""
 
-    def evaluate(self, inputs: list[Doubles], whole: bool = True) -> list[Doubles]:
+    def evaluate(self, inputs: list[Floats], whole: bool = True) -> list[Floats]:
         """Evaluate rows of inputs; without the last activation where not ``whole``."""
         graph = self.plain.graph
         names = [value.name for value in graph.output] if whole else [graph.node[-1].input[0]]
         return self._run(inputs, names)
 
-    def layers(self, inputs: list[Doubles], names: list[str]) -> dict[str, Doubles]:
+    def layers(self, inputs: list[Floats], names: list[str]) -> dict[str, Floats]:
         """Evaluate the nodes of these names, as far as the model has them."""
         found = {
             prefix + node.name: self._merged(node.output[0])
@@ -104,7 +110,7 @@ class OnnxModel(Framework):
             kinds = kinds[1:] if readers[0].op_type == "Add" else ()
             name = readers[0].output[0]
 
-    def _run(self, inputs: list[Doubles], names: list[str]) -> list[Doubles]:
+    def _run(self, inputs: list[Floats], names: list[str]) -> list[Floats]:
         onnx = _onnx()
         import onnxruntime
 

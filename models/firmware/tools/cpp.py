@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.emulators.array_types import Integers
 from l1kd.emulators.network.cpp.model import Project
 from l1kd.emulators.network.cpp.source import read_project
 from l1kd.errors import FirmwareError, ToolError
@@ -28,7 +29,6 @@ __all__ = [
     "run_tool",
 ]
 
-Integers = npt.NDArray[np.int64]
 COMPILE_FLAGS = ("-O1", "-std=c++17", "-w", "-fno-strict-aliasing")
 
 _PORTS = """// Written for {name}: its top function, and how events go in and out.

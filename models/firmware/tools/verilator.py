@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from l1kd.emulators.array_types import Integers
 from l1kd.emulators.compilation import keep, kept
 from l1kd.emulators.network import Network
 from l1kd.errors import ToolError
@@ -23,7 +23,6 @@ from l1kd.models.firmware.rtl.rtl import RtlDesign, pack, unpack
 
 __all__ = ["VerilatorError", "available", "compile_simulation", "simulate"]
 
-Integers = npt.NDArray[np.int64]
 CHUNK = 16384
 
 
