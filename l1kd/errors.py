@@ -10,6 +10,7 @@ __all__ = [
     "InputError",
     "L1KDError",
     "MachineError",
+    "MenuError",
     "MissingBranchError",
     "OutputError",
     "PairingError",
@@ -66,6 +67,10 @@ class ArtefactError(L1KDError, ValueError):
 
 class ConfigurationError(L1KDError, ValueError):
     """A configuration has an unknown key or a value outside its range."""
+
+
+class MenuError(L1KDError, ValueError):
+    """A trigger menu cannot be read, or a seed cannot be evaluated; it names line and seed."""
 
 
 class FirmwareError(L1KDError, ValueError):
