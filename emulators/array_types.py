@@ -23,6 +23,7 @@ __all__ = [
     "Mask",
     "Offsets",
     "Shorts",
+    "SignedIntegers",
     "Singles",
     "Weights",
     "Words",
@@ -38,6 +39,8 @@ Singles: TypeAlias = NDArray[np.float32]
 """Numbers of single precision."""
 AnyIntegers: TypeAlias = NDArray[np.integer]
 """Integers of any width."""
+SignedIntegers: TypeAlias = NDArray[np.signedinteger]
+"""Signed integers of any width: raw values in the narrowest word."""
 Integers: TypeAlias = NDArray[np.int64]
 """Integers of 64 bits: raw values of fixed-point formats, counts."""
 Indices: TypeAlias = NDArray[np.int32]

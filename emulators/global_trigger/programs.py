@@ -15,10 +15,10 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Floats, Integers
+
 __all__ = ["FIELDS", "MAX_LEGS", "MAX_STACK", "Op", "Program", "Scale", "combinations"]
 
-Reals = NDArray[np.float64]
-Integers = NDArray[np.int64]
 MAX_LEGS: Final = 8
 MAX_STACK: Final = 32
 FIELDS: Final = ("pt", "eta", "phi", "z0", "charge")
@@ -111,7 +111,7 @@ def _dphi(one: float, other: float, turn: float) -> float:
 
 @nb.njit(inline="always")
 def _half_mass2(
-    columns: Reals, one: Integers, i: int, other: Integers, j: int, turn: float, angle: float
+    columns: Floats, one: Integers, i: int, other: Integers, j: int, turn: float, angle: float
 ) -> float:
     """Return half the squared mass of two massless objects."""
     deta = (columns[one[_ETA] + i] - columns[other[_ETA] + j]) * angle
@@ -122,7 +122,7 @@ def _half_mass2(
 @nb.njit(cache=True, nogil=True)
 def _of_legs(
     step: Integers,
-    columns: Reals,
+    columns: Floats,
     leg_columns: Integers,
     chosen: Integers,
     turn: float,
@@ -194,13 +194,13 @@ def _holds(
     code: Integers,
     first: int,
     last: int,
-    constants: Reals,
-    columns: Reals,
+    constants: Floats,
+    columns: Floats,
     leg_columns: Integers,
     chosen: Integers,
     turn: float,
     angle: float,
-    stack: Reals,
+    stack: Floats,
 ) -> bool:
     """Run the steps of one cut on the chosen objects."""
     top = -1
@@ -230,7 +230,7 @@ def _holds(
 
 
 @nb.njit(cache=True, nogil=True)
-def _search(program: Program, events: Integers, stack: Reals, found: NDArray[np.bool_]) -> None:
+def _search(program: Program, events: Integers, stack: Floats, found: NDArray[np.bool_]) -> None:
     """Choose objects leg by leg, and go back where none fits."""
     # local names: a helper that took the whole program would count references to all its arrays
     candidates, starts, collection = program.candidates, program.starts, program.collection

@@ -13,10 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 
-import numpy as np
-import numpy.typing as npt
-
-from l1kd.emulators.array_types import Indices, Integers
+from l1kd.emulators.array_types import Indices, Integers, SignedIntegers
 from l1kd.emulators.fixed_point import FixedPoint
 
 __all__ = [
@@ -291,7 +288,7 @@ def _check(operation: Operation, known: dict[str, Tensor]) -> None:
     for entry, limit in _LIMITS.items():
         if abs(getattr(operation, entry, 0)) > limit:
             raise ValueError(f"{name!r}: {entry} is out of range")
-    vectors: list[npt.NDArray[np.signedinteger]] = []
+    vectors: list[SignedIntegers] = []
     if isinstance(operation, Affine):
         _check_affine(operation, known[operation.source].size)
     elif isinstance(operation, Binary):
@@ -356,5 +353,5 @@ def _check_index(name: str, index: Indices, size: int) -> None:
         raise ValueError(f"{name!r} reads outside its source of {size} elements")
 
 
-def _outside(values: npt.NDArray[np.signedinteger], low: int, high: int) -> bool:
+def _outside(values: SignedIntegers, low: int, high: int) -> bool:
     return values.size > 0 and bool(values.min() < low or values.max() >= high)

@@ -14,6 +14,7 @@ import scipy.special
 import scipy.stats
 from numpy.typing import ArrayLike, NDArray
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.statistics import ONE_SIGMA, Estimate
 from l1kd.trigger.intervals import PassSums, fraction_interval
@@ -21,7 +22,6 @@ from l1kd.trigger.spectra import Spectrum
 
 __all__ = ["SHAPES", "Curve", "Fit", "Shape", "TurnOn", "crossing", "fit"]
 
-Floats = NDArray[np.float64]
 Shape = Literal["erf", "arctan", "tanh"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
 """Functions that rise from zero to the plateau."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Integers, Mask
 from l1kd.emulators.global_trigger.programs import FIELDS, Program, combinations
 from l1kd.errors import ConfigurationError
 from l1kd.trigger.bits import Bits
@@ -41,8 +42,6 @@ from l1kd.trigger.object_menu.schema import (
 __all__ = ["ObjectMenu", "ObjectSeed"]
 
 _EVERYWHERE = "inclusive"
-Booleans = NDArray[np.bool_]
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -242,7 +241,7 @@ class ObjectMenu:
         checked = self.check(events)
         reasons = {name: reason for name, reason in checked.items() if reason}
         state = _Evaluation(self, events)
-        decisions: dict[str, Booleans] = {}
+        decisions: dict[str, Mask] = {}
         for seed in self:
             if seed.name in reasons:
                 continue
@@ -263,7 +262,7 @@ class _Evaluation:
         self.hardware = menu.form.scale == "phase2_gt"
         self._collections: dict[str, Collection] = {}
         self._columns: dict[tuple[str, str], NDArray[np.float64]] = {}
-        self._selected: dict[str, Booleans] = {}
+        self._selected: dict[str, Mask] = {}
         self._candidates: dict[tuple[Any, ...], tuple[Integers, Integers]] = {}
 
     def collection(self, name: str) -> Collection:
@@ -278,19 +277,19 @@ class _Evaluation:
             self._columns[key] = to_integers(field, values) if self.hardware else values
         return self._columns[key]
 
-    def holds(self, collection: str, cut: Node) -> Booleans:
+    def holds(self, collection: str, cut: Node) -> Mask:
         columns = {name: self.column(collection, name) for name in fields_of(cut)}
         found = np.asarray(on_columns(cut, columns))
         truth = found if found.dtype == np.bool_ else found != 0
         return np.broadcast_to(truth, len(self.collection(collection)))
 
-    def inside(self, kind: _Object, region: str) -> Booleans:
+    def inside(self, kind: _Object, region: str) -> Mask:
         """Objects of a region; edges are compared in physical units, as the lines are."""
         low, high = kind.form.regions[region]
         eta = np.abs(self.collection(kind.form.collection)["eta"])
         return (eta >= low) & (eta < high)
 
-    def selected(self, kind: _Object) -> Booleans:
+    def selected(self, kind: _Object) -> Mask:
         """Objects that pass the cuts of their kind."""
         if kind.name not in self._selected:
             name = kind.form.collection
@@ -304,7 +303,7 @@ class _Evaluation:
             self._selected[kind.name] = passed
         return self._selected[kind.name]
 
-    def above(self, kind: _Object, leg: Leg) -> Booleans:
+    def above(self, kind: _Object, leg: Leg) -> Mask:
         """Objects that pass the thresholds of a leg."""
         name, value = kind.form.collection, kind.form.value
         passed = np.ones(len(self.collection(name)), np.bool_)
@@ -328,7 +327,7 @@ class _Evaluation:
             passed &= scaled
         return passed
 
-    def _compared(self, collection: str, field: str, operator: str, value: float) -> Booleans:
+    def _compared(self, collection: str, field: str, operator: str, value: float) -> Mask:
         if self.hardware and field in STEPS:
             value = limit(value, operator, STEPS[field])
         values = self.column(collection, field)
@@ -351,7 +350,7 @@ class _Evaluation:
             self._candidates[key] = np.flatnonzero(passed), counts[offsets]
         return self._candidates[key]
 
-    def decide(self, seed: ObjectSeed) -> Booleans:
+    def decide(self, seed: ObjectSeed) -> Mask:
         names = list(seed.form.legs)
         if len(names) == 1 and not seed.pairs:
             return np.diff(self.candidates(seed, names[0])[1]) > 0

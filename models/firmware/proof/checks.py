@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from l1kd.emulators.array_types import Integers
+from l1kd.emulators.array_types import Integers, SignedIntegers
 from l1kd.emulators.network import FirmwareSourceError, Network
 from l1kd.errors import FirmwareError, ToolError
 from l1kd.models.firmware.proof import vectors
@@ -30,7 +29,6 @@ from l1kd.models.firmware.tools import cpp, verilator
 
 __all__ = ["CPP", "FRAMEWORK", "READ_BACK", "RTL", "Verified", "prove_project", "verify"]
 
-Raw = npt.NDArray[np.signedinteger]
 Say = Callable[[str], None]
 CPP = "hls4ml C++, compiled"
 RTL = "RTL in Verilator"
@@ -95,13 +93,13 @@ def _read_back(folder: Path, network: Emulator) -> Implementation:
     except FirmwareSourceError as error:
         raise FirmwareError(f"{folder / 'hls'}: {error}") from error
 
-    def layer(raw: Raw) -> list[str]:
+    def layer(raw: SignedIntegers) -> list[str]:
         return _traced(network, read, raw)
 
     return Implementation(READ_BACK, lambda raw: vectors.emulate(read, raw), layer)
 
 
-def _traced(network: Emulator, other: Network, raw: Raw) -> list[str]:
+def _traced(network: Emulator, other: Network, raw: SignedIntegers) -> list[str]:
     """Find the first layer in which two networks with the same names of layers differ."""
     if not isinstance(network, Network):
         return ["unknown"] * len(raw)
@@ -121,7 +119,7 @@ def _traced(network: Emulator, other: Network, raw: Raw) -> list[str]:
 def _compiled(folder: Path, network: Emulator, build: Path) -> Implementation:
     compiled: list[cpp.Compiled] = []
 
-    def run(raw: Raw) -> Integers:
+    def run(raw: SignedIntegers) -> Integers:
         if not compiled:
             compiled.append(cpp.compile_project(folder / "hls", build))
         return compiled[0].run(raw)
@@ -130,10 +128,10 @@ def _compiled(folder: Path, network: Emulator, build: Path) -> Implementation:
 
 
 def _simulated(folder: Path, network: Emulator, design: RtlDesign, build: Path) -> Implementation:
-    def run(raw: Raw) -> Integers:
+    def run(raw: SignedIntegers) -> Integers:
         return _simulate(folder, design, network, raw, build)
 
-    def part(network: Network, raw: Raw) -> Integers:
+    def part(network: Network, raw: SignedIntegers) -> Integers:
         tool: Any = "alkaid" if design_tool(folder) == "alkaid" else "da4ml"
         with tempfile.TemporaryDirectory() as scratch:
             out = Path(scratch)
@@ -152,7 +150,7 @@ def design_tool(folder: Path) -> str:
 
 
 def _simulate(
-    folder: Path, design: RtlDesign, network: Emulator, raw: Raw, build: Path
+    folder: Path, design: RtlDesign, network: Emulator, raw: SignedIntegers, build: Path
 ) -> Integers:
     ports: Any = network  # only its inputs and outputs are read
     try:
@@ -254,7 +252,7 @@ def verify(
 def _compare_stored(proof: Proof, given: Vectors, expected: Integers, found: Integers) -> None:
     """Compare the emulator with what it gave when the project was built."""
 
-    def layer(raw: Raw) -> list[str]:
+    def layer(raw: SignedIntegers) -> list[str]:
         return ["unknown: only outputs are stored"] * len(raw)
 
     proof.check(Implementation("stored results", lambda _: expected, layer), given, found)

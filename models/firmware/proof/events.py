@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from l1kd.artefacts import sha256
-from l1kd.emulators.array_types import Integers
+from l1kd.emulators.array_types import AnyFloats, Integers
 from l1kd.emulators.particles.input_matrix import INPUT_SETS, InputSet, input_matrix
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.models.firmware.proof import vectors
@@ -32,7 +32,6 @@ __all__ = [
     "real_inputs",
 ]
 
-Rows = npt.NDArray[np.floating]
 Columns = dict[str, npt.NDArray[np.generic]]
 
 PACKAGED = Path(__file__).with_name("real_events.npz")
@@ -67,8 +66,8 @@ class Reader(NamedTuple):
         ``packaged(limit, inputs)`` gives the same of one sample of the packaged events.
     """
 
-    of_file: Callable[[Path, int, int], Rows]
-    packaged: tuple[Callable[[int, int], Rows], ...]
+    of_file: Callable[[Path, int, int], AnyFloats]
+    packaged: tuple[Callable[[int, int], AnyFloats], ...]
 
 
 def particle_columns(file: Path, limit: int) -> Columns:
@@ -103,7 +102,7 @@ def particle_rows(file: Path, limit: int, input_set: InputSet) -> npt.NDArray[np
     return input_matrix(input_set, **particle_columns(file, limit))  # type: ignore[arg-type]
 
 
-def image_rows(file: Path, limit: int) -> Rows:
+def image_rows(file: Path, limit: int) -> AnyFloats:
     """Return the calorimeter images of the first events, flat."""
     from l1kd.datasets import inspect_file
     from l1kd.regions import regions
@@ -121,16 +120,16 @@ def _input_set(count: int) -> InputSet:
     raise InputError(f"particles give {given} inputs, the network reads {count}")
 
 
-def _packaged_particles(sample: str) -> Callable[[int, int], Rows]:
-    def rows(limit: int, inputs: int) -> Rows:
+def _packaged_particles(sample: str) -> Callable[[int, int], AnyFloats]:
+    def rows(limit: int, inputs: int) -> AnyFloats:
         columns = PackagedEvents.read(sample, "particles").columns
         return input_matrix(_input_set(inputs), **columns)[:limit]  # type: ignore[arg-type]
 
     return rows
 
 
-def _packaged_images(sample: str) -> Callable[[int, int], Rows]:
-    def rows(limit: int, inputs: int) -> Rows:
+def _packaged_images(sample: str) -> Callable[[int, int], AnyFloats]:
+    def rows(limit: int, inputs: int) -> AnyFloats:
         images = PackagedEvents.read(sample, "images").columns["regions"]
         return images[:limit].astype(np.float64)
 
@@ -235,7 +234,7 @@ def _rows(network: Emulator, kind: str | None, file: Path, limit: int) -> Intege
     return _cast(network, rows[:limit], str(file))
 
 
-def _cast(network: Emulator, rows: Rows, name: str) -> Integers:
+def _cast(network: Emulator, rows: AnyFloats, name: str) -> Integers:
     formats = vectors.element_formats(network)
     if rows.shape[1] != len(formats):
         raise InputError(
