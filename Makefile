@@ -32,7 +32,7 @@ test-heavy: $(VENV)/.full
 lint: $(VENV)/.full
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 typecheck: $(VENV)/.full
 	@echo "== checking types"
