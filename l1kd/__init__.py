@@ -4,5 +4,6 @@ from l1kd._version import __version__
 from l1kd.candidates import candidates
 from l1kd.insertion import available, insert
 from l1kd.regions import regions
+from l1kd.registry import register
 
-__all__ = ["__version__", "available", "candidates", "insert", "regions"]
+__all__ = ["__version__", "available", "candidates", "insert", "regions", "register"]

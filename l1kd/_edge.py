@@ -13,6 +13,7 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.columns import Array, Offsets, offsets_from_counts
 from l1kd.errors import InputError, MissingBranchError
 
 __all__ = [
@@ -30,11 +31,8 @@ __all__ = [
     "partitioned",
     "read",
     "recording",
-    "require_finite",
     "shown",
 ]
-
-Array = npt.NDArray[Any]
 
 _seen: ContextVar[set[tuple[str, str]] | None] = ContextVar("branches_read", default=None)
 
@@ -119,16 +117,13 @@ def read(events: Any, collection: str, branch: str) -> ak.Array:
     return events[collection][branch]
 
 
-def offsets_of(array: ak.Array) -> Array:
+def offsets_of(array: ak.Array) -> Offsets:
     """Offsets of a jagged array, int64 of shape (n_events + 1,), starting at zero."""
-    counts = ak.to_numpy(ak.num(array, axis=1))
-    out = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(counts, out=out[1:])
-    return out
+    return offsets_from_counts(ak.to_numpy(ak.num(array, axis=1)))
 
 
-def flat(array: ak.Array, dtype: npt.DTypeLike) -> Array:
-    """Contiguous NumPy column of a jagged array, shape (n_particles,)."""
+def flat(array: ak.Array, dtype: npt.DTypeLike | None) -> Array:
+    """Contiguous NumPy column of a jagged array, shape (n_particles,); None keeps the dtype."""
     return np.ascontiguousarray(ak.to_numpy(ak.flatten(array, axis=1)), dtype=dtype)
 
 
@@ -157,24 +152,6 @@ def jagged(values: Array, offsets: Array) -> ak.Array:
     return ak.Array(layout)
 
 
-def require_finite(values: Array, where: str) -> Array:
-    """Return `values`, or say where the first NaN or infinity stands.
-
-    Raises
-    ------
-    InputError
-        Naming `where` ("EFlowTrack.PT"), the number of such values and the first one's position.
-    """
-    bad = ~np.isfinite(values)
-    if bad.any():
-        first = int(np.flatnonzero(bad)[0])
-        raise InputError(
-            f"{where}: expected finite values, found {values[first]} at position {first} "
-            f"({int(bad.sum())} such values in all); mask these events or mend the file"
-        )
-    return values
-
-
 def lazy_record(
     name: str,
     offsets: Array,
@@ -182,6 +159,7 @@ def lazy_record(
     behavior: dict[Any, Any],
     *,
     virtual: bool,
+    parameters: dict[str, str],
 ) -> ak.Array:
     """Jagged records whose columns are computed when they are first asked for.
 
@@ -195,6 +173,8 @@ def lazy_record(
         For every field its dtype and a function that returns the flat column.
     virtual
         False computes all columns now.
+    parameters
+        Further parameters of the records.
     """
     form = ak.forms.ListOffsetForm(
         "i64",
@@ -204,7 +184,7 @@ def lazy_record(
                 for field, (dtype, _) in columns.items()
             ],
             list(columns),
-            parameters={"__record__": name},
+            parameters={"__record__": name, **parameters},
         ),
         form_key="list",
     )

@@ -5,28 +5,30 @@ the particles is the source's; none is dropped or added.
 """
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import awkward as ak
 import numpy as np
 from coffea.nanoevents.methods import base, candidate, vector
 
-from l1kd._edge import (
-    Array,
-    collections,
-    is_dask,
-    lazy_record,
-    note,
-    partitioned,
-    shown,
-)
-from l1kd.errors import RefusedFormatError, UnknownFormatError
-from l1kd.formats.cms import REFUSALS, perfnano_candidates, pfnano_candidates
-from l1kd.formats.columns import FORWARD_ETA, PID, PID_NAMES, Column
-from l1kd.formats.delphes import eflow, particle_flow_candidate
+from l1kd._edge import flat, is_dask, jagged, lazy_record, note, offsets_of, partitioned
+from l1kd.columns import Array
+from l1kd.errors import MissingBranchError
+from l1kd.formats import choose, known, readers
+from l1kd.formats.columns import FORWARD_ETA, PID, PID_NAMES, Column, energy_of
+from l1kd.validation import CANONICAL, check, file_of
 
-__all__ = ["FORWARD_ETA", "PID", "PID_NAMES", "behavior", "candidates", "source_of", "sources"]
+__all__ = [
+    "FORWARD_ETA",
+    "PID",
+    "PID_NAMES",
+    "as_candidates",
+    "behavior",
+    "candidates",
+    "recorded_source",
+    "source_of",
+    "sources",
+]
 
 behavior: dict[Any, Any] = {}
 behavior.update(base.behavior)
@@ -50,13 +52,6 @@ for _kind in ("Array", "Record"):
     _class.MomentumClass = getattr(vector, f"PtEtaPhiELorentzVector{_kind}")
 
 
-class _Source(NamedTuple):
-    """One particle source: how to know it, and how to read it."""
-
-    collections: tuple[str, ...]
-    columns: Callable[[ak.Array], tuple[Array, dict[str, Column]]]
-
-
 DTYPES: dict[str, type[np.generic]] = {
     "pt": np.float32,
     "eta": np.float32,
@@ -72,19 +67,14 @@ DTYPES: dict[str, type[np.generic]] = {
     "is_pu": np.bool_,
     "is_reco_pu": np.bool_,
 }
-SOURCES: dict[str, _Source] = {
-    "EFlow": _Source(("EFlowTrack", "EFlowPhoton", "EFlowNeutralHadron"), eflow),
-    "ParticleFlowCandidate": _Source(("ParticleFlowCandidate",), particle_flow_candidate),
-    "PFCands": _Source(("PFCands",), pfnano_candidates),
-    "L1PFCands": _Source(("L1PFCands",), partial(perfnano_candidates, name="L1PFCands")),
-    "L1PuppiCands": _Source(("L1PuppiCands",), partial(perfnano_candidates, name="L1PuppiCands")),
-}
+
+SOURCE = "l1kd_source"
+"""Parameter of the records that holds the name of their source."""
 
 
 def sources(events: Any) -> list[str]:
     """Names of the particle sources that `events` hold, the default one first."""
-    present = collections(events)
-    return [name for name, source in SOURCES.items() if present.issuperset(source.collections)]
+    return [reader.name for reader in readers("candidates", events)]
 
 
 def source_of(events: Any, source: str | None = None) -> str:
@@ -97,27 +87,40 @@ def source_of(events: Any, source: str | None = None) -> str:
     UnknownFormatError
         If no source is known, or the one asked for is not there.
     """
-    found = sources(events)
-    if source is not None:
-        if source in found:
-            return source
-        if source in REFUSALS:
-            raise RefusedFormatError(REFUSALS[source])
-        raise UnknownFormatError(
-            f"source {source!r} is not in these events; they hold {found or 'none'} "
-            f"of the known sources {list(SOURCES)}"
-        )
-    if found:
-        return found[0]
-    present = collections(events)
-    for collection, reason in REFUSALS.items():
-        if collection in present:
-            raise RefusedFormatError(reason)
-    raise UnknownFormatError(
-        f"no particle collection of a known format; expected one of "
-        f"{[s.collections for s in SOURCES.values()]}, found: {shown(present)}. "
-        "Delphes files need coffea's DelphesSchema, NanoAOD-like files its NanoAODSchema."
+    return choose("candidates", events, source, _nothing_found).name
+
+
+def _nothing_found(found: str) -> str:
+    return (
+        f"no particle collection of a known format; expected one of {known('candidates')}, found: "
+        f"{found}. Delphes files need coffea's DelphesSchema, NanoAOD-like files its "
+        "NanoAODSchema; a format of your own is made known with l1kd.register."
     )
+
+
+def _opened(record: Any) -> tuple[Array, dict[str, Column]]:
+    """Offsets and columns of what a reader gives, jagged records or already these."""
+    if isinstance(record, tuple):
+        return record
+    return offsets_of(record["pt"]), {
+        field: _column_of(record, field) for field in record.fields if field in DTYPES
+    }
+
+
+def _column_of(record: ak.Array, field: str) -> Column:
+    return lambda: flat(record[field], None)
+
+
+def _checked(make: Column, field: str, where: str, file: str) -> Column:
+    """Check and cast a column when it is made."""
+
+    def checked() -> Array:
+        values = make()
+        if field in CANONICAL:
+            check(values, CANONICAL[field], f"{where}: {field}", file)
+        return np.ascontiguousarray(values, DTYPES[field])
+
+    return checked
 
 
 def candidates(events: Any, source: str | None = None) -> ak.Array:
@@ -148,16 +151,53 @@ def candidates(events: Any, source: str | None = None) -> ak.Array:
     MissingBranchError, InputError
         When a column is used that the file lacks, or that holds NaN, infinity or negative pt.
     """
-    name = source_of(events, source)
+    reader = choose("candidates", events, source, _nothing_found)
     if is_dask(events):
-        return partitioned(candidates, events, name)
+        return partitioned(candidates, events, reader.name)
     if source is None:
-        note("particles", name)
-    offsets, columns = SOURCES[name].columns(events)
+        note("particles", reader.name)
+    offsets, columns = _opened(reader.read(events))
+    file = file_of(events)
+    made: dict[str, tuple[Any, Callable[[], Array]]] = {
+        field: (DTYPES[field], _checked(make, field, reader.name, file))
+        for field, make in columns.items()
+    }
     return lazy_record(
         "L1Cand" if "charge" in columns else "PtEtaPhiELorentzVector",
         offsets,
-        {field: (DTYPES[field], make) for field, make in columns.items()},
+        made,
         behavior,
         virtual=not ak.to_layout(events).is_all_materialized,
+        parameters={SOURCE: reader.name},
     )
+
+
+def as_candidates(particles: ak.Array) -> ak.Array:
+    """Give hand-made or stored candidates the behaviour of `L1Cand`; others are returned as is.
+
+    They need `pt`, `eta`, `phi`, `charge` and `energy`, or `mass` from which the energy follows.
+
+    Raises
+    ------
+    MissingBranchError
+        If one of them is missing.
+    """
+    if ak.parameters(particles).get("__record__") == "L1Cand":
+        return particles
+    lacking = [n for n in ("pt", "eta", "phi", "charge") if n not in particles.fields]
+    lacking += [] if {"energy", "mass"}.intersection(particles.fields) else ["energy (or mass)"]
+    if lacking:
+        raise MissingBranchError(
+            f"L1Cand: expected the fields pt, eta, phi, energy (or mass) and charge, missing: "
+            f"{', '.join(lacking)}; it has: {', '.join(particles.fields)}"
+        )
+    if "energy" not in particles.fields:
+        pt, eta, mass = (flat(particles[n], np.float64) for n in ("pt", "eta", "mass"))
+        energy = energy_of(pt, eta, mass).astype(np.float32)
+        particles = ak.with_field(particles, jagged(energy, offsets_of(particles["pt"])), "energy")
+    return ak.with_name(particles, "L1Cand", behavior=behavior)
+
+
+def recorded_source(particles: ak.Array) -> str | None:
+    """Name of the source that candidates were read from; None for those that a user made."""
+    return ak.parameters(particles).get(SOURCE)

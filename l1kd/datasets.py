@@ -5,18 +5,20 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import uproot
 import yaml
-from coffea.nanoevents import DelphesSchema, NanoAODSchema, NanoEventsFactory, PFNanoAODSchema
+from coffea.nanoevents import NanoEventsFactory
 from coffea.nanoevents.schemas.base import BaseSchema
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from l1kd.errors import ConfigurationError, UnknownFormatError, UnreadableFileError
+from l1kd.formats import FORMATS, format_of
+from l1kd.formats import trees as known_trees
+from l1kd.formats.schemas import TriggerNanoSchema, TriggerPFNanoSchema
 
 __all__ = [
-    "SCHEMAS",
     "Dataset",
     "InputFile",
     "TriggerNanoSchema",
@@ -26,27 +28,6 @@ __all__ = [
     "read_fileset",
 ]
 
-
-class TriggerNanoSchema(NanoAODSchema):
-    """NanoAOD of the trigger, which need not have event numbers or cross-references."""
-
-    event_ids: ClassVar[list[str]] = []
-    warn_missing_crossrefs = False
-
-
-class TriggerPFNanoSchema(PFNanoAODSchema):
-    """PFNano with the same lenience."""
-
-    event_ids: ClassVar[list[str]] = []
-    warn_missing_crossrefs = False
-
-
-SCHEMAS: dict[str, type[BaseSchema]] = {
-    "delphes": DelphesSchema,
-    "pfnano": TriggerPFNanoSchema,
-    "nanoaod": TriggerNanoSchema,
-}
-"""coffea's schema of each kind of file."""
 
 _PATIENCE = 8
 """Files are opened this many at a time: opening waits for storage, not for the processor."""
@@ -76,7 +57,8 @@ class InputFile:
     Attributes
     ----------
     path, dataset, tree, kind, uuid
-        The kind is a key of `SCHEMAS`; the uuid is ROOT's own, as 16 bytes.
+        The kind is the name of its format (`l1kd.formats.FORMATS`); the uuid is ROOT's own, as
+        16 bytes.
     entries
         Number of events by the file's own count.
     truth
@@ -94,7 +76,7 @@ class InputFile:
     @property
     def schema(self) -> type[BaseSchema]:
         """Coffea's schema for this file."""
-        return SCHEMAS[self.kind]
+        return FORMATS.find(self.kind).schema
 
     def open(self, start: int = 0, stop: int | None = None) -> Any:
         """Open entries `start` to `stop` as NanoEvents with virtual arrays."""
@@ -173,38 +155,35 @@ def inspect_file(path: str, dataset: str = "events", truth: str | None = None) -
     UnreadableFileError
         If the file is missing, truncated or corrupt.
     UnknownFormatError
-        If it holds neither a tree `Delphes` nor a tree `Events`.
+        If it holds no tree of a known format (`l1kd.formats.FORMATS`).
     """
+    known = known_trees()
     try:
         with uproot.open(path) as root:
             trees = {name.split(";")[0] for name in root.keys(recursive=False)}
-            for tree in ("Delphes", "Events"):
+            for tree in known:
                 if tree in trees:
                     names = set(root[tree].keys(recursive=False))
-                    entries = int(root[tree].num_entries)
-                    return InputFile(
-                        path,
-                        dataset,
-                        tree,
-                        _kind(tree, names),
-                        entries,
-                        root.file.uuid.bytes,
-                        truth,
-                    )
+                    form = format_of(tree, names)
+                    if form is not None:
+                        return InputFile(
+                            path,
+                            dataset,
+                            tree,
+                            form.name,
+                            int(root[tree].num_entries),
+                            root.file.uuid.bytes,
+                            truth,
+                        )
     except Exception as error:  # uproot meets corrupt bytes with many classes of error
         raise UnreadableFileError(
             f"{path}: expected a readable ROOT file, found {type(error).__name__}: "
             + " ".join(str(error).split())[:200]
         ) from error
     raise UnknownFormatError(
-        f"{path}: expected a tree 'Delphes' or 'Events', found {sorted(trees) or 'nothing'}"
+        f"{path}: expected a tree {' or '.join(map(repr, known))} of a known format, found "
+        f"{sorted(trees) or 'nothing'}"
     )
-
-
-def _kind(tree: str, branches: set[str]) -> str:
-    if tree == "Delphes":
-        return "delphes"
-    return "pfnano" if "nPFCands" in branches else "nanoaod"
 
 
 def read_fileset(

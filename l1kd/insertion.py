@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import awkward as ak
 import numpy as np
 
-from l1kd._edge import is_dask, note, partitioned
-from l1kd.algorithms import SHIPPED, Algorithm, CandidateWeight, Puppi
-from l1kd.candidates import candidates, source_of, sources
-from l1kd.errors import ConfigurationError
-from l1kd.regions import region_sources
+from l1kd._edge import collections, is_dask, note, partitioned
+from l1kd.algorithms import ALGORITHMS, Algorithm, Puppi, algorithm
+from l1kd.algorithms.base import require_source
+from l1kd.candidates import as_candidates, candidates, source_of
+from l1kd.errors import ConfigurationError, InputError
 
 __all__ = ["DEFAULT", "Available", "available", "insert"]
 
@@ -30,7 +30,8 @@ class Available(NamedTuple):
 
 def available() -> list[Available]:
     """List the algorithms that `insert` knows."""
-    return [Available(a.name, a().version, a.inputs, a.adds) for a in SHIPPED.values()]
+    known = (algorithm(name) for name in ALGORITHMS)
+    return [Available(a.name, a.version, a.inputs, a.adds) for a in known]
 
 
 def insert(
@@ -78,39 +79,55 @@ def _resolve(
     events: Any, algorithms: Sequence[str | Algorithm] | None, source: str | None
 ) -> list[Algorithm]:
     """Algorithm objects in an order in which each finds its inputs."""
-    if algorithms is None:
-        has_regions = bool(region_sources(events))
-        has_particles = source is not None or bool(sources(events))
-        if not has_particles and not has_regions:
-            source_of(events, source)  # says why these events are refused
-        algorithms = [n for n in DEFAULT if (has_regions if n == "cicada" else has_particles)]
     if isinstance(algorithms, str):
         raise ConfigurationError(f"expected a list of algorithms, found the string {algorithms!r}")
-    chosen: list[Algorithm] = []
-    for algorithm in algorithms:
-        if isinstance(algorithm, str) and algorithm not in SHIPPED:
-            raise ConfigurationError(
-                f"unknown algorithm {algorithm!r}; available: {', '.join(SHIPPED)}"
-            )
-        chosen.append(SHIPPED[algorithm]() if isinstance(algorithm, str) else algorithm)
-    needs_puppi = any("puppi_weight" in algorithm.inputs for algorithm in chosen)
-    if needs_puppi and not any(algorithm.name == "puppi" for algorithm in chosen):
+    if algorithms is None:
+        chosen = [a for a in map(algorithm, DEFAULT) if a.applies_to(events)]
+        if not chosen or (source is not None and "L1Cand" not in collections(events)):
+            source_of(events, source)  # says why these events are refused
+    else:
+        chosen = [algorithm(a) for a in algorithms]
+    names = [a.name for a in chosen]
+    if len(set(names)) != len(names):
+        raise ConfigurationError(f"algorithms {names}: each once; give objects names of their own")
+    if any("puppi_weight" in a.inputs for a in chosen) and "puppi" not in names:
         inserted = "L1Cand" in events.fields and "puppi_weight" in events["L1Cand"].fields
         if not inserted:
             chosen.append(Puppi())
-    return sorted(chosen, key=lambda algorithm: algorithm.name != "puppi")
+    return sorted(chosen, key=lambda a: a.name != "puppi")
+
+
+def _source(algorithms: Sequence[Algorithm], source: str | None) -> str | None:
+    """Return the particle source that is asked for, by the call or by the algorithms."""
+    asked = {a.source for a in algorithms if a.is_weight} | {source}
+    asked.discard(None)
+    if len(asked) > 1:
+        raise ConfigurationError(
+            f"several particle sources are asked for: {', '.join(sorted(map(str, asked)))}; events "
+            "have one L1Cand, so insert from one source"
+        )
+    return next(iter(asked), None)
 
 
 def _insert(events: ak.Array, algorithms: Sequence[Algorithm], source: str | None) -> ak.Array:
     if ak.to_layout(events).is_option:
         return _insert_masked(events, algorithms, source)
-    weights = [a for a in algorithms if isinstance(a, CandidateWeight)]
-    if weights and "L1Cand" not in events.fields:
-        events = ak.with_field(events, candidates(events, source), "L1Cand")
+    asked = _source(algorithms, source)
+    if "L1Cand" in events.fields:
+        require_source(events["L1Cand"], asked)
+        particles = as_candidates(events["L1Cand"])
+        if particles is not events["L1Cand"]:
+            events = ak.with_field(events, particles, "L1Cand")
+    elif any(a.is_weight for a in algorithms):
+        events = ak.with_field(events, candidates(events, asked), "L1Cand")
         note("inserted", "L1Cand")
-    for algorithm in algorithms:
-        for place, result in algorithm.fields(events).items():
+    for each in algorithms:
+        for place, result in each.fields(events).items():
             collection, _, field = place.partition(".")
+            if len(result) != len(events):
+                raise InputError(
+                    f"{each.name}: expected a result for {len(events)} events, found {len(result)}"
+                )
             if not field:
                 record = result
             elif collection in events.fields:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from l1kd.algorithms import SHIPPED
+from l1kd.algorithms import ALGORITHMS, algorithm
 from l1kd.candidates import sources
 from l1kd.datasets import inspect_file
 from l1kd.errors import L1KDError
@@ -66,6 +66,6 @@ def inspect(path: str) -> Inspection:
         entries=file.entries,
         particle_sources=sources(events),
         region_sources=region_sources(events),
-        algorithms={name: reason(algorithm()) for name, algorithm in SHIPPED.items()},
+        algorithms={name: reason(algorithm(name)) for name in ALGORITHMS},
         truth={"generated MET": reason(gen_met), "generated jets": reason(gen_jets)},
     )

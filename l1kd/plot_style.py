@@ -9,6 +9,8 @@ import matplotlib as mpl
 import mplhep
 from matplotlib.figure import Figure
 
+from l1kd.algorithms import ALGORITHMS
+
 __all__ = [
     "DASHES",
     "LABELS",
@@ -22,17 +24,14 @@ __all__ = [
 ]
 
 LABELS: Mapping[str, str] = {
+    **{name: kind.label for name, kind in ALGORITHMS.items()},
     "none": "no weight",
-    "puppi": "PUPPI",
-    "distillnet": "DistillNet",
-    "qdistillnet": "QDistillNet",
-    "linpuppi": "LinPUPPI",
     "correlator": "L1 correlator",
     "delphes_puppi": "Delphes' PUPPI",
     "soft_truth": "true share",
     "no_pileup": "no pile-up",
 }
-"""How a weighting is called in figures and tables."""
+"""How a weighting is called in figures and tables; an algorithm brings its own label."""
 
 _COLOURS = {
     "none": "#8c8c8c",
@@ -85,6 +84,9 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 def label_of(name: str) -> str:
     """Name of a weighting as it is printed; an unknown name is printed as it is."""
+    if name in ALGORITHMS and name not in LABELS:
+        found = ALGORITHMS[name]
+        return found.label or name
     return LABELS.get(name, name)
 
 

@@ -1,86 +1,21 @@
 """The canonical 18 x 14 calorimeter image, with one small adapter per input format."""
 
-from collections.abc import Callable
 from typing import Any
 
 import awkward as ak
-import numpy as np
 
-from l1kd._edge import (
-    Array,
-    collections,
-    flat,
-    is_dask,
-    note,
-    offsets_of,
-    partitioned,
-    read,
-    shown,
-)
-from l1kd.emulators.calorimeter import (
-    COUNT_GEV,
-    N_ETA,
-    N_PHI,
-    image_from_regions,
-    image_from_towers,
-    towers_from_energy,
-)
-from l1kd.errors import InputError, UnknownFormatError
-from l1kd.formats.columns import require_momentum
+from l1kd._edge import is_dask, note, partitioned
+from l1kd.columns import Array
+from l1kd.emulators.calorimeter import COUNT_GEV, N_ETA, N_PHI
+from l1kd.errors import InputError
+from l1kd.formats import choose, known, readers
 
 __all__ = ["COUNT_GEV", "N_ETA", "N_PHI", "region_source_of", "region_sources", "regions"]
 
 
-def _checked(values: Array, low: int, high: int, where: str) -> Array:
-    outside = (values < low) | (values > high)
-    if outside.any():
-        first = int(np.flatnonzero(outside)[0])
-        raise InputError(
-            f"{where}: expected {low} to {high}, found {values[first]} at position {first}"
-        )
-    return values
-
-
-def _delphes_towers(events: ak.Array, name: str) -> Array:
-    """Delphes' towers as trigger towers: e.m. and hadronic E_T each floored to 0.5 GeV counts."""
-    eta = flat(read(events, name, "Eta"), np.float64)
-    phi = flat(read(events, name, "Phi"), np.float64)
-    em = require_momentum(flat(read(events, name, "Eem"), np.float64), f"{name}.Eem")
-    had = require_momentum(flat(read(events, name, "Ehad"), np.float64), f"{name}.Ehad")
-    offsets = offsets_of(read(events, name, "Eta"))
-    return towers_from_energy(eta, phi, em, had, offsets)
-
-
-def _trigger_towers(events: ak.Array, name: str) -> Array:
-    iet = flat(read(events, name, "iet"), np.int64)
-    ieta = flat(read(events, name, "ieta"), np.int64)
-    iphi = flat(read(events, name, "iphi"), np.int64)
-    _checked(iet, 0, 2**31 - 1, f"{name}.iet")
-    _checked(iphi, 1, 72, f"{name}.iphi")
-    _checked(np.abs(ieta), 1, 41, f"|{name}.ieta|")
-    return image_from_towers(iet, ieta, iphi, offsets_of(read(events, name, "iet")))
-
-
-def _regions(events: ak.Array, name: str) -> Array:
-    et = _checked(flat(read(events, name, "et"), np.int64), 0, 2**31 - 1, f"{name}.et")
-    ieta = _checked(flat(read(events, name, "ieta"), np.int64), 0, 21, f"{name}.ieta")
-    iphi = _checked(flat(read(events, name, "iphi"), np.int64), 0, N_PHI - 1, f"{name}.iphi")
-    return image_from_regions(et, ieta, iphi, offsets_of(read(events, name, "et")))
-
-
-SOURCES: dict[str, Callable[[ak.Array, str], Array]] = {
-    "Regions": _regions,
-    "SimRegions": _regions,
-    "L1UnpackedCaloTower": _trigger_towers,
-    "L1EmulCaloTower": _trigger_towers,
-    "Tower": _delphes_towers,
-}
-
-
 def region_sources(events: Any) -> list[str]:
     """Names of the calorimeter sources that `events` hold, the default one first."""
-    present = collections(events)
-    return [name for name in SOURCES if name in present]
+    return [reader.name for reader in readers("regions", events)]
 
 
 def region_source_of(events: Any, source: str | None = None) -> str:
@@ -91,19 +26,30 @@ def region_source_of(events: Any, source: str | None = None) -> str:
     UnknownFormatError
         If the events hold no calorimeter collection, or not the one asked for.
     """
-    found = region_sources(events)
-    if source is not None and source in found:
-        return source
-    if source is None and found:
-        return found[0]
-    raise UnknownFormatError(
-        f"expected the calorimeter collection {source or ' or '.join(SOURCES)}, found: "
-        f"{shown(collections(events))}. Delphes must store 'Tower', L1 NANO its calorimeter towers."
+    return choose("regions", events, source, _nothing_found).name
+
+
+def _nothing_found(found: str) -> str:
+    expected = " or ".join(name for needs in known("regions") for name in needs)
+    return (
+        f"expected the calorimeter collection {expected}, found: {found}. Delphes must store "
+        "'Tower', L1 NANO its calorimeter towers."
     )
 
 
-def _image_array(events: ak.Array, name: str) -> ak.Array:
-    return ak.from_numpy(SOURCES[name](events, name), regulararray=True)
+def _image(events: ak.Array, source: str | None) -> Array:
+    reader = choose("regions", events, source, _nothing_found)
+    image = reader.read(events)
+    if image.shape != (len(events), N_PHI, N_ETA) or image.dtype != "uint16":
+        raise InputError(
+            f"{reader.name}: expected uint16 regions of shape ({len(events)}, {N_PHI}, {N_ETA}), "
+            f"found {image.dtype} of shape {image.shape}"
+        )
+    return image
+
+
+def _image_array(events: ak.Array, source: str) -> ak.Array:
+    return ak.from_numpy(_image(events, source), regulararray=True)
 
 
 def regions(events: Any, source: str | None = None) -> Any:
@@ -131,9 +77,8 @@ def regions(events: Any, source: str | None = None) -> Any:
     InputError
         For NaN, infinity, negative energy or indices outside the detector.
     """
-    name = region_source_of(events, source)
     if source is None:
-        note("regions", name)
+        note("regions", region_source_of(events))
     if is_dask(events):
-        return partitioned(_image_array, events, name)
-    return SOURCES[name](events, name)
+        return partitioned(_image_array, events, region_source_of(events, source))
+    return _image(events, source)

@@ -7,16 +7,11 @@ import awkward as ak
 import numpy as np
 from coffea.nanoevents import DelphesSchema, NanoEventsFactory
 
-from l1kd._edge import Array, by_event, collections, flat, offsets_of, read
+from l1kd.columns import Array
 from l1kd.errors import PairingError, UnknownFormatError
+from l1kd.formats import first, known
 
-__all__ = ["gen_jets", "gen_met", "open_twin", "require_pairing"]
-
-_GEN_MET = {
-    "GenMissingET": ("MET", "Phi"),
-    "GenMET": ("pt", "phi"),
-    "genMetCentral": ("pt", "phi"),
-}
+__all__ = ["event_weight", "gen_jets", "gen_met", "open_twin", "require_pairing", "vertex_count"]
 
 
 def gen_met(events: ak.Array) -> ak.Array:
@@ -27,17 +22,13 @@ def gen_met(events: ak.Array) -> ak.Array:
     UnknownFormatError
         If the events hold none of GenMissingET, GenMET, genMetCentral.
     """
-    for collection, (pt, phi) in _GEN_MET.items():
-        if collection in collections(events):
-            return ak.zip(
-                {
-                    "pt": by_event(read(events, collection, pt), np.float64),
-                    "phi": by_event(read(events, collection, phi), np.float64),
-                }
-            )
-    raise UnknownFormatError(
-        f"no generated missing momentum: expected one of {list(_GEN_MET)}; is this simulation?"
-    )
+    reader = first("gen_met", events)
+    if reader is None:
+        names = [name for needs in known("gen_met") for name in needs]
+        raise UnknownFormatError(
+            f"no generated missing momentum: expected one of {names}; is this simulation?"
+        )
+    return reader.read(events)
 
 
 def gen_jets(events: ak.Array) -> ak.Array:
@@ -48,14 +39,22 @@ def gen_jets(events: ak.Array) -> ak.Array:
     UnknownFormatError
         If the events hold no collection GenJet.
     """
-    if "GenJet" not in collections(events):
+    reader = first("gen_jets", events)
+    if reader is None:
         raise UnknownFormatError("no generated jets: expected 'GenJet'; is this simulation?")
-    names = ("PT", "Eta", "Phi", "Mass")
-    if "PT" not in events["GenJet"].fields:
-        names = ("pt", "eta", "phi", "mass")
-    offsets = offsets_of(read(events, "GenJet", names[0]))
-    columns = {n.lower(): flat(read(events, "GenJet", n), np.float64) for n in names}
-    return ak.unflatten(ak.zip(columns), np.diff(offsets))
+    return reader.read(events)
+
+
+def event_weight(events: ak.Array) -> Array:
+    """Return the weight of each event, float64: Event.Weight, genWeight, or one without any."""
+    reader = first("event_weight", events)
+    return np.ones(len(events)) if reader is None else reader.read(events)
+
+
+def vertex_count(events: ak.Array) -> Array | None:
+    """Count the vertices of each event, int64; None if the events cannot tell."""
+    reader = first("vertices", events)
+    return None if reader is None else reader.read(events)
 
 
 def open_twin(path: str | Path, start: int, stop: int) -> ak.Array:
@@ -77,7 +76,8 @@ def _first_difference(mine: Array, other: Array) -> int | None:
 def require_pairing(events: ak.Array, twin: ak.Array, name: str, first_entry: int = 0) -> None:
     """Check that `twin` holds the same generator events as `events`, in the same order.
 
-    Compared, exactly: the generated missing momentum, and the number and pt of generated jets.
+    Compared, exactly: the generated missing momentum and, where both have generated jets, their
+    number and pt.
 
     Parameters
     ----------
@@ -99,12 +99,15 @@ def require_pairing(events: ak.Array, twin: ak.Array, name: str, first_entry: in
             f"{len(twin)} of these {len(events)} events"
         )
     mine, other = gen_met(events), gen_met(twin)
-    jets, others = gen_jets(events).pt, gen_jets(twin).pt
     quantities: list[tuple[str, Any, Any]] = [
-        ("generated missing pt [GeV]", ak.to_numpy(mine.pt), ak.to_numpy(other.pt)),
-        ("number of generated jets", ak.to_numpy(ak.num(jets)), ak.to_numpy(ak.num(others))),
-        ("sum of generated jet pt [GeV]", _sums(jets), _sums(others)),
+        ("generated missing pt [GeV]", ak.to_numpy(mine.pt), ak.to_numpy(other.pt))
     ]
+    if first("gen_jets", events) is not None and first("gen_jets", twin) is not None:
+        jets, others = gen_jets(events).pt, gen_jets(twin).pt
+        quantities += [
+            ("number of generated jets", ak.to_numpy(ak.num(jets)), ak.to_numpy(ak.num(others))),
+            ("sum of generated jet pt [GeV]", _sums(jets), _sums(others)),
+        ]
     differences = [
         (entry, label, a[entry], b[entry])
         for label, a, b in quantities

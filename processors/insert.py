@@ -13,7 +13,7 @@ import uproot
 from coffea import processor
 
 from l1kd._edge import collections, shown
-from l1kd.algorithms import Algorithm
+from l1kd.algorithms import Algorithm, algorithm
 from l1kd.errors import ConfigurationError, MissingBranchError
 from l1kd.insertion import insert
 from l1kd.processors.columns import chunk_key
@@ -62,7 +62,7 @@ class InsertProcessor(processor.ProcessorABC):
             raise ConfigurationError(f"format {format!r}: expected 'root' or 'parquet'")
         self.out = str(out)
         self.format = format
-        self.algorithms = None if algorithms is None else list(algorithms)
+        self.algorithms = None if algorithms is None else [algorithm(a) for a in algorithms]
         self.source = source
         self.keep = tuple(keep)
 

@@ -1,35 +1,40 @@
 """The flat view that the study processors share: particles, their weightings, jets, weights."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import awkward as ak
 import numpy as np
-from numpy.typing import NDArray
 
 from l1kd._edge import by_event, collections, flat, has_branch, offsets_of, read
-from l1kd.algorithms import SHIPPED, Algorithm, CandidateWeight
+from l1kd.algorithms import ALGORITHMS, Algorithm, algorithm
 from l1kd.candidates import candidates
-from l1kd.emulators.array_types import Floats
+from l1kd.columns import EventColumns
+from l1kd.emulators.array_types import Floats, Offsets
 from l1kd.errors import ConfigurationError
 from l1kd.insertion import insert
 from l1kd.physics.jets import Jets, anti_kt, sorted_jets
 from l1kd.physics.met import missing_pt
-from l1kd.statistics import checked_weights
+from l1kd.registry import nearest
 
 __all__ = [
     "CORRELATOR",
     "DELPHES_PUPPI",
-    "WEIGHTINGS",
+    "NONE",
+    "NO_PILEUP",
+    "SOFT_TRUTH",
     "Particles",
+    "Weighted",
     "algorithms_for",
     "delphes_puppi_jets",
     "delphes_puppi_met",
-    "event_weight",
     "generated_jets",
+    "insert_missing",
     "insert_particles",
     "measure",
     "open_particles",
+    "weightings",
 ]
 
 DELPHES_PUPPI = "delphes_puppi"
@@ -38,34 +43,26 @@ DELPHES_PUPPI = "delphes_puppi"
 CORRELATOR = "correlator"
 """The Level-1 correlator's own MET and seeded-cone jets, with the firmware's steps and limits."""
 
-WEIGHTINGS = (
-    "none",
-    *(name for name, algorithm in SHIPPED.items() if issubclass(algorithm, CandidateWeight)),
-    "soft_truth",
-    "no_pileup",
-    DELPHES_PUPPI,
-    CORRELATOR,
-)
-"""Every weighting: weight one; the algorithms of `l1kd.insert`; the share of hard energy that the
-simulation knows; all particles of the same event without pile-up; Delphes' PUPPI; the correlator's
-own objects."""
+NONE, SOFT_TRUTH, NO_PILEUP = "none", "soft_truth", "no_pileup"
+"""Weight one; the share of hard energy that the simulation knows; all particles of the same event
+without pile-up."""
 
 
-class Particles(NamedTuple):
+def weightings() -> tuple[str, ...]:
+    """Names of all weightings: `NONE`, the registered particle weights, truths and cross-checks."""
+    weights = (name for name in ALGORITHMS if algorithm(name).is_weight)
+    return (NONE, *weights, SOFT_TRUTH, NO_PILEUP, DELPHES_PUPPI, CORRELATOR)
+
+
+@dataclass(frozen=True)
+class Particles(EventColumns):
     """Particles of all events of a chunk: flat columns, float64[n], and int64[n_events + 1]."""
 
     pt: Floats
     eta: Floats
     phi: Floats
     energy: Floats
-    offsets: NDArray[np.int64]
-
-    def select(self, mask: NDArray[np.bool_]) -> "Particles":
-        """Return the particles for which the mask bool[n] is true, in the same events."""
-        passed = np.concatenate([[0], np.cumsum(mask)])
-        return Particles(
-            self.pt[mask], self.eta[mask], self.phi[mask], self.energy[mask], passed[self.offsets]
-        )
+    offsets: Offsets
 
     def met(self, weights: Floats | None) -> tuple[Floats, Floats]:
         """Missing momentum (px, py) [GeV] of each event."""
@@ -86,34 +83,36 @@ def open_particles(candidates: ak.Array) -> Particles:
     return Particles(pt, eta, phi, energy, offsets_of(candidates["pt"]))
 
 
-def algorithms_for(
-    weightings: Sequence[str], own: Sequence[Algorithm] = ()
-) -> list[str | Algorithm]:
+def algorithms_for(names: Sequence[str], own: Sequence[Algorithm] = ()) -> list[Algorithm]:
     """Find the algorithms to insert for these weightings.
 
     Parameters
     ----------
-    weightings
-        Names out of `WEIGHTINGS`, or of algorithms in `own`.
+    names
+        Names out of `weightings()`, or of algorithms in `own`.
     own
-        Algorithm objects; one of a shipped name takes the shipped one's place.
+        Algorithm objects; one of a registered name takes the registered one's place.
+
+    Returns
+    -------
+    Objects, which workers need not look up.
 
     Raises
     ------
     ConfigurationError
         If a weighting is unknown or named twice.
     """
-    mine = {algorithm.name: algorithm for algorithm in own}
-    known = (*WEIGHTINGS, *(name for name in mine if name not in WEIGHTINGS))
-    unknown = [w for w in weightings if w not in known]
-    if unknown or len(set(weightings)) != len(weightings):
+    mine = {each.name: each for each in own if each.is_weight}
+    known = list(dict.fromkeys((*weightings(), *mine)))
+    unknown = [w for w in names if w not in known]
+    if unknown or len(set(names)) != len(names):
         raise ConfigurationError(
-            f"weightings {list(weightings)}: each once, out of {', '.join(known)}"
-            + (f"; unknown: {', '.join(unknown)}" if unknown else "")
+            f"weightings {list(names)}: each once, out of {', '.join(known)}"
+            + (f"; unknown: {', '.join(unknown)}{nearest(unknown[0], known)}" if unknown else "")
         )
-    chosen = [mine.get(w, w) for w in weightings if w in mine or w in SHIPPED]
-    if CORRELATOR in weightings and "linpuppi" not in weightings:
-        chosen.append(mine.get("linpuppi", "linpuppi"))
+    chosen = [mine.get(w) or algorithm(w) for w in names if w in mine or w in ALGORITHMS]
+    if CORRELATOR in names and "linpuppi" not in names:
+        chosen.append(mine.get("linpuppi") or algorithm("linpuppi"))
     return chosen
 
 
@@ -124,44 +123,34 @@ def insert_particles(
 
     What an earlier insertion left in the events is not computed again.
     """
-    present = [*events["L1Cand"].fields] if "L1Cand" in collections(events) else []
-    present += ["cicada_weight"] if "CICADA" in collections(events) else []
-    missing = [a for a in algorithms if f"{getattr(a, 'name', a)}_weight" not in present]
-    if missing:
-        events = insert(events, algorithms=missing, source=source)
+    events = insert_missing(events, algorithms, source)
     if "L1Cand" not in collections(events):
         events = ak.with_field(events, candidates(events, source), "L1Cand")
     return events
 
 
-def event_weight(events: ak.Array) -> Floats:
-    """Weight of each event: Delphes' Event.Weight, NanoAOD's genWeight, or one.
-
-    Raises
-    ------
-    InputError
-        If one is NaN or infinite: nothing can be computed with it.
-    """
-    if has_branch(events, "Event", "Weight"):
-        return checked_weights(by_event(read(events, "Event", "Weight"), np.float64), len(events))
-    if "genWeight" in collections(events):
-        return checked_weights(by_event(events["genWeight"], np.float64), len(events))
-    return np.ones(len(events))
+def insert_missing(
+    events: ak.Array, algorithms: Sequence[str | Algorithm], source: str | None
+) -> ak.Array:
+    """Insert what these algorithms add, as far as it is not in the events already."""
+    missing = [a for a in map(algorithm, algorithms) if not _is_there(events, a.adds)]
+    return insert(events, algorithms=missing, source=source) if missing else events
 
 
-def delphes_puppi_met(events: ak.Array) -> tuple[Floats, Floats] | None:
-    """Components [GeV] of Delphes' PUPPI missing momentum; None where it has none."""
-    if not has_branch(events, "PuppiMissingET", "MET"):
-        return None
+def _is_there(events: ak.Array, place: str) -> bool:
+    collection, _, field = place.partition(".")
+    return collection in collections(events) and (not field or field in events[collection].fields)
+
+
+def delphes_puppi_met(events: ak.Array) -> tuple[Floats, Floats]:
+    """Components [GeV] of Delphes' PUPPI missing momentum."""
     size = by_event(read(events, "PuppiMissingET", "MET"), np.float64)
     azimuth = by_event(read(events, "PuppiMissingET", "Phi"), np.float64)
     return size * np.cos(azimuth), size * np.sin(azimuth)
 
 
-def delphes_puppi_jets(events: ak.Array, min_pt: float) -> Jets | None:
-    """Delphes' PUPPI jets with pt > min_pt [GeV]; None where it has none."""
-    if not has_branch(events, "JetPUPPI", "PT"):
-        return None
+def delphes_puppi_jets(events: ak.Array, min_pt: float) -> Jets:
+    """Delphes' PUPPI jets with pt > min_pt [GeV]."""
     names = ("PT", "Eta", "Phi", "Mass")
     pt, eta, phi, mass = (flat(read(events, "JetPUPPI", x), np.float64) for x in names)
     jets = sorted_jets(pt, eta, phi, mass, offsets_of(read(events, "JetPUPPI", "PT")))
@@ -175,13 +164,97 @@ def generated_jets(records: ak.Array, min_pt: float) -> Jets:
     return jets.select(jets.pt > min_pt)
 
 
-def _correlator(events: ak.Array, min_pt: float) -> tuple[tuple[Floats, Floats], Jets]:
-    """Missing momentum and jets of the collections that LinPUPPI leaves in the events."""
-    met, found = events["L1PuppiMET"], events["L1SeededConeJet"]
+def _correlator_met(events: ak.Array) -> tuple[Floats, Floats]:
+    """Missing momentum that LinPUPPI leaves in the events."""
+    met = events["L1PuppiMET"]
     size, azimuth = (ak.to_numpy(met[x]).astype(np.float64) for x in ("pt", "phi"))
+    return size * np.cos(azimuth), size * np.sin(azimuth)
+
+
+def _correlator_jets(events: ak.Array, min_pt: float) -> Jets:
+    """Jets that LinPUPPI leaves in the events."""
+    found = events["L1SeededConeJet"]
     pt, eta, phi, mass = (flat(found[x], np.float64) for x in ("pt", "eta", "phi", "mass"))
     jets = sorted_jets(pt, eta, phi, mass, offsets_of(found["pt"]))
-    return (size * np.cos(azimuth), size * np.sin(azimuth)), jets.select(jets.pt > min_pt)
+    return jets.select(jets.pt > min_pt)
+
+
+class Weighted:
+    """One weighting of events that have `L1Cand`, see `l1kd.trigger.quantities.Measured`.
+
+    Parameters
+    ----------
+    weighting
+        A name; empty for what no weighting enters.
+    events
+        With what `insert_particles` inserted.
+    min_pt, jet_min_pt
+        Only particles with pt > min_pt [GeV] count, and jets have pt > jet_min_pt [GeV].
+    """
+
+    def __init__(
+        self, weighting: str, events: ak.Array, min_pt: float = 0.0, jet_min_pt: float = 15.0
+    ) -> None:
+        self.weighting = weighting
+        self.events = events
+        self.min_pt = min_pt
+        self.jet_min_pt = jet_min_pt
+
+    @property
+    def _field(self) -> str | None:
+        """Field of `L1Cand` that holds the weights, None for weight one."""
+        if self.weighting == NONE:
+            return None
+        return "hard_fraction" if self.weighting == SOFT_TRUTH else f"{self.weighting}_weight"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the events have what the weighting needs."""
+        if self.weighting == DELPHES_PUPPI:
+            return has_branch(self.events, "PuppiMissingET", "MET") and has_branch(
+                self.events, "JetPUPPI", "PT"
+            )
+        if self.weighting == CORRELATOR:
+            return "L1PuppiMET" in collections(self.events)
+        field = self._field
+        return field is None or has_branch(self.events, "L1Cand", field)
+
+    @cached_property
+    def _kept(self) -> tuple[Particles, Floats | None]:
+        inserted = self.events["L1Cand"]
+        particles = open_particles(inserted)
+        kept = particles.pt > self.min_pt
+        field = self._field
+        weights = None if field is None else flat(inserted[field], np.float64)[kept]
+        return particles.select(kept), weights
+
+    @property
+    def particles(self) -> Particles:
+        """Particles that count."""
+        return self._kept[0]
+
+    @property
+    def weights(self) -> Floats | None:
+        """Weights of these particles, None for weight one."""
+        return self._kept[1]
+
+    @cached_property
+    def met(self) -> tuple[Floats, Floats]:
+        """Missing momentum (px, py) [GeV] of each event."""
+        if self.weighting == DELPHES_PUPPI:
+            return delphes_puppi_met(self.events)
+        if self.weighting == CORRELATOR:
+            return _correlator_met(self.events)
+        return self.particles.met(self.weights)
+
+    @cached_property
+    def jets(self) -> Jets:
+        """Jets of each event."""
+        if self.weighting == DELPHES_PUPPI:
+            return delphes_puppi_jets(self.events, self.jet_min_pt)
+        if self.weighting == CORRELATOR:
+            return _correlator_jets(self.events, self.jet_min_pt)
+        return self.particles.jets(self.weights, self.jet_min_pt)
 
 
 def measure(
@@ -192,17 +265,5 @@ def measure(
     Only particles with pt > min_pt [GeV] count. None where the events do not have what the
     weighting needs (the simulation's truth, Delphes' PUPPI branches).
     """
-    if weighting == DELPHES_PUPPI:
-        met, jets = delphes_puppi_met(events), delphes_puppi_jets(events, jet_min_pt)
-        return None if met is None or jets is None else (met, jets)
-    if weighting == CORRELATOR:
-        return _correlator(events, jet_min_pt)
-    inserted = events["L1Cand"]
-    field = "hard_fraction" if weighting == "soft_truth" else f"{weighting}_weight"
-    if weighting != "none" and field not in inserted.fields:
-        return None
-    particles = open_particles(inserted)
-    kept = particles.pt > min_pt
-    particles = particles.select(kept)
-    weights = None if weighting == "none" else flat(inserted[field], np.float64)[kept]
-    return particles.met(weights), particles.jets(weights, jet_min_pt)
+    weighted = Weighted(weighting, events, min_pt, jet_min_pt)
+    return (weighted.met, weighted.jets) if weighted.is_there else None

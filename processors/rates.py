@@ -4,20 +4,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import awkward as ak
-import numpy as np
 from coffea import processor
 
-from l1kd.algorithms import Algorithm
+from l1kd.algorithms import Algorithm, algorithm
 from l1kd.errors import ConfigurationError
-from l1kd.insertion import insert
-from l1kd.physics.jets import ht, leading_pt
 from l1kd.processors.columns import Columns, chunk_key
 from l1kd.processors.particles import (
+    NO_PILEUP,
+    Weighted,
     algorithms_for,
-    event_weight,
+    insert_missing,
     insert_particles,
-    measure,
 )
+from l1kd.trigger.quantities import QUANTITIES, Quantity, quantity, score_of
+from l1kd.truth import event_weight
 
 __all__ = ["RateProcessor"]
 
@@ -28,13 +28,17 @@ class RateProcessor(processor.ProcessorABC):
     Parameters
     ----------
     weightings
-        Out of `l1kd.processors.particles.WEIGHTINGS`, without `no_pileup`. Empty for files that
+        Out of `l1kd.processors.particles.weightings()`, without `no_pileup`. Empty for files that
         hold no candidates.
     score
         Whether to compute CICADA's score, for files that hold a calorimeter.
     algorithms
-        The user's own algorithm objects: `CandidateWeight`, whose names are weightings too, or a
-        `Cicada` with another model. One of a shipped name takes the shipped one's place.
+        The user's own algorithm objects. A `CandidateWeight` is a weighting by its name, and is
+        measured whether or not `weightings` names it; an `EventScore` gives the column
+        `<name>_score`. One of a shipped name takes the shipped one's place.
+    quantities
+        Names of registered quantities (`l1kd.trigger.quantities`), or objects; None for all that
+        are registered.
     source
         Particle source, as for `l1kd.insert`.
     min_pt
@@ -48,8 +52,14 @@ class RateProcessor(processor.ProcessorABC):
     -----
     The result is {dataset: {"seen", "used", "skipped": {reason: n}, "absent": {weighting: n},
     "columns": Columns}}. The columns, one value an event, are `event_weight`, for each weighting w
+<<<<<<< HEAD
     `met:w`, `jet_pt:w` (leading jet, 0 without one), `ht:w` in GeV, and
     `cicada_score`.
+=======
+    and each quantity q `q:w` (`met:w`, `jet_pt:w`: leading jet, 0 without one, `ht:w`: jets with
+    pt > 30 GeV and abs(eta) < 2.4, all in GeV), and for each score `<name>_score` (`cicada_score`).
+    `described` tells what each quantity is.
+>>>>>>> d8eeee8 (Registries of formats, algorithms and trigger quantities; one module of flat event columns; one validation of columns)
     """
 
     def __init__(
@@ -58,20 +68,27 @@ class RateProcessor(processor.ProcessorABC):
         *,
         score: bool = True,
         algorithms: Sequence[Algorithm] = (),
+        quantities: Sequence[str | Quantity] | None = None,
         source: str | None = None,
         min_pt: float = 0.0,
         jet_min_pt: float = 15.0,
         ht_min_pt: float = 30.0,
         ht_max_abs_eta: float = 2.4,
     ) -> None:
-        if "no_pileup" in weightings:
+        if NO_PILEUP in weightings:
             raise ConfigurationError("weighting no_pileup: a trigger has no events without pile-up")
-        self.weightings = tuple(weightings)
+        own = [each.name for each in algorithms if each.is_weight and each.name not in weightings]
+        self.weightings = (*weightings, *own)
         self.algorithms = algorithms_for(self.weightings, algorithms)
+        scores = {each.name: each for each in algorithms if not each.is_weight}
         if score:
-            own = [algorithm for algorithm in algorithms if algorithm.name == "cicada"]
-            self.algorithms += own or ["cicada"]
-        self.score = score
+            scores.setdefault("cicada", algorithm("cicada"))
+        self.algorithms += scores.values()
+        chosen = [quantity(q) for q in (QUANTITIES if quantities is None else quantities)]
+        self.quantities = [*chosen, *map(score_of, scores.values())]
+        names = [q.name for q in self.quantities]
+        if len(set(names)) != len(names):
+            raise ConfigurationError(f"quantities {names}: each once")
         self.source = source
         self.min_pt = min_pt
         self.jet_min_pt = jet_min_pt
@@ -80,23 +97,30 @@ class RateProcessor(processor.ProcessorABC):
     def process(self, events: ak.Array) -> dict[str, Any]:
         """Insert the weights and scores into one chunk and measure it."""
         metadata = dict(events.metadata)
-        if self.weightings:
-            events = insert_particles(events, self.algorithms, self.source)
-        elif "CICADA" not in events.fields:
-            events = insert(events, algorithms=self.algorithms, source=self.source)
+        fill = insert_particles if self.weightings else insert_missing
+        events = fill(events, self.algorithms, self.source)
         columns = {"event_weight": event_weight(events)}
         absent = {}
         for weighting in self.weightings:
-            found = measure(weighting, events, self.min_pt, self.jet_min_pt)
-            if found is None:
+            weighted = Weighted(weighting, events, self.min_pt, self.jet_min_pt)
+            if not weighted.is_there:
                 absent[weighting] = len(events)
                 continue
+<<<<<<< HEAD
             met, jets = found
             columns[f"met:{weighting}"] = np.hypot(*met)
             columns[f"jet_pt:{weighting}"] = leading_pt(jets)
             columns[f"ht:{weighting}"] = ht(jets, *self.ht_cuts)
         if self.score:
             columns["cicada_score"] = ak.to_numpy(events["CICADA"]["score"]).astype(np.float64)
+=======
+            for each in self.quantities:
+                if each.weighted:
+                    columns[f"{each.name}:{weighting}"] = each.values(weighted)
+        for each in self.quantities:
+            if not each.weighted:
+                columns[each.name] = each.values(Weighted("", events, self.min_pt, self.jet_min_pt))
+>>>>>>> d8eeee8 (Registries of formats, algorithms and trigger quantities; one module of flat event columns; one validation of columns)
         return {
             metadata.get("dataset", "events"): {
                 "seen": len(events),
@@ -106,6 +130,11 @@ class RateProcessor(processor.ProcessorABC):
                 "columns": Columns({chunk_key(metadata): columns}),
             }
         }
+
+    @property
+    def described(self) -> dict[str, Quantity]:
+        """Quantities by the name of their columns."""
+        return {each.name: each for each in self.quantities}
 
     def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
         """Return the accumulator as it is: the tables are made by `l1kd.trigger.rates`."""

@@ -12,20 +12,21 @@ from l1kd._edge import flat
 from l1kd.algorithms import Algorithm
 from l1kd.candidates import PID_NAMES, candidates
 from l1kd.emulators.array_types import Floats
-from l1kd.physics.jets import Jets
+from l1kd.errors import ConfigurationError
+from l1kd.formats import first
+from l1kd.physics.jets import Jets, no_jets
 from l1kd.physics.matching import match_nearest
 from l1kd.physics.response import MIN_GEN_MET
 from l1kd.processors.columns import Columns, chunk_key
 from l1kd.processors.particles import (
     DELPHES_PUPPI,
     algorithms_for,
-    event_weight,
     generated_jets,
     insert_particles,
     measure,
     open_particles,
 )
-from l1kd.truth import gen_jets, gen_met, open_twin, require_pairing
+from l1kd.truth import event_weight, gen_jets, gen_met, open_twin, require_pairing
 
 __all__ = ["ORIGINS", "ResolutionProcessor", "weight_histogram"]
 
@@ -51,11 +52,12 @@ class ResolutionProcessor(processor.ProcessorABC):
     Parameters
     ----------
     weightings
-        Out of `l1kd.processors.particles.WEIGHTINGS`. `soft_truth`, `no_pileup` and
-        `delphes_puppi` are left out, and counted under `absent`, for events that do not have them.
+        Out of `l1kd.processors.particles.weightings()`. `soft_truth`, `no_pileup` and
+        `delphes_puppi` are skipped, and counted under `absent`, for events that do not have them;
+        so are generated jets, without which only missing momentum is studied.
     algorithms
-        The user's own `CandidateWeight` objects; their names are weightings too, and one of a
-        shipped name takes the shipped one's place.
+        The user's own `CandidateWeight` objects: each is a weighting, whether or not `weightings`
+        names it, and one of a shipped name takes the shipped one's place.
     source
         Particle source, as for `l1kd.insert`.
     min_pt
@@ -86,7 +88,14 @@ class ResolutionProcessor(processor.ProcessorABC):
         max_dr: float = 0.4,
         min_gen_met: float = MIN_GEN_MET,
     ) -> None:
-        self.weightings = tuple(weightings)
+        scores = [each.name for each in algorithms if not each.is_weight]
+        if scores:
+            raise ConfigurationError(
+                f"{', '.join(scores)}: an event score has no momentum to resolve; give it to "
+                "RateProcessor"
+            )
+        own = [each.name for each in algorithms if each.name not in weightings]
+        self.weightings = (*weightings, *own)
         self.algorithms = algorithms_for(self.weightings, algorithms)
         self.source = source
         self.min_pt = min_pt
@@ -100,7 +109,10 @@ class ResolutionProcessor(processor.ProcessorABC):
         weight = event_weight(events)
         events = insert_particles(events, self.algorithms, self.source)
         inserted = events["L1Cand"]
-        generated = generated_jets(gen_jets(events), self.jet_min_pt)
+        has_jets = first("gen_jets", events) is not None
+        generated = (
+            generated_jets(gen_jets(events), self.jet_min_pt) if has_jets else no_jets(len(events))
+        )
         missing = gen_met(events)
         size, azimuth = (ak.to_numpy(missing[x]).astype(np.float64) for x in ("pt", "phi"))
         columns = {
@@ -111,7 +123,7 @@ class ResolutionProcessor(processor.ProcessorABC):
             "gen_jet_pt": generated.pt,
             "gen_jet_eta": generated.eta,
         }
-        absent = {}
+        absent = {} if has_jets else {"generated jets": len(events)}
         for weighting in self.weightings:
             if weighting == "no_pileup":
                 found = self._without_pileup(events, metadata)

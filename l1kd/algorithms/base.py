@@ -8,10 +8,12 @@ import awkward as ak
 import numpy as np
 
 from l1kd._coffea import numpy_call_wrapper
-from l1kd._edge import Array, flat, jagged, note, offsets_of, partitioned, require_finite
-from l1kd.candidates import DTYPES, candidates
-from l1kd.errors import InputError, MissingBranchError
-from l1kd.regions import regions
+from l1kd._edge import collections, flat, jagged, note, offsets_of, partitioned
+from l1kd.candidates import DTYPES, candidates, recorded_source, sources
+from l1kd.columns import Array
+from l1kd.errors import ConfigurationError, InputError, MissingBranchError
+from l1kd.regions import region_sources, regions
+from l1kd.validation import file_of, require_columns
 
 __all__ = ["Algorithm", "CandidateWeight", "EventScore"]
 
@@ -29,13 +31,20 @@ class Algorithm(numpy_call_wrapper):
         Under which `l1kd.insert` knows it.
     inputs
         Canonical columns that it reads.
+    optional
+        Those of them without which its numbers are still right.
     adds
-        The field that it adds to the events, as "collection.field".
+        The field that it adds to the events, as "collection.field": "L1Cand.<name>_weight" for a
+        weight, "<collection>.<field>" for a score.
+    label
+        How figures and tables call it; its name where it is empty.
     """
 
     name: ClassVar[str]
     inputs: ClassVar[tuple[str, ...]]
+    optional: ClassVar[tuple[str, ...]] = ()
     adds: ClassVar[str]
+    label: ClassVar[str] = ""
 
     def __init__(self, source: str | None = None) -> None:
         super().__init__()
@@ -45,6 +54,27 @@ class Algorithm(numpy_call_wrapper):
     def version(self) -> str:
         """Name of the model or of the parameters that this instance uses."""
         return "1"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Columns without which its numbers would be wrong; all NaN counts as missing."""
+        return tuple(name for name in self.inputs if name not in self.optional)
+
+    @property
+    def is_weight(self) -> bool:
+        """Whether it weights particles, and does not score events."""
+        return self.adds.startswith("L1Cand.")
+
+    @property
+    def title(self) -> str:
+        """Return its name as figures and tables print it."""
+        return self.label or self.name
+
+    def applies_to(self, events: Any) -> bool:
+        """Whether the events have the particles or the calorimeter that it reads."""
+        if self.is_weight:
+            return "L1Cand" in collections(events) or bool(sources(events))
+        return bool(region_sources(events))
 
     def __repr__(self) -> str:
         """Return the class and what was asked of it."""
@@ -74,32 +104,55 @@ class CandidateWeight(Algorithm):
     """
 
     def column(self, particles: ak.Array, name: str) -> Array:
-        """Return one canonical column as a flat array.
+        """Return one canonical column as a flat array; NaN for an optional one that is not there.
 
         Raises
         ------
         MissingBranchError
             If the source cannot give this column.
         """
-        if name not in particles.fields:
-            raise MissingBranchError(
-                f"{self.name} needs the candidates' {name!r}, which this source does not have "
-                f"(it has: {', '.join(particles.fields)}); choose another source"
-            )
-        return flat(particles[name], DTYPES[name])
+        if name in particles.fields:
+            return flat(particles[name], DTYPES[name])
+        if name in self.optional:
+            return np.full(offsets_of(particles["pt"])[-1], np.nan, DTYPES[name])
+        raise MissingBranchError(
+            f"{self.name} needs the candidates' {name!r}, which this source does not have "
+            f"(it has: {', '.join(particles.fields)}); choose another source"
+        )
 
     def particles(self, events: ak.Array) -> ak.Array:
-        """Return the candidates already inserted, or those of the source."""
-        if "L1Cand" in events.fields:
-            note("particles", "L1Cand")
-            return events["L1Cand"]
-        return candidates(events, self.source)
+        """Return the candidates already inserted, or those of the source.
+
+        Raises
+        ------
+        ConfigurationError
+            If they were inserted from another source than the one that this algorithm was given.
+        """
+        if "L1Cand" not in events.fields:
+            return candidates(events, self.source)
+        require_source(events["L1Cand"], self.source)
+        note("particles", "L1Cand")
+        return events["L1Cand"]
 
     def prepare_awkward(self, events: ak.Array) -> tuple[tuple[()], dict[str, Array]]:
         """Open awkward: the flat input columns and the offsets."""
         particles = self.particles(events)
         columns = {name: self.column(particles, name) for name in self.inputs}
-        return (), {"offsets": offsets_of(particles), **columns}
+        self.require(particles, columns, events)
+        return (), {"offsets": offsets_of(particles["pt"]), **columns}
+
+    def require(self, particles: ak.Array, columns: dict[str, Array], events: ak.Array) -> None:
+        """Check that what the algorithm needs has values, and that all values are sane.
+
+        Raises
+        ------
+        MissingBranchError, InputError
+            As `l1kd.validation.require_columns`.
+        """
+        tracks = {"d0", "dz", "dz_error"}.intersection(self.needs)
+        if tracks and "charge" not in columns and "charge" in particles.fields:
+            columns = {**columns, "charge": self.column(particles, "charge")}
+        require_columns(self.name, columns, self.needs, file_of(events))
 
     def validate_numpy_input(self, *, offsets: Array, **columns: Array) -> None:
         """Check lengths and values.
@@ -115,9 +168,6 @@ class CandidateWeight(Algorithm):
                     f"{self.name}: expected {name!r} of shape ({offsets[-1]},), found "
                     f"{values.shape}"
                 )
-        pt = require_finite(columns["pt"], f"{self.name}: pt")
-        if (pt < 0).any():
-            raise InputError(f"{self.name}: expected pt >= 0 GeV, found {pt.min()}")
 
     @abstractmethod
     def numpy_call(self, *, offsets: Array, **columns: Array) -> Array:
@@ -133,17 +183,37 @@ class CandidateWeight(Algorithm):
 
     def postprocess_awkward(self, return_array: ak.Array, events: ak.Array) -> ak.Array:
         """Close awkward: the weights by event."""
-        return jagged(ak.to_numpy(return_array), offsets_of(self.particles(events)))
+        return jagged(ak.to_numpy(return_array), offsets_of(self.particles(events)["pt"]))
+
+
+def require_source(particles: ak.Array, source: str | None) -> None:
+    """Check that inserted candidates are of the source that is asked for, if one is.
+
+    Raises
+    ------
+    ConfigurationError
+        If they are of another source, or of none that is known.
+    """
+    made_from = recorded_source(particles)
+    if source is not None and source != made_from:
+        raise ConfigurationError(
+            f"source {source!r}: the events already have L1Cand, made from "
+            f"{made_from or 'an unknown source'}; insert into events without L1Cand, or leave "
+            "source out"
+        )
 
 
 class EventScore(Algorithm):
     """One number for every event, from the calorimeter image.
+
+    `step` is the natural spacing of thresholds on it, where it has one.
 
     Subclasses implement `numpy_call(image)`: uint16 of shape (n_events, 18, 14), result float32 of
     shape (n_events,).
     """
 
     inputs = ("regions",)
+    step: ClassVar[float | None] = None
 
     def prepare_awkward(self, events: ak.Array) -> tuple[tuple[Array], dict[str, Array]]:
         """Open awkward: the calorimeter image."""

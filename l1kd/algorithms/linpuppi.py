@@ -5,8 +5,9 @@ from typing import Any, Literal
 import awkward as ak
 import numpy as np
 
-from l1kd._edge import Array, jagged, offsets_of
+from l1kd._edge import jagged, offsets_of
 from l1kd.algorithms.base import CandidateWeight
+from l1kd.columns import Array
 from l1kd.emulators.correlator.chain import CorrelatorResult, correlate
 from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
 from l1kd.errors import ConfigurationError, InputError
@@ -43,6 +44,7 @@ class LinPuppi(CandidateWeight):
     name = "linpuppi"
     inputs = ("pt", "eta", "phi", "charge", "pid", "dz")
     adds = "L1Cand.linpuppi_weight"
+    label = "LinPUPPI"
 
     def __init__(self, source: str | None = None, *, vertex: Vertex = "simulated") -> None:
         super().__init__(source)
@@ -72,7 +74,7 @@ class LinPuppi(CandidateWeight):
         """Return the weight and the collections."""
         result = self.correlator(events)
         return {
-            self.adds: jagged(result.weights, offsets_of(self.particles(events))),
+            self.adds: jagged(result.weights, offsets_of(self.particles(events)["pt"])),
             "L1PuppiCand": _candidates(result.candidates),
             "L1SeededConeJet": _jets(result.jets),
             "L1PuppiMET": _met(result.met),

@@ -10,7 +10,8 @@ import numpy as np
 import onnxruntime
 
 from l1kd._coffea import numpy_call_wrapper
-from l1kd._edge import Array, flat, is_dask, jagged, offsets_of, partitioned
+from l1kd._edge import flat, is_dask, jagged, offsets_of, partitioned
+from l1kd.columns import Array
 from l1kd.emulators.network import Network
 from l1kd.errors import ArtefactError, InputError
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 
-from l1kd._edge import Array
 from l1kd.algorithms.base import CandidateWeight, EventScore
 from l1kd.algorithms.models import onnx_session, read_network, run_onnx
 from l1kd.algorithms.puppi import Puppi
 from l1kd.artefacts import Artefact, load
+from l1kd.columns import Array
 from l1kd.emulators.calorimeter import N_ETA, N_PHI
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import LogicNetwork
@@ -100,6 +100,7 @@ class DistillNet(_DistilledWeight):
 
     name = "distillnet"
     adds = "L1Cand.distillnet_weight"
+    label = "DistillNet"
     kind = "distillnet"
 
     def __init__(
@@ -117,6 +118,7 @@ class QDistillNet(_DistilledWeight):
 
     name = "qdistillnet"
     adds = "L1Cand.qdistillnet_weight"
+    label = "QDistillNet"
     kind = "qdistillnet"
 
     def __init__(
@@ -147,6 +149,8 @@ class Cicada(EventScore):
 
     name = "cicada"
     adds = "CICADA.score"
+    label = "CICADA"
+    step = 1.0 / 256.0
 
     def __init__(self, model: str | Path = "cicada-v1", source: str | None = None) -> None:
         super().__init__(source)

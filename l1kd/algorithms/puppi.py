@@ -5,9 +5,10 @@ from typing import Any, Literal
 import awkward as ak
 import numpy as np
 
-from l1kd._edge import Array, flat, has_branch, offsets_of, read
+from l1kd._edge import flat, offsets_of
 from l1kd.algorithms.base import CandidateWeight
-from l1kd.candidates import PID, source_of
+from l1kd.candidates import PID, recorded_source
+from l1kd.columns import Array
 from l1kd.emulators.particles.puppi import (
     CMS_RUN2,
     DELPHES,
@@ -18,6 +19,9 @@ from l1kd.emulators.particles.puppi import (
     puppi_weights,
 )
 from l1kd.errors import ConfigurationError, MissingBranchError
+from l1kd.formats import known
+from l1kd.truth import vertex_count
+from l1kd.validation import file_of
 
 __all__ = ["Association", "Puppi", "charged_codes"]
 
@@ -33,18 +37,8 @@ def charged_codes(particles: ak.Array, association: Association) -> Array:
     "dz" takes the significance of dz. A charged candidate without a track (dz NaN) takes the
     source's own PUPPI weight, which for charged particles is the association of the
     reconstruction; where there is none it counts as pile-up. "truth" takes Delphes' `IsRecoPU`.
-
-    Raises
-    ------
-    MissingBranchError
-        If the source has no dz at all, or no `is_reco_pu` for "truth".
+    The columns are those that `Puppi.needs` names.
     """
-    for name in ("charge", "pid", "dz" if association == "dz" else "is_reco_pu"):
-        if name not in particles.fields:
-            raise MissingBranchError(
-                f"PUPPI needs the candidates' {name!r} to associate charged particles, which this "
-                f"source does not have (it has: {', '.join(particles.fields)}); choose another"
-            )
     charge = flat(particles.charge, np.int8)
     if association == "truth":
         codes = flagged_association(charge, flat(particles.is_reco_pu, np.bool_))
@@ -58,12 +52,10 @@ def charged_codes(particles: ak.Array, association: Association) -> Array:
 def _codes_by_dz(particles: ak.Array, charge: Array) -> Array:
     dz = flat(particles.dz, np.float64)
     untracked = np.isnan(dz)
-    if untracked.any() and untracked[charge != 0].all():
-        raise MissingBranchError(
-            "PUPPI needs dz to associate charged particles, and no candidate of this source has "
-            "one; choose another source or Puppi(association='truth')"
-        )
-    codes = charged_association(charge, dz, flat(particles.dz_error, np.float64))
+    error = np.zeros(len(dz))
+    if "dz_error" in particles.fields:
+        error = flat(particles.dz_error, np.float64)
+    codes = charged_association(charge, dz, error)
     if untracked.any():
         pileup = np.ones(len(dz), np.bool_)
         if "puppi_weight" in particles.fields:
@@ -74,16 +66,17 @@ def _codes_by_dz(particles: ak.Array, charge: Array) -> Array:
 
 def _vertex_count(events: ak.Array) -> Array:
     """Count the vertices of every event, int64."""
-    if has_branch(events, "Vertex", "Z"):
-        return np.diff(offsets_of(read(events, "Vertex", "Z")))
-    if has_branch(events, "PV", "npvs"):
-        return np.asarray(ak.to_numpy(read(events, "PV", "npvs")), np.int64)
-    if "EFlowTrack" in events.fields or "ParticleFlowCandidate" in events.fields:
-        return np.ones(len(events), np.int64)  # a Delphes card without pile-up writes no vertices
-    raise MissingBranchError(
-        "PUPPI needs the number of vertices for its cut on neutrals: expected 'Vertex.Z' (Delphes) "
-        "or 'PV.npvs' (NanoAOD), found neither"
-    )
+    if "n_vertices" in events.fields:
+        return np.asarray(ak.to_numpy(events["n_vertices"]), np.int64)
+    counts = vertex_count(events)
+    if counts is None:
+        file = file_of(events)
+        raise MissingBranchError(
+            f"{file}{': ' if file else ''}PUPPI needs the number of vertices for its cut on "
+            f"neutrals: expected one of {known('vertices')}, or 'n_vertices' beside a hand-made "
+            "L1Cand, found none"
+        )
+    return counts
 
 
 class Puppi(CandidateWeight):
@@ -106,7 +99,9 @@ class Puppi(CandidateWeight):
 
     name = "puppi"
     inputs = ("pt", "eta", "phi", "charge", "pid", "dz", "dz_error")
+    optional = ("dz_error",)
     adds = "L1Cand.puppi_weight"
+    label = "PUPPI"
 
     def __init__(
         self,
@@ -133,15 +128,25 @@ class Puppi(CandidateWeight):
         parameters = {None: "default", PHASE2: "phase2", DELPHES: "delphes", CMS_RUN2: "cms-run2"}
         return f"{parameters.get(self.config, 'user')}-{self.association}"
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Columns that this kind of association needs."""
+        if self.from_source:
+            return ("pt", "puppi_weight")
+        tracking = "dz" if self.association == "dz" else "is_reco_pu"
+        return ("pt", "eta", "phi", "charge", "pid", tracking)
+
     def prepare_awkward(self, events: ak.Array) -> tuple[tuple[()], dict[str, Any]]:
         """Open awkward: momenta, association, and the number of vertices of every event."""
         particles = self.particles(events)
-        columns = {"offsets": offsets_of(particles), "pt": self.column(particles, "pt")}
+        read = {name: self.column(particles, name) for name in self.needs}
+        self.require(particles, read, events)
+        columns = {"offsets": offsets_of(particles["pt"]), "pt": read["pt"]}
         if self.from_source:
-            return (), {**columns, "puppi_weight": self.column(particles, "puppi_weight")}
+            return (), {**columns, "puppi_weight": read["puppi_weight"]}
         config = self.config
         if config is None:
-            config = CMS_RUN2 if source_of(events, self.source) == "PFCands" else PHASE2
+            config = CMS_RUN2 if recorded_source(particles) == "PFCands" else PHASE2
         for name in ("eta", "phi", *(["energy"] if config.eta_as_rapidity else [])):
             columns[name] = self.column(particles, name)
         codes = charged_codes(particles, self.association)

@@ -1,11 +1,10 @@
-"""Rules that the adapters of all particle formats share: classes, units, checks."""
+"""Rules that the adapters of all particle formats share: classes, units, masses."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from l1kd._edge import Array, require_finite
-from l1kd.errors import InputError
+from l1kd.columns import Array
 
 __all__ = [
     "FORWARD_ETA",
@@ -14,9 +13,9 @@ __all__ = [
     "PID_NAMES",
     "Column",
     "energy_of",
+    "mass_of",
     "pid_of_charged",
     "pid_of_neutral",
-    "require_momentum",
     "wrapped",
 ]
 
@@ -66,22 +65,18 @@ def pid_of_neutral(is_photon: Array, eta: Array) -> Array:
     )
 
 
-def require_momentum(values: Array, where: str) -> Array:
-    """Return transverse momenta [GeV] that are finite and not negative.
+_MASSES = {11: 0.000511, 13: 0.10566, 321: 0.49368, 2212: 0.93827}
+"""Masses [GeV] of charged particles that are no pions."""
+_PION_MASS = 0.13957
 
-    Raises
-    ------
-    InputError
-        Naming `where` and the first value that is neither.
-    """
-    require_finite(values, where)
-    if (values < 0).any():
-        first = int(np.flatnonzero(values < 0)[0])
-        raise InputError(
-            f"{where}: expected pt >= 0 GeV, found {values[first]} at position {first}; "
-            "mask these events or mend the file"
-        )
-    return values
+
+def mass_of(pdg_id: Array) -> Array:
+    """Masses [GeV] of charged particles by their identity, float64; the unknown are pions."""
+    magnitude = np.abs(pdg_id)
+    out = np.full(magnitude.shape, _PION_MASS)
+    for code, mass in _MASSES.items():
+        out[magnitude == code] = mass
+    return out
 
 
 def energy_of(pt: Array, eta: Array, mass: Array) -> Array:

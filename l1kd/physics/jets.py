@@ -1,17 +1,24 @@
 """Anti-kt jets of weighted particles, many events in one call of scikit-hep fastjet."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import awkward as ak
 import fastjet
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from l1kd.columns import (
+    EventColumns,
+    Offsets,
+    check_offsets,
+    event_index,
+    offsets_from_counts,
+    select_offsets,
+)
 from l1kd.emulators.array_types import Floats
 from l1kd.errors import InputError
-from l1kd.physics.met import check_offsets, event_index
 
-__all__ = ["RADIUS", "Jets", "anti_kt", "ht", "leading_pt", "sorted_jets"]
+__all__ = ["RADIUS", "Jets", "anti_kt", "ht", "leading_pt", "no_jets", "sorted_jets"]
 
 RADIUS = 0.4
 """Radius parameter of the trigger's and of CMS's standard jets."""
@@ -20,7 +27,8 @@ _PARTICLES_A_CALL = 200_000
 # fastjet keeps the whole clustering history of a call in memory, about 0.5 kB a particle
 
 
-class Jets(NamedTuple):
+@dataclass(frozen=True)
+class Jets(EventColumns):
     """Jets of many events as flat columns, pt-ordered within an event.
 
     `pt`, `mass` [GeV], `eta`, `phi` [rad, (-pi, pi]] are float64[n]; event i owns the entries
@@ -31,19 +39,13 @@ class Jets(NamedTuple):
     eta: Floats
     phi: Floats
     mass: Floats
-    offsets: NDArray[np.int64]
+    offsets: Offsets
 
-    @property
-    def n_events(self) -> int:
-        """Number of events, those without a jet included."""
-        return self.offsets.size - 1
 
-    def select(self, mask: NDArray[np.bool_]) -> "Jets":
-        """Return the jets for which the mask bool[n] is true, in the same events."""
-        passed = np.concatenate([[0], np.cumsum(mask)])
-        return Jets(
-            self.pt[mask], self.eta[mask], self.phi[mask], self.mass[mask], passed[self.offsets]
-        )
+def no_jets(n_events: int) -> Jets:
+    """Return the jets of events that have none."""
+    nothing = np.zeros(0)
+    return Jets(nothing, nothing, nothing, nothing, np.zeros(n_events + 1, np.int64))
 
 
 def sorted_jets(
@@ -106,7 +108,7 @@ def anti_kt(
         raise InputError("anti_kt: a particle has a value that is NaN or infinite")
     factor = columns[4] if weights is not None else np.ones(columns[0].size)
     kept = factor * columns[0] > 0.0
-    edges = np.concatenate([[0], np.cumsum(kept)])[edges]
+    edges = select_offsets(edges, kept)
     momentum, pseudorapidity, azimuth, total, factor = (x[kept] for x in (*columns[:4], factor))
     momentum = factor * momentum
     p_z = momentum * np.sinh(pseudorapidity)
@@ -124,7 +126,7 @@ def anti_kt(
         counts.append(n_jets)
     vectors = np.concatenate(found, axis=1) if found else np.zeros((4, 0))
     n_jets = np.concatenate(counts) if counts else np.zeros(0, np.int64)
-    return _from_vectors(vectors, np.concatenate([[0], np.cumsum(n_jets)]), min_pt)
+    return _from_vectors(vectors, offsets_from_counts(n_jets), min_pt)
 
 
 def _blocks(edges: NDArray[np.int64]) -> list[tuple[int, int]]:

@@ -7,38 +7,13 @@ missing transverse momentum is minus the vector sum of what was measured.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from l1kd.columns import check_offsets, event_index
 from l1kd.emulators.array_types import Floats
 from l1kd.errors import InputError
 
-__all__ = ["Recoil", "check_offsets", "event_index", "met_pt_phi", "missing_pt", "recoil"]
-
-
-def check_offsets(offsets: ArrayLike, size: int) -> NDArray[np.int64]:
-    """Return offsets as int64[n_events + 1] after checking that they cover `size` entries.
-
-    Raises
-    ------
-    InputError
-        If they do not start at 0, decrease somewhere, or do not end at `size`.
-    """
-    edges = np.asarray(offsets)
-    if edges.ndim != 1 or edges.size < 1 or edges.dtype.kind not in "iu":
-        raise InputError(f"offsets: need a list of integers, got {edges.dtype}{edges.shape}")
-    edges = edges.astype(np.int64)
-    if edges[0] != 0 or edges[-1] != size or np.any(np.diff(edges) < 0):
-        raise InputError(
-            f"offsets: must rise from 0 to the {size} entries; they run from {edges[0]} to "
-            f"{edges[-1]}"
-        )
-    return edges
-
-
-def event_index(offsets: ArrayLike) -> NDArray[np.int64]:
-    """Event number of every entry, int64[offsets[-1]], from offsets int64[n_events + 1]."""
-    counts = np.diff(np.asarray(offsets))
-    return np.repeat(np.arange(counts.size, dtype=np.int64), counts)
+__all__ = ["Recoil", "met_pt_phi", "missing_pt", "recoil"]
 
 
 def missing_pt(

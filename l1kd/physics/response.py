@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.columns import event_index, offsets_from_counts
 from l1kd.emulators.array_types import Floats
 from l1kd.errors import InputError
-from l1kd.physics.met import event_index, recoil
+from l1kd.physics.met import recoil
 from l1kd.statistics import (
     ONE_SIGMA,
     Blocks,
@@ -127,7 +128,7 @@ class ResponseSample(NamedTuple):
             np.asarray(columns["event_weight"], dtype=np.float64),
             np.asarray(columns["gen_jet_pt"], dtype=np.float64),
             np.asarray(columns["gen_jet_eta"], dtype=np.float64),
-            event_index(np.concatenate([[0], np.cumsum(counts)])),
+            event_index(offsets_from_counts(counts)),
             {w: np.asarray(columns[f"jet_pt:{w}"], dtype=np.float64) for w in named},
         )
 

@@ -11,8 +11,9 @@ import jinja2
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from l1kd.plot_style import label_of, save
+from l1kd.plot_style import LABELS, label_of, save
 from l1kd.report.summary import Number, Summary, ThresholdRow
+from l1kd.trigger.quantities import QUANTITIES, describe
 
 __all__ = ["CAPTIONS", "write_page"]
 
@@ -44,24 +45,33 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
         "Each distribution is normalised to one; hard and pile-up are by the larger share of the "
         "particle's true energy.",
     ),
-    "rate_met": ("Rate of missing momentum", "Bands are Clopper-Pearson intervals."),
-    "rate_jet_pt": ("Rate of the leading jet", "Bands are Clopper-Pearson intervals."),
-    "rate_ht": ("Rate of HT", "Jets with pt above 30 GeV within |eta| < 2.4."),
-    "rate_cicada_score": ("Rate of CICADA's score", "Bands are Clopper-Pearson intervals."),
-    "score_cicada_score": ("CICADA's score", "Each sample is normalised to one."),
-    "efficiency_cicada_score": (
-        "What CICADA keeps at a rate",
-        "Efficiency of each signal against the zero-bias rate of the same threshold.",
-    ),
 }
-"""Title and caption of the figures, by the name before a colon."""
+"""Title and caption of the figures, by the name before a colon; those of quantities are made."""
 
-_VARIABLES = {
-    "met": "missing momentum [GeV]",
-    "jet_pt": "leading jet pt [GeV]",
-    "ht": "HT [GeV]",
-    "cicada_score": "CICADA score",
-}
+
+def _caption(name: str) -> tuple[str, str]:
+    """Title and caption of a figure; `rate_met`, `score_cicada_score` name a quantity."""
+    if name in CAPTIONS:
+        return CAPTIONS[name]
+    kind, _, quantity = name.partition("_")
+    described = describe(quantity)[0]
+    label = described.label.replace("$", "").replace("_", "") if kind in _OF_QUANTITIES else ""
+    made = {
+        "rate": (
+            f"Rate of {label}",
+            f"{described.caption} Bands are Clopper-Pearson intervals.".strip(),
+        ),
+        "score": (label, "Each sample is normalised to one."),
+        "efficiency": (
+            f"What {label} keeps at a rate",
+            "Efficiency of each signal against the zero-bias rate of the same threshold.",
+        ),
+    }
+    return made.get(kind, (name.replace("_", " "), ""))
+
+
+_OF_QUANTITIES = ("rate", "score", "efficiency")
+"""Beginnings of the names of figures that show a quantity."""
 
 
 class _Picture(NamedTuple):
@@ -123,7 +133,8 @@ def write_page(
         template.render(
             summary=content,
             pictures=pictures,
-            known=set(CAPTIONS),
+            rate_figures=[p.key for p in pictures if p.key.startswith("rate_")],
+            known=set(CAPTIONS) | {p.key for p in pictures if _is_of_quantity(p.key)},
             style=Markup((here / "page.css").read_text(encoding="utf-8")),
         ),
         encoding="utf-8",
@@ -136,9 +147,13 @@ def _picture(key: str, figure: Figure, folder: Path) -> _Picture:
     name, _, group = key.partition(":")
     file = re.sub(r"[^A-Za-z0-9_-]+", "-", key)
     svg, png = save(figure, folder / "figures", file)
-    title, caption = CAPTIONS.get(name, (name.replace("_", " "), ""))
+    title, caption = _caption(name)
     uri = "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode("ascii")
     return _Picture(name, group, title, caption, uri, f"figures/{svg.name}", f"figures/{png.name}")
+
+
+def _is_of_quantity(key: str) -> bool:
+    return key.partition("_")[0] in _OF_QUANTITIES and "_" in key
 
 
 def _plain(value: float, digits: int) -> str:
@@ -199,5 +214,7 @@ def _gain(ratio: Number) -> Number:
 
 
 def _variable(name: str) -> str:
-    """Name of a trigger variable as it is printed, with its unit."""
-    return _VARIABLES.get(name, label_of(name))
+    """Name of a trigger quantity or a weighting as it is printed, with its unit."""
+    if name in LABELS or (name not in QUANTITIES and not name.endswith("_score")):
+        return label_of(name)
+    return describe(name)[0].axis.replace("$", "").replace("_", "")

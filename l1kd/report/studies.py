@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,10 @@ from l1kd.report.summary import (
     ScoreStudy,
 )
 from l1kd.statistics import ONE_SIGMA, emd, roc_auc
+from l1kd.trigger.quantities import Quantity, describe
 from l1kd.trigger.rates import Normalisation, rate_curve, rate_table
 
 __all__ = [
-    "SCORE_STEP",
     "TARGETS_HZ",
     "dataset_record",
     "provenance",
@@ -45,9 +46,6 @@ __all__ = [
 TARGETS_HZ = (750e3, 100e3, 30e3)
 """Rates for which thresholds are given: the whole trigger's at HL-LHC and Run 3, one seed's."""
 
-SCORE_STEP = 1.0 / 256.0
-"""Spacing of CICADA's score."""
-
 _PACKAGES = (
     "awkward",
     "coffea",
@@ -60,11 +58,6 @@ _PACKAGES = (
     "scipy",
     "uproot",
 )
-_VARIABLES = {
-    "met": "missing $p_T$ [GeV]",
-    "jet_pt": "leading jet $p_T$ [GeV]",
-    "ht": "$H_T$ [GeV]",
-}
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -195,10 +188,12 @@ def rate_study(
     *,
     targets_hz: Sequence[float] = TARGETS_HZ,
     level: float = ONE_SIGMA,
+    own: Mapping[str, Quantity] = MappingProxyType({}),
 ) -> RateStudy:
     """Rates of a zero-bias dataset, thresholds for given rates, efficiencies of signals.
 
-    `columns` and the values of `signals` are the joined columns of `RateProcessor`'s output.
+    `columns` and the values of `signals` are the joined columns of `RateProcessor`'s output; `own`
+    holds quantities that need not be registered (`RateProcessor.described`).
     """
     background = _values(columns)
     curves = {}
@@ -215,7 +210,7 @@ def rate_study(
         signals,
         norm,
         targets_hz,
-        steps={"cicada_score": SCORE_STEP},
+        steps={name: q.step for name in background if (q := describe(name, own)[0]).step},
         level=level,
     )
     return RateStudy.model_validate(
@@ -232,29 +227,31 @@ def rate_study(
     )
 
 
-def rate_figures(dataset: str, columns: Columns, norm: Normalisation) -> dict[str, Figure]:
-    """Draw rates against thresholds.
+def rate_figures(
+    dataset: str,
+    columns: Columns,
+    norm: Normalisation,
+    *,
+    own: Mapping[str, Quantity] = MappingProxyType({}),
+) -> dict[str, Figure]:
+    """Draw rates against thresholds, one figure a quantity with all its weightings.
 
-    The names are `rate_met:<dataset>`, `rate_jet_pt:...`, `rate_ht:...`, `rate_cicada_score:...`.
+    The names are `rate_<quantity>:<dataset>`: `rate_met:...`, `rate_cicada_score:...`.
     """
+    groups: dict[Quantity, dict[str, NDArray[Any]]] = {}
+    for name, values in _values(columns).items():
+        quantity, weighting = describe(name, own)
+        groups.setdefault(quantity, {})[weighting or quantity.label] = values
     figures = {}
-    for variable, label in _VARIABLES.items():
-        chosen = {
-            name.partition(":")[2]: x
-            for name, x in columns.items()
-            if name.startswith(f"{variable}:")
-        }
-        if chosen:
-            cuts = _thresholds(_range_of(chosen))
-            curves = {name: rate_curve(x, cuts, norm) for name, x in chosen.items()}
-            figures[f"rate_{variable}:{dataset}"] = plots.rate_versus_threshold(
-                curves, variable=label, norm=norm
-            )
-    if "cicada_score" in columns:
-        score = columns["cicada_score"]
-        curves = {"CICADA": rate_curve(score, _thresholds(score), norm)}
-        figures[f"rate_cicada_score:{dataset}"] = plots.rate_versus_threshold(
-            curves, variable="CICADA score", norm=norm
+    for quantity, chosen in groups.items():
+        cuts = (
+            _thresholds(_range_of(chosen))
+            if quantity.weighted
+            else _thresholds(next(iter(chosen.values())))
+        )
+        curves = {name: rate_curve(x, cuts, norm) for name, x in chosen.items()}
+        figures[f"rate_{quantity.name}:{dataset}"] = plots.rate_versus_threshold(
+            curves, variable=quantity.axis, norm=norm
         )
     return figures
 
@@ -290,6 +287,7 @@ def score_figures(
     norm: Normalisation,
     *,
     score: str = "cicada_score",
+    own: Mapping[str, Quantity] = MappingProxyType({}),
 ) -> dict[str, Figure]:
     """Draw a score's distributions and the signals' efficiency against rate.
 
@@ -299,7 +297,9 @@ def score_figures(
     weights = {name: signals[name]["event_weight"] for name in chosen}
     figures = {
         f"score_{score}:{background}": plots.score_distributions(
-            {background: columns[score], **chosen}, weights=weights
+            {background: columns[score], **chosen},
+            weights=weights,
+            variable=describe(score, own)[0].axis,
         )
     }
     if chosen:

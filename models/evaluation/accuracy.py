@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.columns import event_index
 from l1kd.emulators.array_types import Floats, Weights
-from l1kd.physics.met import event_index
 from l1kd.physics.response import Resampling
 from l1kd.statistics import Estimate, bootstrap
 

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from l1kd.columns import event_index
 from l1kd.emulators.array_types import Floats, Weights
 from l1kd.models.evaluation.measure import NO_PILEUP
 from l1kd.models.evaluation.samples import Twin
 from l1kd.models.weights.particles import Particles
-from l1kd.physics.met import event_index
 from l1kd.physics.response import STANDARD, Resampling
 from l1kd.statistics import Estimate, bootstrap
 

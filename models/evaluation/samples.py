@@ -9,14 +9,16 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd._edge import by_event, flat, has_branch, offsets_of, read
+from l1kd._edge import flat, offsets_of
 from l1kd.algorithms import LinPuppi
 from l1kd.algorithms.puppi import Association
 from l1kd.candidates import candidates
+from l1kd.columns import EventColumns
 from l1kd.emulators.array_types import Floats, Weights
 from l1kd.errors import ConfigurationError, MissingBranchError
+from l1kd.formats.delphes import vertex_count
 from l1kd.models.weights.particles import Generated, Particles, read_particles
-from l1kd.truth import open_twin, require_pairing
+from l1kd.truth import event_weight, open_twin, require_pairing
 
 __all__ = ["Sample", "Twin", "describe_files", "read_sample"]
 
@@ -25,7 +27,8 @@ _FAR = 25.0
 """dz [cm] of a track that is said to belong to another vertex: the largest of the firmware."""
 
 
-class Twin(NamedTuple):
+@dataclass(frozen=True)
+class Twin(EventColumns):
     """Particles of the same events without pile-up; columns as in `Particles`."""
 
     pt: NDArray[np.float32]
@@ -34,24 +37,9 @@ class Twin(NamedTuple):
     energy: NDArray[np.float32]
     offsets: NDArray[np.int64]
 
-    def first(self, n: int) -> "Twin":
-        """Return the first `n` events."""
-        last = self.offsets[n]
-        return Twin(
-            self.pt[:last],
-            self.eta[:last],
-            self.phi[:last],
-            self.energy[:last],
-            self.offsets[: n + 1],
-        )
-
     def above(self, min_pt: float) -> "Twin":
         """Return the particles with pt >= min_pt [GeV], in the same events."""
-        mask = self.pt >= min_pt
-        passed = np.concatenate([[0], np.cumsum(mask)]).astype(np.int64)
-        return Twin(
-            self.pt[mask], self.eta[mask], self.phi[mask], self.energy[mask], passed[self.offsets]
-        )
+        return self.select(self.pt >= min_pt)
 
 
 @dataclass(frozen=True)
@@ -97,9 +85,7 @@ class Sample:
         """Return the first `n` events."""
         n = min(n, self.n_events)
         last = {a: int(p.offsets[n]) for a, p in self.particles.items()}
-        jets = self.generated.jets
-        kept = np.arange(len(jets.pt)) < jets.offsets[n]
-        found = jets.select(kept)._replace(offsets=jets.offsets[: n + 1])
+        found = self.generated.jets.events(0, n)
         return replace(
             self,
             particles={a: p.events(0, n) for a, p in self.particles.items()},
@@ -107,7 +93,7 @@ class Sample:
             generated=Generated(self.generated.met[:, :n], found),
             n_vertices=self.n_vertices[:n],
             event_weight=self.event_weight[:n],
-            twin=None if self.twin is None else self.twin.first(n),
+            twin=None if self.twin is None else self.twin.events(0, n),
         )
 
     @property
@@ -136,18 +122,6 @@ def _linpuppi(events: ak.Array, association: Association) -> Weights:
     algorithm.validate_numpy_input(**columns)
     weights: Weights = algorithm.numpy_call(**columns)
     return weights
-
-
-def _event_weight(events: ak.Array) -> Floats:
-    if has_branch(events, "Event", "Weight"):
-        return by_event(read(events, "Event", "Weight"), np.float64)
-    return np.ones(len(events))
-
-
-def _n_vertices(events: ak.Array) -> NDArray[np.int64]:
-    if has_branch(events, "Vertex", "Z"):
-        return np.diff(offsets_of(read(events, "Vertex", "Z")))
-    return np.ones(len(events), np.int64)  # a card without pile-up writes no vertices
 
 
 class _Extras(NamedTuple):
@@ -180,8 +154,8 @@ def _extras(
         parts.append(
             _Extras(
                 {a: _linpuppi(events, a) for a in associations},
-                _n_vertices(events),
-                _event_weight(events),
+                vertex_count(events),
+                event_weight(events),
                 None if truth is None else _twin(events, truth, start),
             )
         )
@@ -195,13 +169,7 @@ def _joined_twin(parts: Sequence[_Extras], min_pt: float) -> Twin | None:
     twins = [part.twin for part in parts if part.twin is not None]
     if not twins:
         return None
-    pt, eta, phi, energy = (
-        np.concatenate([getattr(twin, name) for twin in twins])
-        for name in ("pt", "eta", "phi", "energy")
-    )
-    counts = np.concatenate([np.diff(twin.offsets) for twin in twins])
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return Twin(pt, eta, phi, energy, offsets).above(min_pt)
+    return twins[0].and_then(*twins[1:]).above(min_pt)
 
 
 def read_sample(

@@ -1,7 +1,7 @@
 """Flat particle columns of simulated events, with the truth that training needs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 from coffea.nanoevents import DelphesSchema, NanoEventsFactory
 from numpy.typing import NDArray
 
+from l1kd._edge import offsets_of
 from l1kd.algorithms.puppi import Association, Puppi
 from l1kd.candidates import candidates
+from l1kd.columns import EventColumns
 from l1kd.emulators.particles.input_matrix import InputSet, input_matrix
 from l1kd.physics.jets import Jets, sorted_jets
 from l1kd.truth import gen_jets, gen_met
@@ -23,7 +25,7 @@ _COLUMNS = ("pt", "eta", "phi", "energy", "charge", "pid", "d0", "dz")
 
 
 @dataclass(frozen=True)
-class Particles:
+class Particles(EventColumns):
     """Particles of many events.
 
     Attributes
@@ -51,46 +53,6 @@ class Particles:
     puppi_weight: NDArray[np.float32]
     truth: NDArray[np.float32]
     offsets: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.pt)
-
-    @property
-    def n_events(self) -> int:
-        """Number of events, those without particles included."""
-        return len(self.offsets) - 1
-
-    def _columns(self, rows: slice | NDArray[np.int64], offsets: NDArray[np.int64]) -> "Particles":
-        columns = {
-            field.name: getattr(self, field.name)[rows]
-            for field in fields(self)
-            if field.name != "offsets"
-        }
-        return Particles(**columns, offsets=offsets)
-
-    def events(self, begin: int, end: int) -> "Particles":
-        """Return the events from `begin` up to but not including `end`."""
-        first, last = self.offsets[begin], self.offsets[end]
-        return self._columns(slice(first, last), self.offsets[begin : end + 1] - first)
-
-    def take(self, order: NDArray[np.int64]) -> "Particles":
-        """Return the particles in another order, which must keep each event's together."""
-        return self._columns(order, self.offsets)
-
-    def select(self, mask: NDArray[np.bool_]) -> "Particles":
-        """Return the particles for which the mask is true, in the same events."""
-        passed = np.concatenate([[0], np.cumsum(mask)])
-        return self._columns(np.flatnonzero(mask), passed[self.offsets])
-
-    def and_then(self, *others: "Particles") -> "Particles":
-        """Return these events and, after them, those of others."""
-        parts = (self, *others)
-        columns = {
-            field.name: np.concatenate([getattr(part, field.name) for part in parts])
-            for field in fields(self)
-            if field.name != "offsets"
-        }
-        return Particles(**columns, offsets=_join_offsets([part.offsets for part in parts]))
 
     def inputs(self, input_set: InputSet = "paper") -> NDArray[np.float32]:
         """Return the input matrix of DistillNet, a column for each name in `INPUT_SETS`."""
@@ -149,12 +111,8 @@ def _particles(events: Any, association: Association) -> Particles:
         **columns,
         puppi_weight=ak.to_numpy(ak.flatten(Puppi(association=association)(events))),
         truth=ak.to_numpy(ak.flatten(record.hard_fraction)),
-        offsets=_offsets(ak.num(record.pt)),
+        offsets=offsets_of(record.pt),
     )
-
-
-def _offsets(counts: Any) -> NDArray[np.int64]:
-    return np.concatenate(([0], np.cumsum(ak.to_numpy(counts)))).astype(np.int64)
 
 
 def _generated(events: Any) -> Generated:
@@ -162,17 +120,8 @@ def _generated(events: Any) -> Generated:
     pt, phi = ak.to_numpy(met.pt), ak.to_numpy(met.phi)
     columns = [ak.to_numpy(ak.flatten(jets[name])) for name in ("pt", "eta", "phi", "mass")]
     return Generated(
-        np.stack([pt * np.cos(phi), pt * np.sin(phi)]), _jets(columns, _offsets(ak.num(jets)))
+        np.stack([pt * np.cos(phi), pt * np.sin(phi)]), sorted_jets(*columns, offsets_of(jets.pt))
     )
-
-
-def _jets(columns: list[NDArray[np.floating]], offsets: NDArray[np.int64]) -> Jets:
-    pt, eta, phi, mass = columns
-    return sorted_jets(pt, eta, phi, mass, offsets)
-
-
-def _join_offsets(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    return np.concatenate(([0], np.cumsum(np.concatenate([np.diff(part) for part in parts]))))
 
 
 def read_particles(
@@ -213,9 +162,5 @@ def read_particles(
             parts.append(_particles(events, association))
             truths.append(_generated(events))
     particles = parts[0].and_then(*parts[1:])
-    columns = [
-        np.concatenate([getattr(truth.jets, name) for truth in truths])
-        for name in ("pt", "eta", "phi", "mass")
-    ]
-    jets = _jets(columns, _join_offsets([truth.jets.offsets for truth in truths]))
+    jets = truths[0].jets.and_then(*(truth.jets for truth in truths[1:]))
     return particles, Generated(np.concatenate([truth.met for truth in truths], axis=1), jets)
