@@ -131,8 +131,12 @@ class EventColumns:
         columns = {
             name: np.concatenate([getattr(part, name) for part in parts]) for name in self.columns()
         }
-        return type(self)(**columns, offsets=join_offsets([part.offsets for part in parts]))
+        return self._made(columns, join_offsets([part.offsets for part in parts]))
 
     def _with(self, rows: Any, offsets: Offsets) -> Self:
         columns = {name: values[rows] for name, values in self.columns().items()}
-        return type(self)(**columns, offsets=offsets)
+        return self._made(columns, offsets)
+
+    def _made(self, columns: dict[str, Array], offsets: Offsets) -> Self:
+        make: Any = type(self)
+        return make(**columns, offsets=offsets)

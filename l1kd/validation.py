@@ -69,7 +69,7 @@ CANONICAL: Mapping[str, Limits] = {
     "pt": PT,
     "eta": ETA,
     "phi": ANGLE,
-    "energy": Limits(0.0, np.finfo(np.float32).max, "GeV"),
+    "energy": Limits(0.0, float(np.finfo(np.float32).max), "GeV"),
     "charge": CHARGE,
     "pid": Limits(0, 7, "", whole=True),
     "puppi_weight": FINITE,

@@ -190,15 +190,23 @@ class Weighted:
         With what `insert_particles` inserted.
     min_pt, jet_min_pt
         Only particles with pt > min_pt [GeV] count, and jets have pt > jet_min_pt [GeV].
+    ht_cuts
+        Jets with pt above the first [GeV] and abs(eta) below the second enter HT.
     """
 
     def __init__(
-        self, weighting: str, events: ak.Array, min_pt: float = 0.0, jet_min_pt: float = 15.0
+        self,
+        weighting: str,
+        events: ak.Array,
+        min_pt: float = 0.0,
+        jet_min_pt: float = 15.0,
+        ht_cuts: tuple[float, float] = (30.0, 2.4),
     ) -> None:
         self.weighting = weighting
         self.events = events
         self.min_pt = min_pt
         self.jet_min_pt = jet_min_pt
+        self.ht_cuts = ht_cuts
 
     @property
     def _field(self) -> str | None:

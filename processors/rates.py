@@ -52,14 +52,9 @@ class RateProcessor(processor.ProcessorABC):
     -----
     The result is {dataset: {"seen", "used", "skipped": {reason: n}, "absent": {weighting: n},
     "columns": Columns}}. The columns, one value an event, are `event_weight`, for each weighting w
-<<<<<<< HEAD
-    `met:w`, `jet_pt:w` (leading jet, 0 without one), `ht:w` in GeV, and
-    `cicada_score`.
-=======
-    and each quantity q `q:w` (`met:w`, `jet_pt:w`: leading jet, 0 without one, `ht:w`: jets with
-    pt > 30 GeV and abs(eta) < 2.4, all in GeV), and for each score `<name>_score` (`cicada_score`).
+    and each quantity q `q:w` (`met:w`, `jet_pt:w`: leading jet, 0 without one, `ht:w`, all in
+    GeV), and for each score `<name>_score` (`cicada_score`).
     `described` tells what each quantity is.
->>>>>>> d8eeee8 (Registries of formats, algorithms and trigger quantities; one module of flat event columns; one validation of columns)
     """
 
     def __init__(
@@ -102,25 +97,16 @@ class RateProcessor(processor.ProcessorABC):
         columns = {"event_weight": event_weight(events)}
         absent = {}
         for weighting in self.weightings:
-            weighted = Weighted(weighting, events, self.min_pt, self.jet_min_pt)
+            weighted = self._weighted(weighting, events)
             if not weighted.is_there:
                 absent[weighting] = len(events)
                 continue
-<<<<<<< HEAD
-            met, jets = found
-            columns[f"met:{weighting}"] = np.hypot(*met)
-            columns[f"jet_pt:{weighting}"] = leading_pt(jets)
-            columns[f"ht:{weighting}"] = ht(jets, *self.ht_cuts)
-        if self.score:
-            columns["cicada_score"] = ak.to_numpy(events["CICADA"]["score"]).astype(np.float64)
-=======
             for each in self.quantities:
                 if each.weighted:
                     columns[f"{each.name}:{weighting}"] = each.values(weighted)
         for each in self.quantities:
             if not each.weighted:
-                columns[each.name] = each.values(Weighted("", events, self.min_pt, self.jet_min_pt))
->>>>>>> d8eeee8 (Registries of formats, algorithms and trigger quantities; one module of flat event columns; one validation of columns)
+                columns[each.name] = each.values(self._weighted("", events))
         return {
             metadata.get("dataset", "events"): {
                 "seen": len(events),
@@ -130,6 +116,9 @@ class RateProcessor(processor.ProcessorABC):
                 "columns": Columns({chunk_key(metadata): columns}),
             }
         }
+
+    def _weighted(self, weighting: str, events: ak.Array) -> Weighted:
+        return Weighted(weighting, events, self.min_pt, self.jet_min_pt, self.ht_cuts)
 
     @property
     def described(self) -> dict[str, Quantity]:

@@ -6,11 +6,7 @@ from typing import Any
 import awkward as ak
 from coffea import processor
 
-<<<<<<< HEAD
-from l1kd.algorithms import Algorithm
-=======
 from l1kd.algorithms import Algorithm, algorithm
->>>>>>> d8eeee8 (Registries of formats, algorithms and trigger quantities; one module of flat event columns; one validation of columns)
 from l1kd.insertion import insert
 
 __all__ = ["Together"]
@@ -33,11 +29,7 @@ class Together(processor.ProcessorABC):
     def __init__(
         self,
         processors: Mapping[str, processor.ProcessorABC],
-<<<<<<< HEAD
-        algorithms: list[str | Algorithm],
-=======
         algorithms: Sequence[str | Algorithm],
->>>>>>> d8eeee8 (Registries of formats, algorithms and trigger quantities; one module of flat event columns; one validation of columns)
         source: str | None = None,
     ) -> None:
         self.processors = dict(processors)

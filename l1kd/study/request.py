@@ -1,6 +1,5 @@
 """What to study and how to run it: one model for Python, for YAML and for the command line."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -10,14 +9,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from l1kd.errors import ConfigurationError, UnreadableFileError
+from l1kd.registry import nearest
 
 __all__ = ["Execution", "Request", "Settings", "nearest", "read_settings"]
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which of the known names is like this one, as the end of a message."""
-    found = difflib.get_close_matches(name, list(known), 1, 0.5)
-    return f"; did you mean {found[0]!r}?" if found else ""
 
 
 class Settings(BaseModel):

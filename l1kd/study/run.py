@@ -9,8 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from l1kd import plots
-from l1kd.algorithms import SHIPPED, Algorithm, CandidateWeight
-from l1kd.candidates import sources
+from l1kd.algorithms import ALGORITHMS, Algorithm, algorithm
 from l1kd.datasets import Dataset, InputFile, read_fileset
 from l1kd.errors import ConfigurationError, UnreadableFileError
 from l1kd.execution import RunResult, run
@@ -19,13 +18,13 @@ from l1kd.processors.particles import CORRELATOR, DELPHES_PUPPI
 from l1kd.processors.rates import RateProcessor
 from l1kd.processors.resolution import ResolutionProcessor
 from l1kd.processors.together import Together
-from l1kd.regions import region_sources
 from l1kd.report import studies
 from l1kd.report.page import write_page
 from l1kd.report.summary import FileRecord, Summary, Timing
 from l1kd.study.request import Request, nearest
 from l1kd.study.samples import datasets_of
 from l1kd.study.weights import require_weights
+from l1kd.trigger.quantities import score_of
 from l1kd.trigger.rates import Normalisation, normalisation
 
 __all__ = ["require_writable", "study"]
@@ -34,21 +33,6 @@ DEFAULT = ("puppi", "distillnet", "qdistillnet", "cicada")
 """What is studied unless the request says otherwise."""
 
 _TRUTH_WEIGHTINGS = ("soft_truth", "no_pileup", DELPHES_PUPPI)
-
-Chosen = Sequence[str | Algorithm]
-
-
-def _name(algorithm: str | Algorithm) -> str:
-    return algorithm if isinstance(algorithm, str) else algorithm.name
-
-
-def _version(algorithm: str | Algorithm) -> str:
-    return SHIPPED[algorithm]().version if isinstance(algorithm, str) else algorithm.version
-
-
-def _is_weight(algorithm: str | Algorithm) -> bool:
-    kind = SHIPPED[algorithm] if isinstance(algorithm, str) else type(algorithm)
-    return issubclass(kind, CandidateWeight)
 
 
 def require_writable(out: str | Path) -> Path:
@@ -69,40 +53,42 @@ def require_writable(out: str | Path) -> Path:
 
 
 def _check_algorithms(request: Request) -> None:
-    for algorithm in request.algorithms or ():
-        if isinstance(algorithm, str) and algorithm != "none" and algorithm not in SHIPPED:
-            hint = nearest(algorithm, SHIPPED)
-            if Path(algorithm).suffix:
+    for name in request.algorithms or ():
+        if isinstance(name, str) and name != "none" and name not in ALGORITHMS:
+            hint = nearest(name, ALGORITHMS)
+            if Path(name).suffix:
                 hint = "; if that is a file, put files before options"
             raise ConfigurationError(
-                f"unknown algorithm {algorithm!r}; available: none, {', '.join(SHIPPED)}{hint}"
+                f"unknown algorithm {name!r}; available: none, {', '.join(ALGORITHMS)}{hint}"
             )
 
 
-def _algorithms(request: Request, file: InputFile) -> tuple[list[str | Algorithm], bool]:
+def _algorithms(request: Request, file: InputFile) -> tuple[list[Algorithm], bool]:
     """Algorithms for the dataset of this file, and whether weight one is studied, too."""
     if request.algorithms is not None:
-        return [a for a in request.algorithms if a != "none"], "none" in request.algorithms
+        named = [algorithm(a) for a in request.algorithms if a != "none"]
+        return named, "none" in request.algorithms
     events = file.open(0, min(1, file.entries))
-    particles = bool(sources(events))
-    calorimeter = bool(region_sources(events))
-    return [a for a in DEFAULT if (calorimeter if a == "cicada" else particles)], False
+    return [a for a in map(algorithm, DEFAULT) if a.applies_to(events)], False
 
 
 def _processor(
-    request: Request, name: str, algorithms: Chosen, *, unweighted: bool, truth: bool
+    request: Request,
+    name: str,
+    algorithms: Sequence[Algorithm],
+    *,
+    unweighted: bool,
+    truth: bool,
 ) -> Together:
     """Processor of one dataset: rates for all, resolution for signals that have particles.
 
     LinPUPPI brings the correlator's own objects with it.
     """
-    weights = [_name(a) for a in algorithms if _is_weight(a)]
-    own = [a for a in algorithms if isinstance(a, Algorithm)]
+    weights = [a.name for a in algorithms if a.is_weight]
     weightings = [*(["none"] if unweighted else []), *weights]
     if "linpuppi" in weights:
         weightings.append(CORRELATOR)
     common: dict[str, Any] = {
-        "algorithms": own,
         "source": request.source,
         "min_pt": request.min_pt,
         "jet_min_pt": request.jet_min_pt,
@@ -111,12 +97,16 @@ def _processor(
     if request.resolution and name != request.zero_bias and weightings:
         extra = [w for w in _TRUTH_WEIGHTINGS if truth or w != "no_pileup"]
         parts["resolution"] = ResolutionProcessor(
-            [*weightings, *extra], max_dr=request.max_dr, **common
+            [*weightings, *extra],
+            algorithms=[a for a in algorithms if a.is_weight],
+            max_dr=request.max_dr,
+            **common,
         )
     if request.rates:
         parts["rates"] = RateProcessor(
             weightings,
-            score=any(_name(a) == "cicada" for a in algorithms),
+            score=False,
+            algorithms=algorithms,
             ht_min_pt=request.ht_min_pt,
             ht_max_abs_eta=request.ht_max_eta,
             **common,
@@ -159,7 +149,7 @@ def study(request: Request, out: str | Path) -> Summary:
     if not request.skip_bad_files:
         require_weights(files)
     results: dict[str, RunResult] = {}
-    chosen: dict[str, list[str | Algorithm]] = {}
+    chosen: dict[str, list[Algorithm]] = {}
     for name, dataset in datasets.items():
         opened = [file for file in files if file.dataset == name]
         if not opened:
@@ -189,7 +179,7 @@ def _report(
     norm: Normalisation,
     files: list[InputFile],
     results: Mapping[str, RunResult],
-    chosen: Mapping[str, Chosen],
+    chosen: Mapping[str, list[Algorithm]],
 ) -> tuple[Summary, dict[str, Figure]]:
     """Turn what was accumulated into records and figures."""
     start = time.perf_counter()
@@ -198,7 +188,7 @@ def _report(
         title="l1kd run",
         sample_label=request.label,
         provenance=studies.provenance(
-            {_name(a): _version(a) for used in chosen.values() for a in used},
+            {a.name: a.version for used in chosen.values() for a in used},
             command=request.command,
             executor=request.executor,
             workers=request.workers,
@@ -222,11 +212,12 @@ def _report(
             summary.resolution.append(tables)
             figures |= studies.resolution_figures(tables, output)
     if request.rates and request.zero_bias in results:
-        _add_rates(request, summary, figures, norm, results)
+        scores = [a for used in chosen.values() for a in used if not a.is_weight]
+        _add_rates(request, summary, figures, norm, results, scores)
     elif request.rates:
         summary.notes.append("No zero-bias files were given, so there are no rates.")
     shown = next((file for file in files if file.dataset != request.zero_bias), files[0])
-    weights = [a for a in chosen[shown.dataset] if _is_weight(a)]
+    weights = [a for a in chosen[shown.dataset] if a.is_weight]
     if shown.entries and weights:
         figures["event"] = _event_display(shown, request, weights)
     summary.timings.append(Timing(step="tables and figures", seconds=time.perf_counter() - start))
@@ -245,18 +236,23 @@ def _add_rates(
     figures: dict[str, Figure],
     norm: Normalisation,
     results: Mapping[str, RunResult],
+    scores: Sequence[Algorithm],
 ) -> None:
+    own = {q.name: q for q in map(score_of, scores)}
     columns = {
         name: result.output["rates"][name]["columns"].joined() for name, result in results.items()
     }
     name = request.zero_bias
     background = columns.pop(name)
     targets = [1e3 * target for target in request.targets]
-    summary.rates.append(studies.rate_study(name, background, columns, norm, targets_hz=targets))
-    figures |= studies.rate_figures(name, background, norm)
-    if "cicada_score" in background:
-        summary.scores.append(studies.score_study(name, background, columns))
-        figures |= studies.score_figures(name, background, columns, norm)
+    summary.rates.append(
+        studies.rate_study(name, background, columns, norm, targets_hz=targets, own=own)
+    )
+    figures |= studies.rate_figures(name, background, norm, own=own)
+    for score in own:
+        if score in background:
+            summary.scores.append(studies.score_study(name, background, columns, score=score))
+            figures |= studies.score_figures(name, background, columns, norm, score=score, own=own)
 
 
 def _file_records(name: str, files: list[InputFile], result: RunResult) -> list[FileRecord]:
@@ -281,11 +277,8 @@ def _file_records(name: str, files: list[InputFile], result: RunResult) -> list[
     return records + unopened
 
 
-def _event_display(file: InputFile, request: Request, weightings: Chosen) -> Figure:
+def _event_display(file: InputFile, request: Request, weights_of: Sequence[Algorithm]) -> Figure:
     """Draw the first event of a file."""
-    events = file.open(0, 1)
-    particles = insert(events, list(weightings), request.source)["L1Cand"][0]
-    weights = {"none": None} | {
-        name: particles[f"{name}_weight"] for name in map(_name, weightings)
-    }
+    particles = insert(file.open(0, 1), weights_of, request.source)["L1Cand"][0]
+    weights = {"none": None} | {a.name: particles[f"{a.name}_weight"] for a in weights_of}
     return plots.event_display(particles.pt, particles.eta, particles.phi, weights)

@@ -38,6 +38,8 @@ class Measured(Protocol):
         Components (px, py) [GeV] of the missing momentum, float64[n_events] each.
     jets
         Anti-kt jets of the weighted particles.
+    ht_cuts
+        Smallest pt [GeV] and largest abs(eta) of the jets that enter HT.
     """
 
     @property
@@ -52,6 +54,8 @@ class Measured(Protocol):
     def met(self) -> tuple[Floats, Floats]: ...  # noqa: D102
     @property
     def jets(self) -> Jets: ...  # noqa: D102
+    @property
+    def ht_cuts(self) -> tuple[float, float]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,10 @@ def _jet_pt(measured: Measured) -> Floats:
 
 
 def _ht(measured: Measured) -> Floats:
-    return ht(measured.jets)
+    return ht(measured.jets, *measured.ht_cuts)
 
+
+_HT_JETS = "Jets with pt above 30 GeV within |eta| < 2.4, unless the options say otherwise."
 
 QUANTITIES: Registry[Quantity] = Registry(
     "quantity",
@@ -133,7 +139,12 @@ QUANTITIES: Registry[Quantity] = Registry(
     (
         Quantity("met", "missing $p_T$", _met),
         Quantity("jet_pt", "leading jet $p_T$", _jet_pt),
-        Quantity("ht", "$H_T$", _ht, caption="Jets with pt above 30 GeV within |eta| < 2.4."),
+        Quantity(
+            "ht",
+            "$H_T$",
+            _ht,
+            caption=_HT_JETS,
+        ),
     ),
 )
 """Trigger quantities by name; scores of algorithms are not among them, see `score_of`."""

@@ -118,9 +118,12 @@ def _particles(events: Any, association: Association) -> Particles:
 def _generated(events: Any) -> Generated:
     met, jets = gen_met(events), gen_jets(events)
     pt, phi = ak.to_numpy(met.pt), ak.to_numpy(met.phi)
-    columns = [ak.to_numpy(ak.flatten(jets[name])) for name in ("pt", "eta", "phi", "mass")]
+    jet_pt, eta, azimuth, mass = (
+        ak.to_numpy(ak.flatten(jets[name])) for name in ("pt", "eta", "phi", "mass")
+    )
     return Generated(
-        np.stack([pt * np.cos(phi), pt * np.sin(phi)]), sorted_jets(*columns, offsets_of(jets.pt))
+        np.stack([pt * np.cos(phi), pt * np.sin(phi)]),
+        sorted_jets(jet_pt, eta, azimuth, mass, offsets_of(jets.pt)),
     )
 
 
