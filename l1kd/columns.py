@@ -5,7 +5,7 @@ offsets of shape (n_events + 1,) that rise from 0 to n. Event i owns the entries
 ``offsets[i]:offsets[i + 1]``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any, Self
 
@@ -86,6 +86,10 @@ class EventColumns:
     """
 
     offsets: Offsets
+
+    def __iter__(self) -> Iterator[Array]:
+        """Yield the arrays in the order of the fields."""
+        return (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         """Return the number of entries of all events."""

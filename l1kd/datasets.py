@@ -181,7 +181,7 @@ def inspect_file(path: str, dataset: str = "events", truth: str | None = None) -
             + " ".join(str(error).split())[:200]
         ) from error
     raise UnknownFormatError(
-        f"{path}: expected a tree {' or '.join(map(repr, known))} of a known format, found "
+        f"{path}: expected a tree {' or '.join(map(repr, known))}, found "
         f"{sorted(trees) or 'nothing'}"
     )
 

@@ -21,6 +21,7 @@ from coffea.util import coffea_console
 from l1kd._version import commit
 from l1kd.datasets import InputFile, load_fileset, read_fileset
 from l1kd.errors import ConfigurationError, InputError, L1KDError, UnreadableFileError
+from l1kd.registry import Registrations
 
 __all__ = ["Executor", "RunResult", "run"]
 
@@ -56,6 +57,7 @@ class _Bookkeeper(coffea_processor.ProcessorABC):
     """Runs a processor, counts its events by file, and turns bad files into a record."""
 
     def __init__(self, processor: Any) -> None:
+        self.registrations = Registrations()  # names mean on workers what they mean here
         self.processor = processor
 
     def process(self, events: Any) -> dict[str, Any]:

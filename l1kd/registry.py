@@ -67,6 +67,10 @@ class Registry(Mapping[str, T], Generic[T]):
         """What the user registered, the latest first."""
         return tuple(reversed(self._own.values()))
 
+    def is_own(self, name: str) -> bool:
+        """Whether the user registered the item of this name."""
+        return name in self._own
+
     def find(self, name: str) -> T:
         """Return the item of this name.
 
@@ -77,7 +81,7 @@ class Registry(Mapping[str, T], Generic[T]):
         """
         if name not in self:
             raise ConfigurationError(
-                f"unknown {self.kind} {name!r}{nearest(name, self)}; available: {', '.join(self)}"
+                f"unknown {self.kind} {name!r}; available: {', '.join(self)}{nearest(name, self)}"
             )
         return self[name]
 

@@ -83,7 +83,7 @@ def open_particles(candidates: ak.Array) -> Particles:
     return Particles(pt, eta, phi, energy, offsets_of(candidates["pt"]))
 
 
-def algorithms_for(names: Sequence[str], own: Sequence[Algorithm] = ()) -> list[Algorithm]:
+def algorithms_for(names: Sequence[str], own: Sequence[Algorithm] = ()) -> list[str | Algorithm]:
     """Find the algorithms to insert for these weightings.
 
     Parameters
@@ -95,7 +95,7 @@ def algorithms_for(names: Sequence[str], own: Sequence[Algorithm] = ()) -> list[
 
     Returns
     -------
-    Objects, which workers need not look up.
+    The names of shipped algorithms, and objects of the user's, which workers cannot look up.
 
     Raises
     ------
@@ -110,10 +110,11 @@ def algorithms_for(names: Sequence[str], own: Sequence[Algorithm] = ()) -> list[
             f"weightings {list(names)}: each once, out of {', '.join(known)}"
             + (f"; unknown: {', '.join(unknown)}{nearest(unknown[0], known)}" if unknown else "")
         )
-    chosen = [mine.get(w) or algorithm(w) for w in names if w in mine or w in ALGORITHMS]
+    wanted = [w for w in names if w in mine or w in ALGORITHMS]
     if CORRELATOR in names and "linpuppi" not in names:
-        chosen.append(mine.get("linpuppi") or algorithm("linpuppi"))
-    return chosen
+        wanted.append("linpuppi")
+    objects = {w: algorithm(w) for w in ALGORITHMS if ALGORITHMS.is_own(w)} | mine
+    return [objects.get(w, w) for w in wanted]
 
 
 def insert_particles(

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from l1kd._version import __version__
 from l1kd.cli.arguments import expanded
 from l1kd.errors import L1KDError
+from l1kd.registry import load_plugin
 
 __all__ = ["AsJson", "Out", "Quiet", "app", "error_console", "explained", "main", "out_console"]
 
@@ -92,8 +93,17 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True)
     ] = False,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(help="Module or .py file that registers your own formats, algorithms, ..."),
+    ] = None,
 ) -> None:
-    pass
+    for name in plugin or ():
+        try:
+            load_plugin(name)
+        except L1KDError as error:
+            error_console.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}")
+            raise typer.Exit(1) from error
 
 
 def main() -> None:

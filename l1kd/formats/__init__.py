@@ -84,8 +84,9 @@ def choose(kind: str, events: Any, source: str | None, say: Callable[[str], str]
             raise RefusedFormatError(refused[name])
     if source is not None:
         names = list(dict.fromkeys(reader.name for reader in _all(kind)))
+        what = "calorimeter collection" if kind == "regions" else "source"
         raise UnknownFormatError(
-            f"source {source!r} is not in these events; they hold "
+            f"expected the {what} {source}, which is not in these events; they hold "
             f"{[reader.name for reader in found] or 'none'} of the known sources {names}"
         )
     raise UnknownFormatError(say(shown(present)))

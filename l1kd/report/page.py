@@ -17,7 +17,7 @@ from l1kd.trigger.quantities import QUANTITIES, describe
 
 __all__ = ["CAPTIONS", "write_page"]
 
-CAPTIONS: Mapping[str, tuple[str, str]] = {
+_FIXED_CAPTIONS: Mapping[str, tuple[str, str]] = {
     "event": (
         "One event, before and after weighting",
         "Every point is a particle; its size and colour are its pt after the weight.",
@@ -46,13 +46,16 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
         "particle's true energy.",
     ),
 }
-"""Title and caption of the figures, by the name before a colon; those of quantities are made."""
+
+
+_OF_QUANTITIES = ("rate", "score", "efficiency")
+"""Beginnings of the names of figures that show a quantity."""
 
 
 def _caption(name: str) -> tuple[str, str]:
     """Title and caption of a figure; `rate_met`, `score_cicada_score` name a quantity."""
-    if name in CAPTIONS:
-        return CAPTIONS[name]
+    if name in _FIXED_CAPTIONS:
+        return _FIXED_CAPTIONS[name]
     kind, _, quantity = name.partition("_")
     described = describe(quantity)[0]
     label = described.label.replace("$", "").replace("_", "") if kind in _OF_QUANTITIES else ""
@@ -70,8 +73,13 @@ def _caption(name: str) -> tuple[str, str]:
     return made.get(kind, (name.replace("_", " "), ""))
 
 
-_OF_QUANTITIES = ("rate", "score", "efficiency")
-"""Beginnings of the names of figures that show a quantity."""
+CAPTIONS: Mapping[str, tuple[str, str]] = {
+    **_FIXED_CAPTIONS,
+    **{f"rate_{name}": _caption(f"rate_{name}") for name in (*QUANTITIES, "cicada_score")},
+    **{name: _caption(name) for name in ("score_cicada_score", "efficiency_cicada_score")},
+}
+"""Title and caption of the figures, by the name before a colon; a user's quantities get their own
+when they are drawn."""
 
 
 class _Picture(NamedTuple):
