@@ -21,8 +21,8 @@ def _many(command: Any) -> dict[str, bool]:
 
 def expanded(arguments: Sequence[str], commands: Mapping[str, Any]) -> list[str]:
     """Give every value of an option with many values the option's name, as click wants it."""
-    verb = next((a for a in arguments if not a.startswith("-")), "")
-    if verb not in commands:
+    verb = next((a for a in arguments if a in commands), None)  # --plugin FILE may come before
+    if verb is None:
         return list(arguments)
     many = _many(commands[verb])
     result: list[str] = []
