@@ -13,11 +13,11 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.columns import Array, Offsets, offsets_from_counts
+from l1kd.columns import offsets_from_counts
+from l1kd.emulators.array_types import AnyArray, Offsets
 from l1kd.errors import InputError, MissingBranchError
 
 __all__ = [
-    "Array",
     "by_event",
     "collections",
     "flat",
@@ -122,12 +122,12 @@ def offsets_of(array: ak.Array) -> Offsets:
     return offsets_from_counts(ak.to_numpy(ak.num(array, axis=1)))
 
 
-def flat(array: ak.Array, dtype: npt.DTypeLike | None) -> Array:
+def flat(array: ak.Array, dtype: npt.DTypeLike | None) -> AnyArray:
     """Contiguous NumPy column of a jagged array, shape (n_particles,); None keeps the dtype."""
     return np.ascontiguousarray(ak.to_numpy(ak.flatten(array, axis=1)), dtype=dtype)
 
 
-def by_event(array: ak.Array, dtype: npt.DTypeLike) -> Array:
+def by_event(array: ak.Array, dtype: npt.DTypeLike) -> AnyArray:
     """One value an event, from a flat column or from Delphes' lists of length one.
 
     Raises
@@ -144,7 +144,7 @@ def by_event(array: ak.Array, dtype: npt.DTypeLike) -> Array:
     return np.ascontiguousarray(ak.to_numpy(array), dtype=dtype)
 
 
-def jagged(values: Array, offsets: Array) -> ak.Array:
+def jagged(values: AnyArray, offsets: AnyArray) -> ak.Array:
     """Jagged array of flat `values` with `offsets` of shape (n_events + 1,)."""
     layout = ak.contents.ListOffsetArray(
         ak.index.Index64(np.asarray(offsets, np.int64)), ak.contents.NumpyArray(values)
@@ -154,8 +154,8 @@ def jagged(values: Array, offsets: Array) -> ak.Array:
 
 def lazy_record(
     name: str,
-    offsets: Array,
-    columns: dict[str, tuple[npt.DTypeLike, Callable[[], Array]]],
+    offsets: AnyArray,
+    columns: dict[str, tuple[npt.DTypeLike, Callable[[], AnyArray]]],
     behavior: dict[Any, Any],
     *,
     virtual: bool,

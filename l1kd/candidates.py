@@ -12,7 +12,7 @@ import numpy as np
 from coffea.nanoevents.methods import base, candidate, vector
 
 from l1kd._edge import flat, is_dask, jagged, lazy_record, note, offsets_of, partitioned
-from l1kd.columns import Array
+from l1kd.emulators.array_types import AnyArray
 from l1kd.errors import MissingBranchError
 from l1kd.formats import choose, known, readers
 from l1kd.formats.columns import FORWARD_ETA, PID, PID_NAMES, Column, energy_of
@@ -98,7 +98,7 @@ def _nothing_found(found: str) -> str:
     )
 
 
-def _opened(record: Any) -> tuple[Array, dict[str, Column]]:
+def _opened(record: Any) -> tuple[AnyArray, dict[str, Column]]:
     """Offsets and columns of what a reader gives, jagged records or already these."""
     if isinstance(record, tuple):
         return record
@@ -114,7 +114,7 @@ def _column_of(record: ak.Array, field: str) -> Column:
 def _checked(make: Column, field: str, where: str, file: str) -> Column:
     """Check and cast a column when it is made."""
 
-    def checked() -> Array:
+    def checked() -> AnyArray:
         values = make()
         if field in CANONICAL:
             check(values, CANONICAL[field], f"{where}: {field}", file)
@@ -158,7 +158,7 @@ def candidates(events: Any, source: str | None = None) -> ak.Array:
         note("particles", reader.name)
     offsets, columns = _opened(reader.read(events))
     file = file_of(events)
-    made: dict[str, tuple[Any, Callable[[], Array]]] = {
+    made: dict[str, tuple[Any, Callable[[], AnyArray]]] = {
         field: (DTYPES[field], _checked(make, field, reader.name, file))
         for field, make in columns.items()
     }

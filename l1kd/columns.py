@@ -10,27 +10,19 @@ from dataclasses import fields
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from l1kd.emulators.array_types import AnyArray, AnyIntegers, Integers, Mask, Offsets
 from l1kd.errors import InputError
 
 __all__ = [
-    "Array",
-    "Bools",
     "EventColumns",
-    "Floats",
-    "Offsets",
     "check_offsets",
     "event_index",
     "join_offsets",
     "offsets_from_counts",
     "select_offsets",
 ]
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Offsets = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 def offsets_from_counts(counts: ArrayLike) -> Offsets:
@@ -61,13 +53,13 @@ def check_offsets(offsets: ArrayLike, size: int) -> Offsets:
     return edges
 
 
-def event_index(offsets: ArrayLike) -> Offsets:
+def event_index(offsets: ArrayLike) -> Integers:
     """Event number of every entry, int64[offsets[-1]], from offsets int64[n_events + 1]."""
     counts = np.diff(np.asarray(offsets))
     return np.repeat(np.arange(counts.size, dtype=np.int64), counts)
 
 
-def select_offsets(offsets: Offsets, mask: Bools) -> Offsets:
+def select_offsets(offsets: Offsets, mask: Mask) -> Offsets:
     """Offsets of the same events after only the entries of the mask, bool[n], are kept."""
     return offsets_from_counts(mask)[offsets]
 
@@ -87,7 +79,7 @@ class EventColumns:
 
     offsets: Offsets
 
-    def __iter__(self) -> Iterator[Array]:
+    def __iter__(self) -> Iterator[AnyArray]:
         """Yield the arrays in the order of the fields."""
         return (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
 
@@ -101,26 +93,26 @@ class EventColumns:
         return len(self.offsets) - 1
 
     @property
-    def counts(self) -> Offsets:
+    def counts(self) -> Integers:
         """Number of entries of each event, int64[n_events]."""
         return np.diff(self.offsets)
 
     @property
-    def event(self) -> Offsets:
+    def event(self) -> Integers:
         """Event number of every entry, int64[n]."""
         return event_index(self.offsets)
 
-    def columns(self) -> dict[str, Array]:
+    def columns(self) -> dict[str, AnyArray]:
         """Return the columns by name, without the offsets."""
         names = [field.name for field in fields(self)]  # type: ignore[arg-type]
         return {name: getattr(self, name) for name in names if name != "offsets"}
 
-    def select(self, mask: Bools) -> Self:
+    def select(self, mask: Mask) -> Self:
         """Return the entries for which the mask, bool[n], is true, in the same events."""
         rows = np.flatnonzero(mask)
         return self._with(rows, select_offsets(self.offsets, np.asarray(mask, np.bool_)))
 
-    def take(self, order: NDArray[np.integer]) -> Self:
+    def take(self, order: AnyIntegers) -> Self:
         """Return the entries in another order, which must keep each event's together."""
         return self._with(order, self.offsets)
 
@@ -141,6 +133,6 @@ class EventColumns:
         columns = {name: values[rows] for name, values in self.columns().items()}
         return self._made(columns, offsets)
 
-    def _made(self, columns: dict[str, Array], offsets: Offsets) -> Self:
+    def _made(self, columns: dict[str, AnyArray], offsets: Offsets) -> Self:
         make: Any = type(self)
         return make(**columns, offsets=offsets)

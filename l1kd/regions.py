@@ -5,7 +5,7 @@ from typing import Any
 import awkward as ak
 
 from l1kd._edge import is_dask, note, partitioned
-from l1kd.columns import Array
+from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.calorimeter import COUNT_GEV, N_ETA, N_PHI
 from l1kd.errors import InputError
 from l1kd.formats import choose, known, readers
@@ -37,7 +37,7 @@ def _nothing_found(found: str) -> str:
     )
 
 
-def _image(events: ak.Array, source: str | None) -> Array:
+def _image(events: ak.Array, source: str | None) -> AnyArray:
     reader = choose("regions", events, source, _nothing_found)
     image = reader.read(events)
     if image.shape != (len(events), N_PHI, N_ETA) or image.dtype != "uint16":

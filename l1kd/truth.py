@@ -7,7 +7,7 @@ import awkward as ak
 import numpy as np
 from coffea.nanoevents import DelphesSchema, NanoEventsFactory
 
-from l1kd.columns import Array
+from l1kd.emulators.array_types import AnyArray
 from l1kd.errors import PairingError, UnknownFormatError
 from l1kd.formats import first, known
 
@@ -45,13 +45,13 @@ def gen_jets(events: ak.Array) -> ak.Array:
     return reader.read(events)
 
 
-def event_weight(events: ak.Array) -> Array:
+def event_weight(events: ak.Array) -> AnyArray:
     """Return the weight of each event, float64: Event.Weight, genWeight, or one without any."""
     reader = first("event_weight", events)
     return np.ones(len(events)) if reader is None else reader.read(events)
 
 
-def vertex_count(events: ak.Array) -> Array | None:
+def vertex_count(events: ak.Array) -> AnyArray | None:
     """Count the vertices of each event, int64; None if the events cannot tell."""
     reader = first("vertices", events)
     return None if reader is None else reader.read(events)
@@ -64,11 +64,11 @@ def open_twin(path: str | Path, start: int, stop: int) -> ak.Array:
     ).events()
 
 
-def _sums(jagged: ak.Array) -> Array:
+def _sums(jagged: ak.Array) -> AnyArray:
     return np.asarray(ak.to_numpy(ak.sum(jagged, axis=1)))
 
 
-def _first_difference(mine: Array, other: Array) -> int | None:
+def _first_difference(mine: AnyArray, other: AnyArray) -> int | None:
     different = np.flatnonzero(mine != other)
     return int(different[0]) if len(different) else None
 

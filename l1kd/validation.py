@@ -12,7 +12,7 @@ import awkward as ak
 import numpy as np
 
 from l1kd._edge import flat, read
-from l1kd.columns import Array, Bools
+from l1kd.emulators.array_types import AnyArray, Mask
 from l1kd.errors import InputError, MissingBranchError
 
 __all__ = [
@@ -84,7 +84,7 @@ def file_of(events: Any) -> str:
     return str(metadata.get("filename", "")) if isinstance(metadata, Mapping) else ""
 
 
-def check(values: Array, limits: Limits, where: str, file: str = "") -> Array:
+def check(values: AnyArray, limits: Limits, where: str, file: str = "") -> AnyArray:
     """Return the values if they all are finite and within limits.
 
     Parameters
@@ -127,7 +127,7 @@ def check(values: Array, limits: Limits, where: str, file: str = "") -> Array:
 
 def column(
     events: ak.Array, collection: str, branch: str, limits: Limits, dtype: Any = np.float32
-) -> Array:
+) -> AnyArray:
     """Read one branch as a flat column that was checked before it is cast to `dtype`.
 
     Raises
@@ -141,8 +141,8 @@ def column(
 
 
 def track_column(
-    events: ak.Array, collection: str, branch: str, measured: Bools, dtype: Any = np.float32
-) -> Array:
+    events: ak.Array, collection: str, branch: str, measured: Mask, dtype: Any = np.float32
+) -> AnyArray:
     """Read a branch that only tracks have; what is not `measured` is never looked at.
 
     Returns
@@ -163,7 +163,7 @@ def track_column(
 
 
 def require_columns(
-    name: str, columns: Mapping[str, Array], needs: tuple[str, ...], file: str = ""
+    name: str, columns: Mapping[str, AnyArray], needs: tuple[str, ...], file: str = ""
 ) -> None:
     """Check that the columns which an algorithm needs hold values, and that all values are sane.
 

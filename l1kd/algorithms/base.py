@@ -10,7 +10,7 @@ import numpy as np
 from l1kd._coffea import numpy_call_wrapper
 from l1kd._edge import collections, flat, jagged, note, offsets_of, partitioned
 from l1kd.candidates import DTYPES, candidates, recorded_source, sources
-from l1kd.columns import Array
+from l1kd.emulators.array_types import AnyArray
 from l1kd.errors import ConfigurationError, InputError, MissingBranchError
 from l1kd.regions import region_sources, regions
 from l1kd.validation import file_of, require_columns
@@ -103,7 +103,7 @@ class CandidateWeight(Algorithm):
     offsets of shape (n_events + 1,), result float32 of shape (n_particles,) in [0, 1].
     """
 
-    def column(self, particles: ak.Array, name: str) -> Array:
+    def column(self, particles: ak.Array, name: str) -> AnyArray:
         """Return one canonical column as a flat array; NaN for an optional one that is not there.
 
         Raises
@@ -134,14 +134,14 @@ class CandidateWeight(Algorithm):
         note("particles", "L1Cand")
         return events["L1Cand"]
 
-    def prepare_awkward(self, events: ak.Array) -> tuple[tuple[()], dict[str, Array]]:
+    def prepare_awkward(self, events: ak.Array) -> tuple[tuple[()], dict[str, AnyArray]]:
         """Open awkward: the flat input columns and the offsets."""
         particles = self.particles(events)
         columns = {name: self.column(particles, name) for name in self.inputs}
         self.require(particles, columns, events)
         return (), {"offsets": offsets_of(particles["pt"]), **columns}
 
-    def require(self, particles: ak.Array, columns: dict[str, Array], events: ak.Array) -> None:
+    def require(self, particles: ak.Array, columns: dict[str, AnyArray], events: ak.Array) -> None:
         """Check that what the algorithm needs has values, and that all values are sane.
 
         Raises
@@ -154,7 +154,7 @@ class CandidateWeight(Algorithm):
             columns = {**columns, "charge": self.column(particles, "charge")}
         require_columns(self.name, columns, self.needs, file_of(events))
 
-    def validate_numpy_input(self, *, offsets: Array, **columns: Array) -> None:
+    def validate_numpy_input(self, *, offsets: AnyArray, **columns: AnyArray) -> None:
         """Check lengths and values.
 
         Raises
@@ -170,10 +170,10 @@ class CandidateWeight(Algorithm):
                 )
 
     @abstractmethod
-    def numpy_call(self, *, offsets: Array, **columns: Array) -> Array:
+    def numpy_call(self, *, offsets: AnyArray, **columns: AnyArray) -> AnyArray:
         """Weights of all particles, float32 in [0, 1]."""
 
-    def _call_numpy(self, **columns: Any) -> Array:
+    def _call_numpy(self, **columns: Any) -> AnyArray:
         try:
             return super()._call_numpy(**columns)
         except ValueError as error:  # kernels know nothing of l1kd's errors
@@ -215,11 +215,11 @@ class EventScore(Algorithm):
     inputs = ("regions",)
     step: ClassVar[float | None] = None
 
-    def prepare_awkward(self, events: ak.Array) -> tuple[tuple[Array], dict[str, Array]]:
+    def prepare_awkward(self, events: ak.Array) -> tuple[tuple[AnyArray], dict[str, AnyArray]]:
         """Open awkward: the calorimeter image."""
         return (regions(events, self.source),), {}
 
-    def validate_numpy_input(self, image: Array) -> None:
+    def validate_numpy_input(self, image: AnyArray) -> None:
         """Check the image's shape and type.
 
         Raises
@@ -234,5 +234,5 @@ class EventScore(Algorithm):
             )
 
     @abstractmethod
-    def numpy_call(self, image: Array) -> Array:
+    def numpy_call(self, image: AnyArray) -> AnyArray:
         """Scores of all events, float32."""

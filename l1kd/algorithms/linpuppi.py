@@ -7,7 +7,7 @@ import numpy as np
 
 from l1kd._edge import jagged, offsets_of
 from l1kd.algorithms.base import CandidateWeight
-from l1kd.columns import Array
+from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.correlator.chain import CorrelatorResult, correlate
 from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
 from l1kd.errors import ConfigurationError, InputError
@@ -66,7 +66,7 @@ class LinPuppi(CandidateWeight):
         except ValueError as error:  # the emulator knows nothing of l1kd's errors
             raise InputError(f"{self.name}: {error}") from error
 
-    def numpy_call(self, *, offsets: Array, **columns: Array) -> Array:
+    def numpy_call(self, *, offsets: AnyArray, **columns: AnyArray) -> AnyArray:
         """Weights of all particles, float32 in [0, 1]."""
         return self._correlate(offsets=offsets, **columns).weights
 
@@ -82,21 +82,23 @@ class LinPuppi(CandidateWeight):
             "L1PuppiLosses": ak.zip(dict(result.losses)),
         }
 
-    def _correlate(self, *, offsets: Array, dz: Array, **columns: Array) -> CorrelatorResult:
+    def _correlate(
+        self, *, offsets: AnyArray, dz: AnyArray, **columns: AnyArray
+    ) -> CorrelatorResult:
         # a charged particle without a track cannot be associated: far from every vertex
         z0 = np.clip(np.nan_to_num(dz, nan=_LARGEST_Z0), -_LARGEST_Z0, _LARGEST_Z0)
         vertex = 0.0 if self.vertex == "simulated" else None
         return correlate({**columns, "z0": z0}, offsets, vertex)
 
 
-def _by_event(counts: Array, columns: dict[str, Array]) -> ak.Array:
+def _by_event(counts: AnyArray, columns: dict[str, AnyArray]) -> ak.Array:
     """Make records of the first `counts` entries of padded columns of shape (n_events, slots)."""
     kept = np.arange(next(iter(columns.values())).shape[1]) < counts[:, np.newaxis]
     flat = {name: values[kept] for name, values in columns.items()}
     return ak.unflatten(ak.zip(flat), np.asarray(counts, np.int64))
 
 
-def _momentum(raw: Any, prefix: str) -> dict[str, Array]:
+def _momentum(raw: Any, prefix: str) -> dict[str, AnyArray]:
     return {
         "pt": (raw[f"{prefix}hwPt"] * PT_LSB).astype(np.float32),
         "eta": (raw[f"{prefix}hwEta"] * ETA_PHI_LSB).astype(np.float32),
@@ -104,13 +106,13 @@ def _momentum(raw: Any, prefix: str) -> dict[str, Array]:
     }
 
 
-def _azimuth(raw: Array) -> Array:
+def _azimuth(raw: AnyArray) -> AnyArray:
     """Azimuth in (-pi, pi]; the firmware's integer of a jet may lie a turn further."""
     turned = raw - 1440 * np.ceil((raw - 720) / 1440)
     return (turned * ETA_PHI_LSB).astype(np.float32)
 
 
-def _candidates(raw: dict[str, Array]) -> ak.Array:
+def _candidates(raw: dict[str, AnyArray]) -> ak.Array:
     names = ("hwPt", "hwEta", "hwPhi", "hwPuppiW", "hwId")
     columns = _momentum(raw, "cand_") | {
         "puppi_weight": (raw["cand_hwPuppiW"] * _WEIGHT_LSB).astype(np.float32),
@@ -119,7 +121,7 @@ def _candidates(raw: dict[str, Array]) -> ak.Array:
     return _by_event(raw["n_cand"], columns)
 
 
-def _jets(raw: dict[str, Array]) -> ak.Array:
+def _jets(raw: dict[str, AnyArray]) -> ak.Array:
     columns = _momentum(raw, "") | {
         "mass": np.sqrt(raw["hwMassSq"] * _MASS2_LSB).astype(np.float32),
         **{name: raw[name] for name in ("hwPt", "hwEta", "hwPhi", "hwMassSq")},
@@ -127,7 +129,7 @@ def _jets(raw: dict[str, Array]) -> ak.Array:
     return _by_event(raw["n_jets"], columns)
 
 
-def _met(raw: dict[str, Array]) -> ak.Array:
+def _met(raw: dict[str, AnyArray]) -> ak.Array:
     return ak.zip(
         {
             "pt": (raw["met_hwPt"] * PT_LSB).astype(np.float32),
@@ -138,7 +140,7 @@ def _met(raw: dict[str, Array]) -> ak.Array:
     )
 
 
-def _ht(raw: dict[str, Array]) -> ak.Array:
+def _ht(raw: dict[str, AnyArray]) -> ak.Array:
     """HT, and the missing HT's magnitude and azimuth; the firmware's vector is the jets' sum."""
     return ak.zip(
         {

@@ -11,7 +11,7 @@ import onnxruntime
 
 from l1kd._coffea import numpy_call_wrapper
 from l1kd._edge import flat, is_dask, jagged, offsets_of, partitioned
-from l1kd.columns import Array
+from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.network import Network
 from l1kd.errors import ArtefactError, InputError
 
@@ -46,7 +46,7 @@ def onnx_session(path: Path) -> onnxruntime.InferenceSession:
         raise ArtefactError(f"{path} is not a model that onnxruntime can read: {error}") from error
 
 
-def run_onnx(session: onnxruntime.InferenceSession, inputs: Mapping[str, Array]) -> Array:
+def run_onnx(session: onnxruntime.InferenceSession, inputs: Mapping[str, AnyArray]) -> AnyArray:
     """Run a session; a single input may be given under any name. The first output is returned."""
     expected = session.get_inputs()
     if len(inputs) == 1 and len(expected) == 1:
@@ -71,7 +71,9 @@ class _Prepared(numpy_call_wrapper):
         self.path = Path(path)
         self.prepare = prepare
 
-    def prepare_awkward(self, events: ak.Array) -> tuple[tuple[dict[str, Array]], dict[str, Any]]:
+    def prepare_awkward(
+        self, events: ak.Array
+    ) -> tuple[tuple[dict[str, AnyArray]], dict[str, Any]]:
         """Open awkward: NumPy inputs with one row an event or a particle."""
         return ({name: _rows(value)[0] for name, value in self._inputs(events).items()},), {}
 
@@ -98,7 +100,7 @@ def _call_prepared(model: _Prepared, events: ak.Array) -> ak.Array:
     return model(events)
 
 
-def _rows(value: Any) -> tuple[Array, Array | None]:
+def _rows(value: Any) -> tuple[AnyArray, AnyArray | None]:
     """NumPy rows of a prepared input, and the offsets if it is jagged."""
     if isinstance(value, ak.Array) and value.ndim >= 2 and "var" in str(value.type).split("*")[1]:
         offsets = offsets_of(value)
@@ -125,7 +127,7 @@ class OnnxModel(_Prepared):
         If names, types or shapes differ from what the model declares.
     """
 
-    def validate_numpy_input(self, inputs: Mapping[str, Array]) -> None:
+    def validate_numpy_input(self, inputs: Mapping[str, AnyArray]) -> None:
         """Check number, type and shape of the inputs against those that the model declares."""
         expected = onnx_session(self.path).get_inputs()
         named = len(expected) > 1 or next(iter(inputs)) != ""
@@ -146,7 +148,7 @@ class OnnxModel(_Prepared):
                     f"{shape}, found {value.dtype} of shape {value.shape}"
                 )
 
-    def numpy_call(self, inputs: Mapping[str, Array]) -> Array:
+    def numpy_call(self, inputs: Mapping[str, AnyArray]) -> AnyArray:
         """Return the model's first output; a last axis of length one is dropped."""
         return run_onnx(onnx_session(self.path), inputs)
 
@@ -178,7 +180,7 @@ class FirmwareNetwork(_Prepared):
         """The integer network that runs."""
         return read_network(self.path)
 
-    def validate_numpy_input(self, inputs: Mapping[str, Array]) -> None:
+    def validate_numpy_input(self, inputs: Mapping[str, AnyArray]) -> None:
         """Check the number of values in a row.
 
         Raises
@@ -191,7 +193,7 @@ class FirmwareNetwork(_Prepared):
         if int(np.prod(rows.shape[1:])) != size:
             raise InputError(f"{self.path}: expected {size} values a row, found shape {rows.shape}")
 
-    def numpy_call(self, inputs: Mapping[str, Array]) -> Array:
+    def numpy_call(self, inputs: Mapping[str, AnyArray]) -> AnyArray:
         """Return the outputs in physical values, float64; a single output loses its axis."""
         (rows,) = inputs.values()
         output = self.network.predict(rows)

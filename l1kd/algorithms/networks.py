@@ -12,7 +12,7 @@ from l1kd.algorithms.base import CandidateWeight, EventScore
 from l1kd.algorithms.models import onnx_session, read_network, run_onnx
 from l1kd.algorithms.puppi import Puppi
 from l1kd.artefacts import Artefact, load
-from l1kd.columns import Array
+from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.calorimeter import N_ETA, N_PHI
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import LogicNetwork
@@ -37,7 +37,7 @@ _BLOCK = 1 << 15
 chunk."""
 
 
-def _blocks(offsets: Array) -> Iterator[tuple[int, int]]:
+def _blocks(offsets: AnyArray) -> Iterator[tuple[int, int]]:
     """Cut events into blocks of about `_BLOCK` particles, at least one event each."""
     first = 0
     while first < len(offsets) - 1:
@@ -75,7 +75,7 @@ class _DistilledWeight(CandidateWeight):
         weight = Puppi(source=self.source)(events)
         return ak.with_field(particles, weight, "puppi_weight")
 
-    def numpy_call(self, *, offsets: Array, **columns: Array) -> Array:
+    def numpy_call(self, *, offsets: AnyArray, **columns: AnyArray) -> AnyArray:
         """Weights of all particles, float32 in [0, 1]."""
         weights = np.empty(offsets[-1], np.float32)
         chosen: InputSet = self.artefact.manifest["inputs"]["particles"].get("set", "paper")
@@ -88,7 +88,7 @@ class _DistilledWeight(CandidateWeight):
         return weights
 
     @abstractmethod
-    def infer(self, inputs: Array) -> Array:
+    def infer(self, inputs: AnyArray) -> AnyArray:
         """Evaluate the network on float32 of shape (n_particles, inputs)."""
 
 
@@ -108,7 +108,7 @@ class DistillNet(_DistilledWeight):
     ) -> None:
         super().__init__(model, source)
 
-    def infer(self, inputs: Array) -> Array:
+    def infer(self, inputs: AnyArray) -> AnyArray:
         """Evaluate the ONNX model on float32 of shape (n_particles, inputs)."""
         return run_onnx(onnx_session(self.artefact.file("model.onnx")), {"": inputs})
 
@@ -131,7 +131,7 @@ class QDistillNet(_DistilledWeight):
         """The integer network that runs."""
         return read_network(self.artefact.file("network.npz"))
 
-    def infer(self, inputs: Array) -> Array:
+    def infer(self, inputs: AnyArray) -> AnyArray:
         """Evaluate the integer network on float32 of shape (n_particles, inputs)."""
         return self.network.predict(inputs)[:, 0]
 
@@ -174,7 +174,7 @@ class Cicada(EventScore):
             return _logic(artefact.file("logic.npz"))
         return read_network(artefact.file("network.npz"))
 
-    def numpy_call(self, image: Array) -> Array:
+    def numpy_call(self, image: AnyArray) -> AnyArray:
         """Scores of all events, float32, multiples of 1/256 in [0, 256)."""
         network = self.network
         counts = image.reshape(len(image), N_PHI * N_ETA).astype(np.int64)

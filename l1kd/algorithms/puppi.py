@@ -8,7 +8,7 @@ import numpy as np
 from l1kd._edge import flat, offsets_of
 from l1kd.algorithms.base import CandidateWeight
 from l1kd.candidates import PID, recorded_source
-from l1kd.columns import Array
+from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.particles.puppi import (
     CMS_RUN2,
     DELPHES,
@@ -28,7 +28,7 @@ __all__ = ["Association", "Puppi", "charged_codes"]
 Association = Literal["dz", "truth"]
 
 
-def charged_codes(particles: ak.Array, association: Association) -> Array:
+def charged_codes(particles: ak.Array, association: Association) -> AnyArray:
     """Vertex association of flat candidates, int8, as `l1kd.emulators.particles.puppi` numbers it.
 
     Electrons and muons are bystanders: weighted by their vertex, but nobody's neighbours, as in
@@ -49,7 +49,7 @@ def charged_codes(particles: ak.Array, association: Association) -> Array:
     return np.where(lepton, -codes, codes)
 
 
-def _codes_by_dz(particles: ak.Array, charge: Array) -> Array:
+def _codes_by_dz(particles: ak.Array, charge: AnyArray) -> AnyArray:
     dz = flat(particles.dz, np.float64)
     untracked = np.isnan(dz)
     error = np.zeros(len(dz))
@@ -64,7 +64,7 @@ def _codes_by_dz(particles: ak.Array, charge: Array) -> Array:
     return codes
 
 
-def _vertex_count(events: ak.Array) -> Array:
+def _vertex_count(events: ak.Array) -> AnyArray:
     """Count the vertices of every event, int64."""
     if "n_vertices" in events.fields:
         return np.asarray(ak.to_numpy(events["n_vertices"]), np.int64)
@@ -157,12 +157,12 @@ class Puppi(CandidateWeight):
             "config": config,
         }
 
-    def validate_numpy_input(self, *, offsets: Array, **columns: Any) -> None:
+    def validate_numpy_input(self, *, offsets: AnyArray, **columns: Any) -> None:
         """Check lengths and values, see `CandidateWeight`; the kernel checks the rest."""
         rest = {name: columns[name] for name in columns.keys() - {"n_vertices", "config"}}
         super().validate_numpy_input(offsets=offsets, **rest)
 
-    def numpy_call(self, *, offsets: Array, **columns: Any) -> Array:
+    def numpy_call(self, *, offsets: AnyArray, **columns: Any) -> AnyArray:
         """Weights of all particles, float32 in [0, 1]."""
         if self.from_source:
             return np.asarray(columns["puppi_weight"])

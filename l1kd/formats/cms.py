@@ -8,7 +8,8 @@ import awkward as ak
 import numpy as np
 
 from l1kd._edge import by_event, flat, has_branch, offsets_of, read
-from l1kd.columns import Array, offsets_from_counts
+from l1kd.columns import offsets_from_counts
+from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.calorimeter import N_PHI, image_from_regions, image_from_towers
 from l1kd.errors import InputError, MissingBranchError
 from l1kd.formats.columns import PID, Column, energy_of, mass_of, wrapped
@@ -65,7 +66,7 @@ _CMS_PID = {
 }
 
 
-def _pid_of_cms(pdg_id: Array, charge: Array) -> Array:
+def _pid_of_cms(pdg_id: AnyArray, charge: AnyArray) -> AnyArray:
     """Class of a CMS particle-flow candidate: 1 and 2 are its forward hadrons and photons."""
     magnitude = np.abs(pdg_id)
     out = np.where(charge != 0, PID["charged hadron"], PID["other"])
@@ -74,7 +75,7 @@ def _pid_of_cms(pdg_id: Array, charge: Array) -> Array:
     return out
 
 
-def pfnano_candidates(events: ak.Array) -> tuple[Array, dict[str, Column]]:
+def pfnano_candidates(events: ak.Array) -> tuple[AnyArray, dict[str, Column]]:
     """PFNano `PFCands`; d0 and dz of -1 with an error of -1 mean that there is no track.
 
     Some productions keep only the constituents of jets: sums over such candidates, and so PUPPI's
@@ -90,7 +91,7 @@ def pfnano_candidates(events: ak.Array) -> tuple[Array, dict[str, Column]]:
     return _cms(events, "PFCands", {"d0": ("d0", "d0Err"), "dz": ("dz", "dzErr")})
 
 
-def perfnano_candidates(events: ak.Array, name: str) -> tuple[Array, dict[str, Column]]:
+def perfnano_candidates(events: ak.Array, name: str) -> tuple[AnyArray, dict[str, Column]]:
     """Candidates of FastPUPPI's perfNano, `L1PFCands` before or `L1PuppiCands` after LinPUPPI.
 
     Their z0 is that of the detector; dz is relative to the first vertex of the trigger
@@ -110,7 +111,7 @@ def _vertices(events: ak.Array) -> str | None:
     return next((name for name in VERTICES if has_branch(events, name, "z0")), None)
 
 
-def _primary_vertex(events: ak.Array, offsets: Array) -> Array:
+def _primary_vertex(events: ak.Array, offsets: AnyArray) -> AnyArray:
     """Return z0 [cm] of the first trigger vertex for every charged particle's event."""
     name = _vertices(events)
     if name is None:
@@ -123,13 +124,13 @@ def _primary_vertex(events: ak.Array, offsets: Array) -> Array:
     return np.repeat(np.asarray(ak.to_numpy(z0), np.float32), np.diff(offsets))
 
 
-def _trigger_vertex_count(events: ak.Array) -> Array:
+def _trigger_vertex_count(events: ak.Array) -> AnyArray:
     """Count the trigger's vertices of every event, int64."""
     z0 = read(events, str(_vertices(events)), "z0")
     return np.asarray(ak.to_numpy(ak.num(z0)) if z0.ndim == 2 else np.ones(len(z0)), np.int64)
 
 
-def _npvs(events: ak.Array) -> Array:
+def _npvs(events: ak.Array) -> AnyArray:
     """Return the number of reconstructed vertices of every event, int64."""
     values = np.asarray(ak.to_numpy(read(events, "PV", "npvs")))
     check(values, Limits(0, 1e4, "", whole=True), "PV.npvs", file_of(events))
@@ -155,21 +156,21 @@ def _only_jet_constituents(events: ak.Array) -> bool:
 
 def _cms(
     events: ak.Array, name: str, tracking: dict[str, tuple[str, str | None]]
-) -> tuple[Array, dict[str, Column]]:
+) -> tuple[AnyArray, dict[str, Column]]:
     """Columns of CMS candidates; `tracking` names the branches of d0 and dz and their errors."""
     offsets = offsets_of(read(events, name, "pt"))
 
     charged_known = has_branch(events, name, "charge") or has_branch(events, name, "pdgId")
 
     @cache
-    def stored(branch: str, limits: Limits, dtype: Any = np.float32) -> Array:
+    def stored(branch: str, limits: Limits, dtype: Any = np.float32) -> AnyArray:
         return column(events, name, branch, limits, dtype)
 
-    def pdg_id() -> Array:
+    def pdg_id() -> AnyArray:
         return stored("pdgId", CODE, np.int32)
 
     @cache
-    def charge() -> Array:
+    def charge() -> AnyArray:
         if has_branch(events, name, "charge"):
             return stored("charge", CHARGE, np.int8)
         magnitude = np.abs(pdg_id())
@@ -178,7 +179,7 @@ def _cms(
             np.int8
         )
 
-    def energy() -> Array:
+    def energy() -> AnyArray:
         if has_branch(events, name, "mass"):
             mass = stored("mass", MASS)
         elif has_branch(events, name, "pdgId"):
@@ -190,7 +191,7 @@ def _cms(
             )
         return energy_of(stored("pt", PT), stored("eta", ETA), mass).astype(np.float32)
 
-    def tracked(branch: str | None, error: str | None) -> Array:
+    def tracked(branch: str | None, error: str | None) -> AnyArray:
         """Return a track parameter [cm]: 0 for neutrals, NaN for the charged without a track."""
         charged = charge() != 0
         if branch is None or not has_branch(events, name, branch):
@@ -220,12 +221,12 @@ def _cms(
     return offsets, columns
 
 
-def _whole(events: ak.Array, name: str, branch: str, low: int, high: int) -> Array:
+def _whole(events: ak.Array, name: str, branch: str, low: int, high: int) -> AnyArray:
     limits = Limits(low, high, "", whole=True)
     return column(events, name, branch, limits, np.int64)
 
 
-def _trigger_towers(events: ak.Array, name: str) -> Array:
+def _trigger_towers(events: ak.Array, name: str) -> AnyArray:
     iet = _whole(events, name, "iet", 0, 2**31 - 1)
     ieta = _whole(events, name, "ieta", -41, 41)
     iphi = _whole(events, name, "iphi", 1, 72)
@@ -237,7 +238,7 @@ def _trigger_towers(events: ak.Array, name: str) -> Array:
     return image_from_towers(iet, ieta, iphi, offsets_of(read(events, name, "iet")))
 
 
-def _regions(events: ak.Array, name: str) -> Array:
+def _regions(events: ak.Array, name: str) -> AnyArray:
     et = _whole(events, name, "et", 0, 2**31 - 1)
     ieta = _whole(events, name, "ieta", 0, 21)
     iphi = _whole(events, name, "iphi", 0, N_PHI - 1)
@@ -257,7 +258,7 @@ def _gen_jets(events: ak.Array) -> ak.Array:
     return ak.unflatten(ak.zip(columns), ak.num(read(events, "GenJet", "pt")))
 
 
-def _event_weight(events: ak.Array) -> Array:
+def _event_weight(events: ak.Array) -> AnyArray:
     return by_event(events["genWeight"], np.float64)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from l1kd.columns import Array
+from l1kd.emulators.array_types import AnyArray
 
 __all__ = [
     "FORWARD_ETA",
@@ -19,7 +19,7 @@ __all__ = [
     "wrapped",
 ]
 
-Column = Callable[[], Array]
+Column = Callable[[], AnyArray]
 
 PID_NAMES = (
     "charged hadron",
@@ -40,14 +40,14 @@ MM_TO_CM = 0.1
 _PI_BELOW = np.nextafter(np.float32(np.pi), np.float32(0.0))
 
 
-def wrapped(phi: Array) -> Array:
+def wrapped(phi: AnyArray) -> AnyArray:
     """Azimuth in (-pi, pi] as float32; Delphes' rounded values can lie 1e-3 outside."""
     wide = np.asarray(phi, np.float64)
     turned = wide - 2.0 * np.pi * np.ceil((wide - np.pi) / (2.0 * np.pi))
     return np.clip(turned.astype(np.float32), -_PI_BELOW, _PI_BELOW)
 
 
-def pid_of_charged(pdg_id: Array) -> Array:
+def pid_of_charged(pdg_id: AnyArray) -> AnyArray:
     """Class of a charged particle; a trigger tells electrons and muons from the rest."""
     magnitude = np.abs(pdg_id)
     return np.select(
@@ -55,7 +55,7 @@ def pid_of_charged(pdg_id: Array) -> Array:
     )
 
 
-def pid_of_neutral(is_photon: Array, eta: Array) -> Array:
+def pid_of_neutral(is_photon: AnyArray, eta: AnyArray) -> AnyArray:
     """Class of a neutral particle of a source that has no forward types of its own."""
     forward = np.abs(eta) > FORWARD_ETA
     return np.where(
@@ -70,7 +70,7 @@ _MASSES = {11: 0.000511, 13: 0.10566, 321: 0.49368, 2212: 0.93827}
 _PION_MASS = 0.13957
 
 
-def mass_of(pdg_id: Array) -> Array:
+def mass_of(pdg_id: AnyArray) -> AnyArray:
     """Masses [GeV] of charged particles by their identity, float64; the unknown are pions."""
     magnitude = np.abs(pdg_id)
     out = np.full(magnitude.shape, _PION_MASS)
@@ -79,7 +79,7 @@ def mass_of(pdg_id: Array) -> Array:
     return out
 
 
-def energy_of(pt: Array, eta: Array, mass: Array) -> Array:
+def energy_of(pt: AnyArray, eta: AnyArray, mass: AnyArray) -> AnyArray:
     """Energy [GeV] in double precision: cosh of a forward particle is large."""
     momentum = pt.astype(np.float64) * np.cosh(eta.astype(np.float64))
     return np.hypot(momentum, mass)

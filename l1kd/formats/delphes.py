@@ -9,7 +9,7 @@ import numpy as np
 from coffea.nanoevents import DelphesSchema
 
 from l1kd._edge import by_event, flat, has_branch, offsets_of, read
-from l1kd.columns import Array
+from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.calorimeter import towers_from_energy
 from l1kd.errors import InputError, MissingBranchError
 from l1kd.formats.columns import (
@@ -47,7 +47,7 @@ _NO_PILEUP_Z = 1.0
 """Without pile-up Delphes puts the collision at z = 0: tracks' median |DZ| [mm] must not exceed."""
 
 
-def hard_vertex_z(events: ak.Array) -> Array:
+def hard_vertex_z(events: ak.Array) -> AnyArray:
     """Position z [mm] of every event's hard vertex, float64[n_events].
 
     A Delphes card without pile-up writes no vertices: the collision is then at 0.
@@ -75,7 +75,7 @@ def hard_vertex_z(events: ak.Array) -> Array:
     return check(flat(hard, np.float64), FINITE, "Vertex.Z", file_of(events))
 
 
-def vertex_count(events: ak.Array) -> Array:
+def vertex_count(events: ak.Array) -> AnyArray:
     """Count the vertices of every event, int64; one where a card without pile-up wrote none."""
     if has_branch(events, "Vertex", "Z"):
         return np.diff(offsets_of(read(events, "Vertex", "Z")))
@@ -113,13 +113,13 @@ def _require_no_pileup(events: ak.Array) -> None:
         )
 
 
-def _starts(offsets: Array, sizes: list[Array]) -> list[Array]:
+def _starts(offsets: AnyArray, sizes: list[AnyArray]) -> list[AnyArray]:
     """First position of every collection's particles in every event, joined event by event."""
     counts = np.array([np.diff(size) for size in sizes])
     return list(offsets[:-1] + np.cumsum(counts, axis=0) - counts)
 
 
-def eflow(events: ak.Array) -> tuple[Array, dict[str, Column]]:
+def eflow(events: ak.Array) -> tuple[AnyArray, dict[str, Column]]:
     """Delphes E-Flow: tracks, photons, neutral hadrons, before PUPPI."""
     track, photon, hadron = "EFlowTrack", "EFlowPhoton", "EFlowNeutralHadron"
     neutrals = (photon, hadron)
@@ -129,39 +129,41 @@ def eflow(events: ak.Array) -> tuple[Array, dict[str, Column]]:
     starts = dict(zip(size, _starts(offsets, list(size.values())), strict=True))
 
     @cache
-    def place(name: str) -> Array:
+    def place(name: str) -> AnyArray:
         """Positions of this collection's particles in the flat columns, computed once."""
         shift = np.repeat(starts[name] - size[name][:-1], np.diff(size[name]))
         return np.arange(size[name][-1]) + shift
 
-    def filled(values: dict[str, Any], dtype: Any) -> Array:
+    def filled(values: dict[str, Any], dtype: Any) -> AnyArray:
         """Flat column of one array or constant a collection."""
         out = np.empty(offsets[-1], dtype)
         for name, value in values.items():
             out[place(name)] = value
         return out
 
-    def joined(tracks: str, others: str, limits: Limits, dtype: Any) -> Array:
+    def joined(tracks: str, others: str, limits: Limits, dtype: Any) -> AnyArray:
         """Column that is stored for every collection."""
         branches = {track: tracks, photon: others, hadron: others}
         return filled({n: column(events, n, b, limits, dtype) for n, b in branches.items()}, dtype)
 
-    def of_tracks(make: Callable[[], Array], others: tuple[float, float], dtype: Any) -> Array:
+    def of_tracks(
+        make: Callable[[], AnyArray], others: tuple[float, float], dtype: Any
+    ) -> AnyArray:
         """Column given for tracks, constant for photons and neutral hadrons."""
         return filled({track: make(), photon: others[0], hadron: others[1]}, dtype)
 
-    def of_track(branch: str, limits: Limits = FINITE, dtype: Any = np.float64) -> Array:
+    def of_track(branch: str, limits: Limits = FINITE, dtype: Any = np.float64) -> AnyArray:
         return column(events, track, branch, limits, dtype)
 
     @cache
-    def pt() -> Array:
+    def pt() -> AnyArray:
         return joined("PT", "ET", PT, np.float32)
 
     @cache
-    def eta() -> Array:
+    def eta() -> AnyArray:
         return joined("Eta", "Eta", ETA, np.float32)
 
-    def pid() -> Array:
+    def pid() -> AnyArray:
         charged = of_tracks(
             lambda: pid_of_charged(of_track("PID", CODE, np.int32)),
             (PID["photon"], PID["neutral hadron"]),
@@ -171,11 +173,11 @@ def eflow(events: ak.Array) -> tuple[Array, dict[str, Column]]:
             charged >= PID["photon"], pid_of_neutral(charged == PID["photon"], eta()), charged
         ).astype(np.uint8)
 
-    def dz() -> Array:
+    def dz() -> AnyArray:
         vertex = np.repeat(hard_vertex_z(events), np.diff(size[track]))
         return (track_of("DZ") - vertex) * MM_TO_CM
 
-    def track_of(branch: str) -> Array:
+    def track_of(branch: str) -> AnyArray:
         """Return a track parameter [mm]; NaN where the file has none or no value at all."""
         everything = np.ones(size[track][-1], np.bool_)
         return (
@@ -184,7 +186,7 @@ def eflow(events: ak.Array) -> tuple[Array, dict[str, Column]]:
             else np.full(size[track][-1], np.nan)
         )
 
-    def mass() -> Array:
+    def mass() -> AnyArray:
         """Return the stored masses, or those that belong to the tracks' identities."""
         if has_branch(events, track, "Mass"):
             return of_tracks(lambda: of_track("Mass", MASS), (0.0, 0.0), np.float64)
@@ -216,22 +218,22 @@ def eflow(events: ak.Array) -> tuple[Array, dict[str, Column]]:
     return offsets, columns
 
 
-def particle_flow_candidate(events: ak.Array) -> tuple[Array, dict[str, Column]]:
+def particle_flow_candidate(events: ak.Array) -> tuple[AnyArray, dict[str, Column]]:
     """Delphes `ParticleFlowCandidate`; in the Phase-II card these are what RunPUPPI left."""
     name = "ParticleFlowCandidate"
     offsets = offsets_of(read(events, name, "PT"))
 
     @cache
-    def stored(branch: str, limits: Limits, dtype: Any = np.float32) -> Array:
+    def stored(branch: str, limits: Limits, dtype: Any = np.float32) -> AnyArray:
         return column(events, name, branch, limits, dtype)
 
-    def charge() -> Array:
+    def charge() -> AnyArray:
         return stored("Charge", CHARGE, np.int8)
 
-    def pdg_id() -> Array:
+    def pdg_id() -> AnyArray:
         return stored("PID", CODE, np.int32)
 
-    def energy() -> Array:
+    def energy() -> AnyArray:
         if has_branch(events, name, "E"):
             return stored("E", ENERGY)
         mass = (
@@ -241,11 +243,11 @@ def particle_flow_candidate(events: ak.Array) -> tuple[Array, dict[str, Column]]
         )
         return energy_of(stored("PT", PT), stored("Eta", ETA), mass).astype(np.float32)
 
-    def pid() -> Array:
+    def pid() -> AnyArray:
         neutral = pid_of_neutral(np.abs(pdg_id()) == 22, stored("Eta", ETA))
         return np.where(charge() != 0, pid_of_charged(pdg_id()), neutral).astype(np.uint8)
 
-    def tracked(branch: str, relative_to_vertex: bool) -> Array:
+    def tracked(branch: str, relative_to_vertex: bool) -> AnyArray:
         """Return a track parameter [cm]: 0 for neutrals, NaN where the file does not store it."""
         charged = charge() != 0
         if not has_branch(events, name, branch):
@@ -275,7 +277,7 @@ def particle_flow_candidate(events: ak.Array) -> tuple[Array, dict[str, Column]]
     return offsets, columns
 
 
-def _towers(events: ak.Array) -> Array:
+def _towers(events: ak.Array) -> AnyArray:
     """Delphes' towers as trigger towers: e.m. and hadronic E_T each floored to 0.5 GeV counts."""
     eta = column(events, "Tower", "Eta", ETA, np.float64)
     phi = column(events, "Tower", "Phi", ANGLE, np.float64)
@@ -300,7 +302,7 @@ def _gen_jets(events: ak.Array) -> ak.Array:
     return ak.unflatten(ak.zip(columns), ak.num(read(events, "GenJet", "PT")))
 
 
-def _event_weight(events: ak.Array) -> Array:
+def _event_weight(events: ak.Array) -> AnyArray:
     return by_event(read(events, "Event", "Weight"), np.float64)
 
 

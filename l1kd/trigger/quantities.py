@@ -13,7 +13,8 @@ import awkward as ak
 import numpy as np
 
 from l1kd.algorithms import ALGORITHMS, Algorithm, algorithm
-from l1kd.columns import Array, EventColumns, Floats
+from l1kd.columns import EventColumns
+from l1kd.emulators.array_types import AnyArray, Floats
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.physics.jets import Jets, ht, leading_pt
 from l1kd.registry import Registry
@@ -83,7 +84,7 @@ class Quantity:
 
     name: str
     label: str
-    compute: Callable[[Any], Array]
+    compute: Callable[[Any], AnyArray]
     unit: str = "GeV"
     step: float | None = None
     weighted: bool = True
@@ -156,7 +157,7 @@ class _Field:
     def __init__(self, place: str) -> None:
         self.place = place
 
-    def __call__(self, measured: Any) -> Array:
+    def __call__(self, measured: Any) -> AnyArray:
         collection, _, field = self.place.partition(".")
         values = measured.events[collection]
         return np.asarray(ak.to_numpy(values[field] if field else values), np.float64)
