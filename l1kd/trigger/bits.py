@@ -1,13 +1,42 @@
-"""The decisions of a menu: one bit a seed and event."""
+"""The decisions of a menu, one bit a seed and event; and which seeds can be decided."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.errors import ConfigurationError
+from l1kd.errors import MenuError
 
-__all__ = ["Bits"]
+__all__ = ["Bits", "Check"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """Which seeds can be evaluated on some events.
+
+    Attributes
+    ----------
+    reasons
+        For every seed of the menu why it cannot be evaluated; empty if it can.
+    """
+
+    reasons: dict[str, str]
+
+    @property
+    def evaluable(self) -> tuple[str, ...]:
+        """Names of the seeds that can be evaluated."""
+        return tuple(name for name, reason in self.reasons.items() if not reason)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Yield every seed with its reason."""
+        return iter(self.reasons.items())
+
+    def __str__(self) -> str:
+        """Return a table: one seed a line."""
+        width = max(map(len, self.reasons), default=0)
+        lines = [f"{name:{width}}  {why or 'evaluable'}" for name, why in self.reasons.items()]
+        return "\n".join([*lines, f"{len(self.evaluable)} of {len(self.reasons)} evaluable"])
 
 
 class Bits:
@@ -55,12 +84,12 @@ class Bits:
 
         Raises
         ------
-        ConfigurationError
+        MenuError
             If the seed is unknown or could not be evaluated; the message says why.
         """
         if name not in self._position:
             why = self.reasons.get(name, "no seed of this menu has this name")
-            raise ConfigurationError(f"seed {name!r} has no decisions: {why}")
+            raise MenuError(f"seed {name!r} has no decisions: {why}")
         byte, bit = divmod(self._position[name], 8)
         return (self.packed[:, byte] >> bit & 1).astype(np.bool_)
 

@@ -1,7 +1,6 @@
 """`Menu`: reads a trigger menu, says what events can be evaluated, and evaluates it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -9,7 +8,8 @@ import numpy as np
 
 from l1kd.emulators.global_trigger.program import Program
 from l1kd.errors import MenuError
-from l1kd.trigger.bits import Bits
+from l1kd.trigger.bits import Bits, Check
+from l1kd.trigger.object_menu import ObjectMenu, is_object_menu
 
 from .compilation import Needs, compile_menu, needs_of
 from .hardware import Source
@@ -17,38 +17,10 @@ from .model import OVERLAP_ERAS, Cut, MenuText, Seed
 from .reading import read_text
 from .sources import source_of
 
-__all__ = ["Check", "Menu"]
+__all__ = ["Menu"]
 
 _BLOCK = 8192
 """Events whose columns are held at one time."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """Which seeds can be evaluated on some events.
-
-    Attributes
-    ----------
-    reasons
-        For every seed of the menu why it cannot be evaluated; empty if it can.
-    """
-
-    reasons: dict[str, str]
-
-    @property
-    def evaluable(self) -> tuple[str, ...]:
-        """Names of the seeds that can be evaluated."""
-        return tuple(name for name, reason in self.reasons.items() if not reason)
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        """Yield every seed with its reason."""
-        return iter(self.reasons.items())
-
-    def __str__(self) -> str:
-        """Return a table: one seed a line."""
-        width = max(map(len, self.reasons), default=0)
-        lines = [f"{name:{width}}  {why or 'evaluable'}" for name, why in self.reasons.items()]
-        return "\n".join([*lines, f"{len(self.evaluable)} of {len(self.reasons)} evaluable"])
 
 
 class Menu:
@@ -72,14 +44,16 @@ class Menu:
         *,
         overlap_removal: str | None = None,
         externals: Mapping[str, int] | None = None,
-    ) -> "Menu":
+    ) -> "Menu | ObjectMenu":
         """Read a menu.
 
         Parameters
         ----------
         path
             `.xml` (the hardware's form), `.html` (the documentation page), `.json` or `.yaml`;
-            each also with `.gz`.
+            each also with `.gz`. A YAML file with `objects` is an object menu
+            (`l1kd.trigger.object_menu`), and so are the menus that l1kd ships, by their names
+            (`shipped_menus`).
         overlap_removal
             `any-reference` (up to 2018) or `one-reference` (since 2022); by default the year in
             the menu's name decides.
@@ -88,8 +62,8 @@ class Menu:
 
         Returns
         -------
-        Menu
-            The menu.
+        Menu or ObjectMenu
+            The menu; both have the same methods.
 
         Raises
         ------
@@ -98,6 +72,8 @@ class Menu:
         UnreadableFileError
             The file is missing or cannot be read.
         """
+        if is_object_menu(path):
+            return ObjectMenu.read(path)
         text = read_text(path)
         if overlap_removal is not None:
             if overlap_removal not in OVERLAP_ERAS:

@@ -4,6 +4,6 @@
 """
 
 from l1kd.trigger.object_menu.menu import ObjectMenu
-from l1kd.trigger.object_menu.schema import shipped_menus
+from l1kd.trigger.object_menu.schema import is_object_menu, shipped_menus
 
-__all__ = ["ObjectMenu", "shipped_menus"]
+__all__ = ["ObjectMenu", "is_object_menu", "shipped_menus"]

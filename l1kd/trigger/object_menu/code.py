@@ -1,9 +1,9 @@
-"""From a cut between legs to the stack code of `l1kd.emulators.global_trigger.programs`."""
+"""From a cut between legs to the stack code of `l1kd.emulators.global_trigger.leg_cuts`."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from l1kd.emulators.global_trigger.programs import Op
+from l1kd.emulators.global_trigger.leg_cuts import Op
 from l1kd.trigger.object_menu.expressions import Node
 
 __all__ = ["to_code"]

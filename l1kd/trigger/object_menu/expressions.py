@@ -4,7 +4,7 @@ A cut is an arithmetic and logical expression over the fields of one object,
 ``abs(eta) < 2.4 and (hwQual & 2 or pt > 8)``, or over the legs of a seed,
 ``dR(mu, e) > 0.5 and mu.charge * e.charge < 0``. Python's parser reads it, a list of allowed
 constructs turns it into `Node`s, and these are evaluated on columns (`on_columns`) or translated
-to the stack code of `l1kd.emulators.global_trigger.programs` (`to_code`).
+to the stack code of `l1kd.emulators.global_trigger.leg_cuts` (`to_code`).
 """
 
 import ast
@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.errors import ConfigurationError
+from l1kd.errors import MenuError
 
 __all__ = ["PAIR_FUNCTIONS", "Node", "fields_of", "legs_of", "on_columns", "parse_cut"]
 
@@ -77,8 +77,8 @@ class _Reader:
     def __init__(self, text: str, where: str, legs: Collection[str] | None) -> None:
         self.text, self.where, self.legs = text, where, legs
 
-    def refuse(self, what: str) -> ConfigurationError:
-        return ConfigurationError(f"{self.where}: cut {self.text!r}: {what}")
+    def refuse(self, what: str) -> MenuError:
+        return MenuError(f"{self.where}: cut {self.text!r}: {what}")
 
     def read(self, node: ast.AST) -> Node:
         handler = _HANDLERS.get(type(node))
@@ -188,15 +188,15 @@ def parse_cut(text: str, where: str, legs: Collection[str] | None = None) -> Nod
 
     Raises
     ------
-    ConfigurationError
+    MenuError
         If it is no expression of the language; the message says what is not allowed.
     """
     if len(text) > _LONGEST:
-        raise ConfigurationError(f"{where}: a cut has at most {_LONGEST} characters")
+        raise MenuError(f"{where}: a cut has at most {_LONGEST} characters")
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise ConfigurationError(f"{where}: cut {text!r} cannot be read: {error}") from None
+        raise MenuError(f"{where}: cut {text!r} cannot be read: {error}") from None
     return _Reader(text, where, legs).read(tree.body)
 
 

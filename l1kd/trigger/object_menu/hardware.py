@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.emulators.global_trigger.programs import Scale
-from l1kd.errors import ConfigurationError
+from l1kd.emulators.global_trigger.leg_cuts import Scale
+from l1kd.errors import MenuError
 from l1kd.trigger.object_menu.expressions import Node
 
 __all__ = ["FLOAT_SCALE", "HARDWARE_SCALE", "STEPS", "in_steps", "limit", "to_integers"]
@@ -93,7 +93,7 @@ def in_steps(node: Node, where: str) -> Node:
 
     Raises
     ------
-    ConfigurationError
+    MenuError
         If a quantity with a scale is not compared with a number directly.
     """
     if node.kind == "compare":
@@ -109,7 +109,7 @@ def in_steps(node: Node, where: str) -> Node:
             found = (value / step) ** power if real else limit(value, operator, step, power)
             return Node("compare", operator, (quantity, Node("number", found)))
     if _step_of(node) is not None:
-        raise ConfigurationError(
+        raise MenuError(
             f"{where}: on hardware scales pt, eta, phi, z0 and functions of them can only be "
             "compared with a number; write the cut so, or use scale: float"
         )

@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.emulators.array_types import Integers, Mask
-from l1kd.emulators.global_trigger.programs import FIELDS, Program, combinations
-from l1kd.errors import ConfigurationError
-from l1kd.trigger.bits import Bits
+from l1kd.emulators.global_trigger.leg_cuts import FIELDS, Program, combinations
+from l1kd.errors import MenuError
+from l1kd.trigger.bits import Bits, Check
 from l1kd.trigger.object_menu.code import Step, to_code
 from l1kd.trigger.object_menu.columns import Collection, missing_fields, open_collection
 from l1kd.trigger.object_menu.expressions import (
@@ -87,7 +87,7 @@ class ObjectMenu:
 
     Raises
     ------
-    ConfigurationError
+    MenuError
         If a seed names an object, leg, region, field or scaling that does not exist.
     """
 
@@ -100,7 +100,7 @@ class ObjectMenu:
         }
 
     @classmethod
-    def read(cls, source: str | Path) -> "ObjectMenu":
+    def read(cls, source: str | PathLike[str]) -> "ObjectMenu":
         """Read a YAML file, or a shipped menu by its name (`shipped_menus`)."""
         form, path = read_menu(source)
         return cls(form, str(path))
@@ -114,7 +114,12 @@ class ObjectMenu:
         """Return the number of seeds."""
         return len(self._seeds)
 
+    def __contains__(self, name: str) -> bool:
+        """Return whether the menu has a seed of this name."""
+        return name in self._seeds
+
     def __iter__(self) -> Iterator[ObjectSeed]:
+        """Yield the seeds in the order of their bits."""
         return iter(self._seeds.values())
 
     def __getitem__(self, name: str) -> ObjectSeed:
@@ -125,7 +130,7 @@ class ObjectMenu:
         if name not in known:
             near = get_close_matches(name, list(known), 1, 0.0)
             hint = f"; the nearest is {near[0]!r}" if near else ""
-            raise ConfigurationError(
+            raise MenuError(
                 f"{self.where}: {where}{': ' if where else ''}unknown {what} {name!r}{hint}"
             )
         return name
@@ -158,7 +163,7 @@ class ObjectMenu:
                 lines = lines[self._known(step, lines, "scaling", f"objects / {name}")]
         expected = set(form.regions) or {_EVERYWHERE}
         if set(lines) != expected:
-            raise ConfigurationError(
+            raise MenuError(
                 f"{self.where}: objects / {name}: expected scaling lines for the regions "
                 f"{sorted(expected)}, found {sorted(lines)}"
             )
@@ -173,7 +178,7 @@ class ObjectMenu:
             if leg.region is not None:
                 self._known(leg.region, kind.form.regions, "region", f"seeds / {name} / {leg_name}")
             if leg.offline is not None and not kind.lines:
-                raise ConfigurationError(
+                raise MenuError(
                     f"{where} / {leg_name}: object {leg.object!r} has no scaling, so there is no "
                     "offline threshold; give `online`, or a scaling to the object"
                 )
@@ -182,14 +187,14 @@ class ObjectMenu:
         for other in form.requires:
             self._known(other, self.form.seeds, "seed", f"seeds / {name} / requires")
             if list(self.form.seeds).index(other) >= index:
-                raise ConfigurationError(f"{where}: requires {other!r}, which must stand before it")
+                raise MenuError(f"{where}: requires {other!r}, which must stand before it")
         pairs = tuple(self._pair(text, where, form) for text in form.pairs)
         return ObjectSeed(name, index, form, leg_cuts, pairs)
 
     def _pair(self, text: str, where: str, form: Seed) -> Node:
         node = parse_cut(text, where, form.legs)
         if not legs_of(node):
-            raise ConfigurationError(f"{where}: cut {text!r} uses no leg")
+            raise MenuError(f"{where}: cut {text!r} uses no leg")
         return in_steps(node, where) if self.form.scale == "phase2_gt" else node
 
     # ---- events ----
@@ -213,17 +218,16 @@ class ObjectMenu:
                 read.add("eta")
         return needs
 
-    def check(self, events: Any) -> dict[str, str | None]:
-        """Say of every seed whether these events allow it: None, or what is missing."""
-        found: dict[str, str | None] = {}
+    def check(self, events: Any) -> Check:
+        """Say of every seed whether these events allow it, and else what is missing."""
+        reasons: dict[str, str] = {}
         for seed in self:
             lacks = [missing_fields(events, c, fields) for c, fields in self._needs(seed).items()]
             lacks += [
-                f"{other}: {found[other]}" for other in seed.form.requires if found.get(other)
+                f"{other}: {reasons[other]}" for other in seed.form.requires if reasons[other]
             ]
-            reasons = [reason for reason in lacks if reason]
-            found[seed.name] = "; ".join(reasons) or None
-        return found
+            reasons[seed.name] = "; ".join(why for why in lacks if why)
+        return Check(reasons)
 
     def evaluate(self, events: Any) -> Bits:
         """Decide all seeds that the events allow.
@@ -238,8 +242,7 @@ class ObjectMenu:
         Bits
             One bit a seed and event; `reasons` of what could not be evaluated.
         """
-        checked = self.check(events)
-        reasons = {name: reason for name, reason in checked.items() if reason}
+        reasons = {name: why for name, why in self.check(events) if why}
         state = _Evaluation(self, events)
         decisions: dict[str, Mask] = {}
         for seed in self:

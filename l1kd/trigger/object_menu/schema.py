@@ -26,13 +26,14 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import resources
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from l1kd._documents import read_document
-from l1kd.errors import ConfigurationError, UnreadableFileError
+from l1kd.errors import ConfigurationError, MenuError, UnreadableFileError
 
 __all__ = [
     "Leg",
@@ -41,6 +42,7 @@ __all__ = [
     "ScalingLine",
     "Seed",
     "Threshold",
+    "is_object_menu",
     "read_menu",
     "shipped_menus",
     "threshold",
@@ -190,7 +192,25 @@ def _explained(error: ValidationError, path: Path) -> str:
     return text
 
 
-def read_menu(source: str | Path) -> tuple[MenuForm, Path]:
+def is_object_menu(source: str | PathLike[str]) -> bool:
+    """Tell whether this is the name of a shipped menu, or a YAML file with `objects`."""
+    path = Path(source)
+    if str(source) in shipped_menus():
+        return True
+    if path.suffix not in (".yaml", ".yml") or not path.is_file():
+        return False
+    content = _document(path)
+    return isinstance(content, dict) and "objects" in content
+
+
+def _document(path: Path) -> Any:
+    try:
+        return read_document(path)
+    except ConfigurationError as error:
+        raise MenuError(str(error)) from error
+
+
+def read_menu(source: str | PathLike[str]) -> tuple[MenuForm, Path]:
     """Read a menu, its scalings resolved.
 
     Parameters
@@ -200,22 +220,22 @@ def read_menu(source: str | Path) -> tuple[MenuForm, Path]:
 
     Raises
     ------
-    ConfigurationError
+    MenuError
         If it cannot be read, has unknown or missing keys, or names scalings that do not exist.
     """
     path = Path(source)
-    if path.suffix not in (".yaml", ".yml") and path.name in shipped_menus():
+    if str(source) in shipped_menus():
         path = _folder() / f"{path.name}.yaml"
-    content = read_document(path)
+    content = _document(path)
     if not isinstance(content, dict):
-        raise ConfigurationError(f"{path}: expected a mapping with name, objects and seeds")
+        raise MenuError(f"{path}: expected a mapping with name, objects and seeds")
     try:
         form = MenuForm.model_validate(content)
         if isinstance(form.scalings, str):
             content["scalings"] = _scalings(form.scalings, path)
             form = MenuForm.model_validate(content)
     except ValidationError as error:
-        raise ConfigurationError(_explained(error, path)) from None
+        raise MenuError(_explained(error, path)) from None
     return form, path
 
 
@@ -224,9 +244,9 @@ def _scalings(name: str, menu: Path) -> Any:
     shipped = _folder() / f"scalings_{name}.json"
     path = shipped if shipped.is_file() else menu.parent / name
     try:
-        return read_document(path)
+        return _document(path)
     except UnreadableFileError as error:
-        raise ConfigurationError(
+        raise MenuError(
             f"{menu}: scalings {name!r}: expected a shipped set or a JSON file beside the menu: "
             f"{error}"
         ) from None

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l1kd.errors import ConfigurationError
+from l1kd.errors import MenuError
 from l1kd.trigger.object_menu.expressions import fields_of, legs_of, on_columns, parse_cut
 
 COLUMNS = {
@@ -54,7 +54,7 @@ def test_cuts_on_objects(text, expected):
     ],
 )
 def test_what_is_no_cut_is_refused_with_the_reason(text, message):
-    with pytest.raises(ConfigurationError, match="menu / seed") as caught:
+    with pytest.raises(MenuError, match="menu / seed") as caught:
         parse_cut(text, "menu / seed")
     assert message in str(caught.value)
 
@@ -72,7 +72,7 @@ def test_what_is_no_cut_is_refused_with_the_reason(text, message):
     ],
 )
 def test_cuts_between_legs_name_legs(text, message):
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(MenuError) as caught:
         parse_cut(text, "seed", ("a", "b"))
     assert message in str(caught.value)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l1kd.errors import ConfigurationError
+from l1kd.errors import MenuError
 from l1kd.trigger.object_menu import ObjectMenu
 from l1kd.trigger.object_menu.expressions import parse_cut
 from l1kd.trigger.object_menu.hardware import STEPS, in_steps, limit
@@ -38,7 +38,7 @@ def test_minima_are_rounded_up_and_maxima_down():
 
 
 def test_a_scaled_quantity_is_only_compared_with_a_number():
-    with pytest.raises(ConfigurationError, match="only be compared with a number"):
+    with pytest.raises(MenuError, match="only be compared with a number"):
         in_steps(parse_cut("pt > 2 * eta", "x"), "x")
     in_steps(parse_cut("abs(eta) < 2.4 and hwQual & 2 and 3 < pt", "x"), "x")
 

@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from l1kd.errors import ConfigurationError
+from l1kd.errors import MenuError
 from l1kd.trigger.object_menu import ObjectMenu, shipped_menus
 from l1kd.trigger.object_menu.schema import MenuForm, threshold
 
@@ -163,12 +163,12 @@ def test_what_a_file_lacks_is_said_seed_by_seed():
     events = EVENTS[[name for name in EVENTS.fields if name != "L1caloTau"]]
     menu = ObjectMenu.read("phase2_v44")
     checked = menu.check(events)
-    assert checked["L1_SinglePFTau"] == "no collection L1caloTau"
-    assert checked["L1_PFMet"] is None
+    assert checked.reasons["L1_SinglePFTau"] == "no collection L1caloTau"
+    assert checked.reasons["L1_PFMet"] == ""
     bits = menu.evaluate(events)
     assert len(bits.names) == 40
     assert set(bits.reasons) == {"L1_SinglePFTau", "L1_PFTau_PFTau"}
-    with pytest.raises(ConfigurationError, match="no collection L1caloTau"):
+    with pytest.raises(MenuError, match="no collection L1caloTau"):
         bits["L1_SinglePFTau"]
 
 
@@ -203,7 +203,7 @@ def test_wrong_menus_name_the_place_and_the_nearest_name(tmp_path, change, messa
     }
     path = tmp_path / "menu.yaml"
     path.write_text(yaml.safe_dump(content | change))
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(MenuError) as caught:
         ObjectMenu.read(path)
     assert str(path) in str(caught.value)
     assert message in str(caught.value)

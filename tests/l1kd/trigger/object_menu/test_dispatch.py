@@ -1,0 +1,35 @@
+import pytest
+
+from l1kd.errors import MenuError
+from l1kd.trigger.menu import Menu, ObjectMenu, shipped_menus
+
+SMALL = """
+name: small
+objects: {Mu: {collection: L1gmtTkMuon}}
+seeds: {single: {legs: {mu: {object: Mu, online: 20}}}}
+"""
+
+
+@pytest.mark.parametrize("name", shipped_menus())
+def test_shipped_menus_are_read_by_name(name):
+    menu = Menu.read(name)
+    assert isinstance(menu, ObjectMenu)
+    assert menu.name == name
+    assert list(menu.names) == [seed.name for seed in menu]
+    assert all(menu[n].index == i for i, n in enumerate(menu.names))
+
+
+def test_a_yaml_file_with_objects_is_an_object_menu(tmp_path):
+    path = tmp_path / "menu.yaml"
+    path.write_text(SMALL)
+    menu = Menu.read(path)
+    assert isinstance(menu, ObjectMenu)
+    assert "single" in menu
+
+
+@pytest.mark.parametrize("text", ["objects: [", "objects: {a: 1}", "name: 1\nname: 2"])
+def test_damaged_files_are_menu_errors_that_name_the_file(tmp_path, text):
+    path = tmp_path / "menu.yaml"
+    path.write_text(text)
+    with pytest.raises(MenuError, match="menu.yaml"):
+        Menu.read(path)
