@@ -31,5 +31,5 @@ def test_a_yaml_file_with_objects_is_an_object_menu(tmp_path):
 def test_damaged_files_are_menu_errors_that_name_the_file(tmp_path, text):
     path = tmp_path / "menu.yaml"
     path.write_text(text)
-    with pytest.raises(MenuError, match="menu.yaml"):
+    with pytest.raises(MenuError, match=r"menu\.yaml"):
         Menu.read(path)
