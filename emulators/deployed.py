@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.array_types import Floats, Integers
+from l1kd.emulators.array_types import AnyFloats, AnyIntegers, Floats, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 
@@ -30,23 +30,34 @@ MAX_SOURCE_BYTES = 1 << 20
 
 
 def axol1tl_inputs(
-    met: npt.ArrayLike, egammas: npt.ArrayLike, muons: npt.ArrayLike, jets: npt.ArrayLike
-) -> Integers:
+    met: npt.ArrayLike,
+    egammas: npt.ArrayLike,
+    muons: npt.ArrayLike,
+    jets: npt.ArrayLike,
+    *,
+    legacy: bool = False,
+) -> Floats:
     """Arrange hardware integers of trigger objects as AXOL1TL reads them.
 
     Parameters
     ----------
     met : integers, shape (n, 2)
-        hwPt and hwPhi of the missing momentum.
-    egammas, muons, jets : integers, shape (n, k, 3)
-        hwPt, hwEta, hwPhi, hardest first; absent objects are zero. Objects beyond 4, 4 and 10 are
-        left out, as in the trigger.
+        hwPt and hwPhi of the missing momentum (``kMissingEt``, without the forward calorimeter).
+    egammas, jets : integers, shape (n, k, 3)
+        hwPt, hwEta, hwPhi, in the trigger's order; absent objects are zero. Objects beyond 4
+        e/gamma, 4 muons and 10 jets are dropped, as in the trigger.
+    muons : integers, shape (n, k, 3)
+        hwPt, hwEtaAtVtx, hwPhiAtVtx: coordinates extrapolated to the vertex, as the firmware
+        takes them. `legacy` emulators took hwEta and hwPhi, those at the second muon station.
+    legacy : bool, optional
+        Halve momenta to whole GeV, as the emulator of CMSSW did until January 2026 (before
+        cms-sw/cmssw#49753), for comparison with scores that it wrote. The firmware never did.
 
     Returns
     -------
-    int64, shape (n, 57)
-        Whole numbers: hwPt / 2 without remainder, hwEta, hwPhi of MET (hwEta 0), e/gamma, muons,
-        jets.
+    float64, shape (n, 57)
+        hwPt / 2 [GeV], eta and phi in hardware units, of MET (eta 0), e/gamma, muons, jets:
+        multiples of 1/2, which ``ap_fixed<18,13>`` holds exactly (raw hwPt * 16).
 
     Raises
     ------
@@ -64,9 +75,11 @@ def axol1tl_inputs(
             raise ValueError(f"{name}: shape ({count}, k, 3) expected, not {objects.shape}")
         kept = objects[:, :most]
         parts.append(np.pad(kept, ((0, 0), (0, most - kept.shape[1]), (0, 0))))
-    table = np.concatenate(parts, axis=1)
-    # C++ divides towards zero; hardware momenta are never negative.
-    table[..., 0] = np.sign(table[..., 0]) * (np.abs(table[..., 0]) // 2)
+    table = np.concatenate(parts, axis=1).astype(np.float64)
+    table[..., 0] /= 2
+    if legacy:
+        # C++ divides integers towards zero; hardware momenta are never negative.
+        table[..., 0] = np.trunc(table[..., 0])
     return table.reshape(count, -1)
 
 
@@ -78,7 +91,7 @@ def _integers(name: str, values: npt.ArrayLike) -> Integers:
 
 
 class Axol1tl:
-    """AXOL1TL: hardware integers of trigger objects to the anomaly score.
+    """AXOL1TL: hardware numbers of trigger objects to the anomaly score.
 
     Parameters
     ----------
@@ -140,10 +153,12 @@ class Axol1tl:
 
         Parameters
         ----------
-        raw : integers, shape (n, 57)
-            Raw values of ``ap_fixed<18,13>`` (number times 32).
+        raw : integers or floats, shape (n, 57)
+            Integers are raw values of ``ap_fixed<18,13>`` (number times 32); floating-point numbers
+            are the numbers themselves, see `axol1tl_inputs`, and are cast to that type.
         """
-        values = _integers("raw", raw)
+        values = np.asarray(raw)
+        values = _raw(values) if values.dtype.kind == "f" else _integers("raw", values)
         if values.ndim != 2 or values.shape[1] != N_INPUTS:
             raise ValueError(f"shape (n, 57) expected, not {values.shape}")
         spare = self._fraction - UNSCALED.fraction
@@ -154,7 +169,11 @@ class Axol1tl:
         return self.network.inputs[0].format.cast(left, UNSCALED)
 
     def score_raw(self, raw: npt.ArrayLike, threads: int = 1) -> Integers:
-        """Return the score in counts of 1/16 for raw values as in `scale`; shape (n,)."""
+        """Return the loss in counts of 1/16 for values as in `scale`; int64, shape (n,).
+
+        This is the number that CMSSW calls the score: thresholds of menus and branches of NANO
+        files mean it, and a threshold is passed where it is at least as large.
+        """
         latent = self.network.predict_raw(self.scale(raw), threads=threads)
         latent = latent.reshape(len(latent), -1)
         form = self.network.outputs[0].format
@@ -165,9 +184,30 @@ class Axol1tl:
         return SCORE.cast(squares.sum(axis=1), SCORE)
 
     def score(self, inputs: npt.ArrayLike, threads: int = 1) -> Floats:
-        """Return the score of whole hardware numbers, see `axol1tl_inputs`; shape (n,)."""
-        raw = UNSCALED.cast(_integers("inputs", inputs), EXACT)
+        """Return the loss of hardware numbers, see `axol1tl_inputs`; float64, shape (n,).
+
+        A sixteenth of the number of `score_raw`, with which menus compare.
+
+        Parameters
+        ----------
+        inputs : integers or floats, shape (n, 57)
+            hwPt / 2, eta and phi, as numbers: integers here are no raw values.
+        threads : int
+            Chunks of events are spread over this many threads.
+        """
+        values = np.asarray(inputs)
+        raw = _raw(values) if values.dtype.kind == "f" else _whole(values)
         return SCORE.to_float(self.score_raw(raw, threads))
+
+
+def _raw(values: AnyFloats) -> Integers:
+    """Return numbers as raw integers of the type that the wrapper takes."""
+    return UNSCALED.from_float(values)
+
+
+def _whole(values: AnyIntegers) -> Integers:
+    raw: Integers = UNSCALED.cast(_integers("inputs", values), EXACT)
+    return raw
 
 
 def _wrapper_constants(folder: Path) -> tuple[Any, ...]:

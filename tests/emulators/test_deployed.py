@@ -56,17 +56,72 @@ def test_constants_of_the_wrapper_must_exist(tmp_path):
         Axol1tl.from_folder(tmp_path)
 
 
-def test_objects_are_arranged_and_halved():
+def objects():
     met = np.array([[101, 7], [0, 0]])
     egammas = np.zeros((2, 1, 3), int)
     egammas[0, 0] = 33, -5, 9
     muons = np.arange(2 * 5 * 3).reshape(2, 5, 3)
-    jets = np.zeros((2, 0, 3), int)
-    table = axol1tl_inputs(met, egammas, muons, jets)
+    return met, egammas, muons, np.zeros((2, 0, 3), int)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_objects_are_arranged_and_keep_the_half_gev(legacy):
+    table = axol1tl_inputs(*objects(), legacy=legacy)
+    half = 0 if legacy else 0.5
     assert table.shape == (2, 57)
-    assert table[0, :6].tolist() == [50, 0, 7, 16, -5, 9]
-    assert table[0, 15:27].tolist() == [0, 1, 2, 1, 4, 5, 3, 7, 8, 4, 10, 11]
+    assert table[0, :6].tolist() == [50 + half, 0, 7, 16 + half, -5, 9]
+    # Four muons of five: momenta 0, 3, 6, 9 halved, coordinates untouched.
+    assert table[0, 15:27].tolist() == [0, 1, 2, 1 + half, 4, 5, 3, 7, 8, 4 + half, 10, 11]
     assert not table[:, 27:].any()
+
+
+def test_raw_momenta_are_sixteen_times_the_hardware_number():
+    """The type of the wrapper's inputs has five fraction bits, and the unit of hwPt is a half."""
+    momenta = np.arange(0, 1 << 12)
+    met = np.stack([momenta, np.zeros_like(momenta)], 1)
+    none = np.zeros((len(met), 0, 3), int)
+    table = axol1tl_inputs(met, none, none, none)
+    raw = FixedPoint(18, 13).from_float(table)
+    np.testing.assert_array_equal(raw[:, 0], momenta * 16)
+    whole = FixedPoint(18, 13).from_float(axol1tl_inputs(met, none, none, none, legacy=True))
+    np.testing.assert_array_equal(whole[:, 0], momenta // 2 * 32)
+
+
+def hardware(golden):
+    """Return objects whose inputs are given raw values, where there are such."""
+    table = golden["x_raw"].reshape(-1, 19, 3)
+    fits = (table[..., 0] % 16 == 0).all(axis=1) & (table[..., 1:] % 32 == 0).all(axis=(1, 2))
+    fits &= table[:, 0, 1] == 0
+    chosen = table[fits] // np.array([16, 32, 32])
+    met, egammas, muons, jets = np.split(chosen, [1, 5, 9], axis=1)
+    return fits, (met[:, 0, [0, 2]], egammas, muons, jets)
+
+
+def test_objects_give_the_scores_of_the_deployed_wrapper(axol1tl):
+    wrapper, golden, _ = axol1tl
+    fits, given = hardware(golden)
+    inputs = axol1tl_inputs(*given)
+    assert fits.sum() > 1000
+    np.testing.assert_array_equal(wrapper.scale(inputs), golden["x_scaled_raw"][fits])
+    np.testing.assert_array_equal(wrapper.score_raw(inputs), golden["loss_raw"][fits])
+    np.testing.assert_array_equal(wrapper.score(inputs), golden["loss_float"][fits])
+    # What a menu compares with its threshold is sixteen times the loss.
+    np.testing.assert_array_equal(wrapper.score_raw(inputs), 16 * wrapper.score(inputs))
+
+
+def test_the_half_gev_changes_scores(axol1tl):
+    """The golden vectors have even momenta; one count more is half a GeV that counts."""
+    wrapper, golden, _ = axol1tl
+    _, given = hardware(golden)
+    for group in given:
+        group[..., 0] += group[..., 0] > 0
+    inputs = axol1tl_inputs(*given)
+    raw = FixedPoint(18, 13).from_float(inputs)
+    assert (raw[:, ::3] % 32 == 16).any()
+    np.testing.assert_array_equal(wrapper.score_raw(inputs), wrapper.score_raw(raw))
+    now = wrapper.score_raw(axol1tl_inputs(*given))
+    before = wrapper.score_raw(axol1tl_inputs(*given, legacy=True))
+    assert (now != before).mean() > 0.1
 
 
 @pytest.mark.parametrize("broken", [0, 1, 2])
