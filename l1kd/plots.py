@@ -10,7 +10,6 @@ from typing import Any
 
 import hist
 import matplotlib as mpl
-import mplhep
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,13 +21,15 @@ from l1kd.plot_style import (
     DASHES,
     LABELS,
     MARKERS,
+    band,
     colour_of,
+    frame,
     label_of,
-    legend,
     new_figure,
     save,
     styled,
 )
+from l1kd.statistics import quantile
 from l1kd.trigger.plots import efficiency_versus_rate, rate_versus_threshold, score_distributions
 
 __all__ = [
@@ -47,6 +48,10 @@ __all__ = [
 
 FEWEST = 10
 """A bin of fewer entries is not drawn: its interval would not mean anything."""
+
+
+FEW = 400
+"""So many entries make a histogram; fewer are drawn as points and quartiles."""
 
 
 @styled
@@ -78,21 +83,60 @@ def jet_response(sample: ResponseSample, *, edges: ArrayLike | None = None) -> F
 def _distributions(
     values: Mapping[str, Floats], weight: Floats, edges: Floats, label: str, counted: str
 ) -> Figure:
-    """Histograms of several weightings with their statistical errors; NaN is left out."""
+    """Several weightings in one frame: histograms, or points where there are few entries."""
+    most = max((int(np.isfinite(x).sum()) for x in values.values()), default=0)
+    if most < FEW:
+        return _rows(values, weight, edges, label, counted)
     figure = new_figure()
     axes = figure.add_subplot()
     for i, (name, x) in enumerate(values.items()):
         known = np.isfinite(x)
-        h = hist.Hist(hist.axis.Variable(edges), storage=hist.storage.Weight())
-        h.fill(x[known], weight=weight[known])
-        error = np.sqrt(h.variances())
+        counts = np.histogram(x[known], edges, weights=weight[known])[0].astype(np.float64)
+        squares = np.histogram(x[known], edges, weights=weight[known] ** 2)[0]
         style = {"color": colour_of(name, i), "linestyle": DASHES.get(name, "-")}
-        mplhep.histplot(
-            h.values(), h.axes[0].edges, ax=axes, yerr=error, label=label_of(name), **style
-        )
+        band(axes, edges, counts, np.sqrt(squares), label=label_of(name), **style)
     axes.set(xlabel=label, ylabel=f"{counted} / {edges[1] - edges[0]:.2f}", ylim=(0, None))
     axes.set_xlim(edges[0], edges[-1])
-    legend(figure)
+    frame(figure)
+    return figure
+
+
+def _rows(
+    values: Mapping[str, Floats], weight: Floats, edges: Floats, label: str, counted: str
+) -> Figure:
+    """One row a weighting: every entry a point, a box from quartile to quartile, the median."""
+    figure = new_figure(6.6, 1.35 + 0.52 * max(len(values), 2))
+    axes = figure.add_subplot()
+    places = np.arange(len(values))[::-1]
+    # a fixed scatter within the row, so that points of like value are seen
+    for i, (place, (name, x)) in enumerate(zip(places, values.items(), strict=True)):
+        known = np.isfinite(x)
+        shown, n = x[known], int(known.sum())
+        colour = colour_of(name, i)
+        height = 0.56 * ((np.arange(n) * 0.618034) % 1.0 - 0.5)
+        inside = (shown >= edges[0]) & (shown <= edges[-1])
+        axes.plot(
+            shown[inside], place + height[inside], ".", color=colour, alpha=0.35, markersize=3.5,
+            markeredgewidth=0,
+        )  # fmt: skip
+        low, median, high = quantile(shown, (0.25, 0.5, 0.75), weight[known])
+        axes.barh(
+            place, high - low, left=low, height=0.62, facecolor="none", edgecolor=colour,
+            linewidth=1.4,
+        )  # fmt: skip
+        axes.plot([median, median], [place - 0.31, place + 0.31], color=colour, linewidth=2.4)
+        axes.annotate(
+            f"{n}", (0.985, place), xycoords=("axes fraction", "data"), ha="right", va="center",
+            fontsize=9.5, color="#555555",
+        )  # fmt: skip
+    right = 1.0 if edges[0] >= 0.0 else 0.0
+    axes.axvline(right, color="#999999", linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
+    axes.set_yticks(places, [label_of(name) for name in values])
+    axes.tick_params(axis="y", which="both", left=False, right=False)
+    axes.set(xlabel=f"{label}   (boxes: quartiles; right: {counted})")
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(-0.6, len(values) - 0.4)
+    frame(figure, left=1.55)
     return figure
 
 
@@ -107,7 +151,7 @@ def resolution_versus(
 ) -> Figure:
     """Draw a quantity in bins for each weighting, and below it the ratio to the reference.
 
-    The ratio of `none` is left out below: it would flatten the others.
+    Below, `none` is not drawn: its ratio would flatten the others.
 
     Parameters
     ----------
@@ -142,13 +186,14 @@ def resolution_versus(
             _points(below, x, ratios, style)
     below.axhline(1.0, color=colour_of(reference, 0), linewidth=1.2, zorder=0)
     below.set(xlabel=variable, ylabel=f"ratio to\n{label_of(reference)}", ylim=(0.0, None))
+    above.tick_params(labelbottom=False)
     above.set(ylabel=label or _QUANTITIES.get(quantity, quantity), ylim=(0.0, None))
     _label_edges(below, bins)
     for axes in (above, below):
         axes.tick_params(axis="x", which="minor", bottom=False, top=False)
         for edge in range(1, len(bins)):
             axes.axvline(edge, color="#dddddd", linewidth=0.7, zorder=0)
-    legend(figure)
+    frame(figure, left=0.98, between=(0.3, 0.14))
     return figure
 
 
@@ -174,7 +219,7 @@ def _label_edges(axes: Axes, bins: Sequence[Mapping[str, Any]]) -> None:
 def _points(
     axes: Axes, x: Floats, numbers: Sequence[Mapping[str, Any] | None], style: dict[str, Any]
 ) -> None:
-    """Points with their intervals; left out are numbers of fewer than `FEWEST` entries, or of none.
+    """Points with their intervals; not of numbers of fewer than `FEWEST` entries.
 
     Quantiles of a handful of entries hardly vary between bootstrap replicas: their intervals would
     look better than they are.
@@ -225,21 +270,16 @@ def weight_histograms(
                 if total == 0:
                     continue
                 own = label_of(name) + (f", {origin}" if origin != "unknown" else "")
-                mplhep.histplot(
-                    np.asarray(counts) / total,
-                    edges,
-                    ax=axes,
-                    yerr=np.sqrt(counts) / total,
-                    color=colour_of(name, i),
-                    linestyle=line,
-                    linewidth=1.2,
-                    label=own,
-                )
+                band(
+                    axes, edges, np.asarray(counts) / total, np.sqrt(counts) / total,
+                    color=colour_of(name, i), linestyle=line, linewidth=1.2, label=own,
+                )  # fmt: skip
         axes.set_title(title)
         axes.set(xlabel="weight", yscale="log", xlim=(-0.03, 1.03), ylim=(1e-5, 3.0))
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+        axes.tick_params(labelleft=axes is np.atleast_1d(panels)[0])
     np.atleast_1d(panels)[0].set_ylabel("share of particles / 0.02")
-    legend(figure, 4)
+    frame(figure, 4, title=True, between=(0.12, 0.3))
     return figure
 
 
@@ -257,11 +297,13 @@ def event_display(
         For each weighting float[n], or None for weight one.
     """
     momentum, x, y = (np.asarray(v, dtype=np.float64) for v in (pt, eta, phi))
-    figure = new_figure(3.7 * max(len(weights), 1) + 0.6, 4.3)
-    panels = np.atleast_1d(figure.subplots(1, max(len(weights), 1), sharey=True, sharex=True))
+    panels = max(len(weights), 1)
+    figure = new_figure(3.6 * panels + 1.7, 4.3)
+    grid = figure.add_gridspec(1, panels)
     norm = mpl.colors.LogNorm(0.5, 100.0)
     points = None
-    for axes, (name, weight) in zip(panels, weights.items(), strict=False):
+    for i, (name, weight) in enumerate(weights.items()):
+        axes = figure.add_subplot(grid[0, i])
         scaled = momentum if weight is None else momentum * np.asarray(weight, dtype=np.float64)
         shown = np.flatnonzero(scaled > 0.1)
         shown = shown[np.argsort(scaled[shown])]
@@ -276,9 +318,19 @@ def event_display(
             alpha=0.85,
             rasterized=True,
         )
-        axes.set_title(f"{label_of(name)}: {scaled.sum():.0f} GeV, {shown.size} particles")
+        axes.set_title(
+            f"{label_of(name)}: {scaled.sum():.0f} GeV, {shown.size} particles", fontsize=11
+        )
         axes.set(xlabel=r"$\eta$", xlim=(-5.2, 5.2), ylim=(-np.pi, np.pi))
-    panels[0].set_ylabel(r"$\phi$ [rad]")
+        axes.set_yticks([-3, -2, -1, 0, 1, 2, 3])
+        axes.tick_params(labelleft=i == 0)
+        if i == 0:
+            axes.set_ylabel(r"$\phi$ [rad]")
+    frame(figure, left=0.6, right=1.15, title=True, between=(0.14, 0.3))
     if points is not None:
-        figure.colorbar(points, ax=list(panels), label=r"weighted $p_T$ [GeV]", pad=0.01)
+        last = figure.axes[-1].get_position()
+        place = (last.x1 + 0.12 / figure.get_figwidth(), last.y0, 0.014, last.height)
+        bar = figure.colorbar(points, cax=figure.add_axes(place))
+        bar.set_label(r"weighted $p_T$ [GeV]")
+        bar.solids.set_rasterized(True)
     return figure

@@ -1,8 +1,11 @@
 """The flat view that the study processors share: particles, their weightings, jets, weights."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import awkward as ak
 import numpy as np
@@ -34,6 +37,7 @@ __all__ = [
     "insert_particles",
     "measure",
     "open_particles",
+    "sharing",
     "weightings",
 ]
 
@@ -180,6 +184,28 @@ def _correlator_jets(events: ak.Array, min_pt: float) -> Jets:
     return jets.select(jets.pt > min_pt)
 
 
+_found: ContextVar[dict[tuple[Any, ...], Any] | None] = ContextVar("found", default=None)
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """Let several processors of one chunk, inside the block, cluster its jets once."""
+    token = _found.set({})
+    try:
+        yield
+    finally:
+        _found.reset(token)
+
+
+def _once(key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    found = _found.get()
+    if found is None:
+        return make()
+    if key not in found:
+        found[key] = make()
+    return found[key]
+
+
 class Weighted:
     """One weighting of events that have `L1Cand`, see `l1kd.trigger.quantities.Measured`.
 
@@ -263,7 +289,11 @@ class Weighted:
             return delphes_puppi_jets(self.events, self.jet_min_pt)
         if self.weighting == CORRELATOR:
             return _correlator_jets(self.events, self.jet_min_pt)
-        return self.particles.jets(self.weights, self.jet_min_pt)
+        found: Jets = _once(
+            (self.weighting, self.min_pt, self.jet_min_pt),
+            lambda: self.particles.jets(self.weights, self.jet_min_pt),
+        )
+        return found
 
 
 def measure(

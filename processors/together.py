@@ -8,6 +8,7 @@ from coffea import processor
 
 from l1kd.algorithms import Algorithm, algorithm
 from l1kd.insertion import insert
+from l1kd.processors.particles import sharing
 
 __all__ = ["Together"]
 
@@ -40,7 +41,8 @@ class Together(processor.ProcessorABC):
         """Process one chunk."""
         if self.algorithms:
             events = insert(events, self.algorithms, self.source)
-        results = {name: each.process(events) for name, each in self.processors.items()}
+        with sharing():
+            results = {name: each.process(events) for name, each in self.processors.items()}
         if "L1PuppiLosses" in events.fields:
             lost = events["L1PuppiLosses"]
             results["losses"] = {name: int(ak.sum(lost[name])) for name in lost.fields}

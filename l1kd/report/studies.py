@@ -59,6 +59,9 @@ _PACKAGES = (
     "uproot",
 )
 
+_LEAST_RANGE = 10.0
+"""Thresholds [GeV] are drawn to here even where hardly an event has as much."""
+
 Columns = Mapping[str, NDArray[Any]]
 
 
@@ -175,9 +178,9 @@ def _range_of(values: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
     Unweighted sums lie far above all others: they are cut at three times the others' largest.
     """
     largest = {name: float(x.max()) for name, x in values.items()}
-    others = max((x for name, x in largest.items() if name != "none"), default=0.0)
-    high = max(largest.values())
-    return np.array([0.0, min(high, 3.0 * others) if others > 0.0 else high])
+    others = [x for name, x in largest.items() if name != "none"]
+    high = min(max(largest.values()), 3.0 * max(others)) if others else max(largest.values())
+    return np.array([0.0, max(high, _LEAST_RANGE)])
 
 
 def rate_study(

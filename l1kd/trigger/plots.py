@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import mplhep
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from l1kd.plot_style import DASHES, colour_of, label_of, legend, new_figure, styled
+from l1kd.plot_style import DASHES, band, colour_of, frame, label_of, new_figure, styled
 from l1kd.statistics import weighted_survival
 from l1kd.trigger.rates import Normalisation, RateCurve
 
@@ -34,19 +33,24 @@ def rate_versus_threshold(
     """
     figure = new_figure()
     axes = figure.add_subplot()
-    lowest = norm.input_hz
+    lowest, right, left = norm.input_hz, -np.inf, np.inf
     for i, (name, curve) in enumerate(curves.items()):
         colour, line = colour_of(name, i), DASHES.get(name, "-")
         some = ~curve.upper_limit
         x, rate = curve.thresholds[some], curve.rate[some] / 1e3
         axes.plot(x, rate, color=colour, linestyle=line, label=label_of(name))
+        left = min(left, float(curve.thresholds.min(initial=np.inf)))
+        right = max(right, float(curve.thresholds.max(initial=0.0)))
         axes.fill_between(
             x, curve.low[some] / 1e3, curve.high[some] / 1e3, color=colour, alpha=0.18, linewidth=0
         )
         if curve.upper_limit.any():
             first = int(np.flatnonzero(curve.upper_limit)[0])
             limit = (curve.thresholds[first : first + 1], curve.high[first : first + 1] / 1e3)
-            axes.plot(*limit, color=colour, marker=r"$\downarrow$", markersize=11, linestyle="none")
+            axes.errorbar(
+                *limit, yerr=0.45 * limit[1], uplims=True, color=colour, linestyle="none",
+                marker="_", markersize=7, elinewidth=1.4, capsize=3.5, clip_on=False, zorder=3,
+            )  # fmt: skip
         lowest = min(lowest, norm.input_hz / max(curve.n_total, 1))
     if norm.budget_hz is not None:
         axes.axhline(norm.budget_hz / 1e3, color="#555555", linewidth=1.0, linestyle=(0, (4, 3)))
@@ -61,8 +65,10 @@ def rate_versus_threshold(
     axes.set_ylim(lowest / 4e3, norm.input_hz * 2 / 1e3)
     axes.set_yscale("log")
     axes.set(xlabel=f"threshold on {variable}", ylabel="rate [kHz]")
-    axes.margins(x=0)
-    legend(figure)
+    if left < right:
+        # upper limits stand at the end of the curves: leave room for their arrows
+        axes.set_xlim(left, right + 0.03 * (right - left))
+    frame(figure, right=0.5)
     return figure
 
 
@@ -93,7 +99,7 @@ def efficiency_versus_rate(
     axes.set_xscale("log")
     axes.set(xlabel="rate [kHz]", ylabel="signal efficiency", ylim=(0, 1.02))
     axes.margins(x=0)
-    legend(figure)
+    frame(figure, right=0.5)
     return figure
 
 
@@ -103,12 +109,12 @@ def score_distributions(
     *,
     weights: Mapping[str, ArrayLike] = MappingProxyType({}),
     variable: str = "CICADA score",
-    bins: int = 40,
+    bins: int | None = None,
 ) -> Figure:
     """Normalised distributions of an event score for several samples, with their errors.
 
     `weights` holds the event weights of the samples that have any; the number in the legend is
-    that of the events.
+    that of the events. `bins` is by default what the smallest sample can fill.
     """
     figure = new_figure()
     axes = figure.add_subplot()
@@ -116,23 +122,22 @@ def score_distributions(
     filled = [x for x in arrays.values() if x.size]
     low = min((float(x.min()) for x in filled), default=0.0)
     high = max((float(x.max()) for x in filled), default=1.0)
+    if bins is None:
+        # few events are not spread over many bins
+        bins = int(np.clip(2.5 * np.sqrt(min((x.size for x in filled), default=0)), 8, 40))
     edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
     for i, (name, x) in enumerate(arrays.items()):
         w = np.asarray(weights.get(name, np.ones(x.size)), dtype=np.float64)
         counts = np.histogram(x, edges, weights=w)[0]
         squares = np.histogram(x, edges, weights=w * w)[0]
         total = max(float(counts.sum()), np.finfo(float).tiny)
-        mplhep.histplot(
-            counts / total,
-            edges,
-            ax=axes,
-            yerr=np.sqrt(squares) / total,
-            color=colour_of(name, i),
+        band(
+            axes, edges, counts / total, np.sqrt(squares) / total, color=colour_of(name, i),
             label=f"{name} ({x.size})",
-        )
+        )  # fmt: skip
     most = max((x.size for x in filled), default=1)
     axes.set_ylim(0.3 / most, 1.5)  # before the scale: an empty sample has no range of its own
     axes.set(xlabel=variable, ylabel="share of events", yscale="log")
     axes.set_xlim(edges[0], edges[-1])
-    legend(figure)
+    frame(figure, right=0.5)
     return figure
