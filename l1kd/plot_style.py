@@ -23,6 +23,7 @@ __all__ = [
     "MARKERS",
     "band",
     "colour_of",
+    "drawn",
     "frame",
     "label_of",
     "legend",
@@ -96,6 +97,15 @@ def label_of(name: str) -> str:
         found = ALGORITHMS[name]
         return found.label or name
     return LABELS.get(name, name)
+
+
+def drawn(name: str) -> str:
+    """Name of a weighting or a dataset as matplotlib prints it letter by letter.
+
+    Two dollars would begin mathematics, and an underline at the start would hide a legend's entry.
+    """
+    label = label_of(name).replace("$", r"\$")
+    return f" {label}" if label.startswith("_") else label
 
 
 def colour_of(name: str, position: int) -> str:

@@ -23,6 +23,7 @@ from l1kd.plot_style import (
     MARKERS,
     band,
     colour_of,
+    drawn,
     frame,
     label_of,
     new_figure,
@@ -62,7 +63,7 @@ def met_response(sample: ResponseSample, *, edges: ArrayLike | None = None) -> F
         shown,
         sample.weight,
         np.linspace(-1.0, 2.5, 36) if edges is None else np.asarray(edges),
-        r"$(E_T^{miss} - E_{T,gen}^{miss})\;/\;E_{T,gen}^{miss}$",
+        r"(MET $-$ MET$_{gen}$) / MET$_{gen}$",
         "events",
     )
 
@@ -94,7 +95,7 @@ def _distributions(
         counts = np.histogram(x[known], edges, weights=weight[known])[0].astype(np.float64)
         squares = np.histogram(x[known], edges, weights=weight[known] ** 2)[0]
         style = {"color": colour_of(name, i), "linestyle": DASHES.get(name, "-")}
-        band(axes, edges, counts, np.sqrt(squares), label=label_of(name), **style)
+        band(axes, edges, counts, np.sqrt(squares), label=drawn(name), **style)
     axes.set(xlabel=label, ylabel=f"{counted} / {edges[1] - edges[0]:.2f}", ylim=(0, None))
     axes.set_xlim(edges[0], edges[-1])
     frame(figure)
@@ -131,7 +132,7 @@ def _rows(
         )  # fmt: skip
     right = 1.0 if edges[0] >= 0.0 else 0.0
     axes.axvline(right, color="#999999", linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
-    axes.set_yticks(places, [label_of(name) for name in values])
+    axes.set_yticks(places, [drawn(name) for name in values])
     axes.tick_params(axis="y", which="both", left=False, right=False)
     axes.set(xlabel=f"{label}   (boxes: quartiles; right: {counted})")
     axes.set_xlim(edges[0], edges[-1])
@@ -177,7 +178,7 @@ def resolution_versus(
             "marker": MARKERS[i % len(MARKERS)],
             "linestyle": "none",
             "elinewidth": 1.5,
-            "label": label_of(name),
+            "label": drawn(name),
         }
         x = (places + 0.7 * (i - (len(names) - 1) / 2) / len(names)).astype(np.float64)
         _points(above, x, [b["table"][name].get(quantity) for b in bins], style)
@@ -185,7 +186,7 @@ def resolution_versus(
             ratios = [b["table"][name].get(f"{quantity}_ratio") for b in bins]
             _points(below, x, ratios, style)
     below.axhline(1.0, color=colour_of(reference, 0), linewidth=1.2, zorder=0)
-    below.set(xlabel=variable, ylabel=f"ratio to\n{label_of(reference)}", ylim=(0.0, None))
+    below.set(xlabel=variable, ylabel=f"ratio to\n{drawn(reference)}", ylim=(0.0, None))
     above.tick_params(labelbottom=False)
     above.set(ylabel=label or _QUANTITIES.get(quantity, quantity), ylim=(0.0, None))
     _label_edges(below, bins)
@@ -269,7 +270,7 @@ def weight_histograms(
                 total = np.sum(counts)
                 if total == 0:
                     continue
-                own = label_of(name) + (f", {origin}" if origin != "unknown" else "")
+                own = drawn(name) + (f", {origin}" if origin != "unknown" else "")
                 band(
                     axes, edges, np.asarray(counts) / total, np.sqrt(counts) / total,
                     color=colour_of(name, i), linestyle=line, linewidth=1.2, label=own,
@@ -319,7 +320,7 @@ def event_display(
             rasterized=True,
         )
         axes.set_title(
-            f"{label_of(name)}: {scaled.sum():.0f} GeV, {shown.size} particles", fontsize=11
+            f"{drawn(name)}: {scaled.sum():.0f} GeV, {shown.size} particles", fontsize=11
         )
         axes.set(xlabel=r"$\eta$", xlim=(-5.2, 5.2), ylim=(-np.pi, np.pi))
         axes.set_yticks([-3, -2, -1, 0, 1, 2, 3])

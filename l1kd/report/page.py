@@ -23,17 +23,18 @@ _FIXED_CAPTIONS: Mapping[str, tuple[str, str]] = {
         "Every point is a particle; its size and colour are its pt after the weight.",
     ),
     "met_response": (
-        "Missing momentum against the generated one",
-        "Error bars are the statistical uncertainty of the counts.",
+        "MET against the generated one",
+        "Histograms with their statistical uncertainty as a band; of few events every one is a "
+        "point, in a box from quartile to quartile around the median.",
     ),
     "met_resolution": (
-        "Resolution of missing momentum",
+        "Resolution of MET",
         "Half the distance of the quartiles of MET / gen, divided by its median. Bars are "
         "bootstrap intervals, the ratio's events are paired.",
     ),
     "jet_response": (
         "Response of matched jets",
-        "Anti-kt, radius 0.4, pt above 15 GeV, matched one to one within dR < 0.4.",
+        "Anti-kt jets of radius 0.4, matched one to one with generated jets.",
     ),
     "jet_resolution": (
         "Resolution of jets",
@@ -62,7 +63,7 @@ def _caption(name: str) -> tuple[str, str]:
     made = {
         "rate": (
             f"Rate of {label}",
-            f"{described.caption} Bands are Clopper-Pearson intervals.".strip(),
+            f"{described.caption} Bands are Clopper-Pearson intervals, arrows upper limits.".strip(),
         ),
         "score": (label, "Each sample is normalised to one."),
         "efficiency": (
@@ -133,6 +134,7 @@ def write_page(
         "rate": _rate,
         "by_variable": _by_variable,
         "gain": _gain,
+        "setting": _setting,
     }
     here = files("l1kd.report")
     template = environment.from_string((here / "page.html").read_text(encoding="utf-8"))
@@ -219,6 +221,13 @@ def _gain(ratio: Number) -> Number:
     """Gain in resolution, one minus the ratio to the reference; the interval turns round."""
     ends = {"value": ratio.value, "low": ratio.high, "high": ratio.low}
     return Number(n=ratio.n, **{key: None if x is None else 1.0 - x for key, x in ends.items()})
+
+
+def _setting(value: Any) -> str:
+    """Value of an option; the open end of bins is infinity."""
+    if isinstance(value, list):
+        return " ".join("∞" if x is None else _setting(x) for x in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _variable(name: str) -> str:

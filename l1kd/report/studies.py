@@ -71,10 +71,12 @@ def provenance(
     command: Sequence[str] | None = None,
     executor: str = "iterative",
     workers: int = 1,
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> Provenance:
     """Describe this process: versions, machine, command line, time.
 
-    `algorithms` names the version of each that ran; `command` is by default `sys.argv`.
+    `algorithms` names the version of each that ran, `options` is what was asked of the study;
+    `command` is by default `sys.argv`.
     """
     packages = {}
     for name in _PACKAGES:
@@ -92,6 +94,7 @@ def provenance(
         command=shlex.join(sys.argv if command is None else command),
         packages=packages,
         algorithms=dict(algorithms),
+        options=dict(options),
         executor=executor,
         workers=workers,
     )
@@ -149,7 +152,7 @@ def resolution_figures(study: ResolutionStudy, output: Mapping[str, Any]) -> dic
     figures = {
         "met_response": plots.met_response(sample),
         "met_resolution": plots.resolution_versus(
-            tables["met_bins"], variable="generated missing $p_T$ [GeV]", reference=reference
+            tables["met_bins"], variable="generated MET [GeV]", reference=reference
         ),
         "jet_response": plots.jet_response(sample),
         "jet_resolution": plots.resolution_versus(

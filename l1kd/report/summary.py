@@ -70,7 +70,7 @@ class FileRecord(_Record):
     entries: int | None = Field(default=None, description="by the file's own count")
     processed: int = 0
     truth: str | None = Field(default=None, description="paired file without pile-up")
-    skipped: str | None = Field(default=None, description="why the file was left out, if it was")
+    skipped: str | None = Field(default=None, description="why the file was skipped, if it was")
 
 
 class DatasetRecord(_Record):
@@ -104,6 +104,9 @@ class Provenance(_Record):
     command: str
     packages: dict[str, str] = Field(description="name: version")
     algorithms: dict[str, str] = Field(default={}, description="name: model or parameters used")
+    options: dict[str, Any] = Field(
+        default={}, description="of the study; null is an open end or nothing given"
+    )
     executor: str = "iterative"
     workers: int = 1
 

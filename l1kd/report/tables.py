@@ -33,7 +33,7 @@ _LOSSES = {
 
 def _resolution(summary: Summary) -> Iterator[Table]:
     for study in summary.resolution:
-        for title, content in (("missing momentum", study.met), ("jets", study.jets)):
+        for title, content in (("MET", study.met), ("jets", study.jets)):
             columns = _WIDTHS | (_LOSSES if title == "jets" else {})
             table = Table(
                 "weighting",

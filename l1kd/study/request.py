@@ -1,5 +1,6 @@
 """What to study and how to run it: one model for Python, for YAML and for the command line."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -71,6 +72,15 @@ class Execution(Settings):
         return {name: getattr(self, name) for name in Execution.model_fields}
 
 
+def _recorded(value: Any) -> Any:
+    """Return a value in plain JSON types; an open end is None, an object its description."""
+    if isinstance(value, tuple):
+        return [_recorded(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | None) else repr(value)
+
+
 class Request(Execution):
     """What to study.
 
@@ -129,6 +139,16 @@ class Request(Execution):
         (750.0, 100.0, 30.0), description="Rates for which thresholds are given [kHz]."
     )
     label: str = Field("", description="What the sample is, for the page.")
+
+    def options(self) -> dict[str, Any]:
+        """Return what was asked of the study, but for its files, as it is recorded."""
+        own = [n for n in Request.model_fields if n not in Execution.model_fields]
+        shown = [n for n in own if Request.model_fields[n].description]
+        return {
+            name: _recorded(getattr(self, name))
+            for name in shown
+            if name not in ("truth", "minbias", "label")
+        }
 
     @field_validator("met_edges", "jet_edges")
     @classmethod

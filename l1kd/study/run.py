@@ -192,6 +192,7 @@ def _report(
             command=request.command,
             executor=request.executor,
             workers=request.workers,
+            options=request.options(),
         ),
     )
     for name, result in results.items():

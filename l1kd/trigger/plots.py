@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from l1kd.plot_style import DASHES, band, colour_of, frame, label_of, new_figure, styled
+from l1kd.plot_style import DASHES, band, colour_of, drawn, frame, new_figure, styled
 from l1kd.statistics import weighted_survival
 from l1kd.trigger.rates import Normalisation, RateCurve
 
@@ -38,7 +38,7 @@ def rate_versus_threshold(
         colour, line = colour_of(name, i), DASHES.get(name, "-")
         some = ~curve.upper_limit
         x, rate = curve.thresholds[some], curve.rate[some] / 1e3
-        axes.plot(x, rate, color=colour, linestyle=line, label=label_of(name))
+        axes.plot(x, rate, color=colour, linestyle=line, label=drawn(name))
         left = min(left, float(curve.thresholds.min(initial=np.inf)))
         right = max(right, float(curve.thresholds.max(initial=0.0)))
         axes.fill_between(
@@ -94,7 +94,7 @@ def efficiency_versus_rate(
         w = np.asarray(weights.get(name, np.ones(x.size)), dtype=np.float64)
         passed, low, high = weighted_survival(x, cuts, w)
         colour = colour_of(name, i)
-        axes.plot(rate, passed, color=colour, label=name)
+        axes.plot(rate, passed, color=colour, label=drawn(name))
         axes.fill_between(rate, low, high, color=colour, alpha=0.18, linewidth=0)
     axes.set_xscale("log")
     axes.set(xlabel="rate [kHz]", ylabel="signal efficiency", ylim=(0, 1.02))
@@ -133,7 +133,7 @@ def score_distributions(
         total = max(float(counts.sum()), np.finfo(float).tiny)
         band(
             axes, edges, counts / total, np.sqrt(squares) / total, color=colour_of(name, i),
-            label=f"{name} ({x.size})",
+            label=f"{drawn(name)} ({x.size})",
         )  # fmt: skip
     most = max((x.size for x in filled), default=1)
     axes.set_ylim(0.3 / most, 1.5)  # before the scale: an empty sample has no range of its own

@@ -42,21 +42,63 @@ def legend_is_off_the_data(figure):
     return all(not box.overlaps(a.get_window_extent()) for box in boxes for a in figure.axes)
 
 
+def nothing_is_cut_off(figure):
+    """Whether every label, title and tick of a framed figure lies within it."""
+    figure.canvas.draw()
+    whole = figure.bbox.padded(1.0)
+    boxes = [axes.get_tightbbox() for axes in figure.axes]
+    boxes += [legend.get_window_extent() for legend in figure.legends]
+    across = all(whole.x0 <= box.x0 and box.x1 <= whole.x1 for box in boxes)
+    return across and all(whole.y0 <= box.y0 and box.y1 <= whole.y1 for box in boxes)
+
+
+def many(sample, times=10):
+    """Return the sample several times over, enough for histograms."""
+    n = sample.weight.size
+    return ResponseSample(
+        np.tile(sample.gen_met, times),
+        {w: np.tile(x, times) for w, x in sample.met.items()},
+        np.tile(sample.weight, times),
+        np.tile(sample.gen_jet_pt, times),
+        np.tile(sample.gen_jet_eta, times),
+        np.concatenate([sample.gen_jet_event + n * i for i in range(times)]),
+        {w: np.tile(x, times) for w, x in sample.jet_pt.items()},
+    )
+
+
 @pytest.mark.parametrize("draw", [plots.met_response, plots.jet_response])
 def test_response_distributions(sample, draw):
-    figure = draw(sample)
+    figure = draw(many(sample))
     assert legend_labels(figure) == [plots.LABELS[w] for w in WEIGHTINGS]
     assert legend_is_off_the_data(figure)
+    assert nothing_is_cut_off(figure)
     axes = figure.axes[0]
     assert axes.get_ylim()[0] == 0.0
-    assert "T,gen" in axes.get_xlabel()
-    # steps and error bars of every weighting
-    assert len(axes.containers) + len(axes.collections) >= len(WEIGHTINGS)
+    assert "gen" in axes.get_xlabel()
+    # the steps of every weighting, and the band of their uncertainty
+    assert len(axes.patches) == 2 * len(WEIGHTINGS)
+
+
+@pytest.mark.parametrize("draw", [plots.met_response, plots.jet_response])
+def test_few_entries_are_points_and_quartiles(sample, draw):
+    figure = draw(sample)
+    axes = figure.axes[0]
+    assert [t.get_text() for t in axes.get_yticklabels()] == [plots.LABELS[w] for w in WEIGHTINGS]
+    assert nothing_is_cut_off(figure)
+    of_jets = draw is plots.jet_response
+    x = sample.jet_response("puppi") if of_jets else sample.relative_met("puppi")
+    box = axes.patches[WEIGHTINGS.index("puppi")]
+    wanted = np.nanquantile(x, [0.25, 0.75])
+    np.testing.assert_allclose([box.get_x(), box.get_x() + box.get_width()], wanted)
+    sizes = [text.get_text() for text in axes.texts]
+    assert sizes == (["300", "280", "300", "300"] if of_jets else ["120"] * 4)
 
 
 def test_response_counts_are_those_of_the_sample(sample):
-    figure = plots.jet_response(sample, edges=[0.0, 1.0, 10.0])
-    assert figure.axes[0].get_ylim()[1] >= (sample.jet_response("none") < 1.0).sum()
+    figure = plots.jet_response(many(sample), edges=[0.0, 1.0, 10.0])
+    counts = figure.axes[0].patches[0].get_data().values
+    response_ = sample.jet_response("none")
+    assert counts.tolist() == [10 * (response_ < 1.0).sum(), 10 * (response_ >= 1.0).sum()]
 
 
 def test_bins_of_few_entries_are_not_drawn(bins):
@@ -96,10 +138,18 @@ def test_rates(tmp_path):
     assert axes.get_xlabel() == "threshold on MET [GeV]"
     assert axes.get_yscale() == "log"
     assert any("750" in text.get_text() for text in axes.texts)
-    arrows = [line for line in axes.lines if line.get_marker() not in ("None", "")]
-    assert arrows[0].get_ydata()[0] * 1e3 == curves["puppi"].high[-1]
-    assert len(axes.collections) == 1  # the Clopper-Pearson band
+    (arrow,) = axes.containers
+    x, y = (float(v[0]) for v in arrow.lines[0].get_data())
+    assert y * 1e3 == curves["puppi"].high[-1]
+    assert x < axes.get_xlim()[1]
+    assert nothing_is_cut_off(figure)
     plots.save(figure, tmp_path, "rates")
+
+
+def test_the_arrow_of_the_last_threshold_is_not_cropped():
+    curves = {"puppi": rate_curve([1.0, 2.0], [0.0, 1.0, 2.5], HL_LHC)}
+    axes = plots.rate_versus_threshold(curves, variable="x [GeV]", norm=HL_LHC).axes[0]
+    assert float(axes.containers[0].lines[0].get_xdata()[0]) == 2.5 < axes.get_xlim()[1]
 
 
 def test_efficiency_and_scores(tmp_path):
@@ -156,6 +206,14 @@ def test_files_repeat_exactly_and_leave_nothing_behind(sample, tmp_path):
         assert one.stat().st_size > 1000
     assert first[0].suffix == ".svg"
     assert pyplot.get_fignums() == []
+
+
+def test_names_are_drawn_letter_by_letter(tmp_path):
+    odd = "a $\\frac$ b_1 100%"
+    figure = plots.score_distributions({odd: [1.0, 2.0], "_hidden": [1.0, 3.0]})
+    assert len(legend_labels(figure)) == 2
+    plots.save(figure, tmp_path, "odd", dpi=50)  # mathematics in it would be an error
+    assert isinstance(plots.event_display([1.0], [0.0], [0.0], {odd: None}), Figure)
 
 
 def test_unknown_weightings_are_drawn_under_their_own_name():

@@ -217,7 +217,7 @@ def test_tables_are_filled(page, made):
     assert len(cells) > 200
     assert all(cells[i] for i in range(len(cells)))
     assert "1: no generated missing momentum" in cells
-    assert "left out: truncated" in cells
+    assert "skipped: truncated" in cells
     assert "Delphes' PUPPI (81)" in cells
     value = made[0].resolution[0].met["puppi"]["resolution"].value
     assert any(cell.startswith(f"{value:.3f}") for cell in cells)

@@ -71,3 +71,12 @@ def test_yaml_that_cannot_be_read(tmp_path):
 def test_nearest_names_only_what_is_alike():
     assert nearest("qdistilnet", ["puppi", "qdistillnet"]) == "; did you mean 'qdistillnet'?"
     assert nearest("zzz", ["puppi"]) == ""
+
+
+def test_options_are_recorded_in_plain_types():
+    from json import dumps, loads
+
+    recorded = Request(jet_edges=(20.0, 50.0, float("inf")), truth=("t.root",)).options()
+    assert loads(dumps(recorded)) == recorded
+    assert recorded["jet_edges"] == [20.0, 50.0, None]
+    assert "truth" not in recorded
