@@ -213,7 +213,7 @@ def band(
 
     Error bars of several histograms in one frame hide each other; bands do not.
     """
-    line = {"linewidth": 1.5, "linestyle": "-"} | style
+    line: dict[str, Any] = {"linewidth": 1.5, "linestyle": "-"} | style
     axes.stairs(values, edges, baseline=None, **line)
     axes.stairs(
         values + error,

@@ -333,5 +333,4 @@ def event_display(
         place = (last.x1 + 0.12 / figure.get_figwidth(), last.y0, 0.014, last.height)
         bar = figure.colorbar(points, cax=figure.add_axes(place))
         bar.set_label(r"weighted $p_T$ [GeV]")
-        bar.solids.set_rasterized(True)
     return figure
