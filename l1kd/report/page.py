@@ -63,7 +63,7 @@ def _caption(name: str) -> tuple[str, str]:
     made = {
         "rate": (
             f"Rate of {label}",
-            f"{described.caption} Bands are Clopper-Pearson intervals, arrows upper limits.".strip(),
+            f"{described.caption} Bands are Clopper-Pearson intervals, arrows limits.".strip(),
         ),
         "score": (label, "Each sample is normalised to one."),
         "efficiency": (

@@ -138,7 +138,7 @@ QUANTITIES: Registry[Quantity] = Registry(
     "quantity",
     lambda item: isinstance(item, Quantity),
     (
-        Quantity("met", "missing $p_T$", _met),
+        Quantity("met", "MET", _met),
         Quantity("jet_pt", "leading jet $p_T$", _jet_pt),
         Quantity(
             "ht",
