@@ -147,7 +147,12 @@ class FixedPoint:
         return ROUNDINGS.index(self.rounding), OVERFLOWS.index(self.overflow)
 
     def cast_int(self, raw: int, fraction: int) -> int:
-        """Cast one Python integer of any size with ``fraction`` fraction bits to this format."""
+        """Cast one Python integer of any size with ``fraction`` fraction bits to this format.
+
+        The integer counts as one of another format, such as a sum: symmetric saturation takes the
+        lowest raw value to the one above. `cast`, which knows the source, copies between equal
+        formats.
+        """
         shift = fraction - self.fraction
         if shift > 0:
             floor, lost = raw >> shift, raw & ((1 << shift) - 1)

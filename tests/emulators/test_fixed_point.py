@@ -173,8 +173,44 @@ def exact(value: Fraction, form: FixedPoint) -> int:
 def test_integer_casts_follow_the_definition(data, source, target):
     raw = data.draw(st.integers(source.minimum, source.maximum))
     value = raw / Fraction(2) ** source.fraction
-    assert int(target.cast(np.array(raw), source)) == exact(value, target)
+    cast = raw if source == target else exact(value, target)
+    assert int(target.cast(np.array(raw), source)) == cast
     assert target.cast_int(raw, source.fraction) == exact(value, target)
+
+
+@pytest.mark.parametrize("mode", MODES, ids="-".join)
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("width", [1, 2, 3, 6])
+def test_between_equal_formats_nothing_is_cast(width, signed, mode):
+    """C++ copies there, and keeps the lowest value that symmetric saturation never gives.
+
+    `FixedPoint.cast` knows the source and does the same. `FixedPoint.cast_int` does not: to it
+    every integer comes from another format.
+    """
+    form = FixedPoint(width, 1, signed, *mode)
+    raw = np.arange(form.minimum, form.maximum + 1)
+    assert form.cast(raw, form).tolist() == raw.tolist()
+    assert form.cast(raw.astype(object), form).tolist() == raw.tolist()
+    values = [Fraction(int(r)) / Fraction(2) ** form.fraction for r in raw]
+    defined = [exact(value, form) for value in values]
+    assert [form.cast_int(int(r), form.fraction) for r in raw] == defined
+    symmetric = form.overflow == "SAT_SYM" and signed and width > 1
+    assert defined == [max(int(r), -form.maximum) if symmetric else int(r) for r in raw]
+    # A format that differs in its rounding alone is another type, and its values are cast.
+    other = "RND" if form.rounding == "TRN" else "TRN"
+    source = FixedPoint(width, 1, signed, other, form.overflow)
+    assert form.cast(raw, source).tolist() == defined
+
+
+@pytest.mark.parametrize("mode", MODES, ids="-".join)
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("kind", [np.int64, object])
+def test_what_is_outside_its_own_format_is_cast_all_the_same(signed, mode, kind):
+    """Such integers are sums of values of the format; all of C++'s own are inside."""
+    form = FixedPoint(4, 2, signed, *mode)
+    raw = np.array([*range(-40, form.minimum), *range(form.maximum + 1, 41)])
+    expected = [exact(Fraction(int(r)) / Fraction(2) ** form.fraction, form) for r in raw]
+    assert form.cast(raw.astype(kind), form).tolist() == expected
 
 
 @settings(max_examples=400, deadline=None)

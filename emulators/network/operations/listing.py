@@ -19,7 +19,7 @@ from l1kd.emulators.network.operations.basis import Basis, Form
 
 __all__ = ["read_operation_list"]
 
-MAX_OPERATIONS = 1 << 20
+MAX_OPERATIONS, MAX_BYTES = 1 << 20, 1 << 28
 _SIGNED_32 = 1 << 31
 
 
@@ -68,10 +68,16 @@ def read_operation_list(path: Path) -> Graph:
     ValueError
         If the file is no such list, or uses what is not understood.
     """
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is no operation list: it is no file")
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"{path} is no operation list: it is larger than {MAX_BYTES >> 20} MiB")
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         program = _alkaid(data) if isinstance(data, dict) else _da4ml(data)
-    except (KeyError, TypeError, IndexError, OverflowError, UnicodeDecodeError) as error:
+    except (
+        KeyError, TypeError, IndexError, OverflowError, UnicodeDecodeError, RecursionError
+    ) as error:  # fmt: skip
         raise ValueError(f"{path} is no operation list: {error!r}") from error
     return _Reader(program).graph(path.stem)
 
