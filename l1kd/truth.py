@@ -10,6 +10,7 @@ from coffea.nanoevents import DelphesSchema, NanoEventsFactory
 from l1kd.emulators.array_types import AnyArray
 from l1kd.errors import PairingError, UnknownFormatError
 from l1kd.formats import first, known
+from l1kd.statistics import checked_weights
 
 __all__ = ["event_weight", "gen_jets", "gen_met", "open_twin", "require_pairing", "vertex_count"]
 
@@ -46,9 +47,17 @@ def gen_jets(events: ak.Array) -> ak.Array:
 
 
 def event_weight(events: ak.Array) -> AnyArray:
-    """Return the weight of each event, float64: Event.Weight, genWeight, or one without any."""
+    """Return the weight of each event, float64: Event.Weight, genWeight, or one without any.
+
+    Raises
+    ------
+    InputError
+        If one is NaN or infinite: nothing can be computed with it.
+    """
     reader = first("event_weight", events)
-    return np.ones(len(events)) if reader is None else reader.read(events)
+    if reader is None:
+        return np.ones(len(events))
+    return checked_weights(reader.read(events), len(events))
 
 
 def vertex_count(events: ak.Array) -> AnyArray | None:

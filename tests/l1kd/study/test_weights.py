@@ -7,8 +7,8 @@ import uproot
 
 from l1kd.datasets import InputFile
 from l1kd.errors import InputError
-from l1kd.processors.particles import event_weight
 from l1kd.study.weights import require_weights
+from l1kd.truth import event_weight
 
 
 @pytest.fixture
