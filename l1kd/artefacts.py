@@ -14,13 +14,23 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from l1kd.errors import ArtefactError
+from l1kd._documents import read_document
+from l1kd.errors import ArtefactError, ConfigurationError, UnreadableFileError
 
 __all__ = ["SCHEMA", "Artefact", "load", "sha256", "shipped", "write_manifest"]
 
 SCHEMA = 1
 _MANIFEST = "manifest.json"
-_KEYS = {"schema", "name", "version", "kind", "description", "inputs", "outputs", "files"}
+_KINDS: dict[str, type] = {
+    "name": str,
+    "version": int,
+    "kind": str,
+    "description": str,
+    "inputs": dict,
+    "outputs": dict,
+    "files": dict,
+}
+"""Keys of a manifest and what they hold."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +120,9 @@ def _locate(name: str | Path) -> Path:
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / _MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ArtefactError(f"{path} is not JSON: {error}") from error
+        manifest = read_document(path)
+    except (ConfigurationError, UnreadableFileError) as error:
+        raise ArtefactError(str(error)) from error
     if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
         found = manifest.get("schema") if isinstance(manifest, dict) else type(manifest).__name__
         message = (
@@ -120,9 +130,18 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             "train the model again or install the version that wrote it"
         )
         raise ArtefactError(message)
-    missing = _KEYS - manifest.keys()
+    missing = _KINDS.keys() - manifest.keys()
     if missing:
         raise ArtefactError(f"{path} lacks {', '.join(sorted(missing))}")
+    for key, kind in _KINDS.items():
+        if not isinstance(manifest[key], kind):
+            found = type(manifest[key]).__name__
+            raise ArtefactError(f"{path}: expected {kind.__name__} under '{key}', found {found}")
+    if not manifest["files"]:
+        raise ArtefactError(f"{path}: expected files and their hashes under 'files', found none")
+    for name, entry in manifest["files"].items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
+            raise ArtefactError(f"{path}: expected a sha256 for the file '{name}', found none")
     return manifest
 
 

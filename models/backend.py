@@ -1,22 +1,28 @@
 """The training frameworks, imported only when a training or an export asks for them.
 
 QKeras and TF-MOT are written for Keras 2 and need `TF_USE_LEGACY_KERAS=1` before TensorFlow is
-imported; hls4ml takes whatever module is called ``keras`` at that moment for the model's own.
-Both facts are handled here and nowhere else.
+imported; hls4ml takes whatever module is called ``keras`` at that moment for the model's own, and
+calls a function that NumPy 2 took away; TensorFlow talks while it starts. All of that is handled
+here and nowhere else.
 """
 
 import importlib
 import os
+import re
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from l1kd.errors import ConfigurationError
 
 __all__ = [
+    "hls4ml",
     "keras",
     "keras_is_legacy",
     "pruning",
@@ -27,6 +33,13 @@ __all__ = [
 ]
 
 _FLAG = "TF_USE_LEGACY_KERAS"
+_NOISE = re.compile(
+    rb"WARNING: All log messages before absl"
+    rb"|[IW]\d{4} \d\d:\d\d:\d+"
+    rb"|\d{4}-\d\d-\d\d .*(tensorflow|xla|cuda|computation_placer)"
+    rb"|To enable the following instructions"
+)
+"""How the lines begin that TensorFlow's libraries write while they are loaded."""
 
 
 @contextmanager
@@ -37,10 +50,37 @@ def quiet() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _without_noise() -> Iterator[None]:
+    """Keep start-up remarks of TensorFlow's libraries from the terminal; all else is shown after.
+
+    They come from C++, which knows the file descriptor and nothing of Python's `sys.stderr`.
+    """
+    try:
+        sys.stderr.flush()
+        before = os.dup(2)
+    except (AttributeError, OSError, ValueError):  # there is no such descriptor
+        yield
+        return
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(before, 2)
+            os.close(before)
+            said.seek(0)
+            kept = [line for line in said if not _NOISE.match(line)]
+            os.write(2, b"".join(kept))
+
+
 def _import(name: str) -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        with quiet():
+        if name in sys.modules:
+            return sys.modules[name]
+        with quiet(), _without_noise():
             return importlib.import_module(name)
     except ImportError as error:
         message = f"training needs '{name}', which does not import ({error}): install l1kd[train]"
@@ -93,6 +133,28 @@ def qkeras() -> Any:
     if problem is not None:
         raise ConfigurationError(problem)
     return _import("qkeras")
+
+
+class _NumpyWithProduct(ModuleType):
+    """NumPy, and `product` as it was called until NumPy 2."""
+
+    def __getattr__(self, name: str) -> Any:
+        return np.prod if name == "product" else getattr(np, name)
+
+
+def hls4ml() -> Any:
+    """Import hls4ml, able to write weights of powers of two under NumPy 2.
+
+    Raises
+    ------
+    ConfigurationError
+        It is not installed.
+    """
+    module = _import("hls4ml")
+    types = importlib.import_module("hls4ml.model.types")
+    if not hasattr(np, "product"):
+        types.np = _NumpyWithProduct("numpy")  # type: ignore[attr-defined]
+    return module
 
 
 def pruning() -> Any:

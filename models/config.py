@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from l1kd.errors import ConfigurationError
+from l1kd._documents import read_document
+from l1kd.errors import ConfigurationError, UnreadableFileError
 
 __all__ = [
     "Optimisation",
@@ -105,14 +105,13 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises
     ------
     ConfigurationError
-        It does not exist, is no text in UTF-8, no YAML, nested too deeply, or no mapping.
+        It does not exist, is no text in UTF-8, no YAML, gives a key twice, is nested too deeply, or
+        is no mapping.
     """
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path} cannot be read as YAML: {error}") from error
-    except RecursionError:
-        raise ConfigurationError(f"{path} cannot be read as YAML: nested too deeply") from None
+        content: Any = read_document(path)
+    except UnreadableFileError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path} holds no mapping of keys to values")
     return content

@@ -22,7 +22,7 @@ _SHOWN = 5
 
 
 def _configuration(model: Any, precisions: Precisions) -> dict[str, Any]:
-    import hls4ml
+    hls4ml = backend.hls4ml()
 
     config: dict[str, Any] = hls4ml.utils.config_from_keras_model(
         model, granularity="name", backend="Vitis", default_precision="fixed<18,8>"
@@ -52,7 +52,7 @@ def compile_firmware(model: Any, precisions: Precisions, folder: Path) -> Any:
         Compiled, with `predict`.
     """
     with backend.keras_is_legacy(), backend.quiet():
-        import hls4ml
+        hls4ml = backend.hls4ml()
 
         hls_model = hls4ml.converters.convert_from_keras_model(
             model,

@@ -132,7 +132,9 @@ def build(
     out: Annotated[Path, typer.Option(help="Folder of the project.")],
     backend: Annotated[Backend, typer.Option(help="vitis, vivado: HLS; da4ml, alkaid: RTL.")],
     part: Annotated[str, typer.Option(help="FPGA.")] = "xcvu13p-flga2577-2-e",
-    clock: Annotated[str, typer.Option(help="Clock frequency.")] = "240MHz",
+    clock: Annotated[
+        str, typer.Option(help="Clock frequency: 240MHz, 0.24GHz, or MHz.")
+    ] = "240MHz",
     latency_cutoff: Annotated[
         float | None,
         typer.Option(
@@ -155,12 +157,12 @@ def build(
     """Build firmware of a network, and prove it equal to the emulator in every bit."""
     from l1kd.models.firmware.build import BuildOptions
     from l1kd.models.firmware.build import build as build_project
-    from l1kd.models.firmware.record import metrics as figures
+    from l1kd.models.firmware.record import metrics
 
     options = BuildOptions(
         backend=backend.value,
         part=part,
-        clock_mhz=1000.0 / figures.period_ns(clock),
+        clock_mhz=1000.0 / metrics.period_ns(clock),
         latency_cutoff=latency_cutoff,
         strategy=strategy.value,
         vectors=vectors,
@@ -177,7 +179,8 @@ def build(
         typer.echo(json.dumps({**content, **proof, "failed": built.failed}))
     elif not quiet:
         out_console.print(_proof_table({"": built.proof}))
-        for label, value in figures.summary(built.figures):
+        out_console.print(f"clock: {options.clock_mhz:g} MHz, part: {escape(options.part)}")
+        for label, value in metrics.summary(built.figures):
             out_console.print(f"{escape(label)}: {value}")
         out_console.print(escape(str(built.folder)))
     if built.proof.differing:
@@ -254,16 +257,16 @@ def report_firmware(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make the tables of the papers, and the front of quality against resources."""
-    from l1kd.models.firmware.record import report
+    """Make the tables of the papers, and the Pareto front of quality against resources."""
+    from l1kd.models.firmware.record import report, tables
 
     rows = report.collect(folders)
     if out is not None:
         report.write(rows, out)
     if as_json:
-        typer.echo(json.dumps(report.as_dict(rows)))
+        typer.echo(json.dumps(tables.as_dict(rows)))
     elif not quiet:
-        for table in report.tables(rows):
+        for table in tables.tables(rows):
             shown = Table(*table.columns, title=table.title)
             for cells in table.cells():
                 shown.add_row(*map(escape, cells))

@@ -85,7 +85,7 @@ def inspect(file: str, quiet: Quiet = False, as_json: AsJson = False) -> None:
 @app.command()
 @explained
 def doctor(quiet: Quiet = False, as_json: AsJson = False) -> None:
-    """Check the training environment and say how to repair it."""
+    """Check the environment for trainings and firmware, and say how to repair it."""
     from l1kd.models.doctor import check
 
     findings = check()
@@ -93,9 +93,10 @@ def doctor(quiet: Quiet = False, as_json: AsJson = False) -> None:
         typer.echo(json.dumps([f._asdict() for f in findings]))
     elif not quiet:
         for finding in findings:
-            mark = "[green]ok[/]" if finding.ok else "[red]wrong[/]"
+            missing = "[yellow]missing[/]" if finding.optional else "[red]wrong[/]"
+            mark = "[green]ok[/]" if finding.ok else missing
             out_console.print(f"{mark} {finding.subject}: {escape(finding.message)}")
-    if not all(finding.ok for finding in findings):
+    if not all(finding.ok or finding.optional for finding in findings):
         raise typer.Exit(1)
 
 

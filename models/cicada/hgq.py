@@ -254,7 +254,7 @@ def export(
     ArtefactError
         Any score of any image differs.
     """
-    import hls4ml
+    hls4ml = backend.hls4ml()
 
     with backend.quiet():
         firmware = hls4ml.converters.convert_from_keras_model(

@@ -24,8 +24,7 @@ from l1kd.models.firmware.gates.logic_gates import build_logic_rtl
 from l1kd.models.firmware.hls import cmssw, hls
 from l1kd.models.firmware.proof import checks, events, vectors
 from l1kd.models.firmware.proof.vectors import Emulator, Vectors
-from l1kd.models.firmware.record import metrics as figures
-from l1kd.models.firmware.record import project
+from l1kd.models.firmware.record import metrics, project
 from l1kd.models.firmware.record.record import Record
 from l1kd.models.firmware.rtl import bench as rtl_bench
 from l1kd.models.firmware.rtl.rtl import RtlDesign, build_rtl
@@ -238,7 +237,7 @@ class _Builder:
         """Collect figures; none of them may differ from run to run."""
         options = self.options
         resources: dict[str, Any] = {}
-        content: dict[str, Any] = {"ebops": figures.ebops(network), "resources": resources}
+        content: dict[str, Any] = {"ebops": metrics.ebops(network), "resources": resources}
         if self.rtl is not None:
             rtl = self.rtl
             content |= {

@@ -204,7 +204,7 @@ def calibrate(
 
 def firmware(model: Any, folder: Path) -> Any:
     """Convert with hls4ml (Vitis backend, latency strategy) and compile: a `ModelGraph`."""
-    import hls4ml
+    hls4ml = backend.hls4ml()
 
     with backend.quiet():
         hls_model = hls4ml.converters.convert_from_keras_model(

@@ -121,3 +121,30 @@ def test_loading_needs_no_tensorflow():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"files": {}}, "found none"),
+        ({"files": None}, "expected dict under 'files', found NoneType"),
+        ({"files": ["network.npz"]}, "expected dict under 'files', found list"),
+        ({"files": {"network.npz": None}}, "expected a sha256 for the file 'network.npz'"),
+        ({"inputs": None}, "expected dict under 'inputs', found NoneType"),
+        ({"version": "3"}, "expected int under 'version', found str"),
+        ({"name": None}, "expected str under 'name', found NoneType"),
+    ],
+)
+def test_odd_manifests_are_refused(artefact, changes, message):
+    change_manifest(artefact, **changes)
+    with pytest.raises(ArtefactError, match=message):
+        load(artefact.folder)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\x00", b"[" * 200_000, b'{"schema": 1, "schema": 1}', b"", b"null"]
+)
+def test_manifests_that_are_no_json_are_refused(artefact, content):
+    (artefact.folder / "manifest.json").write_bytes(content)
+    with pytest.raises(ArtefactError, match=r"manifest\.json"):
+        load(artefact.folder)

@@ -70,7 +70,7 @@ def test_calibration_needs_a_teacher(tmp_path):
         ),
         (
             "distillation: {teacher: teacher-v2, alpha: 0.5, beta: 0.5",
-            "distillation: {gamma: 0.5",
+            "distillation: {alpha: 0.5, beta: 0.5",
             "distillation: Value error, beta and gamma need a teacher",
         ),
     ],
@@ -94,7 +94,7 @@ def test_what_is_no_mapping_of_plain_values_is_refused(tmp_path, text):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"kind: \xff\xfe", "cannot be read as YAML"),
+        (b"kind: \xff\xfe", "expected text in UTF-8, found byte 0xff"),
         (b"[" * 5000 + b"]" * 5000, "nested too deeply"),
         (b"", "holds no mapping"),
     ],

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from l1kd.errors import ToolError
 from l1kd.models.firmware.adders.graph import Dialect, inner_sums, joined
 from l1kd.models.firmware.adders.sharing import Part
 
@@ -39,13 +40,19 @@ def with_sums_of_three(
         One module, a line for every operation, its instance called ``op_`` and its number.
     bits : sequence of Bits
         What the tool takes for every operation.
+
+    Raises
+    ------
+    ToolError
+        The module has not one line for each of these operations.
     """
     pairs = inner_sums(logic, dialect)
     inner = set(pairs.values())
-    lines = []
+    lines, seen = [], []
     for line in code.split("\n"):
         match = re.search(r"\bop_(\d+)\b", line)
         number = int(match[1]) if match else -1
+        seen += [number] if number in pairs or number in inner else []
         if number in pairs:
             parts, constant = joined(logic, dialect, number, pairs[number])
             fixed = int(constant * 2 ** bits[number].fraction)
@@ -53,6 +60,11 @@ def with_sums_of_three(
             lines.append(write(number, parts, fixed, bits))
         elif number not in inner:
             lines.append(line)
+    if sorted(seen) != sorted([*pairs, *inner]):
+        raise ToolError(
+            "the tool wrote a module in a form that l1kd does not know: expected one line for each "
+            f"of {len(pairs) + len(inner)} sums, found {len(seen)}"
+        )
     return "\n".join(lines)
 
 

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from l1kd.emulators.network import FirmwareSourceError, Network
 from l1kd.emulators.network.cpp.source import read_project
 from l1kd.errors import FirmwareError, ToolError
+from l1kd.models import backend
 from l1kd.models.firmware.hls.layers import layer_list
 
 __all__ = [
@@ -165,10 +166,9 @@ def model_graph(network: Network, options: HlsOptions) -> Any:
         },
     }
     with quiet():
-        from hls4ml.model import ModelGraph
-
+        hls4ml = backend.hls4ml()
         try:
-            return ModelGraph.from_layer_list(
+            return hls4ml.model.ModelGraph.from_layer_list(
                 configuration, described.layers, described.inputs, described.outputs
             )
         except Exception as error:

@@ -1,22 +1,20 @@
-"""The front: quality of all students against the lookup tables they take."""
+"""The Pareto front: quality of all students against the lookup tables they take."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from l1kd import plot_style
+from l1kd.models.firmware.record.tables import Report, Row
 
-if TYPE_CHECKING:
-    from l1kd.models.firmware.record.report import Report, Row
-
-__all__ = ["draw", "front"]
+__all__ = ["draw", "pareto_front"]
 
 
-def front(rows: "Sequence[Row]") -> "list[Row]":
+def pareto_front(rows: Sequence[Row]) -> list[Row]:
     """Return the rows that no other beats in quality with as few lookup tables."""
     chosen: list[Row] = []
     best = float("-inf")
@@ -27,8 +25,8 @@ def front(rows: "Sequence[Row]") -> "list[Row]":
     return chosen
 
 
-def draw(reports: "Sequence[Report]", folder: Path) -> bool:
-    """Draw one panel for each table that has designs with both figures.
+def draw(reports: Sequence[Report], folder: Path) -> bool:
+    """Draw one panel for each table that has designs with both numbers.
 
     Parameters
     ----------
@@ -46,12 +44,12 @@ def draw(reports: "Sequence[Report]", folder: Path) -> bool:
     return bool(panels)
 
 
-def _complete(row: "Row") -> bool:
+def _complete(row: Row) -> bool:
     return row.quality is not None and row.lut is not None
 
 
 @plot_style.styled
-def _figure(panels: "Sequence[Report]") -> Figure:
+def _figure(panels: Sequence[Report]) -> Figure:
     figure = plot_style.new_figure(6.6 * len(panels), 4.9)
     axes = list(zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True))
     for axis, report in axes:
@@ -66,16 +64,16 @@ def _figure(panels: "Sequence[Report]") -> Figure:
     return figure
 
 
-def _drawn(report: "Report") -> "list[Row]":
+def _drawn(report: Report) -> list[Row]:
     return [row for row in report.rows if _complete(row)]
 
 
-def _panel(axis: Any, report: "Report") -> None:
+def _panel(axis: Any, report: Report) -> None:
     scale, drawn = report.scale, _drawn(report)
     rows = [row for row in report.rows if row.lut is not None]
     ours = [row for row in drawn if row.mismatches is not None]
     papers = [row for row in drawn if row.mismatches is None]
-    best = front(ours)
+    best = pareto_front(ours)
     if len(best) > 1:
         points = [(row.lut, (row.quality or 0.0) * scale) for row in best]
         axis.plot(*zip(*points, strict=True), color="0.6", lw=1.2, drawstyle="steps-post", zorder=1)
@@ -101,7 +99,7 @@ def _panel(axis: Any, report: "Report") -> None:
     axis.margins(x=0.3, y=0.3)
 
 
-def _label(axis: Any, report: "Report", renderer: Any) -> None:
+def _label(axis: Any, report: Report, renderer: Any) -> None:
     """Write a name beside every point, where no point and no other name is."""
     frame = axis.get_window_extent(renderer)
     points = [(row.lut, (row.quality or 0.0) * report.scale) for row in _drawn(report)]

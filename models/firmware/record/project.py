@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from l1kd._documents import read_document
 from l1kd.artefacts import sha256
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
-from l1kd.errors import FirmwareError
+from l1kd.errors import ConfigurationError, FirmwareError, UnreadableFileError
 from l1kd.models.firmware.proof.vectors import Emulator, Vectors
 from l1kd.models.firmware.rtl.rtl import RtlDesign
 
@@ -61,14 +62,14 @@ def read_description(folder: Path) -> dict[str, Any]:
         The folder is no built project, of another schema, or damaged.
     """
     path = folder / DESCRIPTION
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.is_file():
         raise FirmwareError(
             f"{folder} is no built project: expected {DESCRIPTION}; `l1kd build` makes one"
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise FirmwareError(f"{path} cannot be read: {error}; build the project again") from error
+        )
+    try:
+        content = read_document(path)
+    except (ConfigurationError, UnreadableFileError) as error:
+        raise FirmwareError(f"{error}; build the project again") from error
     found = content.get("schema") if isinstance(content, dict) else None
     if found != SCHEMA:
         raise FirmwareError(f"{path} has schema {found!r}, expected {SCHEMA}: build it again")

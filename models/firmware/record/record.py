@@ -16,8 +16,7 @@ from l1kd.models.firmware.build_options import BuildOptions, Built
 from l1kd.models.firmware.proof import vectors
 from l1kd.models.firmware.proof.proof import Proof
 from l1kd.models.firmware.proof.vectors import Emulator, Vectors
-from l1kd.models.firmware.record import metrics as figures
-from l1kd.models.firmware.record import project, texts
+from l1kd.models.firmware.record import metrics, project, texts
 from l1kd.models.firmware.rtl.rtl import RtlDesign
 from l1kd.models.firmware.sources.sources import Source
 from l1kd.models.firmware.tools import cpp
@@ -80,7 +79,7 @@ class Record:
             "rtl": design,
             "inputs": _tensors(self.network.inputs),
             "outputs": _tensors(self.network.outputs),
-            "quality": figures.quality(self.source.metrics),
+            "quality": metrics.quality(self.source.metrics),
             "failed": dict(sorted(self.failed.items())),
         }
         verilog = design["sources"] if design else []

@@ -5,7 +5,7 @@ from typing import Any
 
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.models.firmware.proof.vectors import Emulator
-from l1kd.models.firmware.record import metrics as figures
+from l1kd.models.firmware.record import metrics
 from l1kd.models.firmware.rtl.rtl import RtlDesign
 
 __all__ = ["makefile", "readme"]
@@ -131,7 +131,7 @@ def readme(description: dict[str, Any], network: Emulator, result: dict[str, Any
     if description.get("failed"):
         lines += ["", "## Failed", ""]
         lines += [f"- {step}: {reason}" for step, reason in description["failed"].items()]
-    rows = figures.summary(result["figures"])
+    rows = metrics.summary(result["figures"])
     if rows:
         lines += ["", "## Figures", "", "| figure | value |", "|---|---|"]
         lines += [f"| {label} | {value} |" for label, value in rows]

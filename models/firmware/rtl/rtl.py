@@ -20,9 +20,9 @@ from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Tensor
 from l1kd.models.firmware.adders.graph import rebuilt
 from l1kd.models.firmware.adders.text import library
-from l1kd.models.firmware.rtl.distributed import Port, Tool
-from l1kd.models.firmware.rtl.distributed_graph import trace_network
-from l1kd.models.firmware.rtl.distributed_tools import load_tool
+from l1kd.models.firmware.rtl.distributed.adapters import load_tool
+from l1kd.models.firmware.rtl.distributed.tool import Port, Tool
+from l1kd.models.firmware.rtl.distributed.trace import trace_network
 from l1kd.models.firmware.rtl.text import Slice, Stage, top_module
 
 __all__ = ["PortBits", "RtlDesign", "build_rtl", "pack", "port_map", "unpack"]

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from l1kd.errors import ToolError
+
 __all__ = ["Slice", "Stage", "top_module", "with_tables"]
 
 
@@ -35,6 +37,11 @@ def with_tables(code: str, memories: Mapping[str, str], language: str) -> str:
         One module.
     memories : mapping of str to str
         Lines of hexadecimal numbers, by file name; ``X`` where an address cannot occur.
+
+    Raises
+    ------
+    ToolError
+        The module reads other tables than these.
     """
     pattern = (
         r"lookup_table #\((\d+), (\d+), \"(table_[^\"]*)\"\)"
@@ -54,6 +61,12 @@ def with_tables(code: str, memories: Mapping[str, str], language: str) -> str:
         return name if language == "verilog" else f"entity work.{name}"
 
     code = re.sub(pattern, instance, code)
+    unread = memories.keys() - {f"{name}.mem" for name in tables}
+    if "lookup_table" in code or len(tables) != len(memories):
+        raise ToolError(
+            "da4ml wrote its tables in a form that l1kd does not know: expected "
+            f"{len(memories)} of them, found {len(tables)} ({', '.join(sorted(unread)[:3])})"
+        )
     # VHDL knows only what was analysed before.
     return "\n".join([*tables.values(), code])
 

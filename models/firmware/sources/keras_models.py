@@ -290,7 +290,7 @@ def convert_keras(framework: KerasModel, options: HlsOptions, precisions: Precis
         )
     default = precisions.get("default", {}).get("result", "fixed<18,8>")
     with context, backend.quiet(), quiet():
-        import hls4ml
+        hls4ml = backend.hls4ml()
 
         try:
             config = hls4ml.utils.config_from_keras_model(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from l1kd.emulators.array_types import Floats
 from l1kd.errors import ConfigurationError, FirmwareError, UnreadableFileError
+from l1kd.models import backend
 from l1kd.models.firmware.hls.hls import HlsOptions, hls4ml_version, quiet
 from l1kd.models.firmware.sources.frameworks import (
     Framework,
@@ -194,7 +195,7 @@ def convert_onnx(model: OnnxModel, options: HlsOptions, precisions: Precisions) 
         )
     default = precisions.get("default", {}).get("result", "fixed<16,6>")
     with quiet():
-        import hls4ml
+        hls4ml = backend.hls4ml()
 
         try:
             config = hls4ml.utils.config_from_onnx_model(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from l1kd.errors import ToolError
 from l1kd.models.firmware.adders import text as sum_text
 from l1kd.models.firmware.adders.sharing import Part, anchor_of, share
 from l1kd.models.firmware.adders.trees import Term, add_up, lowest_bit, width_of
@@ -19,8 +20,8 @@ pytest.importorskip("da4ml")
 pytest.importorskip("alkaid")
 
 from l1kd.models.firmware.adders.graph import inner_sums, rebuilt, retimed
-from l1kd.models.firmware.rtl.distributed_graph import trace_network
-from l1kd.models.firmware.rtl.distributed_tools import load_tool
+from l1kd.models.firmware.rtl.distributed.adapters import load_tool
+from l1kd.models.firmware.rtl.distributed.trace import trace_network
 
 TOOLS = ("da4ml", "alkaid")
 yosys = pytest.mark.skipif(shutil.which("yosys") is None, reason="Yosys is not installed")
@@ -124,6 +125,17 @@ def test_no_operation_crosses_the_end_of_a_stage(name):
                 assert before == op.latency
     stages = tool.stages(logic, cutoff)
     assert len(stages) == int(np.ceil(max(op.latency for op in timed.ops) / cutoff - 1e-6))
+
+
+@pytest.mark.parametrize("name", TOOLS)
+@pytest.mark.parametrize("change", [("op_", "node_"), ("\n", " ")])
+def test_modules_in_an_unknown_form_are_refused(name, change, monkeypatch):
+    tool = load_tool(name)
+    logic = rebuilt(trace_network(random_network(4), tool), tool.dialect)
+    write = tool._source
+    monkeypatch.setattr(tool, "_source", lambda *given: write(*given).replace(*change))
+    with pytest.raises(ToolError, match="in a form that l1kd does not know"):
+        tool.source(logic, "stage", "verilog")
 
 
 def parameters(rng):

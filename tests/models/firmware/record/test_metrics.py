@@ -6,7 +6,7 @@ from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network, Tensor
 from l1kd.emulators.network.graph import Graph
 from l1kd.errors import ConfigurationError
-from l1kd.models.firmware.record import metrics as figures
+from l1kd.models.firmware.record import metrics
 from tests.models.firmware.networks import dense
 
 
@@ -14,13 +14,13 @@ from tests.models.firmware.networks import dense
     ("text", "period"), [("240MHz", 1000 / 240), ("160 mhz", 6.25), ("0.2GHz", 5.0), ("250", 4.0)]
 )
 def test_clock(text, period):
-    assert figures.period_ns(text) == pytest.approx(period)
+    assert metrics.period_ns(text) == pytest.approx(period)
 
 
 @pytest.mark.parametrize("text", ["fast", "0MHz", "-5", "9GHz", "nan"])
 def test_impossible_clocks(text):
     with pytest.raises(ConfigurationError, match="expected a frequency"):
-        figures.period_ns(text)
+        metrics.period_ns(text)
 
 
 def test_effective_bit_operations_by_hand():
@@ -29,11 +29,11 @@ def test_effective_bit_operations_by_hand():
     # 12 = 0b1100 has two significant bits, -7 three, 1 one, 0 none; the data have four and a sign
     layer.operations[0].weight[:] = [[[12, -7], [1, 0]]]
     network = Network(Graph("n", (source,), (layer.output.name,), (layer,)))
-    assert figures.ebops(network) == (2 + 3 + 1) * 4
+    assert metrics.ebops(network) == (2 + 3 + 1) * 4
 
 
 def test_parts():
-    part = figures.part_of("xcvu13p-flga2577-2-e")
+    part = metrics.part_of("xcvu13p-flga2577-2-e")
     assert part is not None
     assert part.share("lut", 17_280) == pytest.approx(1.0)
-    assert figures.part_of("unknown") is None
+    assert metrics.part_of("unknown") is None

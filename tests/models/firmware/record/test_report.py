@@ -8,8 +8,7 @@ from typer.testing import CliRunner
 from l1kd.artefacts import load
 from l1kd.cli import app
 from l1kd.errors import FirmwareError
-from l1kd.models.firmware.record import metrics as figures
-from l1kd.models.firmware.record import report
+from l1kd.models.firmware.record import metrics, pareto, report, tables
 from tests.models.firmware.networks import VECTORS
 
 
@@ -18,7 +17,7 @@ def test_report(built, tmp_path):
     (row,) = rows
     assert row.mismatches == 0
     assert row.vectors == VECTORS
-    better = report.Row(**{**vars(row), "family": "distillnet", "quality": 0.98, "lut": 900.0})
+    better = tables.Row(**{**vars(row), "family": "distillnet", "quality": 0.98, "lut": 900.0})
     report.write([row, better], tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "2,379 (0.14%)" in text
@@ -33,7 +32,7 @@ def test_report(built, tmp_path):
 
 def test_quality_of_a_shipped_network_is_the_newest(tmp_path):
     artefact = load("qdistillnet_hgq-v1")
-    wanted = figures.quality(artefact.json("metrics.json"))
+    wanted = metrics.quality(artefact.json("metrics.json"))
     hashes = {name: entry["sha256"] for name, entry in artefact.manifest["files"].items()}
     source = {"artefact": "qdistillnet_hgq-v1", "sha256": hashes}
     for known in (True, False):
@@ -43,20 +42,19 @@ def test_quality_of_a_shipped_network_is_the_newest(tmp_path):
     assert report._shipped(tmp_path / "nothing") == {}
 
 
-def test_names_in_the_front_keep_apart(tmp_path):
+def test_names_at_the_pareto_front_keep_apart(tmp_path):
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     from l1kd import plot_style
-    from l1kd.models.firmware.record import pareto as front
 
     def row(name, lut, quality):
-        return report.Row(name, "distillnet", "Yosys", quality, *[None] * 4, lut, None, None,
+        return tables.Row(name, "distillnet", "Yosys", quality, *[None] * 4, lut, None, None,
                           mismatches=0, vectors=1)  # fmt: skip
 
     names = [f"qdistillnet_{size}_v1, {tool}" for size in ("a", "b", "c") for tool in ("x", "y")]
     rows = [row(name, 2000.0 + 40 * k, 0.9 + 0.001 * k) for k, name in enumerate(names)]
-    figure = front._figure(report.tables(rows))
+    figure = pareto._figure(tables.tables(rows))
     renderer = FigureCanvasAgg(figure).get_renderer()
     (axis,) = figure.axes
     with rc_context(plot_style._STYLE):
@@ -66,14 +64,12 @@ def test_names_in_the_front_keep_apart(tmp_path):
         assert not any(box.overlaps(other) for other in boxes[:position])
 
 
-def test_the_front_has_no_design_that_another_beats():
-    from l1kd.models.firmware.record.pareto import front
-
+def test_the_pareto_front_has_no_design_that_another_beats():
     def row(lut, quality):
-        return report.Row("n", "f", "b", quality, *[None] * 4, lut, None, None)
+        return tables.Row("n", "f", "b", quality, *[None] * 4, lut, None, None)
 
     rows = [row(100.0, 0.5), row(200.0, 0.4), row(300.0, 0.9), row(300.0, 0.8), row(None, 1.0)]
-    assert [r.quality for r in front(rows)] == [0.5, 0.9]
+    assert [r.quality for r in pareto.pareto_front(rows)] == [0.5, 0.9]
 
 
 def test_the_report_needs_projects(tmp_path):

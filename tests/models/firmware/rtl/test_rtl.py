@@ -6,8 +6,10 @@ import pytest
 from l1kd.artefacts import load
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
+from l1kd.errors import ToolError
 from l1kd.models.firmware.proof import vectors
 from l1kd.models.firmware.rtl.rtl import build_rtl, pack, port_map, unpack
+from l1kd.models.firmware.rtl.text import with_tables
 from l1kd.models.firmware.tools import verilator, yosys
 from tests.models.firmware.rtl_networks import cast_grid, flat, random_inputs, random_network
 
@@ -15,8 +17,8 @@ pytest.importorskip("da4ml")
 pytest.importorskip("alkaid")
 
 from l1kd.models.firmware.adders.graph import rebuilt
-from l1kd.models.firmware.rtl.distributed_graph import trace_network
-from l1kd.models.firmware.rtl.distributed_tools import load_tool
+from l1kd.models.firmware.rtl.distributed.adapters import load_tool
+from l1kd.models.firmware.rtl.distributed.trace import trace_network
 
 TOOLS = ("da4ml", "alkaid")
 simulated = pytest.mark.skipif(verilator.available() is not None, reason=str(verilator.available()))
@@ -142,3 +144,12 @@ def test_the_same_network_gives_the_same_bytes(tmp_path):
         files = sorted((tmp_path / name).rglob("*"))
         texts.append([(p.name, p.read_bytes()) for p in files if p.is_file()])
     assert texts[0] == texts[1]
+
+
+def test_tables_in_an_unknown_form_are_refused():
+    code = 'lookup_table #(3, 2, "table_a.mem") op_1 (v0, v1);'
+    memories = {"table_a.mem": "\n".join("0123")}
+    assert "module table_a" in with_tables(code, memories, "verilog")
+    for unknown, given in ((code.replace("#(", "# ("), memories), (code, {**memories, "b": "0"})):
+        with pytest.raises(ToolError, match="wrote its tables in a form"):
+            with_tables(unknown, given, "verilog")

@@ -3,7 +3,6 @@
 import pytest
 
 from l1kd.errors import FirmwareError
-from l1kd.models.firmware.record import metrics as figures
 from l1kd.models.firmware.tools import vendor
 
 CSYNTH = """<?xml version="1.0"?>
@@ -160,4 +159,4 @@ def test_scripts_name_part_clock_and_sources():
     ],
 )
 def test_quality_of_an_artefact(metrics, found):
-    assert figures.quality(metrics) == pytest.approx(found)
+    assert metrics.quality(metrics) == pytest.approx(found)

@@ -19,6 +19,7 @@ from l1kd.emulators.array_types import Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.models.firmware.adders.graph import Dialect, retimed
 from l1kd.models.firmware.adders.text import Bits, with_sums_of_three
+from l1kd.models.firmware.rtl.distributed.internals import factor_of
 
 __all__ = ["Port", "Tool", "Wire"]
 
@@ -196,7 +197,7 @@ class Tool(ABC):
 
     def lowest_bits(self, wire: Wire, width: int) -> Wire:
         """Return a number equal to the wire in its lowest bits: shorter where that is free."""
-        if isinstance(wire, int) or wire._factor < 0:
+        if isinstance(wire, int) or factor_of(wire) < 0:
             return wire
         signed, integer = self._extent(wire)
         return wire if width >= integer + signed else self.wrap(wire, width, signed=False)
@@ -210,7 +211,7 @@ class Tool(ABC):
         The bits are taken in the tool's own unit: alkaid 0.8 mistakes a shifted single bit for the
         highest one where their values happen to agree.
         """
-        factor = abs(float(wire._factor))
+        factor = abs(factor_of(wire))
         unit = int(np.log2(factor))
         kept = self._unscaled(wire).quantize(signed, integer - unit, unit - bits, "WRAP", "TRN")
         return self.simplified(kept * factor)
@@ -221,7 +222,7 @@ class Tool(ABC):
         The complement of a number less one is its negative: the subtraction of the one merges with
         the constant added before, and inverting bits is free, where a negation is an adder.
         """
-        if isinstance(wire, int) or wire._factor > 0:
+        if isinstance(wire, int) or factor_of(wire) > 0:
             return wire
         low, high = self.bounds(wire)
         less = -wire - float(wire.step)

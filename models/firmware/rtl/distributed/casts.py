@@ -6,7 +6,7 @@ as lower bits that are all zero. Saturation looks at the bits above the result i
 """
 
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.models.firmware.rtl.distributed import Tool, Wire
+from l1kd.models.firmware.rtl.distributed.tool import Tool, Wire
 
 __all__ = ["cast", "clipped", "rounded"]
 

@@ -1,4 +1,4 @@
-"""da4ml and alkaid behind the interface of `l1kd.models.firmware.rtl.distributed`."""
+"""da4ml and alkaid behind the interface of `l1kd.models.firmware.rtl.distributed.tool`."""
 
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -11,7 +11,13 @@ import numpy.typing as npt
 
 from l1kd.models.firmware.adders.dialects import AlkaidOperations, Da4mlOperations
 from l1kd.models.firmware.adders.text import Bits
-from l1kd.models.firmware.rtl.distributed import Port, Tool, Wire
+from l1kd.models.firmware.rtl.distributed.internals import (
+    factor_of,
+    require_version,
+    variables_of,
+    wraps_unsigned,
+)
+from l1kd.models.firmware.rtl.distributed.tool import Port, Tool, Wire
 from l1kd.models.firmware.rtl.text import with_tables
 
 __all__ = ["Alkaid", "Da4ml", "load_tool"]
@@ -21,7 +27,7 @@ SHALLOW = {"hard_dc": 0}
 
 
 class Da4ml(Tool):
-    """da4ml 0.6."""
+    """da4ml."""
 
     name = "da4ml"
     dialect = Da4mlOperations()
@@ -37,10 +43,10 @@ class Da4ml(Tool):
         from da4ml.trace import FixedVariableArray
 
         array = FixedVariableArray(np.array(wires, object), SHALLOW, self._hardware)
-        return list((array @ matrix)._vars)
+        return variables_of(array @ matrix)
 
     def _unscaled(self, wire: Wire) -> Wire:
-        return wire * float(1 / abs(wire._factor))
+        return wire * (1 / abs(factor_of(wire)))
 
     def _wrapped(self, wire: Wire, width: int, signed: bool) -> Wire:
         own = self._extent(wire)[1] + 1
@@ -55,7 +61,7 @@ class Da4ml(Tool):
     def _choose(self, condition: Wire, yes: Any, no: Any) -> Wire:
         # da4ml reads the highest bit of the whole word instead, which its own interpreter of
         # operation lists gets wrong for unsigned words; a negation in between prevents that.
-        if condition.opr == "wrap" and condition._from[0].low >= 0:
+        if wraps_unsigned(condition):
             return condition.unary_bit_op("not").msb_mux(no, yes)
         return condition.msb_mux(yes, no)
 
@@ -100,7 +106,7 @@ class Da4ml(Tool):
 
 
 class Alkaid(Tool):
-    """alkaid 0.8."""
+    """alkaid."""
 
     name = "alkaid"
     dialect = AlkaidOperations()
@@ -119,7 +125,7 @@ class Alkaid(Tool):
         return list(np.asarray(array @ matrix))
 
     def _unscaled(self, wire: Wire) -> Wire:
-        return wire * (1 / abs(wire._factor))
+        return wire * (1 / abs(factor_of(wire)))
 
     def trace(self, inputs: Sequence[Wire], outputs: Sequence[Wire]) -> Any:
         """Do what `Tool` says."""
@@ -175,5 +181,12 @@ def _port(kif: tuple[bool, int, int]) -> Port:
 
 
 def load_tool(name: Literal["da4ml", "alkaid"]) -> Tool:
-    """Return the adapter of a tool by its name."""
+    """Return the adapter of a tool by its name.
+
+    Raises
+    ------
+    ToolError
+        The tool is missing, or of another version than the one that was tested.
+    """
+    require_version(name)
     return Da4ml() if name == "da4ml" else Alkaid()

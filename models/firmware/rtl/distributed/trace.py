@@ -21,8 +21,8 @@ from l1kd.emulators.network.graph import (
     Piecewise,
     Tensor,
 )
-from l1kd.models.firmware.rtl.distributed import Tool, Wire
-from l1kd.models.firmware.rtl.distributed_casts import cast, clipped, rounded
+from l1kd.models.firmware.rtl.distributed.casts import cast, clipped, rounded
+from l1kd.models.firmware.rtl.distributed.tool import Tool, Wire
 
 __all__ = ["trace_network"]
 
