@@ -7,8 +7,7 @@ from l1kd.emulators.deployed import Axol1tl, Cicada, axol1tl_inputs
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.layers.registry import lower_project
-
-from .network.golden import load_project
+from tests.emulators.network.golden import load_project
 
 
 @pytest.fixture(scope="module", params=["AXOL1TL_v3", "AXOL1TL_v5"])

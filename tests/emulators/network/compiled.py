@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .firmware import HLS4ML
+from tests.emulators.network.firmware import HLS4ML
 
 
 def lines_of(ports):

@@ -5,7 +5,7 @@ It is derived from the models that `test_hls_graphs.py` compares; the layers tha
 `test_rare_layers.py` build are listed here by hand.
 """
 
-from .graph_cases import CASES
+from tests.emulators.network.graph_cases import CASES
 
 COLUMNS = ("arrays, latency", "arrays, resource", "streams", "distributed arithmetic")
 # Layers with a strategy of their own; the others have one form for arrays and one for streams.

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from l1kd.emulators.network import FixedPoint, Network
+
 HLS4ML = Path(find_spec("hls4ml").origin).parent if find_spec("hls4ml") else None
+EVENTS = 10_000
 HEADERS = ("activation", "batchnorm", "dense", "dense_compressed", "merge")
 
 
@@ -215,3 +218,19 @@ def assert_equal(results, references, names):
             for r, c in zip(rows[:5], columns[:5], strict=True)
         ]
         assert not first, f"{name}: {len(rows)} mismatches (event, element, got, expected): {first}"
+
+
+def check(fw, tmp_path, seed=0, events=EVENTS):
+    """Compare the firmware's network with its compiled C++ on random and extreme vectors."""
+    folder = fw.write(tmp_path / "project")
+    network = Network.from_hls_project(folder)
+    reference = fw.compile(folder)
+    inputs = [
+        edge_vectors(FixedPoint.parse(form), events, size, seed + i)
+        for i, (_, size, form) in enumerate(fw.inputs)
+    ]
+    expected = reference(*inputs)
+    results = network.predict_raw(*inputs)
+    results = results if isinstance(results, tuple) else (results,)
+    assert_equal(results, expected, [name for name, _, _ in fw.outputs])
+    return network

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .graphs import ACCUMULATORS, RESULTS, WEIGHTS, Model, window
+from tests.emulators.network.graphs import ACCUMULATORS, RESULTS, WEIGHTS, Model, window
 
 # By rank: size, kernel, stride, same padding.
 WINDOWS = {

@@ -7,52 +7,9 @@ import numpy as np
 import pytest
 
 from l1kd.emulators.archive import digest
-from l1kd.emulators.network import FixedPoint, Network, Tensor
+from l1kd.emulators.network import Network
 from l1kd.emulators.network.archive import KIND
-from l1kd.emulators.network.graph import (
-    Affine,
-    Binary,
-    Divide,
-    Gather,
-    Graph,
-    Layer,
-    Lookup,
-    Piecewise,
-)
-
-FORM = FixedPoint(8, 4)
-WIDE = FixedPoint(20, 12)
-
-
-def small_network():
-    """Return a network with every kind of operation."""
-    each = np.arange(3, dtype=np.int32)
-    zero, one = np.zeros(3, np.int64), np.ones(3, np.int64)
-    dense = Affine(
-        Tensor("sums", (3,), WIDE), "x", np.array([[0, 1, 2, 3]], np.int32),
-        np.zeros(1, np.int32), np.arange(12).reshape(1, 4, 3) - 5, 3,
-        np.array([[1, 2, 3]]), WIDE,
-    )  # fmt: skip
-    relu = Piecewise(
-        Tensor("relu", (3,), FORM), "sums", each, zero, one, zero, zero, zero, 8,
-        formats=(FORM, FixedPoint(6, 3)), choice=np.array([0, 1, 0], np.int32),
-    )  # fmt: skip
-    table = Lookup(
-        Tensor("table", (3,), FORM), "relu", each, 2, 3, True, 4, np.arange(16)[:, None],
-        np.zeros(3, np.int32),
-    )  # fmt: skip
-    merge = Binary(Tensor("merge", (3,), FORM), "add", "relu", "table", each, each[::-1].copy(), 1)
-    mean = Divide(Tensor("mean", (3,), FORM), "merge", each, np.array([1, 2, 3]))
-    last = Gather(
-        Tensor("y", (2, 2), FixedPoint(9, 5, True, "RND", "SAT")), ("mean", "x"),
-        np.array([0, -1, 6, 2], np.int32), 5,
-    )  # fmt: skip
-    names = ("dense", "relu", "table", "merge", "mean", "last")
-    layers = tuple(
-        Layer(name, "test", (operation,), {"weight": FORM})
-        for name, operation in zip(names, (dense, relu, table, merge, mean, last), strict=True)
-    )
-    return Network(Graph("small", (Tensor("x", (4,), FORM),), ("y",), layers))
+from tests.emulators.network.small_networks import small_network
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,8 @@ import pytest
 
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.layers.registry import lower_project
-
-from . import oracle
-from .golden import NAMES, load_project
+from tests.emulators.network import oracle
+from tests.emulators.network.golden import NAMES, load_project
 
 
 @pytest.fixture(scope="module", params=NAMES)

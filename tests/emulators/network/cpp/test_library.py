@@ -13,7 +13,7 @@ from l1kd.emulators.network.cpp.library import Library, fingerprint, read_bodies
 from l1kd.emulators.network.cpp.model import FirmwareSourceError
 
 pytest.importorskip("hls4ml")
-from .firmware import HLS4ML, Firmware, assert_equal, edge_vectors
+from tests.emulators.network.firmware import HLS4ML, Firmware, assert_equal, edge_vectors
 
 EVENTS = 10_000
 HEADERS = ("activation", "merge")

@@ -19,7 +19,7 @@ HEAVY = ("sequence", "dense resource", "image resource", "image stream")
     "case", [*CASES, *(pytest.param(x, marks=pytest.mark.heavy) for x in HEAVY)]
 )
 def test_model_equals_its_compiled_firmware(tmp_path, case):
-    script = Path(__file__).with_name("hls_models.py")
+    script = Path(__file__).parents[1] / "hls_models.py"
     command = [sys.executable, str(script), str(tmp_path), case]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("REPORT ")]

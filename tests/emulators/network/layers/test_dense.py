@@ -5,12 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from l1kd.emulators.network import FixedPoint, Network
+from l1kd.emulators.network import FixedPoint
 
 pytest.importorskip("hls4ml")
-from .firmware import Firmware, assert_equal, edge_vectors
-
-EVENTS = 10_000
+from tests.emulators.network.firmware import Firmware, check
 
 
 def add_dense(
@@ -61,21 +59,6 @@ def add_dense(
     fw.call(
         f"nnet::dense<{data}_t, {out}_t, config{number}>({data}, {out}, {w}, {b}); // layer{number}"
     )
-
-
-def check(fw, tmp_path, seed=0, events=EVENTS):
-    folder = fw.write(tmp_path / "project")
-    network = Network.from_hls_project(folder)
-    reference = fw.compile(folder)
-    inputs = [
-        edge_vectors(FixedPoint.parse(form), events, size, seed + i)
-        for i, (_, size, form) in enumerate(fw.inputs)
-    ]
-    expected = reference(*inputs)
-    results = network.predict_raw(*inputs)
-    results = results if isinstance(results, tuple) else (results,)
-    assert_equal(results, expected, [name for name, _, _ in fw.outputs])
-    return network
 
 
 def test_accumulators_results_and_order_of_saturation(tmp_path):

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from .test_archive import small_network
+from tests.emulators.network.small_networks import small_network
 
 
 @pytest.fixture(scope="module")

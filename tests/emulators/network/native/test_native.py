@@ -26,10 +26,8 @@ from l1kd.emulators.network.native import code as native_code
 from l1kd.emulators.network.native.code import NativeCode, key_of, translate
 from l1kd.emulators.network.native.program import UnsuitableError
 from l1kd.emulators.network.native.sums import FLOORED, INTEGER, REAL, Sums
-
-from . import oracle
-from .test_archive import small_network
-from .test_widths import dense, extremes, forms, network_of
+from tests.emulators.network import oracle
+from tests.emulators.network.small_networks import dense, extremes, forms, network_of, small_network
 
 pytestmark = pytest.mark.skipif(not native_code.available(), reason="no AVX2 and FMA")
 
@@ -398,8 +396,7 @@ def test_unsuitable_networks_keep_the_general_machine():
 
 def test_golden_networks(shared):
     from l1kd.emulators.network.layers.registry import lower_project
-
-    from .golden import NAMES, load_project
+    from tests.emulators.network.golden import NAMES, load_project
 
     folder = shared / "golden" / "networks"
     for name in NAMES:

@@ -5,48 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from l1kd.emulators.fixed_point import OVERFLOWS, ROUNDINGS, FixedPoint
-from l1kd.emulators.network import Network, Tensor
+from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.network import Tensor
 from l1kd.emulators.network.analysis.fusion import affine_kernel
 from l1kd.emulators.network.analysis.intervals import analyse
 from l1kd.emulators.network.graph import (
-    Affine,
     Binary,
     Divide,
     Gather,
-    Graph,
-    Layer,
     Lookup,
     Piecewise,
 )
-
-from . import oracle
-
-
-def dense(source, weights, bias, accumulator, result, fraction=0, late=False):
-    weights = np.asarray(weights, np.int64)
-    n_in, n_out = weights.shape
-    return Affine(
-        Tensor("y", (n_out,), result), "x", np.arange(n_in, dtype=np.int32)[None],
-        np.zeros(1, np.int32), weights[None], fraction, np.asarray(bias, np.int64)[None],
-        accumulator, late,
-    )  # fmt: skip
-
-
-def network_of(form, size, *operations):
-    inputs = (Tensor("x", (size,), form),)
-    layers = tuple(Layer(op.output.name, "test", (op,)) for op in operations)
-    return Network(Graph("test", inputs, (operations[-1].output.name,), layers))
-
-
-def extremes(form, size, count=64, seed=0):
-    rng = np.random.default_rng(seed)
-    choices = np.clip([form.minimum, form.maximum, 0, -1, 1], form.minimum, form.maximum)
-    x = choices[rng.integers(0, 5, (count, size))]
-    x[0], x[1] = form.minimum, form.maximum
-    random = [[int(v) for v in row] for row in rng.integers(-99, 99, (8, size))]
-    inside = np.clip(np.array(random, object), form.minimum, form.maximum)
-    return np.concatenate([x, inside.astype(np.int64)])
+from tests.emulators.network import oracle
+from tests.emulators.network.small_networks import dense, extremes, forms, network_of
 
 
 def check(network, x):
@@ -118,13 +89,6 @@ def test_shared_zeros_of_weights_avoid_shifts():
     network = network_of(form, 2, operation)
     assert affine_kernel(operation, analyse(network.graph), 4).shift == 0
     check(network, extremes(form, 2))
-
-
-def forms(low, high):
-    return st.builds(
-        FixedPoint, st.integers(low, high), st.integers(-2, 14), st.booleans(),
-        st.sampled_from(ROUNDINGS), st.sampled_from(OVERFLOWS),
-    )  # fmt: skip
 
 
 @settings(max_examples=120, deadline=None)

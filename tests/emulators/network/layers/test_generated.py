@@ -7,7 +7,7 @@ from l1kd.emulators.network import FixedPoint, Network
 from l1kd.emulators.network.cpp.model import FirmwareSourceError
 
 pytest.importorskip("hls4ml")
-from .firmware import Firmware, assert_equal, edge_vectors
+from tests.emulators.network.firmware import Firmware, assert_equal, edge_vectors
 
 EVENTS = 10_000
 HEADERS = ("da_wrappers", "conv1d", "conv2d", "conv_stream")

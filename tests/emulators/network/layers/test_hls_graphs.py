@@ -1,9 +1,6 @@
 """Layers as hls4ml writes them, in every strategy and kind of connection, against compiled C++."""
 
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,26 +9,13 @@ from l1kd.emulators.network import Network
 from l1kd.emulators.network.cpp.model import FirmwareSourceError
 
 pytest.importorskip("hls4ml")
-from .compiled import compile_folder
-from .coverage import table
-from .firmware import assert_equal, edge_vectors
-from .graph_cases import CASES, QUICK
+from tests.emulators.network.compiled import compile_folder
+from tests.emulators.network.coverage import table
+from tests.emulators.network.firmware import assert_equal, edge_vectors
+from tests.emulators.network.graph_cases import CASES, QUICK
+from tests.emulators.network.hls_projects import ROOT, several, write
 
 EVENTS = 10_000
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def write(folder, *cases):
-    """Let hls4ml write the firmware of some models, in a process of its own."""
-    module = "tests.emulators.network.graph_cases"
-    command = [sys.executable, "-m", module, str(folder), *cases]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return [folder / case.replace(" ", "_") for case in cases]
-
-
-def several(results):
-    return results if isinstance(results, tuple) else (results,)
 
 
 @pytest.mark.parametrize(

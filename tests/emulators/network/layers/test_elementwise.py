@@ -8,8 +8,7 @@ import pytest
 from l1kd.emulators.network import FixedPoint
 
 pytest.importorskip("hls4ml")
-from .firmware import HEADERS, Firmware
-from .test_dense_layers import check
+from tests.emulators.network.firmware import HEADERS, Firmware, check
 
 DATA = ["ap_fixed<9,4>", "ap_fixed<16,6>", "ap_ufixed<8,3>", "ap_fixed<20,11>", "ap_int<7>"]
 RESULTS = [

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("hls4ml")
-from .firmware import HEADERS, Firmware
-from .test_dense_layers import check
+from tests.emulators.network.firmware import HEADERS, Firmware, check
 
 ACCUMULATORS = ("ap_fixed<20,12>", "ap_fixed<11,6>", "ap_fixed<11,6,AP_TRN,AP_SAT>",
                 "ap_fixed<12,5,AP_RND,AP_SAT_SYM>")  # fmt: skip
