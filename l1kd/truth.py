@@ -5,8 +5,9 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-from coffea.nanoevents import DelphesSchema, NanoEventsFactory
+from coffea.nanoevents import DelphesSchema
 
+from l1kd.datasets.opening import open_events
 from l1kd.emulators.array_types import AnyArray
 from l1kd.errors import PairingError, UnknownFormatError
 from l1kd.formats import first, known
@@ -68,9 +69,7 @@ def vertex_count(events: ak.Array) -> AnyArray | None:
 
 def open_twin(path: str | Path, start: int, stop: int) -> ak.Array:
     """Open entries `start` to `stop` of a Delphes file with the same events without pile-up."""
-    return NanoEventsFactory.from_root(
-        {str(path): "Delphes"}, schemaclass=DelphesSchema, entry_start=start, entry_stop=stop
-    ).events()
+    return open_events(str(path), "Delphes", DelphesSchema, start, stop)
 
 
 def _sums(jagged: ak.Array) -> AnyArray:

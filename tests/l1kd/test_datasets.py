@@ -7,9 +7,10 @@ from l1kd.errors import ConfigurationError, UnknownFormatError, UnreadableFileEr
 
 
 def test_forms_of_a_fileset(tmp_path):
-    expected = {"events": Dataset(files=["a.root"])}
+    expected = {"a": Dataset(files=["a.root"])}
     assert load_fileset("a.root") == expected
     assert load_fileset(["a.root"]) == expected
+    expected = {"events": Dataset(files=["a.root"])}
     assert load_fileset({"events": ["a.root"]}) == expected
     assert load_fileset({"events": {"files": "a.root"}}) == expected
     yaml = tmp_path / "fileset.yaml"

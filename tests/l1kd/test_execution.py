@@ -204,8 +204,8 @@ def test_nothing_is_left(bad_files):
         run(SumPt(), list(bad_files.values()), skip_bad_files=True)
 
 
-class BadValues(SumPt):
-    """Meets NaN in one file."""
+class OwnCheck(SumPt):
+    """Finds a value in its own numbers that no algorithm accepts."""
 
     def process(self, events):
         if events.metadata["dataset"] == "minbias":
@@ -213,12 +213,11 @@ class BadValues(SumPt):
         return super().process(events)
 
 
-def test_values_that_no_algorithm_accepts(fileset):
-    with pytest.raises(UnreadableFileError, match=r"minbias_PU140.root: EFlowTrack.PT: found nan"):
-        run(BadValues(), fileset)
-    result = run(BadValues(), fileset, skip_bad_files=True)
-    assert list(result.skipped) == fileset["minbias"]
-    assert result.output["n"] == 50
+def test_values_that_the_processor_itself_refuses_are_not_the_files_fault(fileset):
+    for skip in (False, True):
+        with pytest.raises(InputError, match=r"EFlowTrack.PT: found nan") as raised:
+            run(OwnCheck(), fileset, skip_bad_files=skip)
+        assert "minbias_PU140.root" in raised.value.__notes__[0]
 
 
 class Wrong(SumPt):

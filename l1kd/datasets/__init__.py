@@ -1,0 +1,20 @@
+"""Filesets: which files belong to which dataset, what they are and how many events they hold."""
+
+from l1kd.datasets.files import InputFile, inspect_file, read_fileset
+from l1kd.datasets.fileset import Dataset, load_fileset, named_after
+from l1kd.datasets.opening import open_events
+from l1kd.datasets.schemas import L1KDSchema
+from l1kd.formats.schemas import TriggerNanoSchema, TriggerPFNanoSchema
+
+__all__ = [
+    "Dataset",
+    "InputFile",
+    "L1KDSchema",
+    "TriggerNanoSchema",
+    "TriggerPFNanoSchema",
+    "inspect_file",
+    "load_fileset",
+    "named_after",
+    "open_events",
+    "read_fileset",
+]

@@ -1,0 +1,196 @@
+"""Where chunks are processed: here, in processes of this machine, or on a dask cluster.
+
+Each is a function that takes chunks and gives outcomes as they come. What a lost worker had in
+hand is done again; only a chunk that loses one worker after another is an error.
+"""
+
+import logging
+import multiprocessing
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, Literal
+
+from l1kd.errors import ConfigurationError, L1KDError, MachineError
+from l1kd.execution.work import Chunk, Job, Outcome, process_chunk
+
+__all__ = ["EXECUTORS", "Backend", "Executor", "backend"]
+
+Executor = Literal["iterative", "futures", "dask"]
+
+EXECUTORS = ("iterative", "futures", "dask")
+
+Backend = Callable[[Job, Iterable[Chunk]], Generator[Outcome, None, None]]
+"""Gives the outcome of every chunk, in any order; chunks are taken when there is room for them."""
+
+_TRIES = 4
+"""A chunk may lose this many workers."""
+
+_AHEAD = 2
+"""Chunks a worker that are handed out before it asks."""
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def backend(kind: Executor, workers: int, scheduler: Any) -> Iterator[Backend]:
+    """Open a place where chunks are processed.
+
+    Raises
+    ------
+    ConfigurationError
+        For an unknown executor, or a scheduler that does not answer.
+    """
+    if kind == "iterative":
+        yield _iterative
+    elif kind == "futures":
+        yield partial(_futures, workers=workers)
+    elif kind == "dask":
+        with _client(workers, scheduler) as client:
+            yield partial(_dask, client=client)
+    else:
+        raise ConfigurationError(f"unknown executor {kind!r}; expected one of {list(EXECUTORS)}")
+
+
+def _iterative(job: Job, chunks: Iterable[Chunk]) -> Generator[Outcome, None, None]:
+    for chunk in chunks:
+        yield process_chunk(job, chunk)
+
+
+def _futures(job: Job, chunks: Iterable[Chunk], *, workers: int) -> Generator[Outcome, None, None]:
+    """Use processes of this machine; when one is lost start all of them anew.
+
+    Nobody knows which of the chunks in hand lost the process, so each of them is done again alone.
+    """
+    waiting = iter(chunks)
+    suspects: deque[Chunk] = deque()
+    lost: Counter[int] = Counter()
+    while True:
+        # a fork server: workers start with the imports done, and no thread is forked
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["l1kd.execution.work", "l1kd.insertion"])
+        in_hand: dict[Future[Outcome], Chunk] = {}
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            try:
+                while True:
+                    room = 1 if suspects else _AHEAD * workers
+                    while len(in_hand) < room:
+                        chunk = suspects.popleft() if suspects else next(waiting, None)
+                        if chunk is None:
+                            break
+                        in_hand[pool.submit(process_chunk, job, chunk)] = chunk
+                        room = 1 if lost[chunk.number] else room
+                    if not in_hand:
+                        return
+                    for future in wait(in_hand, return_when=FIRST_COMPLETED).done:
+                        outcome = future.result()
+                        del in_hand[future]
+                        yield outcome
+            except BrokenProcessPool:
+                suspects.extend(in_hand.values())
+                lost.update(chunk.number for chunk in in_hand.values())
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+        for chunk in suspects:
+            if lost[chunk.number] >= _TRIES:
+                raise _lost(chunk)
+            _log.warning("a process ended while it may have worked on %s; once more", chunk)
+
+
+def _lost(chunk: Chunk) -> MachineError:
+    return MachineError(
+        f"{_TRIES} workers, one after another, ended while they worked on {chunk}: most often "
+        "memory ran out (lower chunksize, or use fewer workers), else code crashed (run these "
+        "entries with executor='iterative'); with a checkpoint all other finished chunks are kept"
+    )
+
+
+def _same(job: Job) -> Job:
+    return job
+
+
+def _dask(job: Job, chunks: Iterable[Chunk], *, client: Any) -> Generator[Outcome, None, None]:
+    """Use dask's workers; the scheduler itself gives the chunks of a lost worker to another one."""
+    from distributed import as_completed
+    from distributed.comm import CommClosedError
+    from distributed.scheduler import KilledWorker
+
+    waiting = iter(chunks)
+    in_hand: dict[str, tuple[Any, Chunk]] = {}
+    # a task and not a scatter: dask makes it again when the worker that holds it is lost
+    shared = client.submit(_same, job, pure=False)
+    done = as_completed(loop=client.loop)
+    try:
+        while True:
+            room = max(100, _AHEAD * sum(client.nthreads().values()))
+            while len(in_hand) < room and (chunk := next(waiting, None)) is not None:
+                future = client.submit(process_chunk, shared, chunk, pure=False, retries=0)
+                in_hand[future.key] = future, chunk
+                done.add(future)
+            if not in_hand:
+                return
+            future = next(done)
+            _, chunk = in_hand.pop(future.key)
+            if future.status == "cancelled" or client.status == "closed":
+                raise _scheduler_gone(client)
+            try:
+                outcome = future.result()
+            except KilledWorker as error:
+                raise _lost(chunk) from error
+            except ModuleNotFoundError as error:
+                raise ConfigurationError(
+                    f"a worker cannot import what the run needs: {error}; workers need the same "
+                    "environment as you"
+                ) from error
+            future.release()
+            yield outcome
+    except (CommClosedError, OSError, StopIteration) as error:
+        if isinstance(error, L1KDError):
+            raise
+        raise _scheduler_gone(client) from error
+    finally:
+        if in_hand:
+            with suppress(Exception):  # the scheduler may be gone
+                client.cancel([future for future, _ in in_hand.values()])
+
+
+def _scheduler_gone(client: Any) -> MachineError:
+    return MachineError(
+        f"the dask scheduler at {getattr(client.scheduler, 'address', 'its address')} went away; "
+        "start it again, and the run: with a checkpoint it goes on from its finished chunks"
+    )
+
+
+@contextmanager
+def _client(workers: int, scheduler: Any) -> Iterator[Any]:
+    from distributed import Client, LocalCluster  # half a second that other executors save
+
+    if isinstance(scheduler, Client):
+        yield scheduler
+        return
+    cluster = None
+    try:
+        if scheduler is None:
+            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+        client = Client(scheduler if cluster is None else cluster)
+    except OSError as error:
+        raise ConfigurationError(f"no dask scheduler answers at {scheduler!r}: {error}") from error
+    try:
+        yield client
+    finally:
+        # the work is done, or has failed with a reason of its own: nothing here may hide that
+        for opened in (client, cluster):
+            if opened is not None:
+                _closed(opened)
+
+
+def _closed(opened: Any) -> None:
+    with suppress(Exception):
+        try:
+            opened.close()
+        except Exception as error:
+            _log.warning("closing %s failed, the results are complete: %r", opened, error)
+            raise
