@@ -83,7 +83,7 @@ def named_after(files: Sequence[str]) -> str:
         equal = takewhile(lambda letters: len(set(letters)) == 1, zip(*stems, strict=False))
         shared = re.sub(r"[\W_\d]+$", "", "".join(letters[0] for letters in equal))
         name = shared if len(shared) > 2 else f"{name}_and_{len(stems) - 1}_more"
-    return re.sub(r"[^\w.+ -]", "_", name).strip(". ") or "events"
+    return re.sub(r"[^\w.+-]+", "_", name).strip("._ ") or "events"
 
 
 def load_fileset(fileset: Any) -> dict[str, Dataset]:

@@ -181,6 +181,9 @@ def require_writable(folder: str | Path) -> None:
     """
     folder = Path(folder)
     probe = folder / f".probe.{uuid.uuid4().hex}"
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise OutputError(f"{folder}: expected a folder for results, but {there} is a file")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"l1kd")

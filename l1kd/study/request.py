@@ -6,10 +6,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from l1kd.errors import ConfigurationError, UnreadableFileError
+from l1kd._documents import read_document, shown_value
+from l1kd.errors import ConfigurationError
 from l1kd.registry import nearest
 
 __all__ = ["Execution", "Request", "Settings", "nearest", "read_settings"]
@@ -171,16 +171,13 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     UnreadableFileError
-        If there is no such file, or it is not text.
+        If there is no such file.
     ConfigurationError
-        If it is not a YAML mapping of names to values.
+        If it is not text, or not a YAML mapping of names to values.
     """
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFileError(f"{path}: expected a YAML file: {error}") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigurationError(f"{path} is not YAML: {error}") from error
+    content = read_document(Path(path))
     if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
-        raise ConfigurationError(f"{path}: expected names with their values, found {content!r}")
+        raise ConfigurationError(
+            f"{path}: expected names with their values, found {shown_value(content)}"
+        )
     return {key.replace("-", "_"): value for key, value in content.items()}

@@ -1,6 +1,5 @@
 """From a request to its page: processors over files, tables, plots."""
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from l1kd import plots
 from l1kd.algorithms import ALGORITHMS, Algorithm, algorithm
 from l1kd.datasets import Dataset, InputFile, read_fileset
 from l1kd.errors import ConfigurationError, UnreadableFileError
-from l1kd.execution import RunResult, run
+from l1kd.execution import RunResult, require_writable, run
 from l1kd.insertion import insert
 from l1kd.processors.particles import CORRELATOR, DELPHES_PUPPI
 from l1kd.processors.rates import RateProcessor
@@ -27,29 +26,12 @@ from l1kd.study.weights import require_weights
 from l1kd.trigger.quantities import score_of
 from l1kd.trigger.rates import Normalisation, normalisation
 
-__all__ = ["require_writable", "study"]
+__all__ = ["study"]
 
 DEFAULT = ("puppi", "distillnet", "qdistillnet", "cicada")
 """What is studied unless the request says otherwise."""
 
 _TRUTH_WEIGHTINGS = ("soft_truth", "no_pileup", DELPHES_PUPPI)
-
-
-def require_writable(out: str | Path) -> Path:
-    """Check before any work that results can be written into a folder, which need not exist.
-
-    Raises
-    ------
-    ConfigurationError
-        If they cannot.
-    """
-    folder = Path(out)
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise ConfigurationError(f"{folder}: expected a folder for results, but {there} is a file")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise ConfigurationError(f"{folder}: results cannot be written: no permission in {there}")
-    return folder
 
 
 def _check_algorithms(request: Request) -> None:
@@ -133,6 +115,8 @@ def study(request: Request, out: str | Path) -> Summary:
     ------
     ConfigurationError
         If the request cannot be met, or nothing could be computed from the files.
+    OutputError
+        If `out` cannot be written; nothing is computed then.
     L1KDError
         As `l1kd.execution.run`; nothing is written then.
     """
@@ -142,7 +126,8 @@ def study(request: Request, out: str | Path) -> Summary:
         norm = norm.model_copy(update={"bunches": request.bunches})
     datasets = datasets_of(request)
     _require_sense(request, datasets)
-    folder = require_writable(out)
+    folder = Path(out)
+    require_writable(folder)
     files, bad = read_fileset(datasets)
     if bad and not request.skip_bad_files:
         raise next(iter(bad.values()))

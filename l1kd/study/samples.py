@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import takewhile
 from pathlib import Path
 
-from l1kd.datasets import Dataset, load_fileset
+from l1kd.datasets import Dataset, load_fileset, named_after
 from l1kd.errors import ConfigurationError
 from l1kd.study.request import Request
 
@@ -29,17 +28,7 @@ def named_files(paths: Sequence[str]) -> dict[str, list[str]]:
             samples.setdefault(found[1].strip(), []).append(found[2])
         else:
             bare.append(path)
-    return ({_common_name(bare): bare} if bare else {}) | samples
-
-
-def _common_name(paths: Sequence[str]) -> str:
-    first, last = (choose(Path(path).stem for path in paths) for choose in (min, max))
-    name = first
-    if len(paths) > 1:
-        alike = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
-        name = "".join(letter for letter, _ in alike)
-        name = name.rstrip("0123456789").rstrip("_-. ")  # of numbered files
-    return re.sub(r"[^\w.+-]+", "_", name).strip("._") or "events"
+    return ({named_after(bare): bare} if bare else {}) | samples
 
 
 def datasets_of(request: Request) -> dict[str, Dataset]:

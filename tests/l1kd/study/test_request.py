@@ -63,8 +63,8 @@ def test_yaml_that_is_no_mapping_of_names(tmp_path, text):
 
 def test_yaml_that_cannot_be_read(tmp_path):
     (tmp_path / "latin.yaml").write_bytes(b"label: \xe9t\xe9\n")
-    for name in ("none.yaml", "latin.yaml"):
-        with pytest.raises(UnreadableFileError, match=name):
+    for name, error in (("none.yaml", UnreadableFileError), ("latin.yaml", ConfigurationError)):
+        with pytest.raises(error, match=name):
             read_settings(tmp_path / name)
 
 

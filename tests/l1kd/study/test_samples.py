@@ -12,7 +12,7 @@ def test_a_sample_is_called_after_its_file():
     files = ["d/top_01.root", "e/top_02.root"]
     assert named_files(files) == {"top": files}
     assert list(named_files(["a$b {x}.root"])) == ["a_b_x"]
-    assert list(named_files(["a.root", "b.root"])) == ["events"]
+    assert list(named_files(["a.root", "b.root"])) == ["a_and_1_more"]
 
 
 def test_named_files(tmp_path):
