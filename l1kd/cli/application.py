@@ -16,7 +16,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from l1kd._version import __version__
-from l1kd.cli.arguments import expanded
+from l1kd.cli.arguments import expanded, routed
 from l1kd.errors import L1KDError
 from l1kd.registry import load_plugin
 
@@ -27,7 +27,7 @@ class _Verbs(TyperGroup):
     """The verbs, whose options may take several values each."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, expanded(args, self.commands))
+        return super().parse_args(ctx, expanded(routed(args), self.commands))
 
 
 app = typer.Typer(
@@ -37,8 +37,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-out_console = Console()
-error_console = Console(stderr=True)
+# a name between colons, as of a scan or a path, is no emoji
+out_console = Console(emoji=False)
+error_console = Console(stderr=True, emoji=False)
 
 Out = Annotated[Path, typer.Option(help="Folder of the results.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]

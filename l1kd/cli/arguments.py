@@ -4,10 +4,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["OF_FILES", "expanded", "swallowed"]
+__all__ = ["MERGE", "OF_FILES", "OF_MENU", "expanded", "routed", "swallowed"]
 
 OF_FILES = {"--truth", "--minbias", "--events", "--background", "--signal"}
 """Options whose values are files; a comma is part of a path."""
+
+OF_MENU, MERGE = "rates-of-menu", "rates-merge"
+"""What `rates MENU FILES...` and `rates merge RECORDS...` are called inside."""
+
+
+def routed(arguments: Sequence[str]) -> list[str]:
+    """Tell the forms of `rates` apart: behind the verb comes a menu, the word merge, or neither."""
+    if len(arguments) > 1 and arguments[0] == "rates":
+        if arguments[1] == "merge":
+            return [MERGE, *arguments[2:]]
+        from l1kd.trigger.menus import is_menu  # the readers of menus cost time
+
+        if is_menu(arguments[1]):
+            return [OF_MENU, *arguments[1:]]
+    return list(arguments)
 
 
 def _many(command: Any) -> dict[str, bool]:

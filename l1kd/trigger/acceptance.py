@@ -9,9 +9,8 @@ whatever the order of the events.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from l1kd.emulators.array_types import Floats, Mask
+from l1kd.emulators.array_types import Floats, Integers, Mask
 
 __all__ = ["Accepted", "accepted", "any_accepted", "cumulative"]
 
@@ -66,7 +65,7 @@ def accepted(fired: Mask, acceptance: Floats) -> Accepted:
     return Accepted(each, each * others, _shared(fired, acceptance, each), total)
 
 
-def _others_refuse(fired: Mask, acceptance: Floats, n_certain: NDArray[np.int64]) -> Floats:
+def _others_refuse(fired: Mask, acceptance: Floats, n_certain: Integers) -> Floats:
     """Probability that no other seed accepts, for each seed that fired: float64[n, k]."""
     logarithm, certain = _refusal(acceptance)
     refused = np.exp((fired @ logarithm)[:, None] - np.where(fired, logarithm, 0.0))

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from l1kd.emulators.array_types import Bytes, Integers
+from l1kd.emulators.array_types import AnyArray, Bytes, Integers, Mask
 from l1kd.errors import InputError
 from l1kd.trigger.resampling import Resampling
 from l1kd.trigger.sums import ExactSums
@@ -158,7 +158,7 @@ class Decisions:
             and np.array_equal(self.squares.values(), counts)
         )
 
-    def fired(self, start: int = 0, stop: int | None = None) -> NDArray[np.bool_]:
+    def fired(self, start: int = 0, stop: int | None = None) -> Mask:
         """Return bool[rows, n_seeds], which seeds fired in the patterns of these rows."""
         bits = np.unpackbits(
             self.patterns[start:stop], axis=1, count=len(self.seeds), bitorder="little"
@@ -270,7 +270,7 @@ class Decisions:
         """Values int64[n] of one stratum in every row."""
         return self.strata[:, self.strata_names.index(name)]
 
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def state(self) -> tuple[dict[str, Any], dict[str, AnyArray]]:
         """Header (JSON-ready) and arrays from which `from_state` makes the same table."""
         header: dict[str, Any] = {
             "seeds": list(self.seeds),
@@ -278,7 +278,7 @@ class Decisions:
             "resampling": None if self.resampling is None else self.resampling.as_dict(),
             "lowest": [self.weights.lowest, self.squares.lowest],
         }
-        arrays: dict[str, NDArray[Any]] = {
+        arrays: dict[str, AnyArray] = {
             "patterns": self.patterns,
             "strata_values": self.strata,
             "counts": self.counts,
@@ -291,9 +291,7 @@ class Decisions:
         return header, arrays
 
     @classmethod
-    def from_state(
-        cls, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-    ) -> "Decisions":
+    def from_state(cls, header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> "Decisions":
         """Make the table that `state` described.
 
         Raises

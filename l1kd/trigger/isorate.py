@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import InputError
 from l1kd.statistics import ONE_SIGMA, Estimate
 from l1kd.trigger.rates import Threshold
@@ -20,8 +20,6 @@ from l1kd.trigger.scans import threshold_at
 from l1kd.trigger.spectra import Spectrum, SpectrumClass
 
 __all__ = ["IsoRate", "efficiency_against_rate", "iso_rate"]
-
-Floats = NDArray[np.float64]
 
 
 class IsoRate(NamedTuple):

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from l1kd.emulators.array_types import Floats, Integers
+from l1kd.emulators.array_types import Floats, Integers, Mask
 from l1kd.errors import ConfigurationError, InputError, UnreadableFileError
 
 __all__ = ["SECTION_SECONDS", "LumiMask", "PileupProfile", "PileupTable"]
@@ -81,7 +81,7 @@ class LumiMask:
         upper = np.maximum.accumulate(np.array(last, dtype=np.int64)[order])
         return cls(lower, upper)
 
-    def __call__(self, run: ArrayLike, lumi: ArrayLike) -> NDArray[np.bool_]:
+    def __call__(self, run: ArrayLike, lumi: ArrayLike) -> Mask:
         """Whether each section is certified: bool[n]."""
         keys = _keys(run, lumi)
         at = np.searchsorted(self.first, keys, side="right") - 1

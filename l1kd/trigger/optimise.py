@@ -5,15 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from l1kd.emulators.array_types import Floats, Mask
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.statistics import ONE_SIGMA, Estimate
 from l1kd.trigger.intervals import PassSums, fraction_interval
 
 __all__ = ["Budget", "Events", "Optimised", "UniqueEfficiency", "optimise", "unique_efficiency"]
-
-Floats = NDArray[np.float64]
 
 
 class Events(NamedTuple):
@@ -95,12 +94,12 @@ def _rate(passed: Any, weights: Floats, level: float) -> Estimate:
     return Estimate(total * share.value, total * share.low, total * share.high, share.n)
 
 
-def _passing(events: Events, thresholds: Mapping[str, float]) -> NDArray[np.bool_]:
+def _passing(events: Events, thresholds: Mapping[str, float]) -> Mask:
     """bool[n_seeds, n_events], in the order of the thresholds."""
     return np.stack([events.values[s] >= t for s, t in thresholds.items()])
 
 
-def _shared(passed: NDArray[np.bool_], weights: Floats) -> Floats:
+def _shared(passed: Mask, weights: Floats) -> Floats:
     """Proportional rate of each seed."""
     return (passed / np.maximum(passed.sum(axis=0), 1)) @ weights
 
@@ -315,7 +314,7 @@ def unique_efficiency(
 
 def _three(
     score: ArrayLike, menu: ArrayLike, weights: ArrayLike, name: str
-) -> tuple[Floats, NDArray[np.bool_], Floats]:
+) -> tuple[Floats, Mask, Floats]:
     x, w = np.asarray(score, dtype=np.float64), np.asarray(weights, dtype=np.float64)
     taken = np.asarray(menu, dtype=bool)
     if not (x.shape == w.shape == taken.shape) or not w.size:

@@ -9,8 +9,9 @@ import numpy as np
 import scipy.optimize
 import scipy.special
 import scipy.stats
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import InputError
 from l1kd.statistics import ONE_SIGMA, Estimate
 from l1kd.trigger.decisions import Decisions
@@ -18,8 +19,6 @@ from l1kd.trigger.rates import Normalisation
 from l1kd.trigger.tables import EventClass, MenuRates, menu_rates
 
 __all__ = ["PileupBin", "PileupFit", "fit_pileup", "rates_by_pileup"]
-
-Floats = NDArray[np.float64]
 
 
 class PileupBin(NamedTuple):

@@ -14,8 +14,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from l1kd.emulators.array_types import Mask
 from l1kd.errors import ConfigurationError, InputError, UnreadableFileError
 
 __all__ = ["PrescaleTable", "count_prescales", "read_mask"]
@@ -217,7 +218,7 @@ def read_mask(path: str | Path, indices: Mapping[str, int]) -> list[str]:
 
 def count_prescales(
     fired: ArrayLike, prescales: Sequence[float], weights: ArrayLike | None = None
-) -> NDArray[np.bool_]:
+) -> Mask:
     """Decide event by event with the counters of L1MenuTools.
 
     Each seed has a counter. An event that fires it adds 100 (times its weight), and when the

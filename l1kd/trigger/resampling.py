@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from l1kd.emulators.array_types import Integers, Words
 from l1kd.errors import InputError
 
 __all__ = ["Resampling"]
@@ -34,7 +35,7 @@ class Resampling:
         """Return plain JSON types."""
         return asdict(self)
 
-    def multiplicities(self, blocks: ArrayLike) -> NDArray[np.int64]:
+    def multiplicities(self, blocks: ArrayLike) -> Integers:
         """How often each replica draws each event.
 
         Parameters
@@ -55,7 +56,7 @@ class Resampling:
         return np.searchsorted(_POISSON, uniform, side="right").astype(np.int64)
 
 
-def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _mixed(x: Words) -> Words:
     """Finaliser of the SplitMix64 generator (Steele, Lea and Flood, OOPSLA 2014)."""
     x = x + _GOLDEN
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

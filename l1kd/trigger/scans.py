@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from l1kd.emulators.array_types import Floats
+from l1kd.emulators.array_types import Floats, Mask
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.statistics import ONE_SIGMA, Estimate
 from l1kd.trigger.rates import Threshold
@@ -58,7 +58,7 @@ def threshold_at(
     cuts = np.append(-np.inf, _above(values, spacing))
     rate = survival(classes, cuts, level)
 
-    def first(passing: NDArray[np.bool_]) -> float:
+    def first(passing: Mask) -> float:
         at = np.flatnonzero(passing)
         return float(cuts[at[0]]) if at.size else math.inf
 

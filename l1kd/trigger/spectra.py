@@ -7,13 +7,14 @@ on the number of all events alone, so that sums of parts do not depend on how th
 Thresholds on the grid mean the same before and after: value >= threshold.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from l1kd.emulators.array_types import Floats
+from l1kd.emulators.array_types import AnyArray, Floats, Integers
 from l1kd.errors import InputError
 from l1kd.statistics import ONE_SIGMA
 from l1kd.trigger.intervals import PassSums, fraction_interval
@@ -53,7 +54,7 @@ class Spectrum:
         self.step = float(step)
         self.resampling = resampling
         self.values: Floats = np.zeros(0)
-        self.counts: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.counts: Integers = np.zeros(0, np.int64)
         self.weights = ExactSums(0)
         self.squares = ExactSums(0)
         self.negative = 0
@@ -97,7 +98,7 @@ class Spectrum:
             raise InputError(f"rates: {w.shape} weights for {x.size} values")
         x = x + 0.0  # one zero
         if step:
-            x = np.floor(x / step) * step
+            x = _in_steps(x, step)
         made.values, inverse = np.unique(x, return_inverse=True)
         n = made.values.size
         made.counts = np.bincount(inverse, minlength=n).astype(np.int64)
@@ -155,7 +156,7 @@ class Spectrum:
     def _bounded(self) -> "Spectrum":
         """Put the values on the grid if there are many events."""
         grid = self.grid
-        return self._grouped(np.floor(self.values / grid) * grid) if grid else self
+        return self._grouped(_in_steps(self.values, grid)) if grid else self
 
     def _grouped(self, values: Floats) -> "Spectrum":
         """Sum what has the same value, after each was replaced by another one."""
@@ -187,7 +188,7 @@ class Spectrum:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def state(self) -> tuple[dict[str, Any], dict[str, AnyArray]]:
         """Header (JSON-ready) and arrays from which `from_state` makes the same spectrum."""
         header: dict[str, Any] = {
             "step": self.step,
@@ -195,7 +196,7 @@ class Spectrum:
             "negative": self.negative,
             "lowest": [self.weights.lowest, self.squares.lowest],
         }
-        arrays: dict[str, NDArray[Any]] = {
+        arrays: dict[str, AnyArray] = {
             "values": self.values,
             "counts": self.counts,
             "weights": self.weights.limbs,
@@ -207,9 +208,7 @@ class Spectrum:
         return header, arrays
 
     @classmethod
-    def from_state(
-        cls, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-    ) -> "Spectrum":
+    def from_state(cls, header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> "Spectrum":
         """Make the spectrum that `state` described.
 
         Raises
@@ -245,6 +244,17 @@ class Spectrum:
         return np.repeat(self.values, self.counts), np.repeat(mean, self.counts)
 
 
+def _in_steps(x: Floats, step: float) -> Floats:
+    """Round down to a multiple of the step.
+
+    Division by a power of two is exact. By another step the quotient of a multiple may lie a hair
+    below a whole number, which counts as the number.
+    """
+    exact = math.frexp(step)[0] == 0.5
+    steps: Floats = np.floor(x / step + (0.0 if exact else 1e-9)) * step
+    return steps
+
+
 class SpectrumClass(NamedTuple):
     """Events of one kind and the rate [Hz] at which events of this kind happen."""
 
@@ -270,7 +280,7 @@ class Survival(NamedTuple):
     value: Floats
     low: Floats
     high: Floats
-    n_pass: NDArray[np.int64]
+    n_pass: Integers
     n_total: int
     total: float
 

@@ -8,9 +8,9 @@ one long integer, so that addition is exact, associative and commutative.
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from l1kd.emulators.array_types import Integers
+from l1kd.emulators.array_types import Floats, Integers
 from l1kd.errors import InputError
 
 __all__ = ["ExactSums"]
@@ -112,7 +112,7 @@ class ExactSums:
         made.limbs, made.lowest = np.concatenate([mine.limbs, theirs.limbs]), mine.lowest
         return made
 
-    def values(self) -> NDArray[np.float64]:
+    def values(self) -> Floats:
         """Return float64 of the array's shape, the same whatever the order of addition."""
         limbs = self.limbs.copy()
         negative = limbs[:, -1] < 0

@@ -11,9 +11,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from l1kd.emulators.array_types import Floats
+from l1kd.emulators.array_types import Floats, Mask
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.statistics import ONE_SIGMA, Estimate
 from l1kd.trigger.acceptance import accepted, any_accepted, cumulative
@@ -150,7 +149,7 @@ class _Quantity:
 class _Rows(NamedTuple):
     """A block of rows of a table."""
 
-    fired: NDArray[np.bool_]
+    fired: Mask
     weights: Floats
     squares: Floats
     replicas: Floats
@@ -408,7 +407,7 @@ def _replicas(classes: Sequence[EventClass]) -> int:
     return found.pop()
 
 
-def _members(seeds: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[NDArray[np.bool_]]:
+def _members(seeds: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[Mask]:
     """For each group bool[n_seeds], whether a seed belongs to it."""
     found = []
     for name, chosen in groups.items():
@@ -420,9 +419,9 @@ def _members(seeds: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[
 
 
 def _group_values(
-    fired: NDArray[np.bool_],
+    fired: Mask,
     acceptance: Floats,
-    members: Sequence[NDArray[np.bool_]],
+    members: Sequence[Mask],
     proportional: Floats,
 ) -> dict[str, Any]:
     """Probabilities of the groups: some seed of it accepts, only such do, shares of its seeds."""

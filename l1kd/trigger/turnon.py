@@ -12,9 +12,9 @@ import numpy as np
 import scipy.optimize
 import scipy.special
 import scipy.stats
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from l1kd.emulators.array_types import Floats
+from l1kd.emulators.array_types import AnyArray, Floats
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.statistics import ONE_SIGMA, Estimate
 from l1kd.trigger.intervals import PassSums, fraction_interval
@@ -151,10 +151,10 @@ class TurnOn:
         n_effective = np.where(filled, total**2 / np.where(filled, squares, 1.0), 0.0)
         return Curve(self.edges, value, low, high, n_effective, self.n)
 
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def state(self) -> tuple[dict[str, Any], dict[str, AnyArray]]:
         """Header (JSON-ready) and arrays from which `from_state` makes the same turn-on."""
         header: dict[str, Any] = {"outside": self.outside, "spectra": []}
-        arrays: dict[str, NDArray[Any]] = {"edges": self.edges}
+        arrays: dict[str, AnyArray] = {"edges": self.edges}
         for i, spectrum in enumerate(self.spectra):
             own, own_arrays = spectrum.state()
             header["spectra"].append(own)
@@ -162,7 +162,7 @@ class TurnOn:
         return header, arrays
 
     @classmethod
-    def from_state(cls, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> "TurnOn":
+    def from_state(cls, header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> "TurnOn":
         """Make the turn-on that `state` described.
 
         Raises

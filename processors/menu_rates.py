@@ -1,0 +1,235 @@
+"""Decisions of a menu on events, counted."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import awkward as ak
+import numpy as np
+from coffea import processor
+
+from l1kd._edge import by_event, collections, has_branch, read
+from l1kd.algorithms import Algorithm
+from l1kd.emulators.array_types import AnyArray, Floats, Integers
+from l1kd.errors import ConfigurationError, MissingBranchError
+from l1kd.insertion import insert
+from l1kd.trigger.decisions import Decisions, pack
+from l1kd.trigger.luminosity import LumiMask, PileupTable
+from l1kd.trigger.menus import AnyMenu, Scan, scanned
+from l1kd.trigger.prescales import count_prescales
+from l1kd.trigger.resampling import Resampling
+from l1kd.trigger.scans import largest_passed
+from l1kd.trigger.spectra import Spectrum
+from l1kd.truth import event_weight
+
+__all__ = ["MenuRateProcessor", "event_value"]
+
+
+def event_value(events: ak.Array, path: str) -> Floats:
+    """One value an event of a branch: of an object list the largest, minus infinity without any.
+
+    Parameters
+    ----------
+    path
+        `Collection.field`, or the name of a branch of its own.
+
+    Raises
+    ------
+    MissingBranchError
+        If the events do not have it.
+    """
+    collection, _, field = path.partition(".")
+    if field:
+        values = read(events, collection, field)
+    elif collection in collections(events):
+        values = events[collection]
+    else:
+        raise MissingBranchError(f"{path!r} is missing; name a branch as Collection.field")
+    if values.ndim == 1:
+        return np.asarray(ak.to_numpy(values), dtype=np.float64)
+    largest = ak.fill_none(ak.max(values, axis=1), -np.inf)
+    return np.asarray(ak.to_numpy(largest), dtype=np.float64)
+
+
+class MenuRateProcessor(processor.ProcessorABC):
+    """Evaluate a menu and count its decision patterns; the result does not grow with the events.
+
+    Parameters
+    ----------
+    menu
+        A menu of either form, see `l1kd.trigger.menus.open_menu`.
+    weights
+        "relative": events count with their weights (`event_weight`), "none": each counts once.
+    algorithms, source
+        Inserted before the menu is evaluated, as by `l1kd.insert`, for menus on collections that
+        an algorithm makes.
+    pileup
+        Where the pile-up of an event comes from: a `PileupTable`, the name of a branch, or "" for
+        the number of vertices of Delphes or NanoAOD. None does not divide by pile-up.
+    pileup_width
+        Width of the bins of pile-up, a whole number.
+    sections
+        Divide by run and luminosity section.
+    lumi_mask
+        Events of other luminosity sections are skipped and counted.
+    scans
+        Legs of seeds to try thresholds on.
+    quantities
+        {name: (branch, step)} of distributions to keep, see `event_value`.
+    resampling
+        Bootstrap over luminosity sections where they are divided by, else over events.
+    counters
+        {seed: prescale}: decide with counters event by event, from zero in every chunk, instead of
+        recording unprescaled decisions. The result depends on the chunks then.
+
+    Notes
+    -----
+    The result is {dataset: {"seen", "used", "skipped": {reason: n}, "decisions": Decisions,
+    "spectra": {name: Spectrum}, "reasons": {(seed, why it could not be evaluated)}}}. Spectra of
+    scans hold the number of thresholds passed.
+    """
+
+    def __init__(
+        self,
+        menu: AnyMenu,
+        *,
+        weights: Literal["relative", "none"] = "relative",
+        algorithms: Sequence[str | Algorithm] = (),
+        source: str | None = None,
+        pileup: PileupTable | str | None = None,
+        pileup_width: int = 1,
+        sections: bool = False,
+        lumi_mask: LumiMask | None = None,
+        scans: Sequence[Scan] = (),
+        quantities: Mapping[str, tuple[str, float]] | None = None,
+        resampling: Resampling | None = None,
+        counters: Mapping[str, float] | None = None,
+    ) -> None:
+        if pileup_width < 1:
+            raise ConfigurationError(f"bins of pile-up must be 1 wide or more, not {pileup_width}")
+        self.menu = menu
+        self.weights = weights
+        self.algorithms = list(algorithms)
+        self.source = source
+        self.pileup = pileup
+        self.pileup_width = int(pileup_width)
+        self.sections = sections
+        self.lumi_mask = lumi_mask
+        self.scan_menu: AnyMenu | None = None
+        self.families: dict[str, list[str]] = {}
+        if scans:
+            self.scan_menu, self.families = scanned(menu, scans)
+        self.thresholds = {scan.name: scan.thresholds for scan in scans}
+        self.quantities = dict(quantities or {})
+        self.resampling = resampling
+        self.counters = None if counters is None else dict(counters)
+
+    def process(self, events: ak.Array) -> dict[str, Any]:
+        """Evaluate one chunk."""
+        metadata = dict(events.metadata)
+        seen = len(events)
+        skipped = {}
+        if self.lumi_mask is not None:
+            kept = self.lumi_mask(*_section(events))
+            if not kept.all():
+                skipped["luminosity section not in the mask"] = int((~kept).sum())
+                events = events[kept]
+        if self.algorithms:
+            events = insert(events, self.algorithms, self.source)
+        bits = self.menu.evaluate(events)
+        weight = event_weight(events) if self.weights == "relative" else np.ones(len(events))
+        blocks = self._blocks(events, metadata)
+        packed = bits.packed
+        if self.counters is not None:
+            fired = np.stack([bits[name] for name in bits.names], axis=1)
+            prescales = [self.counters.get(name, 0.0) for name in bits.names]
+            packed = pack(count_prescales(fired, prescales, weight))
+        options: dict[str, Any] = {"resampling": self.resampling, "blocks": blocks}
+        return {
+            metadata.get("dataset", "events"): {
+                "seen": seen,
+                "used": len(events),
+                "skipped": skipped,
+                "decisions": Decisions.of(
+                    bits.names,
+                    packed.reshape(len(events), -(-len(bits.names) // 8)),
+                    weight,
+                    strata=self._strata(events),
+                    **options,
+                ),
+                "spectra": self._spectra(events, weight, options),
+                "reasons": set(bits.reasons.items()),
+            }
+        }
+
+    def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
+        """Return the accumulator as it is: the tables are made by `l1kd.trigger.tables`."""
+        return accumulator
+
+    def _strata(self, events: ak.Array) -> dict[str, Integers]:
+        strata: dict[str, Integers] = {}
+        if self.pileup is not None:
+            pileup = _pileup(events, self.pileup)
+            bins = np.floor(pileup / self.pileup_width).astype(np.int64)
+            strata["pileup"] = bins * self.pileup_width
+        if self.sections:
+            strata["run"], strata["lumi"] = _section(events)
+        return strata
+
+    def _blocks(self, events: ak.Array, metadata: Mapping[str, Any]) -> AnyArray | None:
+        if self.resampling is None:
+            return None
+        if self.sections:
+            run, lumi = _section(events)
+            return run * (1 << 32) + lumi
+        # events of different files must not share a number
+        text = f"{metadata.get('dataset', '')}:{metadata.get('filename', '')}"
+        file = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+        first = int(metadata.get("entrystart", 0))
+        return np.arange(first, first + len(events)) + (file << 31)
+
+    def _spectra(
+        self, events: ak.Array, weight: Floats, options: Mapping[str, Any]
+    ) -> dict[str, Spectrum]:
+        spectra = {}
+        if self.scan_menu is not None:
+            decided = self.scan_menu.evaluate(events)
+            for name, family in self.families.items():
+                passed = np.stack([decided[seed] for seed in family], axis=1)
+                thresholds = self.thresholds[name]
+                largest = largest_passed(passed, thresholds)
+                number = np.searchsorted(thresholds, largest, side="right")
+                spectra[name] = Spectrum.of(number, weight, step=1.0, **options)
+        for name, (path, step) in self.quantities.items():
+            values = event_value(events, path)
+            spectra[name] = Spectrum.of(values, weight, step=step, **options)
+        return spectra
+
+
+def _section(events: ak.Array) -> tuple[Integers, Integers]:
+    """Run and luminosity section of each event."""
+    missing = [name for name in ("run", "luminosityBlock") if name not in events.fields]
+    if missing:
+        raise MissingBranchError(
+            f"{' and '.join(missing)} missing: the events do not say their luminosity section"
+        )
+    return tuple(  # type: ignore[return-value]
+        np.asarray(ak.to_numpy(events[name]), dtype=np.int64) for name in ("run", "luminosityBlock")
+    )
+
+
+def _pileup(events: ak.Array, where: PileupTable | str) -> Floats:
+    """Pile-up of each event."""
+    if isinstance(where, PileupTable):
+        return where.of(*_section(events))
+    if where:
+        collection, _, field = where.partition(".")
+        return by_event(read(events, collection, field), np.float64)
+    if has_branch(events, "Pileup", "nTrueInt"):
+        return by_event(read(events, "Pileup", "nTrueInt"), np.float64)
+    if has_branch(events, "Vertex", "Z"):
+        return np.asarray(ak.to_numpy(ak.num(events["Vertex"]["Z"], axis=1)), dtype=np.float64)
+    raise MissingBranchError(
+        "the events have neither Pileup.nTrueInt nor Vertex: name the branch of the pile-up, or a "
+        "csv with that of the luminosity sections"
+    )
