@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from l1kd.models.firmware.proof import vectors
-from l1kd.models.firmware.record import project
+from l1kd.models.firmware import project
 from l1kd.models.firmware.rtl.rtl import pack, unpack
 from l1kd.models.firmware.tools import cpp, verilator
+from l1kd.models.firmware.vectors import vectors
 
 REPEATS = 5
 

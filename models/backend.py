@@ -7,6 +7,7 @@ here and nowhere else.
 """
 
 import importlib
+import importlib.util
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -25,14 +27,20 @@ __all__ = [
     "hls4ml",
     "keras",
     "keras_is_legacy",
+    "package_folder",
     "pruning",
     "qkeras",
+    "qkeras_problem",
     "quiet",
     "seed_everything",
     "tensorflow",
 ]
 
 _FLAG = "TF_USE_LEGACY_KERAS"
+_REPAIR = (
+    "repair: pip uninstall -y qkeras; remove the folder {folder}; "
+    "pip install --no-deps qkeras==0.9.0 (hgq2 itself goes on working)"
+)
 _NOISE = re.compile(
     rb"WARNING: All log messages before absl"
     rb"|[IW]\d{4} \d\d:\d\d:\d+"
@@ -118,6 +126,41 @@ def keras() -> Any:
     return _import("tf_keras")
 
 
+def package_folder(module: str) -> Path | None:
+    """Return the folder of an installed package, without importing it; None where there is none."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent
+
+
+def qkeras_problem(folder: Path | None = None) -> str | None:
+    """Say what is wrong with the installed QKeras, if anything is.
+
+    The wheel of hgq2 holds a top-level folder `qkeras`, a shim that redirects to HGQ2. Installed
+    after QKeras it overwrites QKeras' own files; installed before, it is mixed with them.
+
+    Parameters
+    ----------
+    folder : pathlib.Path, optional
+        The package folder to judge; the one that Python would import by default.
+
+    Returns
+    -------
+    str or None
+        The problem with its repair, None where QKeras is itself.
+    """
+    folder = folder or package_folder("qkeras")
+    if folder is None:
+        return "QKeras is not installed: install l1kd[train]"
+    opening = folder / "__init__.py"
+    text = opening.read_text(encoding="utf-8") if opening.is_file() else ""
+    if not (folder / "qlayers.py").is_file() or "qlayers" not in text:
+        repair = _REPAIR.format(folder=folder)
+        return f"the folder {folder} is not QKeras but the shim of hgq2's wheel; {repair}"
+    return None
+
+
 def qkeras() -> Any:
     """Import QKeras, and refuse the shim that hgq2's wheel writes over it.
 
@@ -126,8 +169,6 @@ def qkeras() -> Any:
     ConfigurationError
         QKeras is missing or overwritten; the message says how to repair it.
     """
-    from l1kd.models.doctor import qkeras_problem
-
     tensorflow()
     problem = qkeras_problem()
     if problem is not None:

@@ -10,15 +10,12 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from importlib import metadata
-from pathlib import Path
 from typing import NamedTuple
+
+from l1kd.models.backend import package_folder, qkeras_problem
 
 __all__ = ["Finding", "check", "qkeras_problem"]
 
-_REPAIR = (
-    "repair: pip uninstall -y qkeras; remove the folder {folder}; "
-    "pip install --no-deps qkeras==0.9.0 (hgq2 itself goes on working)"
-)
 _NEEDED = {
     "tensorflow": "tensorflow",
     "tf_keras": "tf-keras",
@@ -52,40 +49,6 @@ class Finding(NamedTuple):
     ok: bool
     message: str
     optional: bool = False
-
-
-def _folder(module: str) -> Path | None:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        return None
-    return Path(spec.origin).parent
-
-
-def qkeras_problem(folder: Path | None = None) -> str | None:
-    """Say what is wrong with the installed QKeras, if anything is.
-
-    The wheel of hgq2 holds a top-level folder `qkeras`, a shim that redirects to HGQ2. Installed
-    after QKeras it overwrites QKeras' own files; installed before, it is mixed with them.
-
-    Parameters
-    ----------
-    folder : pathlib.Path, optional
-        The package folder to judge; the one that Python would import by default.
-
-    Returns
-    -------
-    str or None
-        The problem with its repair, None where QKeras is itself.
-    """
-    folder = folder or _folder("qkeras")
-    if folder is None:
-        return "QKeras is not installed: install l1kd[train]"
-    opening = folder / "__init__.py"
-    text = opening.read_text(encoding="utf-8") if opening.is_file() else ""
-    if not (folder / "qlayers.py").is_file() or "qlayers" not in text:
-        repair = _REPAIR.format(folder=folder)
-        return f"the folder {folder} is not QKeras but the shim of hgq2's wheel; {repair}"
-    return None
 
 
 def _version(distribution: str) -> str | None:
@@ -147,7 +110,7 @@ def _traps() -> Iterator[Finding]:
 
 def _numpy_product() -> Finding:
     """Tell whether hls4ml calls a function that NumPy 2 took away."""
-    folder, name = _folder("hls4ml"), "hls4ml and numpy"
+    folder, name = package_folder("hls4ml"), "hls4ml and numpy"
     file = folder / "model" / "types.py" if folder is not None else None
     calls = file is not None and file.is_file() and "np.product(" in file.read_text("utf-8")
     numpy = _version("numpy") or "0"

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from l1kd.algorithms.puppi import Association
 from l1kd.emulators.array_types import Weights
 from l1kd.errors import ConfigurationError
-from l1kd.models.evaluation.accuracy import agreement
 from l1kd.models.evaluation.cost import latency, operations
 from l1kd.models.evaluation.importance import permutation_importance
 from l1kd.models.evaluation.maps import Maps, cell_distance, event_maps, weight_maps
@@ -23,6 +22,7 @@ from l1kd.models.evaluation.samples import Sample, describe_files, read_sample
 from l1kd.models.evaluation.schema import Evaluation
 from l1kd.models.evaluation.tails import fake_met_table, signal_efficiencies
 from l1kd.models.evaluation.weightings import Charged, all_weightings, weight_counts
+from l1kd.models.weights.agreement import agreement
 from l1kd.physics.response import ResponseSample
 from l1kd.report.studies import provenance
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from l1kd.algorithms.puppi import Association
 from l1kd.candidates import PID_NAMES
 from l1kd.emulators.array_types import Weights
-from l1kd.models.evaluation.accuracy import agreement
 from l1kd.models.evaluation.measure import CARD_JETS, response_sample
 from l1kd.models.evaluation.networks import Judged
 from l1kd.models.evaluation.samples import Sample
+from l1kd.models.weights.agreement import agreement
 from l1kd.models.weights.particles import Particles
 from l1kd.physics.response import Resampling, jet_table, met_table
 

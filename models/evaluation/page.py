@@ -10,10 +10,10 @@ import jinja2
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from l1kd.models.evaluation.accuracy import N_BINS
 from l1kd.models.evaluation.figures import Drawing
 from l1kd.models.evaluation.schema import Evaluation, gain
 from l1kd.models.evaluation.style import ASSOCIATION_LABELS
+from l1kd.models.weights.agreement import N_BINS
 from l1kd.plot_style import label_of, styled
 from l1kd.report.summary import Number
 

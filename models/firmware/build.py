@@ -18,13 +18,13 @@ from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.cpp.source import read_project
 from l1kd.errors import ConfigurationError, FirmwareError, L1KDError, ToolError
+from l1kd.models.firmware import project
 from l1kd.models.firmware.build_options import HLS_BACKENDS, RTL_BACKENDS, BuildOptions, Built
 from l1kd.models.firmware.gates import cmssw as cmssw_gates
 from l1kd.models.firmware.gates.logic_gates import build_logic_rtl
 from l1kd.models.firmware.hls import cmssw, hls
-from l1kd.models.firmware.proof import checks, events, vectors
-from l1kd.models.firmware.proof.vectors import Emulator, Vectors
-from l1kd.models.firmware.record import metrics, project
+from l1kd.models.firmware.proof import checks
+from l1kd.models.firmware.record import metrics
 from l1kd.models.firmware.record.record import Record
 from l1kd.models.firmware.rtl import bench as rtl_bench
 from l1kd.models.firmware.rtl.rtl import RtlDesign, build_rtl
@@ -32,6 +32,8 @@ from l1kd.models.firmware.sources import sources
 from l1kd.models.firmware.sources.frameworks import Framework
 from l1kd.models.firmware.sources.sources import Source
 from l1kd.models.firmware.tools import cpp, vendor, yosys
+from l1kd.models.firmware.vectors import events, vectors
+from l1kd.models.firmware.vectors.vectors import Emulator, Vectors
 
 __all__ = ["BuildOptions", "Built", "build"]
 

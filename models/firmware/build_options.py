@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from l1kd.models.firmware.hls import hls
 from l1kd.models.firmware.proof.proof import Proof
-from l1kd.models.firmware.proof.vectors import DEFAULT_VECTORS
 from l1kd.models.firmware.sources.frameworks import Precisions
+from l1kd.models.firmware.vectors.vectors import DEFAULT_VECTORS
 
 __all__ = ["HLS_BACKENDS", "RTL_BACKENDS", "Backend", "BuildOptions", "Built"]
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.models import backend
-from l1kd.models.evaluation.accuracy import agreement
 from l1kd.models.training import Fit, adam, run_in_chunks
+from l1kd.models.weights.agreement import agreement
 from l1kd.models.weights.batches import Batches, Events
 from l1kd.models.weights.config import StudentConfig
 from l1kd.models.weights.event_loss import EventLoss

@@ -131,7 +131,7 @@ def test_variables_that_stop_a_training_are_found(monkeypatch, variable, value):
 def test_numpy_product_is_explained(tmp_path, monkeypatch, numpy, said):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "types.py").write_text("n = np.product(shape)\n")
-    monkeypatch.setattr(doctor, "_folder", lambda module: tmp_path)
+    monkeypatch.setattr(doctor, "package_folder", lambda module: tmp_path)
     monkeypatch.setattr(doctor, "_version", lambda name: numpy)
     finding = doctor._numpy_product()
     assert finding.ok

@@ -1,1 +1,1 @@
-"""Logic-gate networks as netlists."""
+"""Networks of logic gates: netlist, Verilog and VHDL, and their library for CMSSW."""

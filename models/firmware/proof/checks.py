@@ -11,7 +11,7 @@ import numpy as np
 from l1kd.emulators.array_types import Integers, SignedIntegers
 from l1kd.emulators.network import FirmwareSourceError, Network
 from l1kd.errors import FirmwareError, ToolError
-from l1kd.models.firmware.proof import vectors
+from l1kd.models.firmware import project
 from l1kd.models.firmware.proof.proof import (
     Implementation,
     Proof,
@@ -20,12 +20,12 @@ from l1kd.models.firmware.proof.proof import (
     prove,
     rtl_layer,
 )
-from l1kd.models.firmware.proof.vectors import Emulator, Vectors
-from l1kd.models.firmware.record import project
 from l1kd.models.firmware.rtl.rtl import RtlDesign, build_rtl
 from l1kd.models.firmware.sources import sources
 from l1kd.models.firmware.sources.frameworks import Framework
 from l1kd.models.firmware.tools import cpp, verilator
+from l1kd.models.firmware.vectors import vectors
+from l1kd.models.firmware.vectors.vectors import Emulator, Vectors
 
 __all__ = ["CPP", "FRAMEWORK", "READ_BACK", "RTL", "Verified", "prove_project", "verify"]
 

@@ -16,10 +16,10 @@ import numpy.typing as npt
 from l1kd.emulators.array_types import Integers
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Graph
-from l1kd.models.firmware.proof import vectors
-from l1kd.models.firmware.proof.vectors import Emulator, Vectors
 from l1kd.models.firmware.sources.frameworks import INEXACT, Framework
 from l1kd.models.firmware.tools.cpp import compile_project
+from l1kd.models.firmware.vectors import vectors
+from l1kd.models.firmware.vectors.vectors import Emulator, Vectors
 
 __all__ = ["Implementation", "Proof", "cpp_layer", "framework_layer", "prove", "rtl_layer"]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Affine
 from l1kd.errors import ConfigurationError
-from l1kd.models.firmware.proof.vectors import Emulator
+from l1kd.models.firmware.vectors.vectors import Emulator
 
 __all__ = ["PARTS", "Part", "ebops", "part_of", "period_ns", "quality", "summary"]
 

@@ -12,14 +12,15 @@ import numpy as np
 from l1kd._version import __version__, commit
 from l1kd.artefacts import sha256
 from l1kd.emulators.array_types import Integers
+from l1kd.models.firmware import project
 from l1kd.models.firmware.build_options import BuildOptions, Built
-from l1kd.models.firmware.proof import vectors
 from l1kd.models.firmware.proof.proof import Proof
-from l1kd.models.firmware.proof.vectors import Emulator, Vectors
-from l1kd.models.firmware.record import metrics, project, texts
+from l1kd.models.firmware.record import metrics, texts
 from l1kd.models.firmware.rtl.rtl import RtlDesign
 from l1kd.models.firmware.sources.sources import Source
 from l1kd.models.firmware.tools import cpp
+from l1kd.models.firmware.vectors import vectors
+from l1kd.models.firmware.vectors.vectors import Emulator, Vectors
 
 __all__ = ["Record"]
 

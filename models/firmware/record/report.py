@@ -13,7 +13,8 @@ from typing import Any
 from l1kd._documents import read_document
 from l1kd.artefacts import load
 from l1kd.errors import ConfigurationError, FirmwareError, L1KDError, UnreadableFileError
-from l1kd.models.firmware.record import metrics, project
+from l1kd.models.firmware import project
+from l1kd.models.firmware.record import metrics
 from l1kd.models.firmware.record.pareto import draw
 from l1kd.models.firmware.record.tables import RESOURCES, Report, Row, as_dict, tables
 

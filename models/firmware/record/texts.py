@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from l1kd.emulators.logic import LogicNetwork
-from l1kd.models.firmware.proof.vectors import Emulator
 from l1kd.models.firmware.record import metrics
 from l1kd.models.firmware.rtl.rtl import RtlDesign
+from l1kd.models.firmware.vectors.vectors import Emulator
 
 __all__ = ["makefile", "readme"]
 

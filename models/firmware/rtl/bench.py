@@ -4,8 +4,8 @@ It shares `driver.cpp` with the HLS C++: raw integers are packed into ``data_in`
 says, a new event every clock cycle, and unpacked from ``data_out`` when they are due.
 """
 
-from l1kd.models.firmware.proof.vectors import Emulator, element_formats
 from l1kd.models.firmware.rtl.rtl import RtlDesign
+from l1kd.models.firmware.vectors.vectors import Emulator, element_formats
 
 __all__ = ["bench_header"]
 

@@ -15,7 +15,7 @@ from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Graph, Lookup
 from l1kd.errors import FirmwareError
 from l1kd.models.firmware.hls.hls import HlsOptions, namespace
-from l1kd.models.firmware.proof import vectors
+from l1kd.models.firmware.vectors import vectors
 
 __all__ = ["INEXACT", "Framework", "Precisions", "declare", "project"]
 

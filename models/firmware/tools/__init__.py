@@ -1,1 +1,1 @@
-"""Outside tools: compilers, Verilator, Yosys, vendors' synthesis."""
+"""Programs outside Python: the C++ compiler, Verilator, Yosys, and the vendors' synthesis."""

@@ -60,7 +60,7 @@ def test_unknown_set_is_refused_by_name():
 def test_insertion_training_and_firmware_read_the_same_numbers(data):
     """The three callers, on real events: the bits that reach the network are equal."""
     from l1kd.datasets import inspect_file
-    from l1kd.models.firmware.proof.events import particle_rows
+    from l1kd.models.firmware.vectors.events import particle_rows
     from l1kd.models.weights.particles import read_particles
 
     file = data / "ttbar2l_PU140.root"

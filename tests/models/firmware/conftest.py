@@ -7,9 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from l1kd.cli import app
-from l1kd.models.firmware.proof import checks, vectors
+from l1kd.models.firmware.proof import checks
 from l1kd.models.firmware.proof.proof import Implementation
 from l1kd.models.firmware.tools import verilator
+from l1kd.models.firmware.vectors import vectors
 from tests.models.firmware.networks import VECTORS, make_network
 
 

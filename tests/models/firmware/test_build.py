@@ -26,9 +26,10 @@ from l1kd.errors import (
 )
 from l1kd.models.firmware import build as building
 from l1kd.models.firmware.build import BuildOptions, build
-from l1kd.models.firmware.proof import checks, vectors
+from l1kd.models.firmware.proof import checks
 from l1kd.models.firmware.sources import sources
 from l1kd.models.firmware.tools import yosys
+from l1kd.models.firmware.vectors import vectors
 from tests.models.firmware.networks import VECTORS
 
 

@@ -5,7 +5,7 @@ import subprocess
 
 import numpy as np
 
-from l1kd.models.firmware.proof import vectors
+from l1kd.models.firmware.vectors import vectors
 
 CMSSW = """
 #include <any>

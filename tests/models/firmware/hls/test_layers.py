@@ -18,8 +18,8 @@ from l1kd.emulators.network.layers.lowering import affine_segments
 from l1kd.errors import FirmwareError
 from l1kd.models.firmware.hls import hls
 from l1kd.models.firmware.hls.layers import layer_list
-from l1kd.models.firmware.proof import vectors
 from l1kd.models.firmware.tools import cpp
+from l1kd.models.firmware.vectors import vectors
 from tests.models.firmware.networks import dense, make_network, relu
 
 FORM = FixedPoint(7, 3, True, "RND_CONV", "SAT")

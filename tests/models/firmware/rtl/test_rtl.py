@@ -7,10 +7,10 @@ from l1kd.artefacts import load
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 from l1kd.errors import ToolError
-from l1kd.models.firmware.proof import vectors
 from l1kd.models.firmware.rtl.rtl import build_rtl, pack, port_map, unpack
 from l1kd.models.firmware.rtl.text import with_tables
 from l1kd.models.firmware.tools import verilator, yosys
+from l1kd.models.firmware.vectors import vectors
 from tests.models.firmware.rtl_networks import cast_grid, flat, random_inputs, random_network
 
 pytest.importorskip("da4ml")

@@ -13,8 +13,8 @@ from l1kd.artefacts import sha256
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.errors import ConfigurationError, FirmwareError, UnreadableFileError
-from l1kd.models.firmware.proof.vectors import Emulator, Vectors
 from l1kd.models.firmware.rtl.rtl import RtlDesign
+from l1kd.models.firmware.vectors.vectors import Emulator, Vectors
 
 __all__ = [
     "SCHEMA",
@@ -98,9 +98,9 @@ def _check(content: dict[str, Any], path: Path) -> None:
                 problem = f"'files' names '{name}', outside the project"
             elif not isinstance(digest, str) or not _HASH.fullmatch(digest):
                 problem = f"'files' gives no sha256 for '{name}'"
-        for kind in ("real", "edge", "random"):
-            if not isinstance(content["vectors"].get(kind), int):
-                problem = f"'vectors' does not count those that are '{kind}'"
+        for which in ("real", "edge", "random"):
+            if not isinstance(content["vectors"].get(which), int):
+                problem = f"'vectors' does not count those that are '{which}'"
     if problem is not None:
         raise FirmwareError(f"{path} is damaged: {problem}; build the project again")
 

@@ -12,7 +12,7 @@ from l1kd.artefacts import load, sha256
 from l1kd.datasets import inspect_file
 from l1kd.emulators.network import Network
 from l1kd.errors import ConfigurationError, InputError
-from l1kd.models.firmware.proof import events, real_events, vectors
+from l1kd.models.firmware.vectors import events, real_events, vectors
 
 
 def zoo_network(name):

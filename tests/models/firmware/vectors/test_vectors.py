@@ -7,7 +7,7 @@ from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network, Tensor
 from l1kd.emulators.network.graph import Graph
 from l1kd.errors import InputError
-from l1kd.models.firmware.proof import vectors
+from l1kd.models.firmware.vectors import vectors
 from tests.models.firmware.networks import dense, make_network
 
 

@@ -1,15 +1,16 @@
 """Write the real events that come with the package, from the test samples of a checkout.
 
-Usage: ``python -m l1kd.models.firmware.proof.real_events [FOLDER]``; FOLDER is ``tests/data``.
+Usage: ``python -m l1kd.models.firmware.vectors.real_events [FOLDER]``; FOLDER is ``tests/data``.
 """
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from l1kd.models.firmware.proof.events import PACKAGED, image_rows, particle_columns
-from l1kd.models.firmware.proof.vectors import DEFAULT_VECTORS
+from l1kd.models.firmware.vectors.events import PACKAGED, image_rows, particle_columns
+from l1kd.models.firmware.vectors.vectors import DEFAULT_VECTORS
 
 __all__ = ["write"]
 
@@ -31,7 +32,7 @@ def write(folder: Path, target: Path = PACKAGED) -> None:
     folder : pathlib.Path
         Holds the files of `SAMPLES`.
     """
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     for sample, (particles, images) in SAMPLES.items():
         columns = particle_columns(folder / particles, PARTICLES)
         offsets = columns.pop("offsets")

@@ -3,7 +3,7 @@
 `READERS` says, by the kind of network, how its inputs are made of an event file and of the events
 that come with the package. Those are the first simulated top pairs and zero-bias crossings of the
 test samples, as far as the default number of vectors needs them: ``real_events.npz``, written by
-``python -m l1kd.models.firmware.proof.real_events``.
+``python -m l1kd.models.firmware.vectors.real_events``.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from l1kd.artefacts import sha256
 from l1kd.emulators.array_types import AnyFloats, Integers
 from l1kd.emulators.particles.input_matrix import INPUT_SETS, InputSet, input_matrix
 from l1kd.errors import ConfigurationError, InputError
-from l1kd.models.firmware.proof import vectors
-from l1kd.models.firmware.proof.vectors import Emulator
+from l1kd.models.firmware.vectors import vectors
+from l1kd.models.firmware.vectors.vectors import Emulator
 
 __all__ = [
     "PACKAGED",

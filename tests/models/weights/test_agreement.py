@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from l1kd.models.evaluation.accuracy import N_BINS, QUANTITIES, agreement
+from l1kd.models.weights.agreement import N_BINS, QUANTITIES, agreement
 from l1kd.models.weights.metrics import accuracy
 
 OFFSETS = np.array([0, 3, 3, 10])

@@ -1,0 +1,87 @@
+"""What is installed: every sub-package and data file of the tree, and nothing else."""
+
+import subprocess
+import sys
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+LINKED = ("emulators", "models", "processors")
+"""Folders of the repository that the package reaches through links."""
+LARGEST_MB = 12.0
+
+BUILD = """
+import sys
+from setuptools import Distribution
+distribution = Distribution({"script_name": "setup.py"})
+distribution.parse_config_files(["setup.cfg"])
+command = distribution.get_command_obj("build_py")
+command.build_lib = sys.argv[1]
+command.ensure_finalized()
+command.run()
+"""
+"""What a wheel is made of, as setuptools collects it from setup.cfg."""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    pytest.importorskip("setuptools")
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-W", "ignore", "-c", BUILD, str(out)]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+    return out
+
+
+def tracked():
+    """Return the files of the package that git knows, under the names that they are imported by."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "l1kd", *LINKED]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("this is no git checkout")
+    files = (name for name in done.stdout.splitlines() if (REPOSITORY / name).is_file())
+    return {name if name.startswith("l1kd/") else f"l1kd/{name}" for name in files}
+
+
+def installed(built):
+    return {p.relative_to(built).as_posix() for p in built.rglob("*") if p.is_file()}
+
+
+def test_every_file_of_the_tree_is_installed_and_no_other(built):
+    wanted, found = tracked(), installed(built)
+    assert sorted(wanted - found) == []
+    assert sorted(found - wanted) == []
+
+
+def test_nothing_generic_lies_on_top_level(built):
+    assert [path.name for path in built.iterdir()] == ["l1kd"]
+
+
+def test_every_folder_with_code_is_a_package(built):
+    """A folder without ``__init__.py`` is left out of a wheel without a word."""
+    folders = {PurePosixPath(name).parent for name in tracked() if name.endswith(".py")}
+    missing = [str(f) for f in folders if not (built / f / "__init__.py").is_file()]
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "py.typed",
+        "models/firmware/tools/driver.cpp",
+        "models/firmware/adders/sum_of_three.v",
+        "models/firmware/adders/sum_of_three.vhd",
+        "models/firmware/adders/sum_of_three_xilinx.v",
+        "models/firmware/vectors/real_events.npz",
+        "models/configs/teacher.yaml",
+        "models/zoo/teacher-v2/weights.npz",
+        "models/zoo/cicada_logic-v1/logic.npz",
+    ],
+)
+def test_data_of_known_names_is_there(built, name):
+    assert (built / "l1kd" / name).is_file()
+
+
+def test_it_is_small(built):
+    size = sum(path.stat().st_size for path in built.rglob("*") if path.is_file())
+    assert size < LARGEST_MB * 1e6
