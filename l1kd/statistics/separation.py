@@ -33,8 +33,8 @@ def delong(
         float[k, m] and float[k, n]: k scores of the same m signal and n background events; a
         larger score means more signal-like. Two or more events of each.
     blocks
-        The library collisions that each background event holds, where events share them: the
-        background's part of the covariance is then that of `statistics.shared_covariance`.
+        The library collisions that the m + n events hold, signal first, where events share them;
+        the covariance is then that of `statistics.shared_covariance`.
 
     Returns
     -------
@@ -59,13 +59,16 @@ def delong(
     # share of the other class that each event beats
     of_signal = (ranks[:, :m] - scipy.stats.rankdata(positive, axis=1)) / n
     of_background = 1.0 - (ranks[:, m:] - scipy.stats.rankdata(negative, axis=1)) / m
-    covariance = np.cov(of_signal).reshape(k, k) / m
+    areas = of_signal.mean(axis=1)
     if blocks is None:
-        covariance += np.cov(of_background).reshape(k, k) / n
-    else:
-        deviations = of_background - of_background.mean(axis=1, keepdims=True)
-        covariance += shared_covariance(deviations, blocks) / (n * (n - 1))
-    return of_signal.mean(axis=1), covariance
+        covariance = np.cov(of_signal).reshape(k, k) / m + np.cov(of_background).reshape(k, k) / n
+        return areas, covariance
+    # each event's part in the area, with the factor that makes the variance unbiased
+    parts = [
+        (of_class - areas[:, None]) / np.sqrt(size * (size - 1))
+        for of_class, size in ((of_signal, m), (of_background, n))
+    ]
+    return areas, shared_covariance(np.concatenate(parts, axis=1), blocks)
 
 
 def roc_auc(

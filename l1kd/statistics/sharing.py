@@ -44,7 +44,9 @@ class Blocks(NamedTuple):
     n_blocks: int
 
     @classmethod
-    def of(cls, ids: ArrayLike, offsets: ArrayLike | None = None) -> "Blocks":
+    def of(
+        cls, ids: ArrayLike, offsets: ArrayLike | None = None, n_blocks: int | None = None
+    ) -> "Blocks":
         """Build from the numbers of the blocks.
 
         Parameters
@@ -53,11 +55,13 @@ class Blocks(NamedTuple):
             int[m], block numbers of all events one after the other; any whole numbers.
         offsets
             int[n + 1]; event i owns ids[offsets[i]:offsets[i + 1]]. None: one block an event.
+        n_blocks
+            Size of the library; the ids are then places in it. None: as many as there are ids.
 
         Raises
         ------
         InputError
-            If the numbers are not whole or the offsets do not fit.
+            If the numbers are not whole or not in the library, or the offsets do not fit.
         """
         numbers = np.asarray(ids)
         edges = np.arange(numbers.size + 1) if offsets is None else np.asarray(offsets)
@@ -70,13 +74,27 @@ class Blocks(NamedTuple):
             or (np.diff(edges) < 0).any()
         ):
             raise InputError(f"blocks: offsets must rise from 0 to the {numbers.size} numbers")
-        different, block = np.unique(numbers, return_inverse=True)
+        if n_blocks is None:
+            different, block = np.unique(numbers, return_inverse=True)
+            size = different.size
+        else:
+            block, size = numbers.astype(np.int64), n_blocks
+            if block.size and not (block.min() >= 0 and block.max() < size):
+                raise InputError(f"blocks: {block.min()} to {block.max()} in a library of {size}")
         event = np.repeat(np.arange(edges.size - 1), np.diff(edges))
         # a collision that an event holds twice makes it no more dependent on others
-        pairs = np.unique(event * max(different.size, 1) + block)
-        event, block = np.divmod(pairs, max(different.size, 1))
+        event, block = np.divmod(np.unique(event * max(size, 1) + block), max(size, 1))
         counts = np.bincount(event, minlength=edges.size - 1)
-        return cls(block, np.concatenate([[0], np.cumsum(counts)]), different.size)
+        return cls(block, np.concatenate([[0], np.cumsum(counts)]), size)
+
+    def followed_by(self, other: "Blocks") -> "Blocks":
+        """Put the events of another sample, of the same library, behind these."""
+        if self.n_blocks != other.n_blocks:
+            raise InputError(
+                f"blocks: libraries of {self.n_blocks} and {other.n_blocks} are not the same one"
+            )
+        offsets = np.concatenate([self.offsets, self.offsets[-1] + other.offsets[1:]])
+        return Blocks(np.concatenate([self.block, other.block]), offsets, self.n_blocks)
 
     @property
     def n_events(self) -> int:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import uproot
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 from l1kd.emulators.array_types import Images
 from l1kd.emulators.calorimeter import image_from_towers
 from l1kd.models.cicada.config import ImageData
-from l1kd.models.cicada.overlay import Calibration, RegionLibrary, calibrate, overlay
+from l1kd.models.cicada.overlay import Calibration, RegionLibrary, calibrate, collisions, overlay
+from l1kd.statistics import Blocks
 
-__all__ = ["ImageSource", "read_images"]
+__all__ = ["ImageSource", "OverlaidTest", "read_images"]
 
 _LIBRARY = "regions_{}.npz"
 # independent random streams: a number each, beside the seed
@@ -39,6 +41,15 @@ def read_images(path: Path) -> Images:
     offsets = np.concatenate(([0], np.cumsum([len(event) for event in columns[0]])))
     iet, ieta, iphi = (np.concatenate(column).astype(np.int64) for column in columns)
     return image_from_towers(iet, ieta, iphi, offsets)
+
+
+class OverlaidTest(NamedTuple):
+    """Overlaid images of a test, and which collisions of the library each of them holds."""
+
+    background: Images
+    collisions: Blocks
+    signals: dict[str, Images]
+    signal_collisions: dict[str, Blocks]
 
 
 @dataclass(frozen=True)
@@ -84,13 +95,16 @@ class ImageSource:
             names.append(data.reference)
         return [data.folder / name for name in dict.fromkeys(names)]
 
+    def _part(self, part: str) -> RegionLibrary:
+        first, second = self.data.split
+        ends = {"train": (0.0, first), "validation": (first, second), "test": (second, 1.0)}
+        return self.library.part(*ends[part])
+
     def _overlay(
         self, part: str, n: int, stream: list[int], signal: NDArray[np.float32] | None = None
     ) -> Images:
-        first, second = self.data.split
-        ends = {"train": (0.0, first), "validation": (first, second), "test": (second, 1.0)}
         rng = np.random.default_rng([self.seed, *stream])
-        library = self.library.part(*ends[part])
+        library = self._part(part)
         return overlay(library, n, self.data.mu, rng, self.calibration, signal)
 
     def training(self, n: int, epoch: int) -> Images:
@@ -104,6 +118,13 @@ class ImageSource:
     def test(self, n: int) -> Images:
         """Overlay `n` zero-bias images of collisions kept for the test."""
         return self._overlay("test", n, [_TEST])
+
+    def collisions(self, n: int, signal: str | None = None) -> Blocks:
+        """Tell which collisions of the library the `n` images of `test` or of `signal` hold."""
+        stream = [_TEST] if signal is None else [_TEST, self.data.signals.index(signal)]
+        rng = np.random.default_rng([self.seed, *stream])
+        part = self._part("test")
+        return collisions(part, n, self.data.mu, rng, signal=signal is not None)
 
     def exposure(self, n: int) -> Images:
         """Overlay `n` signal-like images in all, from the first half of the exposure samples."""
@@ -121,6 +142,12 @@ class ImageSource:
         signal = RegionLibrary.read(self.data.folder / _LIBRARY.format(name)).part(0.5, 1.0)
         number = self.data.signals.index(name)
         return self._overlay("test", len(signal), [_TEST, number], signal.images())
+
+    def test_images(self, n: int) -> OverlaidTest:
+        """Overlay the whole test: `n` zero-bias images and every signal."""
+        signals = {name: self.signal(name) for name in self.data.signals}
+        shared = {name: self.collisions(len(x), name) for name, x in signals.items()}
+        return OverlaidTest(self.test(n), self.collisions(n), signals, shared)
 
     def whole_simulation(self) -> tuple[Images, dict[str, Images]]:
         """Read the fully simulated zero-bias (second half) and signal images of the test."""

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from l1kd.emulators.array_types import Integers, Singles
 from l1kd.emulators.compilation import njit
 from l1kd.errors import InputError
+from l1kd.statistics import Blocks
 
-__all__ = ["Calibration", "RegionLibrary", "calibrate", "count", "overlay", "pileup"]
+__all__ = ["Calibration", "RegionLibrary", "calibrate", "collisions", "count", "overlay", "pileup"]
 
 
 N_PHI = 18
@@ -162,14 +163,44 @@ def pileup(
     collisions : numpy.ndarray, shape (n,), int64
         Number of collisions in each image.
     """
-    number = rng.poisson(mu, n)
-    begin = np.concatenate(([0], np.cumsum(number)))
-    picks = rng.integers(0, len(library), begin[-1])
-    turns = rng.integers(0, N_PHI, begin[-1])
-    mirrors = rng.integers(0, 2, begin[-1]).astype(np.bool_)
+    begin, picks, turns, mirrors = _draw(library, n, mu, rng)
     images = np.zeros((n, N_PHI, N_ETA), np.float32)
     _overlay(library.offset, library.index, library.et, begin, picks, turns, mirrors, images)
-    return images, number
+    return images, np.diff(begin)
+
+
+def _draw(
+    library: RegionLibrary, n: int, mu: float, rng: np.random.Generator
+) -> tuple[Integers, Integers, Integers, NDArray[np.bool_]]:
+    """Draw what each image is made of: offsets, collisions, turns and mirrors."""
+    begin = np.concatenate(([0], np.cumsum(rng.poisson(mu, n))))
+    picks = rng.integers(0, len(library), begin[-1])
+    turns = rng.integers(0, N_PHI, begin[-1])
+    return begin, picks, turns, rng.integers(0, 2, begin[-1]).astype(np.bool_)
+
+
+def collisions(
+    library: RegionLibrary, n: int, mu: float, rng: np.random.Generator, *, signal: bool = False
+) -> Blocks:
+    """Tell which collisions of the library the images of `overlay` hold.
+
+    Parameters
+    ----------
+    library, n, mu, rng
+        As given to `overlay`, the generator in the same state.
+    signal
+        Whether a signal was overlaid, which draws random numbers, too.
+    """
+    counts, picks = [], []
+    for part in _chunks(n):
+        size = part.stop - part.start
+        begin, chosen = _draw(library, size, mu, rng)[:2]
+        counts.append(np.diff(begin))
+        picks.append(chosen)
+        if signal:
+            _motions(size, rng)
+    offsets = np.concatenate(([0], np.cumsum(np.concatenate(counts))))
+    return Blocks.of(np.concatenate(picks), offsets, len(library))
 
 
 def count(energy: NDArray[np.floating]) -> NDArray[np.uint16]:
@@ -218,12 +249,16 @@ def overlay(
     return out
 
 
+def _motions(n: int, rng: np.random.Generator) -> tuple[Integers, Integers]:
+    """Draw a turn and a mirroring for each signal event."""
+    return rng.integers(0, N_PHI, n), rng.integers(0, 2, n)
+
+
 def _moved(
     signal: NDArray[np.float32], part: slice, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     picks = np.arange(part.start, part.stop) % len(signal)
-    turns = rng.integers(0, N_PHI, len(picks))
-    mirrors = rng.integers(0, 2, len(picks))
+    turns, mirrors = _motions(len(picks), rng)
     rows = (np.arange(N_PHI)[None, :] - turns[:, None]) % N_PHI
     columns = np.where(mirrors[:, None] == 1, np.arange(N_ETA)[::-1], np.arange(N_ETA))
     return signal[picks[:, None, None], rows[:, :, None], columns[:, None, :]]

@@ -7,16 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.emulators.array_types import Images
+from l1kd.models.cicada.card import ERRORS, SIMULATED, area_cell, missing_errors
 from l1kd.models.cicada.config import CicadaHgqConfig, CicadaLogicConfig, StudentConfig
-from l1kd.statistics import emd
-from l1kd.trigger.rates import normalisation, rate_table
+from l1kd.statistics import SEVERAL, emd
 
-__all__ = ["agreement", "hgq_card", "logic_card", "rates"]
+__all__ = ["agreement", "hgq_card", "logic_card"]
 
 Scores = Mapping[str, Callable[[Images], NDArray[np.floating]]]
-_PRESET = "hl_lhc"
-_TARGETS_HZ = (1e6, 300e3, 100e3, 30e3)
-_STEP = 1.0 / 256
 
 
 def agreement(
@@ -46,24 +43,6 @@ def agreement(
     return table
 
 
-def rates(scores: Scores, background: Images, signals: Mapping[str, Images]) -> dict[str, Any]:
-    """Thresholds for given rates of zero bias, and how much of every signal passes them.
-
-    Returns
-    -------
-    dict
-        ``preset`` and ``table``, see `l1kd.trigger.rates.rate_table`.
-    """
-    noise = {label: score(background) for label, score in scores.items()}
-    values = {
-        name: {label: score(images) for label, score in scores.items()}
-        for name, images in signals.items()
-    }
-    steps = dict.fromkeys(scores, _STEP)
-    table = rate_table(noise, values, normalisation(_PRESET), _TARGETS_HZ, steps=steps)
-    return {"preset": _PRESET, "table": table}
-
-
 def _grid(title: str, labels: list[str], rows: Mapping[str, list[str]]) -> list[str]:
     lines = [f"| {title} | " + " | ".join(labels) + " |", "|---" * (len(labels) + 1) + "|"]
     return [
@@ -75,10 +54,7 @@ def _grid(title: str, labels: list[str], rows: Mapping[str, list[str]]) -> list[
 
 def _areas(table: Mapping[str, Any]) -> list[str]:
     labels = list(next(iter(table.values())))
-    rows = {
-        name: [f"{row[label]['auc']:.3f} ± {row[label]['error']:.3f}" for label in labels]
-        for name, row in table.items()
-    }
+    rows = {name: [area_cell(row[label]) for label in labels] for name, row in table.items()}
     means = [np.mean([row[label]["auc"] for row in table.values()]) for label in labels]
     rows["mean"] = [f"{mean:.4f}" for mean in means]
     return _grid("signal", labels, rows)
@@ -91,7 +67,7 @@ def _below(table: Mapping[str, Any]) -> list[str]:
         own = row["student"]
         for label, other in row.items():
             gap = other["auc"] - own["auc"]
-            if label != "student" and gap > own["error"] + other["error"]:
+            if label != "student" and gap > own["error"] + (other["error"] or 0.0):
                 behind.append(f"{name} ({label}, by {gap:.3f})")
     text = "; ".join(behind) or "none"
     return [f"Behind another score by more than the sum of both errors: {text}.", ""]
@@ -101,15 +77,16 @@ def _test(config: StudentConfig, metrics: Mapping[str, Any]) -> list[str]:
     lines = [
         "## Test: area under the ROC curve against zero bias",
         f"{config.test_images:,} overlaid zero-bias images, collisions and signal events that "
-        "training never saw; DeLong standard errors. All scores see the same images; the student "
-        "is the emulator, the simple baselines are on the right.",
+        "training never saw. All scores see the same images; the student is the emulator, the "
+        f"simple baselines are on the right. {ERRORS}",
         "",
         *_areas(metrics["auc_overlay"]),
+        *missing_errors(metrics["auc_overlay"]),
         *_below(metrics["auc_overlay"]),
     ]
     if "auc_simulation" in metrics:
         lines += [
-            "Fully simulated crossings (Delphes, never used in training except for the scale):",
+            SIMULATED,
             "",
             *_areas(metrics["auc_simulation"]),
             *_below(metrics["auc_simulation"]),
@@ -134,22 +111,44 @@ def _teacher_distance(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _rate_lines(metrics: Mapping[str, Any]) -> list[str]:
+    found = metrics["rates"]
+    table = found["table"]
+    kept = [(name, row) for name, rows in table.items() for row in rows if row["resolved"]]
+    gone = [(name, row) for name, rows in table.items() for row in rows if not row["resolved"]]
     lines = [
         "## Rates",
-        f"Thresholds for rates of zero bias (preset `{metrics['rates']['preset']}`) and the "
-        "percentage of each signal that passes, on the overlaid test images. Intervals: "
-        "`metrics.json`.",
+        f"Thresholds for rates of zero bias (preset `{found['preset']}`) and the percentage of "
+        f"each signal that passes, on the overlaid test images. They share {found['library']:,} "
+        f"collisions, each of which is in {found['mu']:g} / {found['library']:,} of the crossings: "
+        f"rates below {found['limit_hz'] / 1e3:.0f} kHz are not resolved, and where fewer than "
+        f"{SEVERAL:g} independent causes make a rate another library would give another threshold. "
+        "Such rows are withdrawn. Intervals hold for other libraries of the same size.",
         "",
     ]
-    table = metrics["rates"]["table"]
-    names = list(next(iter(table.values()))[0]["efficiency"])
-    rows = {}
-    for label, entries in table.items():
-        for entry in entries:
-            cells = [f"{entry['value']:.2f}"]
-            cells += [f"{100 * entry['efficiency'][name]['value']:.1f}" for name in names]
-            rows[f"{label}, {entry['target_hz'] / 1e3:g} kHz"] = cells
-    return [*lines, *_grid("score, rate", ["threshold", *names], rows)]
+    if kept:
+        names = list(kept[0][1]["efficiency"])
+        rows = {}
+        for label, row in kept:
+            cells = [f"{row['causes']:.0f}"]
+            cells += [f"{row['value']:.1f} ({row['low']:.1f} to {row['high']:.1f})"]
+            cells += [_percent(row["efficiency"][name]) for name in names]
+            rows[f"{label}, {row['target_hz'] / 1e3:g} kHz"] = cells
+        lines += _grid("score, rate", ["causes", "threshold", *names], rows)
+    if gone:
+        withdrawn = (
+            f"{name} at {row['target_hz'] / 1e3:g} kHz ({row['images']} images, "
+            f"{row['causes']:.1f} causes)"
+            for name, row in gone
+        )
+        lines += [f"Withdrawn: {'; '.join(withdrawn)}.", ""]
+    if found.get("note"):
+        lines += [found["note"], ""]
+    return lines
+
+
+def _percent(number: Mapping[str, float]) -> str:
+    value, low, high = (100.0 * number[key] for key in ("value", "low", "high"))
+    return f"{value:.0f} ({low:.0f} to {high:.0f})"
 
 
 def _closing(config: StudentConfig, metrics: Mapping[str, Any]) -> list[str]:

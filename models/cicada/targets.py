@@ -18,7 +18,8 @@ from l1kd.models.cicada import teacher
 from l1kd.models.cicada.card import image_description, separation
 from l1kd.models.cicada.config import StudentConfig
 from l1kd.models.cicada.images import ImageSource
-from l1kd.models.cicada.students_card import agreement, rates
+from l1kd.models.cicada.rates import rates
+from l1kd.models.cicada.students_card import agreement
 from l1kd.models.memoise import memoise_on_disk
 from l1kd.models.recipe import Job, Product
 from l1kd.statistics import roc_auc
@@ -169,11 +170,10 @@ def finish(
     """Test the exported network, and describe what belongs to the artefact."""
     config, source = targets.config, targets.source
     scores = _compared(targets, "student", score)
-    metrics: dict[str, Any] = separation(config.cicada(), source, scores)
-    test = source.test(config.test_images)
-    signals = {name: source.signal(name) for name in config.data.signals}
-    metrics["agreement"] = agreement(scores, test, signals)
-    metrics["rates"] = rates(scores, test, signals)
+    images = source.test_images(config.test_images)
+    metrics: dict[str, Any] = separation(source, images, scores)
+    metrics["agreement"] = agreement(scores, images.background, images.signals)
+    metrics["rates"] = rates(scores, images, config.data.mu)
     metrics["history"] = {"teacher": targets.teacher_history, **histories}
     metrics["calibration"] = source.calibration.as_dict()
     metrics["export"] = export

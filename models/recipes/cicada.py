@@ -98,7 +98,7 @@ def _run(config: CicadaConfig, job: Job) -> Product:
         "student, floating point": students.score(floating),
         "student, quantized": students.score(quantized),
     }
-    metrics = separation(config, source, scores)
+    metrics = separation(source, source.test_images(config.test_images), scores)
     metrics["history"] = histories
     metrics["calibration"] = source.calibration.as_dict()
     vectors = source.training(config.check_vectors, config.teacher.epochs + 1)

@@ -141,9 +141,32 @@ def test_area_against_background_that_shares_collisions():
     """Background events that occur nine times each know no more than the one does."""
     generator = np.random.default_rng(2)
     signal, once = generator.normal(1.0, 1.0, 400), generator.normal(0.0, 1.0, 100)
-    blocks = statistics.Blocks.of(np.repeat(np.arange(100), 9))
+    numbers = np.concatenate([100 + np.arange(400), np.repeat(np.arange(100), 9)])
+    blocks = statistics.Blocks.of(numbers)
     shared = statistics.roc_auc(signal, np.repeat(once, 9), blocks=blocks)
     alone = statistics.roc_auc(signal, once)
     assert (shared.high - shared.low) == pytest.approx(alone.high - alone.low, rel=0.03)
     naive = statistics.roc_auc(signal, np.repeat(once, 9))
     assert (naive.high - naive.low) < 0.7 * (alone.high - alone.low)
+
+
+def test_what_signal_and_background_share_cancels():
+    """Both samples move with the block that they have in common: the area hardly does."""
+    generator = np.random.default_rng(3)
+    common, block = generator.normal(0.0, 3.0, 50), np.repeat(np.arange(50), 20)
+    signal = common[block] + generator.normal(2.0, 1.0, 1000)
+    background = common[block] + generator.normal(0.0, 1.0, 1000)
+    same = statistics.Blocks.of(np.tile(block, 2))
+    apart = statistics.Blocks.of(np.concatenate([block, 50 + block]))
+    together = statistics.delong(signal, background, same)[1][0, 0]
+    assert together < 0.5 * statistics.delong(signal, background, apart)[1][0, 0]
+
+
+def test_nothing_shared_is_delongs_covariance():
+    generator = np.random.default_rng(4)
+    signal, background = generator.normal(1.0, 1.0, (2, 60)), generator.normal(0.0, 1.0, (2, 90))
+    plain = statistics.delong(signal, background)
+    blocks = statistics.Blocks.of(np.arange(150))
+    found = statistics.delong(signal, background, blocks)
+    np.testing.assert_allclose(found[0], plain[0])
+    np.testing.assert_allclose(found[1], plain[1])

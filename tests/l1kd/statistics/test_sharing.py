@@ -126,6 +126,18 @@ def test_blocks_hold_every_pair_once():
     assert (blocks.n_blocks, blocks.n_events) == (3, 3)
 
 
+def test_samples_of_one_library_follow_each_other():
+    first, second = Blocks.of([3, 1], [0, 2], 9), Blocks.of([8], [0, 0, 1], 9)
+    both = first.followed_by(second)
+    assert both.block.tolist() == [1, 3, 8]
+    assert both.offsets.tolist() == [0, 2, 2, 3]
+    assert (both.n_blocks, both.n_events) == (9, 3)
+    with pytest.raises(InputError, match="9 and 8"):
+        first.followed_by(Blocks.of([3], None, 8))
+    with pytest.raises(InputError, match="library of 3"):
+        Blocks.of([3], None, 3)
+
+
 @pytest.mark.parametrize(
     ("ids", "offsets"), [([0.5], None), ([1, 2], [0, 1]), ([1, 2], [1, 2]), ([1, 2], [0, 3, 2])]
 )

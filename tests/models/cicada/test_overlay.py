@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from l1kd.errors import InputError
-from l1kd.models.cicada.overlay import Calibration, RegionLibrary, calibrate, count, overlay, pileup
+from l1kd.models.cicada.overlay import (
+    Calibration,
+    RegionLibrary,
+    calibrate,
+    collisions,
+    count,
+    overlay,
+    pileup,
+)
 
 
 def write_library(path, n=60, seed=1):
@@ -72,6 +80,28 @@ def test_a_signal_is_added_once_per_image(library):
     np.testing.assert_array_equal((images > 0).sum(axis=(1, 2)), 1)
     columns = np.argwhere(images == 400)[:, 2]
     assert set(columns) <= {0, 13}
+
+
+@pytest.mark.parametrize("n", [7, 5000])
+@pytest.mark.parametrize("with_signal", [False, True])
+def test_collisions_are_those_that_the_images_hold(n, with_signal):
+    """A library whose collision i leaves i + 1 GeV: sums tell what an image holds."""
+    size = 8
+    single = RegionLibrary(
+        np.arange(size + 1), np.zeros(size, np.uint8), np.arange(1.0, size + 1, dtype=np.float32)
+    )
+    signal = np.zeros((1, 18, 14), np.float32) if with_signal else None
+    wanted = Calibration.identity()
+    images = overlay(single, n, 0.4, np.random.default_rng(4), wanted, signal)
+    found = collisions(single, n, 0.4, np.random.default_rng(4), signal=with_signal)
+    assert (found.n_events, found.n_blocks) == (n, size)
+    energy = np.bincount(np.repeat(np.arange(n), np.diff(found.offsets)), found.block + 1, n)
+    counted = images.sum(axis=(1, 2)) / 2.0
+    once = np.diff(found.offsets) <= 1
+    # an image that holds one collision twice names it once
+    assert np.mean(counted[once] == energy[once]) > 0.95
+    assert np.all(counted >= energy)
+    assert np.all((counted == 0) == (np.diff(found.offsets) == 0))
 
 
 def test_the_same_seed_gives_the_same_images(library):

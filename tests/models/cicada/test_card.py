@@ -1,0 +1,55 @@
+"""Cards: what the code writes is what is shipped, and nothing unresolved stands in it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import l1kd.models
+from l1kd.artefacts import load
+from l1kd.models.cicada.card import area_cell, card, missing_errors
+from l1kd.models.cicada.config import CicadaConfig, CicadaHgqConfig, CicadaLogicConfig
+from l1kd.models.cicada.students_card import hgq_card, logic_card
+from l1kd.models.config import read_config
+
+CONFIGS = Path(l1kd.models.__file__).parent / "configs"
+SHIPPED = {
+    "cicada": (CicadaConfig, card),
+    "cicada_hgq": (CicadaHgqConfig, hgq_card),
+    "cicada_logic": (CicadaLogicConfig, logic_card),
+}
+
+
+@pytest.fixture(params=SHIPPED)
+def shipped(request):
+    kind, write = SHIPPED[request.param]
+    artefact = load(f"{request.param}-v1", "cicada")
+    metrics = json.loads(artefact.file("metrics.json").read_text(encoding="utf-8"))
+    config = read_config(CONFIGS / f"{request.param}.yaml", kind)
+    return write(config, metrics), artefact.file("card.md").read_text(encoding="utf-8"), metrics
+
+
+def test_shipped_cards_are_what_the_code_writes(shipped):
+    written, text, _ = shipped
+    assert written.splitlines() == text.splitlines()
+
+
+def test_no_row_below_the_resolution_of_the_library_has_a_threshold(shipped):
+    _, text, metrics = shipped
+    if "rates" not in metrics:
+        pytest.skip("this card has no rates")
+    rows = [row for rows in metrics["rates"]["table"].values() for row in rows]
+    for row in rows:
+        enough = row["target_hz"] >= metrics["rates"]["limit_hz"] and row["causes"] >= 3.0
+        assert row["resolved"] == enough == ("efficiency" in row)
+    assert "rates below 145 kHz are not resolved" in text
+    assert ", 100 kHz |" not in text
+    assert "student at 100 kHz (64 images" in text
+
+
+def test_an_area_without_an_error_says_why():
+    table = {"top": {"teacher": {"auc": 0.9, "error": None}, "own": {"auc": 0.8, "error": 0.01}}}
+    assert [area_cell(x) for x in table["top"].values()] == ["0.900", "0.800 ± 0.010"]
+    assert missing_errors(table)[0].startswith("Without an error: teacher (")
+    table["top"]["teacher"]["error"] = 0.02
+    assert missing_errors(table) == []
