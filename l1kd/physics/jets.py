@@ -9,13 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from l1kd.columns import (
     EventColumns,
-    Offsets,
     check_offsets,
     event_index,
     offsets_from_counts,
     select_offsets,
 )
-from l1kd.emulators.array_types import Floats
+from l1kd.emulators.array_types import Floats, Offsets
 from l1kd.errors import InputError
 
 __all__ = ["RADIUS", "Jets", "anti_kt", "ht", "leading_pt", "no_jets", "sorted_jets"]
