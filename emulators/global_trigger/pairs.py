@@ -119,11 +119,11 @@ def _eta_distance(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pair
 
 @nb.njit(cache=True, nogil=True, inline="always")
 def _phi_distance(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pairs) -> int:
-    """Return the folded distance in phi bins."""
+    """Return the folded distance in phi bins (of a bin past the circle: still inside the table)."""
     a = _angle(pairs.phi[r, 0], pairs.convert[r, 0], i, record)
     b = _angle(pairs.phi[r, 1], pairs.convert[r, 1], j, record)
     distance = abs(a - b)
-    return distance if distance < pairs.half[r] else 2 * pairs.half[r] - distance
+    return distance if distance < pairs.half[r] else abs(2 * pairs.half[r] - distance)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -176,7 +176,7 @@ def _mass_over_distance(
         - (np.int64(record[pairs.phi[r, 1] + j]) >> drop)
     )
     if phi >= half:
-        phi = 2 * half - phi
+        phi = abs(2 * half - phi)
     inverse = pairs.tables[pairs.inverse[r] + 256 * eta + phi]
     if inverse == 0:
         return True

@@ -49,8 +49,6 @@ def in_range(values: NDArray[np.int32], column: Column, what: str) -> NDArray[np
     kind = kind_of(column.place.kind)
     bits = kind.fields[column.field]
     low, high = (-(1 << (-bits - 1)), (1 << (-bits - 1)) - 1) if bits < 0 else (0, (1 << bits) - 1)
-    if column.field == "phi" and kind.phi is not None:
-        high = kind.phi.bins - 1
     if values.size and (values.min() < low or values.max() > high):
         bad = values[(values < low) | (values > high)].ravel()[0]
         raise InputError(f"{what}: {bad} is outside {low}..{high}, the range of the hardware")

@@ -12,6 +12,7 @@ import yaml
 from l1kd.errors import MenuError, UnreadableFileError
 from l1kd.trigger.menu.model import MenuText
 
+from .html import read_html
 from .plain import read_mapping
 from .xml import read_xml
 
@@ -44,6 +45,8 @@ def _read_yaml(stream: IO[bytes], source: str) -> MenuText:
 
 READERS: Final[dict[str, Reader]] = {
     ".xml": read_xml,
+    ".html": read_html,
+    ".htm": read_html,
     ".json": _read_json,
     ".yaml": _read_yaml,
     ".yml": _read_yaml,
