@@ -172,6 +172,18 @@ class Builder:
         """Return all legs in the order of their numbers."""
         return tuple(self._legs)
 
+    @property
+    def required_legs(self) -> tuple[Leg, ...]:
+        """Return the legs that conditions ask for, without those that only tell charges apart."""
+        numbers = {number for condition in self._conditions for number in condition.legs}
+        numbers |= {condition.reference for condition in self._conditions} - {-1}
+        return tuple(self.legs[number] for number in sorted(numbers))
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Return all columns that are read."""
+        return tuple(self._columns)
+
     def pair(self, legs: tuple[int, int], cuts: Sequence[PairCut]) -> int:
         """Return the first row of the relation of two legs.
 

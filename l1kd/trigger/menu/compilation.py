@@ -47,6 +47,8 @@ __all__ = ["Needs", "compile_menu", "needs_of"]
 _OPERATORS: Final = {"AND": AND, "OR": OR, "XOR": XOR}
 _SIGNS: Final = {"os": "OS", "ls": "LS", "ss": "LS"}
 _CHARGES: Final = {"positive": 0, "pos": 0, "negative": 1, "neg": 1}
+_SCORE_STEPS: Final = {"SCORE": 1, "COUNT": 1, "CSCORE": 256}
+"""Cuts on a number of its own, with the steps of the hardware in one unit."""
 _MASKED: Final = {"QLTY": "quality", "ISO": "iso", "IP": "ip"}
 _PAIR_KINDS: Final = ("DETA", "DPHI", "DR", "MASS", "MASSUPT", "MASSDR", "TBPT")
 _OVERLAP_KINDS: Final = {"ORMDETA": "DETA", "ORMDPHI": "DPHI", "ORMDR": "DR"}
@@ -71,7 +73,7 @@ class Needs:
     problem
         Why the seed cannot be evaluated whatever the events hold; empty if it can.
     legs, columns
-        Legs and columns that its conditions read.
+        Legs that its conditions ask for, and columns that they read.
     """
 
     problem: str = ""
@@ -86,8 +88,7 @@ def needs_of(seed: Seed, menu: MenuText) -> Needs:
         _Compiler(menu, builder).seed(seed)
     except MenuError as error:
         return Needs(problem=str(error))
-    program = builder.program([])
-    return Needs(legs=builder.legs, columns=tuple(program.columns))
+    return Needs(legs=builder.required_legs, columns=builder.columns)
 
 
 def compile_menu(menu: MenuText, names: Sequence[str]) -> Program:
@@ -151,8 +152,9 @@ class _Compiler:
                 raise MenuError(f"cut {cut.name} is for {cut.object}, not for {term.kind}")
             if cut.kind == "MODEL":
                 model = _word(cut.data)
-            elif cut.kind in ("SCORE", "CSCORE", "COUNT"):
-                low, high = max(low, math.ceil(_given(cut.minimum, cut))), scales.OPEN_END
+            elif cut.kind in _SCORE_STEPS:
+                steps = _given(cut.minimum, cut) * _SCORE_STEPS[cut.kind]
+                low, high = max(low, math.ceil(steps)), scales.OPEN_END
             elif cut.kind == "SLICE":
                 allowed &= _slice_mask(cut, kind)
             elif cut.kind in _MASKED:
@@ -204,16 +206,17 @@ class _Compiler:
 
     def check_scales(self, kind: Kind) -> None:
         """Refuse an object whose scale in the menu is not the one that is emulated."""
-        wanted = {"ET": kind.step}
+        wanted = {"ET": (-kind.offset * kind.step, kind.step)}
         if kind.eta is not None:
-            wanted["ETA"] = kind.eta.step
+            wanted["ETA"] = (-2.45 if kind.eta.centred else -5.0, kind.eta.step)
         if kind.phi is not None:
-            wanted["PHI"] = kind.phi.step
-        for name, step in wanted.items():
-            found = self.menu.steps.get((kind.name, name))
-            if found is not None and abs(found - step) > 1e-6:
+            wanted["PHI"] = (0.0, kind.phi.step)
+        for name, (edge, step) in wanted.items():
+            first, found = self.menu.scales.get((kind.name, name), (edge, step))
+            if abs(first - edge) > 1e-6 or abs(found - step) > 1e-6:
                 raise MenuError(
-                    f"scale {name} of {kind.name} has steps of {found:g}; only {step:g} is known"
+                    f"scale {name} of {kind.name} begins at {first:g} in steps of {found:g}; only "
+                    f"{edge:g} and {step:g} are known"
                 )
 
     # Functions.

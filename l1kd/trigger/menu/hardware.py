@@ -26,6 +26,9 @@ class Source(Protocol):
     def too_low(self, leg: Leg) -> str:
         """Return why a leg reaches objects that were not kept, empty if it does not."""
 
+    def charge_unknown(self, leg: Leg) -> str:
+        """Return why it is not known whether the charge of a leg's muons is valid."""
+
     def column(
         self, column: Column, externals: Mapping[str, int], start: int, stop: int
     ) -> NDArray[np.int32]:
@@ -106,6 +109,10 @@ class HardwareEvents:
 
     def too_low(self, leg: Leg) -> str:
         """Return an empty string: every object is there."""
+        return ""
+
+    def charge_unknown(self, leg: Leg) -> str:
+        """Return an empty string: the words say whether a charge is valid."""
         return ""
 
     def column(

@@ -1,6 +1,7 @@
 """`Menu`: reads a trigger menu, says what events can be evaluated, and evaluates it."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from os import PathLike
 from typing import Any
 
@@ -185,23 +186,13 @@ class Menu:
 
     def _check(self, source: Source) -> Check:
         """Return for every seed why it cannot be evaluated on a source."""
-        known: dict[Any, str] = {}
-
-        def lacking(thing: Any) -> str:
-            """Return why a column or leg is not there."""
-            if thing not in known:
-                known[thing] = (
-                    source.lacking(thing, self.externals)
-                    if hasattr(thing, "field")
-                    else source.too_low(thing)
-                )
-            return known[thing]
-
+        lacking = cache(lambda column: source.lacking(column, self.externals))
+        too_low = cache(source.too_low)
         reasons = {}
         for seed in self:
             needs = self.needs(seed.name)
-            missing = (lacking(thing) for thing in (*needs.columns, *needs.legs))
-            reasons[seed.name] = needs.problem or "; ".join(
-                dict.fromkeys(why for why in missing if why)
-            )
+            found = [needs.problem, *map(lacking, needs.columns), *map(too_low, needs.legs)]
+            if any(column.field == "charge" for column in needs.columns):
+                found += map(source.charge_unknown, needs.legs)
+            reasons[seed.name] = "; ".join(dict.fromkeys(why for why in found if why))
         return Check(reasons)

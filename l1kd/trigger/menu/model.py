@@ -92,8 +92,8 @@ class MenuText:
         Seeds and cuts by name.
     externals
         Bit of every external signal.
-    steps
-        Step of every (object, scale), where the file gives scales.
+    scales
+        First edge and step of every (object, scale), where the file gives scales.
     overlap_removal
         One of `OVERLAP_ERAS`, or empty: then the year decides.
     """
@@ -103,7 +103,7 @@ class MenuText:
     seeds: dict[str, Seed] = field(default_factory=dict)
     cuts: dict[str, Cut] = field(default_factory=dict)
     externals: dict[str, int] = field(default_factory=dict)
-    steps: dict[tuple[str, str], float] = field(default_factory=dict)
+    scales: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     overlap_removal: str = ""
 
     @property

@@ -1,8 +1,8 @@
 """Menus from their documentation page, as tm-reporter writes it.
 
 The page shows every seed with its expression, and the cuts with the limits that the emulator uses:
-in a table at the end (since 2018), or beside each object and condition (before). It names the set of
-external signals, whose bits come from the cabling of that set.
+in a table at the end (since 2018), or beside each object and condition (before). It names the set
+of external signals, whose bits come from the cabling of that set.
 """
 
 import json
@@ -11,11 +11,14 @@ import re
 from functools import cache
 from html.parser import HTMLParser
 from importlib.resources import files
-from typing import IO, Final
+from pathlib import Path
+from typing import Final
 
 from l1kd.errors import MenuError
 from l1kd.trigger.menu.expression import FunctionTerm, ObjectTerm, terms
 from l1kd.trigger.menu.model import Cut, MenuText, Seed
+
+from .stream import opened
 
 __all__ = ["cabling", "read_html"]
 
@@ -48,15 +51,13 @@ def cabling(name: str) -> dict[str, int]:
     return bits
 
 
-def read_html(stream: IO[bytes], source: str) -> MenuText:
+def read_html(path: Path) -> MenuText:
     """Return the menu of a documentation page.
 
     Parameters
     ----------
-    stream
-        The page.
-    source
-        Its name, for messages.
+    path
+        The page, packed or not.
 
     Raises
     ------
@@ -64,11 +65,12 @@ def read_html(stream: IO[bytes], source: str) -> MenuText:
         The page shows no seeds, or a number in the table of cuts cannot be read; the message names
         the line.
     """
-    page = _Page(source)
-    page.feed(stream.read().decode("utf-8", errors="replace"))
+    page = _Page(str(path))
+    with opened(path) as stream:
+        page.feed(stream.read().decode("utf-8", errors="replace"))
     page.close()
     if not page.menu.seeds:
-        raise MenuError(f"{source}: no seeds; this is not the documentation page of a menu")
+        raise MenuError(f"{path}: no seeds; this is not the documentation page of a menu")
     return page.menu
 
 

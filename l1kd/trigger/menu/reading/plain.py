@@ -9,15 +9,35 @@ algorithms: [{index: 1, name: L1_SingleMu22, expression: "MU22[MU-QLTY_SNGL]"}]
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from l1kd._documents import read_document
 from l1kd.errors import MenuError
 from l1kd.trigger.menu.model import OVERLAP_ERAS, Cut, MenuText, Seed
 
-__all__ = ["read_mapping"]
+__all__ = ["read_mapping", "read_plain"]
 
 _KEYS = ("menu", "source", "external_signals", "cuts", "algorithms", "overlap_removal", "comment")
 _CUT_KEYS = ("minimum", "maximum", "minimum_emulator", "maximum_emulator", "data")
+
+
+def read_plain(path: Path) -> MenuText:
+    """Return the menu of a JSON or YAML file.
+
+    Raises
+    ------
+    MenuError
+        A key is unknown or missing, or a value has the wrong type.
+    ConfigurationError
+        The file is not JSON or YAML.
+    UnreadableFileError
+        The file is missing, truncated or corrupt.
+    """
+    content = read_document(path)
+    if not isinstance(content, Mapping):
+        raise MenuError(f"{path}: a menu is a mapping")
+    return read_mapping(content, str(path))
 
 
 def read_mapping(content: Mapping[str, Any], source: str) -> MenuText:

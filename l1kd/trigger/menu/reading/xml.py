@@ -4,11 +4,13 @@ Grammar: the schemas of tmxsd (cms-data/L1Trigger-L1TGlobal, Luminosity/startup/
 """
 
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from xml.parsers import expat
 
 from l1kd.errors import MenuError
 from l1kd.trigger.menu.model import Cut, MenuText, Seed
+
+from .stream import opened
 
 __all__ = ["read_xml"]
 
@@ -18,15 +20,13 @@ _IGNORED = ("object_requirement", "external_requirement")
 """What the expression of the seed says already."""
 
 
-def read_xml(stream: IO[bytes], source: str) -> MenuText:
+def read_xml(path: Path) -> MenuText:
     """Return the menu of an XML file.
 
     Parameters
     ----------
-    stream
-        The file, uncompressed.
-    source
-        Its name, for messages.
+    path
+        The file, packed or not.
 
     Raises
     ------
@@ -34,6 +34,7 @@ def read_xml(stream: IO[bytes], source: str) -> MenuText:
         The file is not well-formed, declares entities, or an element lacks what it needs; the
         message names the line, the seed and the element.
     """
+    source = str(path)
     reader = _Reader(source)
     parser = expat.ParserCreate()
     parser.StartElementHandler = reader.start
@@ -43,7 +44,8 @@ def read_xml(stream: IO[bytes], source: str) -> MenuText:
     parser.buffer_text = True
     reader.parser = parser
     try:
-        parser.ParseFile(stream)
+        with opened(path) as stream:
+            parser.ParseFile(stream)
     except expat.ExpatError as error:
         raise MenuError(f"{source}, line {error.lineno}: not well-formed XML ({error})") from error
     if not reader.seen_menu:
@@ -114,7 +116,8 @@ class _Reader:
             self.cuts.append(self.cut(line, values))
         elif name == "scale":
             key = (values.get("object", ""), values.get("type", ""))
-            self.menu.steps[key] = self.number(values, "step", name, line)
+            edge, step = (self.number(values, k, name, line) for k in ("minimum", "step"))
+            self.menu.scales[key] = (edge, step)
         else:
             cable = self.number(values, "cable", name, line)
             channel = self.number(values, "channel", name, line)
