@@ -5,5 +5,6 @@ from l1kd.candidates import candidates
 from l1kd.insertion import available, insert
 from l1kd.regions import regions
 from l1kd.registry import register
+from l1kd.weighting import weights
 
-__all__ = ["__version__", "available", "candidates", "insert", "regions", "register"]
+__all__ = ["__version__", "available", "candidates", "insert", "regions", "register", "weights"]

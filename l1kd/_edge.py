@@ -91,7 +91,7 @@ def shown(names: set[str], most: int = 20) -> str:
 
 def has_branch(events: Any, collection: str, branch: str) -> bool:
     """Whether `events` has this branch; nothing is read."""
-    return collection in events.fields and branch in events[collection].fields
+    return collection in events.fields and branch in _plain(events, collection).fields
 
 
 def read(events: Any, collection: str, branch: str) -> ak.Array:
@@ -105,8 +105,8 @@ def read(events: Any, collection: str, branch: str) -> ak.Array:
     if collection not in events.fields:
         found = shown(collections(events))
         raise MissingBranchError(f"collection {collection!r} is missing; the events have: {found}")
-    if branch not in events[collection].fields:
-        found = ", ".join(events[collection].fields)
+    if branch not in (stored := _plain(events, collection)).fields:
+        found = ", ".join(stored.fields)
         raise MissingBranchError(
             f"branch '{collection}.{branch}' is missing; '{collection}' has: {found}. "
             "Produce the file with this branch, or choose another source."
@@ -114,7 +114,14 @@ def read(events: Any, collection: str, branch: str) -> ak.Array:
     seen = _seen.get()
     if seen is not None:
         seen.add((collection, branch))
-    return events[collection][branch]
+    return stored[branch]
+
+
+def _plain(events: Any, collection: str) -> Any:
+    """Return a collection without coffea's classes, some of which fail if a branch is missing."""
+    if not isinstance(events, ak.Array):
+        return events[collection]
+    return ak.Array(ak.to_layout(events), behavior={})[collection]
 
 
 def offsets_of(array: ak.Array) -> Offsets:

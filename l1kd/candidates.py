@@ -13,10 +13,9 @@ from coffea.nanoevents.methods import base, candidate, vector
 
 from l1kd._edge import flat, is_dask, jagged, lazy_record, note, offsets_of, partitioned
 from l1kd.emulators.array_types import AnyArray
-from l1kd.errors import MissingBranchError
 from l1kd.formats import choose, known, readers
-from l1kd.formats.columns import FORWARD_ETA, PID, PID_NAMES, Column, energy_of
-from l1kd.validation import CANONICAL, check, file_of
+from l1kd.formats.columns import FORWARD_ETA, PID, PID_NAMES, Column, energy_of, wrapped
+from l1kd.validation import ANGLE, CANONICAL, ETA, MASS, PT, check, file_of
 
 __all__ = [
     "FORWARD_ETA",
@@ -175,29 +174,30 @@ def candidates(events: Any, source: str | None = None) -> ak.Array:
 def as_candidates(particles: ak.Array) -> ak.Array:
     """Give hand-made or stored candidates the behaviour of `L1Cand`; others are returned as is.
 
-    They need `pt`, `eta`, `phi`, `charge` and `energy`, or `mass` from which the energy follows.
-
-    Raises
-    ------
-    MissingBranchError
-        If one of them is missing.
+    With `pt`, `eta`, `phi`, `charge` and `energy` (or `mass`, from which it follows) they become
+    Lorentz vectors, with less they stay plain. Azimuths are brought into (-pi, pi].
     """
-    if ak.parameters(particles).get("__record__") == "L1Cand":
+    if (
+        ak.to_layout(particles).purelist_parameter("__record__") == "L1Cand"
+        or "phi" not in particles.fields
+    ):
         return particles
-    lacking = [n for n in ("pt", "eta", "phi", "charge") if n not in particles.fields]
-    lacking += [] if {"energy", "mass"}.intersection(particles.fields) else ["energy (or mass)"]
-    if lacking:
-        raise MissingBranchError(
-            f"L1Cand: expected the fields pt, eta, phi, energy (or mass) and charge, missing: "
-            f"{', '.join(lacking)}; it has: {', '.join(particles.fields)}"
+    offsets = offsets_of(particles["phi"])
+    phi = check(flat(particles["phi"], np.float64), ANGLE, "L1Cand.phi", file_of(particles))
+    if (np.abs(phi) > np.pi).any():
+        particles = ak.with_field(particles, jagged(wrapped(phi), offsets), "phi")
+    if "energy" not in particles.fields and {"pt", "eta", "mass"} <= set(particles.fields):
+        pt, eta, mass = (
+            check(flat(particles[name], np.float64), limits, f"L1Cand.{name}")
+            for name, limits in (("pt", PT), ("eta", ETA), ("mass", MASS))
         )
-    if "energy" not in particles.fields:
-        pt, eta, mass = (flat(particles[n], np.float64) for n in ("pt", "eta", "mass"))
         energy = energy_of(pt, eta, mass).astype(np.float32)
-        particles = ak.with_field(particles, jagged(energy, offsets_of(particles["pt"])), "energy")
-    return ak.with_name(particles, "L1Cand", behavior=behavior)
+        particles = ak.with_field(particles, jagged(energy, offsets), "energy")
+    if {"pt", "eta", "charge", "energy"} <= set(particles.fields):
+        return ak.with_name(particles, "L1Cand", behavior=behavior)
+    return particles
 
 
 def recorded_source(particles: ak.Array) -> str | None:
     """Name of the source that candidates were read from; None for those that a user made."""
-    return ak.parameters(particles).get(SOURCE)
+    return ak.to_layout(particles).purelist_parameter(SOURCE)

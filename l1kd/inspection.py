@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from l1kd._edge import has_branch
 from l1kd.algorithms import ALGORITHMS, algorithm
 from l1kd.candidates import sources
 from l1kd.datasets import inspect_file
@@ -25,6 +26,8 @@ class Inspection:
         Names that `source=` takes; the first is the default.
     algorithms, truth
         For each algorithm and each kind of truth None if it can be computed, or the reason.
+    missing_references
+        Number of coffea's cross-references between collections for which the file has no index.
     """
 
     path: str
@@ -35,6 +38,12 @@ class Inspection:
     region_sources: list[str]
     algorithms: dict[str, str | None]
     truth: dict[str, str | None]
+    missing_references: int = 0
+
+    @property
+    def computable(self) -> list[str]:
+        """Names of the algorithms that can be computed."""
+        return [name for name, reason in self.algorithms.items() if reason is None]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -57,6 +66,9 @@ def inspect(path: str) -> Inspection:
             compute(events)
         except L1KDError as error:
             return str(error)
+        except Exception as error:  # what a file can do to coffea is not known beforehand
+            words = " ".join(str(error).split())[:200]
+            return f"{type(error).__name__} of the file's content: {words}"
         return None
 
     return Inspection(
@@ -68,4 +80,19 @@ def inspect(path: str) -> Inspection:
         region_sources=region_sources(events),
         algorithms={name: reason(algorithm(name)) for name in ALGORITHMS},
         truth={"generated MET": reason(gen_met), "generated jets": reason(gen_jets)},
+        missing_references=_missing_references(events, file.schema),
+    )
+
+
+def _missing_references(events: Any, schema: Any) -> int:
+    """Count indices of one collection into another that coffea's schema knows and the file lacks.
+
+    coffea would warn of each one.
+    """
+    references = getattr(schema, "all_cross_references", {})
+    there = set(events.fields)
+    return sum(
+        not has_branch(events, *reference.split("_", 1))
+        for reference, target in references.items()
+        if reference.split("_", 1)[0] in there or target in there
     )

@@ -24,6 +24,7 @@ __all__ = [
     "ETA",
     "FINITE",
     "FRACTION",
+    "MASS",
     "PT",
     "Limits",
     "check",
@@ -63,7 +64,6 @@ CODE = Limits(-(2**31), 2**31 - 1, "", whole=True)
 """Particle identities."""
 FRACTION = Limits(0.0, 1.0)
 MASS = Limits(-1e5, 1e5, "GeV")
-LENGTH = Limits(-np.inf, np.inf, "cm")
 
 CANONICAL: Mapping[str, Limits] = {
     "pt": PT,

@@ -20,6 +20,7 @@ from l1kd.insertion import insert
 from l1kd.physics.jets import Jets, anti_kt, sorted_jets
 from l1kd.physics.met import missing_pt
 from l1kd.registry import nearest
+from l1kd.validation import ANGLE, ETA, MASS, PT, check, column, file_of
 
 __all__ = [
     "CORRELATOR",
@@ -149,15 +150,20 @@ def _is_there(events: ak.Array, place: str) -> bool:
 
 def delphes_puppi_met(events: ak.Array) -> tuple[Floats, Floats]:
     """Components [GeV] of Delphes' PUPPI missing momentum."""
-    size = by_event(read(events, "PuppiMissingET", "MET"), np.float64)
-    azimuth = by_event(read(events, "PuppiMissingET", "Phi"), np.float64)
+    size, azimuth = (
+        by_event(read(events, "PuppiMissingET", b), np.float64) for b in ("MET", "Phi")
+    )
+    check(size, PT, "PuppiMissingET.MET", file_of(events))
+    check(azimuth, ANGLE, "PuppiMissingET.Phi", file_of(events))
     return size * np.cos(azimuth), size * np.sin(azimuth)
 
 
 def delphes_puppi_jets(events: ak.Array, min_pt: float) -> Jets:
     """Delphes' PUPPI jets with pt > min_pt [GeV]."""
-    names = ("PT", "Eta", "Phi", "Mass")
-    pt, eta, phi, mass = (flat(read(events, "JetPUPPI", x), np.float64) for x in names)
+    limits = {"PT": PT, "Eta": ETA, "Phi": ANGLE, "Mass": MASS}
+    pt, eta, phi, mass = (
+        column(events, "JetPUPPI", branch, limit, np.float64) for branch, limit in limits.items()
+    )
     jets = sorted_jets(pt, eta, phi, mass, offsets_of(read(events, "JetPUPPI", "PT")))
     return jets.select(jets.pt > min_pt)
 

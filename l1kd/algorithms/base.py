@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import awkward as ak
 import numpy as np
@@ -13,7 +13,7 @@ from l1kd.candidates import DTYPES, candidates, recorded_source, sources
 from l1kd.emulators.array_types import AnyArray
 from l1kd.errors import ConfigurationError, InputError, MissingBranchError
 from l1kd.regions import region_sources, regions
-from l1kd.validation import file_of, require_columns
+from l1kd.validation import CANONICAL, check, file_of, require_columns
 
 __all__ = ["Algorithm", "CandidateWeight", "EventScore"]
 
@@ -38,13 +38,16 @@ class Algorithm(numpy_call_wrapper):
         weight, "<collection>.<field>" for a score.
     label
         How figures and tables call it; its name where it is empty.
+    step
+        Natural spacing of thresholds on a score, None where every number is one.
     """
 
-    name: ClassVar[str]
-    inputs: ClassVar[tuple[str, ...]]
-    optional: ClassVar[tuple[str, ...]] = ()
-    adds: ClassVar[str]
-    label: ClassVar[str] = ""
+    name: str
+    inputs: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    adds: str
+    label: str = ""
+    step: float | None = None
 
     def __init__(self, source: str | None = None) -> None:
         super().__init__()
@@ -71,10 +74,8 @@ class Algorithm(numpy_call_wrapper):
         return self.label or self.name
 
     def applies_to(self, events: Any) -> bool:
-        """Whether the events have the particles or the calorimeter that it reads."""
-        if self.is_weight:
-            return "L1Cand" in collections(events) or bool(sources(events))
-        return bool(region_sources(events))
+        """Whether the events have what it reads: particles, if it does not say otherwise."""
+        return "L1Cand" in collections(events) or bool(sources(events))
 
     def __repr__(self) -> str:
         """Return the class and what was asked of it."""
@@ -112,7 +113,12 @@ class CandidateWeight(Algorithm):
             If the source cannot give this column.
         """
         if name in particles.fields:
-            return flat(particles[name], DTYPES[name])
+            values = flat(particles[name], None)
+            if (
+                name in CANONICAL and values.dtype != DTYPES[name]
+            ):  # a cast could hide what is wrong
+                check(values, CANONICAL[name], f"{self.name}: {name}")
+            return np.ascontiguousarray(values, DTYPES[name])
         if name in self.optional:
             return np.full(offsets_of(particles["pt"])[-1], np.nan, DTYPES[name])
         raise MissingBranchError(
@@ -206,14 +212,15 @@ def require_source(particles: ak.Array, source: str | None) -> None:
 class EventScore(Algorithm):
     """One number for every event, from the calorimeter image.
 
-    `step` is the natural spacing of thresholds on it, where it has one.
-
     Subclasses implement `numpy_call(image)`: uint16 of shape (n_events, 18, 14), result float32 of
     shape (n_events,).
     """
 
     inputs = ("regions",)
-    step: ClassVar[float | None] = None
+
+    def applies_to(self, events: Any) -> bool:
+        """Whether the events have a calorimeter."""
+        return bool(region_sources(events))
 
     def prepare_awkward(self, events: ak.Array) -> tuple[tuple[AnyArray], dict[str, AnyArray]]:
         """Open awkward: the calorimeter image."""

@@ -1,19 +1,21 @@
 """Models from files, loaded once per process, and a user's own networks as algorithms."""
 
+import re
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import awkward as ak
 import numpy as np
 import onnxruntime
 
-from l1kd._coffea import numpy_call_wrapper
-from l1kd._edge import flat, is_dask, jagged, offsets_of, partitioned
+from l1kd._edge import flat, is_dask, jagged, offsets_of
+from l1kd.algorithms.base import Algorithm
 from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.network import Network
-from l1kd.errors import ArtefactError, InputError
+from l1kd.errors import ArtefactError, ConfigurationError, InputError
+from l1kd.validation import FINITE, check, file_of
 
 __all__ = [
     "FirmwareNetwork",
@@ -59,21 +61,69 @@ def run_onnx(session: onnxruntime.InferenceSession, inputs: Mapping[str, AnyArra
     return output[:, 0] if output.ndim == 2 and output.shape[1] == 1 else output
 
 
-class _Prepared(numpy_call_wrapper):
+Gives = Literal["weight", "score"]
+
+
+class _Prepared(Algorithm):
     """A network of the user's own: `prepare` turns events into its inputs.
 
     `prepare(events)` returns one array or a mapping of names to arrays, either with one row an
     event, or jagged with one row a particle; the result has the same jaggedness.
     """
 
-    def __init__(self, path: str | Path, prepare: Callable[[ak.Array], Any]) -> None:
-        super().__init__()
+    inputs = ()
+
+    def __init__(
+        self,
+        path: str | Path,
+        prepare: Callable[[ak.Array], Any],
+        *,
+        name: str | None = None,
+        gives: Gives = "weight",
+        label: str = "",
+        step: float | None = None,
+        source: str | None = None,
+    ) -> None:
+        super().__init__(source)
+        if gives not in ("weight", "score"):
+            raise ConfigurationError(f"gives {gives!r}: expected 'weight' or 'score'")
         self.path = Path(path)
         self.prepare = prepare
+        self.name = re.sub(r"\W", "_", self.path.stem) if name is None else name
+        self.adds = f"L1Cand.{self.name}_weight" if gives == "weight" else f"{self.name}.score"
+        self.label = label
+        self.step = step
 
-    def prepare_awkward(
-        self, events: ak.Array
-    ) -> tuple[tuple[dict[str, AnyArray]], dict[str, Any]]:
+    @property
+    def version(self) -> str:
+        """Name of the file."""
+        return self.path.name
+
+    def applies_to(self, events: Any) -> bool:
+        """Whether the events have particles for a weight; what a score reads is not known."""
+        return super().applies_to(events) if self.is_weight else True
+
+    def fields(self, events: ak.Array) -> dict[str, ak.Array]:
+        """Return the weight or the score, float32, after checking that it is one.
+
+        Raises
+        ------
+        InputError
+            If it is not one finite number a particle, or an event.
+        """
+        result = self(events)
+        wanted = "number a particle" if self.is_weight else "number an event"
+        jagged_result = result.ndim == 2 and "var" in str(result.type).split("*")[1]
+        if jagged_result != self.is_weight or result.ndim != 1 + self.is_weight:
+            raise InputError(
+                f"{self.name}: expected one {wanted}, found {result.type}; say gives='weight' or "
+                "'score', and take one of several outputs with a network of its own"
+            )
+        values = flat(result, np.float32) if self.is_weight else ak.to_numpy(result)
+        check(np.asarray(values, np.float32), FINITE, f"{self.name}: its result", file_of(events))
+        return {self.adds: ak.values_astype(result, np.float32)}
+
+    def prepare_awkward(self, events: ak.Array) -> tuple[tuple[Any], dict[str, Any]]:
         """Open awkward: NumPy inputs with one row an event or a particle."""
         return ({name: _rows(value)[0] for name, value in self._inputs(events).items()},), {}
 
@@ -88,16 +138,9 @@ class _Prepared(numpy_call_wrapper):
         prepared = self.prepare(events)
         return dict(prepared) if isinstance(prepared, Mapping) else {"": prepared}
 
-    def _call_dask(self, events: Any) -> Any:
-        return partitioned(partial(_call_prepared, self), events)
-
     def __call__(self, events: Any) -> Any:
         """Evaluate on NanoEvents: eager, virtual or dask-awkward."""
         return self._call_dask(events) if is_dask(events) else self._call_awkward(events)
-
-
-def _call_prepared(model: _Prepared, events: ak.Array) -> ak.Array:
-    return model(events)
 
 
 def _rows(value: Any) -> tuple[AnyArray, AnyArray | None]:
@@ -118,6 +161,13 @@ class OnnxModel(_Prepared):
     prepare
         Function of the events that returns the model's input or a mapping of inputs, by name: rows
         of events, or jagged rows of particles. It must be picklable to run on workers.
+    name
+        Under which it is inserted and studied; by default the file's, without its extension.
+    gives
+        "weight": a weight for every particle, inserted as `L1Cand.<name>_weight`. "score": a
+        number for every event, inserted as `<name>.score`.
+    label, step
+        What figures call it; natural spacing of thresholds on a score.
 
     Raises
     ------
@@ -173,6 +223,13 @@ class FirmwareNetwork(_Prepared):
     prepare
         Function of the events that returns the network's input in physical values: rows of events,
         or jagged rows of particles. They are cast to the input format as the firmware's type does.
+    name
+        Under which it is inserted and studied; by default the file's, without its extension.
+    gives
+        "weight": a weight for every particle, inserted as `L1Cand.<name>_weight`. "score": a
+        number for every event, inserted as `<name>.score`.
+    label, step
+        What figures call it; natural spacing of thresholds on a score.
     """
 
     @property

@@ -78,6 +78,10 @@ def inspect(file: str, quiet: Quiet = False, as_json: AsJson = False) -> None:
         out_console.print(table)
         for name, reason in found.truth.items():
             out_console.print(f"{name}: {'yes' if reason is None else escape(reason)}")
+        if found.missing_references:
+            out_console.print(f"cross-references that the file lacks: {found.missing_references}")
+    if not found.computable:
+        raise typer.Exit(1)
     if all(found.algorithms.values()):
         raise typer.Exit(1)
 

@@ -12,7 +12,7 @@ from l1kd.columns import offsets_from_counts
 from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.calorimeter import N_PHI, image_from_regions, image_from_towers
 from l1kd.errors import InputError, MissingBranchError
-from l1kd.formats.columns import PID, Column, energy_of, mass_of, wrapped
+from l1kd.formats.columns import Column, class_of, energy_of, mass_of, wrapped
 from l1kd.formats.format import Format, Reader
 from l1kd.formats.schemas import TriggerNanoSchema, TriggerPFNanoSchema
 from l1kd.validation import (
@@ -54,25 +54,6 @@ _REFUSALS = {
     "Regions": "this ntuple holds calorimeter regions and no candidates",
     "SimRegions": "this ntuple holds calorimeter regions and no candidates",
 }
-
-
-_CMS_PID = {
-    11: PID["electron"],
-    13: PID["muon"],
-    22: PID["photon"],
-    130: PID["neutral hadron"],
-    1: PID["forward hadron"],
-    2: PID["forward e.m."],
-}
-
-
-def _pid_of_cms(pdg_id: AnyArray, charge: AnyArray) -> AnyArray:
-    """Class of a CMS particle-flow candidate: 1 and 2 are its forward hadrons and photons."""
-    magnitude = np.abs(pdg_id)
-    out = np.where(charge != 0, PID["charged hadron"], PID["other"])
-    for code, pid in _CMS_PID.items():
-        out[magnitude == code] = pid
-    return out
 
 
 def pfnano_candidates(events: ak.Array) -> tuple[AnyArray, dict[str, Column]]:
@@ -215,7 +196,7 @@ def _cms(
         columns["dz"] = lambda: tracked(*tracking["dz"])
         columns["dz_error"] = lambda: tracked(tracking["dz"][1], tracking["dz"][1])
     if has_branch(events, name, "pdgId"):
-        columns["pid"] = lambda: _pid_of_cms(pdg_id(), charge()).astype(np.uint8)
+        columns["pid"] = lambda: class_of(pdg_id(), charge()).astype(np.uint8)
     if has_branch(events, name, "puppiWeight"):
         columns["puppi_weight"] = lambda: stored("puppiWeight", FINITE)
     return offsets, columns

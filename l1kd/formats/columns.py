@@ -12,6 +12,7 @@ __all__ = [
     "PID",
     "PID_NAMES",
     "Column",
+    "class_of",
     "energy_of",
     "mass_of",
     "pid_of_charged",
@@ -45,6 +46,25 @@ def wrapped(phi: AnyArray) -> AnyArray:
     wide = np.asarray(phi, np.float64)
     turned = wide - 2.0 * np.pi * np.ceil((wide - np.pi) / (2.0 * np.pi))
     return np.clip(turned.astype(np.float32), -_PI_BELOW, _PI_BELOW)
+
+
+_CLASSES = {
+    11: PID["electron"],
+    13: PID["muon"],
+    22: PID["photon"],
+    **dict.fromkeys((130, 310, 2112), PID["neutral hadron"]),
+    1: PID["forward hadron"],
+    2: PID["forward e.m."],
+}
+
+
+def class_of(pdg_id: AnyArray, charge: AnyArray) -> AnyArray:
+    """Class of a CMS particle-flow candidate: 1 and 2 are its forward hadrons and photons."""
+    magnitude = np.abs(pdg_id)
+    out = np.where(charge != 0, PID["charged hadron"], PID["other"])
+    for code, pid in _CLASSES.items():
+        out[magnitude == code] = pid
+    return out
 
 
 def pid_of_charged(pdg_id: AnyArray) -> AnyArray:

@@ -6,7 +6,6 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-from coffea.nanoevents import DelphesSchema
 
 from l1kd._edge import by_event, flat, has_branch, offsets_of, read
 from l1kd.emulators.array_types import AnyArray
@@ -23,6 +22,7 @@ from l1kd.formats.columns import (
     wrapped,
 )
 from l1kd.formats.format import Format, Reader
+from l1kd.formats.schemas import TriggerDelphesSchema
 from l1kd.validation import (
     ANGLE,
     CHARGE,
@@ -309,7 +309,7 @@ def _event_weight(events: ak.Array) -> AnyArray:
 DELPHES = Format(
     name="delphes",
     tree="Delphes",
-    schema=DelphesSchema,
+    schema=TriggerDelphesSchema,
     candidates=(
         Reader("EFlow", ("EFlowTrack", "EFlowPhoton", "EFlowNeutralHadron"), eflow),
         Reader("ParticleFlowCandidate", ("ParticleFlowCandidate",), particle_flow_candidate),

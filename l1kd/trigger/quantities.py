@@ -151,11 +151,11 @@ QUANTITIES: Registry[Quantity] = Registry(
 """Trigger quantities by name; scores of algorithms are not among them, see `score_of`."""
 
 
+@dataclass(frozen=True)
 class _Field:
     """Reads "collection.field" of inserted events; picklable."""
 
-    def __init__(self, place: str) -> None:
-        self.place = place
+    place: str
 
     def __call__(self, measured: Any) -> AnyArray:
         collection, _, field = self.place.partition(".")
@@ -181,7 +181,7 @@ def score_of(score: str | Algorithm) -> Quantity:
         f"{found.title} score",
         _Field(found.adds),
         unit="",
-        step=getattr(found, "step", None),
+        step=found.step,
         weighted=False,
     )
 
