@@ -11,7 +11,7 @@ from l1kd.datasets.opening import open_events
 from l1kd.emulators.array_types import AnyArray
 from l1kd.errors import PairingError, UnknownFormatError
 from l1kd.formats import first, known
-from l1kd.validation import FINITE, check, file_of
+from l1kd.statistics import checked_weights
 
 __all__ = ["event_weight", "gen_jets", "gen_met", "open_twin", "require_pairing", "vertex_count"]
 
@@ -58,7 +58,7 @@ def event_weight(events: ak.Array) -> AnyArray:
     reader = first("event_weight", events)
     if reader is None:
         return np.ones(len(events))
-    return check(reader.read(events), FINITE, reader.name, file_of(events))
+    return checked_weights(reader.read(events), len(events))
 
 
 def vertex_count(events: ak.Array) -> AnyArray | None:

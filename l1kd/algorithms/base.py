@@ -114,9 +114,8 @@ class CandidateWeight(Algorithm):
         """
         if name in particles.fields:
             values = flat(particles[name], None)
-            if (
-                name in CANONICAL and values.dtype != DTYPES[name]
-            ):  # a cast could hide what is wrong
+            # a cast could hide what is wrong: a charge of 256 becomes 0
+            if name in CANONICAL and values.dtype != DTYPES[name]:
                 check(values, CANONICAL[name], f"{self.name}: {name}")
             return np.ascontiguousarray(values, DTYPES[name])
         if name in self.optional:

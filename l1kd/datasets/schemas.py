@@ -39,6 +39,7 @@ class L1KDSchema(TriggerPFNanoSchema):
             mixin = "L1Cand" if name == "L1Cand" and "charge" in stored else _vector(stored)
             if mixin is not None and (name == "L1Cand" or name not in known):
                 self.mixins[name] = mixin
+        self.lenient = not self._from_delphes
         if self._from_delphes:
             self.all_cross_references = dict[str, str]()
             self.full_like_items: dict[str, Any] = {

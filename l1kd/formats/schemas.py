@@ -58,6 +58,8 @@ class _Lenient(NanoAODSchema):
     event_ids: ClassVar[list[str]] = []
     warn_missing_crossrefs = False
     mixins: dict[str, str]
+    lenient = True
+    """Whether classes whose branches are missing are left away."""
 
     def __init__(self, base_form: dict[str, Any], version: str = "latest") -> None:
         # constants fill in only where the file stores no column of that name
@@ -77,7 +79,8 @@ class _Lenient(NanoAODSchema):
             there = any(field.startswith(f"{name}_") for field in field_names)
             return there and not stored.issuperset(f"{name}_{need}" for need in needs)
 
-        self.mixins = _fitting(type(self).mixins, lacks)
+        if self.lenient:
+            self.mixins = _fitting(self.mixins, lacks)
         return super()._build_collections(field_names, input_contents)
 
 

@@ -46,12 +46,8 @@ def test_a_check_says_what_was_found_where():
     with pytest.raises(InputError) as caught:
         check(values, PT, "PFCands.pt", "file.root")
     message = str(caught.value)
-    for words in (
-        "file.root: PFCands.pt: expected 0 to 100000 GeV",
-        "found nan at position 1",
-        "3",
-    ):
-        assert words in message
+    assert "file.root: PFCands.pt: expected 0 to 100000 GeV, found nan at position 1" in message
+    assert "3 such values" in message
     assert "mask these events or mend the file" in message
 
 
@@ -82,7 +78,7 @@ def test_limits_of_integers_and_nothing():
 def test_a_column_of_nan_only_is_missing():
     columns = {"pt": np.ones(3), "charge": np.array([1, 0, -1])}
     columns["dz"] = np.array([np.nan, 0.0, np.nan])
-    with pytest.raises(MissingBranchError, match="file.root: own needs dz of charged"):
+    with pytest.raises(MissingBranchError, match=r"file\.root: own needs dz of charged"):
         require_columns("own", columns, ("pt", "dz"), "file.root")
     require_columns("own", columns, ("pt",))
     columns["dz"][0] = 0.1
@@ -191,7 +187,7 @@ def test_masses_follow_from_identities(delphes, pfnano):
     pions = np.abs(ak.to_numpy(ak.flatten(track.PID))) == 211
     charged = ak.flatten(found.energy[found.charge != 0])[pions]
     want = ak.flatten(expected.energy[expected.charge != 0])[pions]
-    np.testing.assert_allclose(charged, want, rtol=1e-5)
+    np.testing.assert_allclose(charged, want, rtol=1e-4)
     massless = l1kd.candidates(without(pfnano, "mass")).energy
     assert ak.all(massless <= l1kd.candidates(pfnano).energy * 1.2)
     with pytest.raises(
@@ -203,7 +199,7 @@ def test_masses_follow_from_identities(delphes, pfnano):
 def dropped(source, path, keep, tree="Events"):
     """Write the branches of a flat file for which `keep(name)`."""
     with uproot.open(source) as file, uproot.recreate(path) as out:
-        arrays = file[tree].arrays(filter_name=keep, library="ak")
+        arrays = file[tree].arrays([name for name in file[tree].keys() if keep(name)])  # noqa: SIM118
         counters = [name[1:] for name in arrays.fields if name.startswith("n")]
         columns = {}
         for name in counters:
@@ -254,7 +250,7 @@ def test_generated_values_and_weights_are_checked(delphes):
     weighted = ak.with_field(
         ak.without_field(delphes, "Event"), ak.Array([1.0, np.nan, 1.0, 1.0]), "genWeight"
     )
-    with pytest.raises(InputError, match="genWeight: expected finite values, found nan"):
+    with pytest.raises(InputError, match="event 1 with nan"):
         event_weight(weighted)
 
 
@@ -279,7 +275,7 @@ def trigger_candidates(vertices):
 @pytest.mark.parametrize("name", ["L1PV", "L1Vertex", "L1Vtx"])
 def test_vertices_of_the_trigger_have_three_names(name):
     weights = l1kd.insert(trigger_candidates(name), ["puppi"]).L1Cand
-    assert weights.dz[0, :2].tolist() == pytest.approx([-0.01, 4.99])
+    assert weights.dz[0, :2].tolist() == pytest.approx([-0.01, 4.99], abs=1e-5)
     assert weights.puppi_weight[0, :2].tolist() == [1.0, 0.0]
 
 
