@@ -1,6 +1,5 @@
 """Decisions of a menu on events, counted."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from l1kd.algorithms import Algorithm
 from l1kd.emulators.array_types import AnyArray, Floats, Integers
 from l1kd.errors import ConfigurationError, MissingBranchError
 from l1kd.insertion import insert
+from l1kd.processors.iso_rate import event_numbers
 from l1kd.trigger.decisions import Decisions, pack
 from l1kd.trigger.luminosity import LumiMask, PileupTable
 from l1kd.trigger.menus import AnyMenu, Scan, scanned
@@ -182,11 +182,7 @@ class MenuRateProcessor(processor.ProcessorABC):
         if self.sections:
             run, lumi = _section(events)
             return run * (1 << 32) + lumi
-        # events of different files must not share a number
-        text = f"{metadata.get('dataset', '')}:{metadata.get('filename', '')}"
-        file = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
-        first = int(metadata.get("entrystart", 0))
-        return np.arange(first, first + len(events)) + (file << 31)
+        return event_numbers(metadata, len(events))
 
     def _spectra(
         self, events: ak.Array, weight: Floats, options: Mapping[str, Any]

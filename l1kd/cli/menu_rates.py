@@ -42,8 +42,8 @@ def _written(record: Any, request: Any, given: Given, quiet: bool, as_json: bool
 @takes(MenuRequest)
 def rates_of_menu(given: Given, quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Evaluate a menu (the first of the files) on events: rates of seeds, totals, overlaps."""
+    from l1kd.execution.faults import require_writable
     from l1kd.study.menu_rates import accumulate
-    from l1kd.study.run import require_writable
 
     require_files(given, swallowed(given))
     request: MenuRequest = settings(MenuRequest, given)

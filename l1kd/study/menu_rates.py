@@ -12,12 +12,12 @@ from pydantic import Field
 from l1kd._documents import read_document
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.execution import run
+from l1kd.execution.faults import require_writable
 from l1kd.processors.menu_rates import MenuRateProcessor
 from l1kd.report import studies
 from l1kd.report.menu_page import RateReport, write_rate_page
 from l1kd.statistics import ONE_SIGMA
 from l1kd.study.request import Execution, Settings
-from l1kd.study.run import require_writable
 from l1kd.study.samples import named_files
 from l1kd.trigger import menu_plots
 from l1kd.trigger.classes import SIGMA_INELASTIC_MB, by_pileup, by_weight, in_sections, zero_bias
@@ -469,8 +469,8 @@ def write_report(
     -------
     The page's path.
     """
-    folder = require_writable(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(out)
+    require_writable(folder)
     record.write(folder / "rates.npz")
     provenance = studies.provenance({}, command=command).model_dump()
     more = {

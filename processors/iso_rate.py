@@ -1,0 +1,101 @@
+"""Distributions of one trigger quantity under several algorithms, to compare them at one rate."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import awkward as ak
+import numpy as np
+from coffea import processor
+
+from l1kd.algorithms import Algorithm
+from l1kd.errors import ConfigurationError
+from l1kd.processors.rates import RateProcessor
+from l1kd.trigger.quantities import Quantity
+from l1kd.trigger.resampling import Resampling
+from l1kd.trigger.spectra import Spectrum
+
+__all__ = ["SpectraProcessor", "event_numbers"]
+
+
+def event_numbers(metadata: Any, n_events: int) -> Any:
+    """Numbers int64[n_events] that no two events share, the same whatever the chunks.
+
+    They come from the file's name and the place of the event in it.
+    """
+    text = f"{metadata.get('dataset', '')}:{metadata.get('filename', '')}"
+    file = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+    first = int(metadata.get("entrystart", 0))
+    return np.arange(first, first + n_events) + (file << 31)
+
+
+class SpectraProcessor(processor.ProcessorABC):
+    """Fill one spectrum an algorithm, all with the same bootstrap of events.
+
+    Parameters
+    ----------
+    weightings
+        Names of algorithms that weight particles, or of scores.
+    quantity
+        Name of a registered quantity (`l1kd.trigger.quantities`).
+    algorithms
+        The user's own algorithm objects.
+    source, min_pt
+        As for `RateProcessor`.
+    resampling, step
+        Bootstrap of events, and spacing of the values.
+
+    Notes
+    -----
+    The result is {dataset: {"seen", "used", "skipped", "spectra": {algorithm: Spectrum}}}.
+    """
+
+    def __init__(
+        self,
+        weightings: Sequence[str],
+        *,
+        quantity: str | Quantity = "met",
+        algorithms: Sequence[Algorithm] = (),
+        source: str | None = None,
+        min_pt: float = 0.0,
+        resampling: Resampling | None = None,
+        step: float = 0.25,
+    ) -> None:
+        self.measured = RateProcessor(
+            weightings,
+            score=False,
+            algorithms=algorithms,
+            quantities=[quantity],
+            source=source,
+            min_pt=min_pt,
+        )
+        self.resampling = resampling
+        self.step = step
+
+    def process(self, events: ak.Array) -> dict[str, Any]:
+        """Measure one chunk."""
+        metadata = dict(events.metadata)
+        (dataset, found), *_ = self.measured.process(events).items()
+        columns = found["columns"].joined()
+        weight = columns.pop("event_weight")
+        if found["absent"]:
+            lacking = ", ".join(found["absent"])
+            raise ConfigurationError(f"these files do not have what {lacking} needs")
+        blocks = event_numbers(metadata, len(events))
+        return {
+            dataset: {
+                "seen": found["seen"],
+                "used": found["used"],
+                "skipped": {},
+                "spectra": {
+                    name.partition(":")[2] or name: Spectrum.of(
+                        values, weight, step=self.step, resampling=self.resampling, blocks=blocks
+                    )
+                    for name, values in columns.items()
+                },
+            }
+        }
+
+    def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
+        """Return the accumulator as it is: comparisons are made by `l1kd.trigger.isorate`."""
+        return accumulator
