@@ -20,7 +20,10 @@ class Skimming(Execution):
 
     algorithms: tuple[str, ...] | None = Field(None, description="Names, see `l1kd models`.")
     source: str | None = Field(None, description="Particle collection, see `l1kd inspect`.")
-    keep: tuple[str, ...] = Field((), description="Collections to copy.")
+    keep: tuple[str, ...] = Field(
+        (), description="Collections or branches to copy (patterns, GenJet or Jet_*); default all."
+    )
+    drop: tuple[str, ...] = Field((), description="Collections or branches to leave out.")
     format: Literal["root", "parquet"] = Field("root", description="Format of the skims.")
 
 
@@ -38,7 +41,14 @@ def insert(given: Given, quiet: Quiet = False, as_json: AsJson = False) -> None:
     if isinstance(fileset, list):
         fileset = named_files(fileset)
     result = run(
-        InsertProcessor(given["out"], wanted.format, wanted.algorithms, wanted.source, wanted.keep),
+        InsertProcessor(
+            given["out"],
+            wanted.format,
+            wanted.algorithms,
+            wanted.source,
+            wanted.keep,
+            wanted.drop,
+        ),
         fileset,
         status=not quiet and not as_json,
         **wanted.execution(),
@@ -52,9 +62,16 @@ def insert(given: Given, quiet: Quiet = False, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(content))
     elif not quiet:
-        table = Table("dataset", "events", "files")
+        table = Table("dataset", "events", "files", "branches inserted", "copied", "left out")
         for name, entry in result.output.items():
-            table.add_row(name, str(entry["seen"]), str(len(entry["files"])))
+            counts = (entry["seen"], len(entry["files"]), len(entry["inserted"]), entry["kept"])
+            table.add_row(name, *map(str, counts), str(entry["dropped"]))
         out_console.print(table)
+        for name, entry in result.output.items():
+            if entry["lost"]:
+                out_console.print(
+                    f"[yellow]not copied[/] from {escape(name)}, since a skim holds no lists of "
+                    f"lists and no text: {escape(', '.join(entry['lost']))}"
+                )
         for reason in result.skipped.values():
             out_console.print(f"[yellow]skipped[/] {escape(reason)}")

@@ -164,7 +164,7 @@ def _look_root(path: str, tree: str | None) -> _Found:
     opened = open_tree(path, chosen[0])
     with reading(path):
         branches = set(opened.keys(recursive=False))
-        kind = _kind(path, chosen[0], branches)
+        kind = SKIM if "l1kd" in names else _kind(path, chosen[0], branches)
         return _Found(chosen[0], kind, int(opened.num_entries), uuid)
 
 

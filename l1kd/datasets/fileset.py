@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from l1kd._documents import read_document, shown_value
 from l1kd.errors import ConfigurationError, UnreadableFileError
 
-__all__ = ["Dataset", "Steps", "is_url", "load_fileset", "named_after"]
+__all__ = ["Dataset", "Steps", "checked_name", "is_url", "load_fileset", "named_after"]
 
 Steps = tuple[tuple[int, int], ...]
 """Ranges of entries, first included, last excluded, in ascending order."""
@@ -128,7 +128,7 @@ def load_fileset(fileset: Any) -> dict[str, Dataset]:
         )
     loaded: dict[str, Dataset] = {}
     for key, value in fileset.items():
-        name = _checked_name(key)
+        name = checked_name(key)
         if name in loaded:
             raise ConfigurationError(f"the dataset {name!r} is given twice")
         loaded[name] = _dataset(name, value)
@@ -153,8 +153,14 @@ def _names_file(item: tuple[Any, Any]) -> bool:
     )
 
 
-def _checked_name(name: Any) -> str:
-    """Return the name of a dataset, of which folders and figures are made."""
+def checked_name(name: Any) -> str:
+    """Return the name of a dataset, after which folders and figures are named.
+
+    Raises
+    ------
+    ConfigurationError
+        If it cannot be the name of a folder, or would lie outside of the folder of results.
+    """
     if isinstance(name, bool) or not isinstance(name, str | int):
         raise ConfigurationError(
             f"expected the name of a dataset, found {shown_value(name)} ({type(name).__name__}); "

@@ -4,16 +4,24 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from l1kd.errors import ConfigurationError, OutputError, UnreadableFileError
 
-__all__ = ["MANIFEST", "Manifest", "Piece", "digest_of", "pieces", "read_manifest", "written"]
+__all__ = [
+    "MANIFEST",
+    "Manifest",
+    "Piece",
+    "digest_of",
+    "piece_of",
+    "pieces",
+    "read_manifest",
+    "require_digest",
+    "written",
+]
 
 MANIFEST = "manifest.json"
 _BLOCK = 1 << 20
@@ -204,8 +212,3 @@ def piece_of(path: str) -> Piece | None:
             "files, or run `l1kd insert` again"
         )
     return manifest.pieces[file.name]
-
-
-def settings_of(content: Mapping[str, Any]) -> str:
-    """Digest of the settings of a skim."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
