@@ -89,7 +89,7 @@ def test_packaged_events_need_no_checkout(tmp_path):
         "sys.addaudithook(see)\n"
         "from l1kd.artefacts import load\n"
         "from l1kd.emulators.network import Network\n"
-        "from l1kd.models.firmware.proof import events\n"
+        "from l1kd.models.firmware.vectors import events\n"
         "network = Network.load(load('qdistillnet_local-v1').file('network.npz'))\n"
         "raw, _ = events.packaged_inputs(network, 'qdistillnet', 100)\n"
         "assert len(raw) == 100\n"
