@@ -30,8 +30,9 @@ from l1kd.emulators.correlator.chain import (
     _rows,
     correlate,
 )
+from l1kd.emulators.correlator.jets.seeded_cone import SeededCone
 from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppi
-from l1kd.emulators.correlator.lists import final_arrays
+from l1kd.emulators.correlator.linpuppi.output_lists import final_arrays
 from l1kd.emulators.correlator.regionizer import (
     PUPPI_TRACKS,
     Batch,
@@ -39,8 +40,7 @@ from l1kd.emulators.correlator.regionizer import (
     read_particles,
     read_vertices,
 )
-from l1kd.emulators.correlator.regionizer_kernels import LOSSES, collect
-from l1kd.emulators.correlator.seeded_cone import SeededCone
+from l1kd.emulators.correlator.regionizer.kernels import LOSSES, collect
 from l1kd.emulators.correlator.sums import ht, met
 
 Arrays = dict[str, np.ndarray]

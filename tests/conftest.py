@@ -7,8 +7,13 @@ from typing import Any
 import awkward as ak
 import pytest
 from coffea.nanoevents import NanoEventsFactory
+from hypothesis import settings
 
 from l1kd.datasets import inspect_file
+
+# An example may compile a kernel, and the machine may be busy: no example fails for its time.
+settings.register_profile("l1kd", deadline=None)
+settings.load_profile("l1kd")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -11,19 +11,19 @@ from typing import Any, Final
 import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Integers, Shorts, Singles
-from l1kd.emulators.correlator.geometry import BOARDS, LAYER2_SLOTS, layer2_order
-from l1kd.emulators.correlator.linpuppi import LinPuppi
-from l1kd.emulators.correlator.lists import final_arrays
-from l1kd.emulators.correlator.regionizer import (
+from l1kd.emulators.correlator.jets.seeded_cone import SeededCone
+from l1kd.emulators.correlator.linpuppi.linpuppi import LinPuppi
+from l1kd.emulators.correlator.linpuppi.output_lists import final_arrays
+from l1kd.emulators.correlator.regionizer.geometry import BOARDS, LAYER2_SLOTS, layer2_order
+from l1kd.emulators.correlator.regionizer.kernels import LOSSES, collect
+from l1kd.emulators.correlator.regionizer.regionizer import (
     PUPPI_TRACKS,
     Batch,
     Regionizer,
     read_particles,
     read_vertices,
 )
-from l1kd.emulators.correlator.regionizer_kernels import LOSSES, collect
-from l1kd.emulators.correlator.seeded_cone import SeededCone
-from l1kd.emulators.correlator.sums import ht_raw, met_raw, select_jets
+from l1kd.emulators.correlator.sums.sums import ht_raw, met_raw, select_jets
 
 __all__ = ["CorrelatorResult", "correlate"]
 

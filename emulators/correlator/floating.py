@@ -11,8 +11,8 @@ import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Floats, Integers, Mask
 from l1kd.emulators.compilation import njit
-from l1kd.emulators.correlator.parameters import LinPuppiParameters
-from l1kd.emulators.correlator.seeded_cone import SeededCone
+from l1kd.emulators.correlator.jets.seeded_cone import SeededCone
+from l1kd.emulators.correlator.linpuppi.parameters import LinPuppiParameters
 from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB, TURN, Z0_LSB
 
 __all__ = ["ht_float", "linpuppi_float", "met_float", "seeded_cone_float"]

@@ -16,7 +16,6 @@ from l1kd.emulators.compilation import njit
 
 __all__ = [
     "ALGORITHMS",
-    "SLOT_BITS",
     "SortNetwork",
     "folded_hybrid_network",
     "hybrid_network",
@@ -25,7 +24,6 @@ __all__ = [
     "sort_network",
 ]
 
-SLOT_BITS: Final = 8
 ALGORITHMS: Final = ("Insertion", "Hybrid", "FoldedHybrid")
 
 Pairs = list[tuple[int, int]]

@@ -11,7 +11,6 @@ from l1kd.emulators.array_types import Indices, Integers, Shorts
 from l1kd.emulators.correlator.types import ETA_PHI_LSB
 
 __all__ = [
-    "INVERSE_DR2",
     "JET_INVERSE_PT",
     "JET_TRIGONOMETRY",
     "LOG2",
@@ -115,7 +114,6 @@ def _met_cos_sin() -> Integers:
 
 
 MET_COS_SIN = _met_cos_sin()
-INVERSE_DR2 = inverse_dr2(160)
 LOG2 = _log2()
 WEIGHT = _weight()
 JET_INVERSE_PT = _jet_inverse_pt()

@@ -18,21 +18,16 @@ __all__ = [
     "ETA_PHI_LSB",
     "HALF_TURN",
     "PT_LSB",
-    "PT_MAX",
     "TURN",
     "Z0_LSB",
     "data_word",
     "dxy_to_raw",
-    "eta_phi_to_raw",
     "object_word",
-    "pt_to_raw",
     "z0_to_raw",
 ]
 
 PT_LSB: Final = 0.25
 """Step of transverse momentum [GeV]."""
-PT_MAX: Final = 16383
-"""Largest raw transverse momentum (14 bits, 4095.75 GeV)."""
 ETA_PHI_LSB: Final = pi / 720
 """Step of pseudorapidity and azimuth [rad]."""
 HALF_TURN: Final = 720
@@ -44,46 +39,10 @@ Z0_LSB: Final = 0.05
 DXY_PER_SQRT_CM: Final = 64
 """Raw transverse impact parameter: the square root of its size [cm], times this."""
 
-_LSB32 = np.float32(ETA_PHI_LSB)
-
 
 def _half_away(x: Floats) -> Integers:
     """Round to the nearest integer, halves away from zero."""
     return np.where(x < 0, np.ceil(x - 0.5), np.floor(x + 0.5)).astype(np.int64)
-
-
-def pt_to_raw(pt: ArrayLike) -> Shorts:
-    """Convert transverse momentum [GeV] to steps of 0.25 GeV.
-
-    Parameters
-    ----------
-    pt : array_like of float
-        Transverse momentum, not negative.
-
-    Returns
-    -------
-    ndarray of int16
-        Nearest step, saturated at 16383.
-    """
-    raw = _half_away(np.asarray(pt, dtype=np.float64) * 4)
-    return np.minimum(raw, PT_MAX).astype(np.int16)
-
-
-def eta_phi_to_raw(angle: ArrayLike) -> Integers:
-    """Convert pseudorapidity or azimuth to steps of pi/720, in single precision as the reference.
-
-    Parameters
-    ----------
-    angle : array_like of float
-        Pseudorapidity, or azimuth [rad].
-
-    Returns
-    -------
-    ndarray of int64
-        Nearest step, halves away from zero, not wrapped.
-    """
-    steps = np.asarray(angle, dtype=np.float32) / _LSB32
-    return _half_away(steps.astype(np.float64))
 
 
 def z0_to_raw(z0: ArrayLike) -> Shorts:

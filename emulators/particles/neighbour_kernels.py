@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from l1kd.emulators.array_types import Floats, Mask, Offsets, Singles
+from l1kd.emulators.array_types import Floats, Integers, Mask, Offsets, Singles
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.particles.grid import (
     TWO_PI,
@@ -93,7 +93,7 @@ def pt_in_cones(
     pt: Floats,
     eta: Floats,
     phi: Floats,
-    group: Offsets,
+    group: Integers,
     offsets: Offsets,
     radii2: Floats,
     n_groups: int,
@@ -135,12 +135,3 @@ def pt_in_cones(
                     if ring > 0:
                         sums[ring, g] += sums[ring - 1, g]
                     result[i, g, ring] = sums[ring, g]
-
-
-@njit(nogil=True)
-def pt_in_events(pt: Floats, group: Offsets, offsets: Offsets, result: Floats) -> None:
-    """Sum pT by event and kind into `result`."""
-    for event in range(len(offsets) - 1):
-        for i in range(offsets[event], offsets[event + 1]):
-            if group[i] >= 0:
-                result[event, group[i]] += pt[i]

@@ -21,9 +21,9 @@ from l1kd.emulators.array_types import (
     Singles,
 )
 from l1kd.emulators.particles.grid import periodic
-from l1kd.emulators.particles.neighbour_kernels import pt2_over_dr2, pt_in_cones, pt_in_events
+from l1kd.emulators.particles.neighbour_kernels import pt2_over_dr2, pt_in_cones
 
-__all__ = ["check_flat", "sum_pt2_over_dr2", "sum_pt_in_cones", "sum_pt_in_events"]
+__all__ = ["check_flat", "sum_pt2_over_dr2", "sum_pt_in_cones"]
 
 
 def check_flat(offsets: npt.ArrayLike, **columns: npt.ArrayLike) -> Offsets:
@@ -171,19 +171,6 @@ def sum_pt_in_cones(
         n_groups,
         result,
     )
-    return result
-
-
-def sum_pt_in_events(
-    pt: AnyFloats, group: AnyIntegers, offsets: Offsets, *, n_groups: int
-) -> Floats:
-    """Sum pT [GeV] by event and kind of particle: float64, (n_events, n_groups).
-
-    Arguments and errors as in `sum_pt_in_cones`.
-    """
-    edges = check_flat(offsets, pt=pt, group=group)
-    result = np.zeros((len(edges) - 1, n_groups))
-    pt_in_events(np.asarray(pt, np.float64), _groups(group, n_groups), edges, result)
     return result
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from l1kd.emulators.correlator.chain import correlate
-from l1kd.emulators.correlator.geometry import BOARDS, EXTRA, layer2_order, slice_tables
+from l1kd.emulators.correlator.jets.seeded_cone import SeededCone
 from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppi
 from l1kd.emulators.correlator.regionizer import LOSSES, Regionizer, deregionize
-from l1kd.emulators.correlator.seeded_cone import SeededCone
+from l1kd.emulators.correlator.regionizer.geometry import BOARDS, EXTRA, layer2_order, slice_tables
 from l1kd.emulators.correlator.sums import ht, met, select_jets
 
 STEP = np.pi / 720

@@ -7,8 +7,8 @@ import pytest
 
 from l1kd.emulators.correlator import tables
 from l1kd.emulators.correlator.floating import seeded_cone_float
-from l1kd.emulators.correlator.jet_kernels import inverse_pt
-from l1kd.emulators.correlator.seeded_cone import SeededCone
+from l1kd.emulators.correlator.jets.kernels import inverse_pt
+from l1kd.emulators.correlator.jets.seeded_cone import SeededCone
 
 
 def event(*candidates: tuple[int, int, int], slots: int = 128) -> dict[str, np.ndarray]:

@@ -6,9 +6,9 @@ import numba as nb
 import numpy as np
 import pytest
 
-from l1kd.emulators.correlator.arithmetic import atan2_single
 from l1kd.emulators.correlator.floating import ht_float, met_float
 from l1kd.emulators.correlator.sums import ht, met, select_jets
+from l1kd.emulators.correlator.sums.arc_tangent import atan2_single
 from l1kd.emulators.correlator.tables import MET_COS_SIN, MHT_SINE
 
 

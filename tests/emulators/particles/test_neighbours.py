@@ -11,7 +11,6 @@ from l1kd.emulators.particles.neighbours import (
     check_flat,
     sum_pt2_over_dr2,
     sum_pt_in_cones,
-    sum_pt_in_events,
 )
 
 RADII = (0.05, 0.2, 0.4, 1.0, 1.6, 2.5, 7.0)
@@ -137,15 +136,6 @@ def test_distance_eta_changes_the_sum_and_not_the_cone():
         distance_eta=np.array([0.0, 0.5]),
     )
     np.testing.assert_allclose(got, [25 / 0.25, 4 / 0.25])
-
-
-def test_pt_in_events():
-    pt, _, _, offsets = events([5, 0, 7])
-    group = np.array([0, 1, 0, -1, 1, 0, 0, 0, 1, -1, 1, 0], np.int8)
-    got = sum_pt_in_events(pt, group, offsets, n_groups=2)
-    assert got.shape == (3, 2)
-    assert (got[1] == 0).all()
-    np.testing.assert_allclose(got[0], [pt[[0, 2]].sum(), pt[[1, 4]].sum()])
 
 
 def test_no_particles_at_all():

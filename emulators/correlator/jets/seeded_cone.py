@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Shorts
-from l1kd.emulators.correlator.arrays import GLOBAL, matrices, row_limits, vectors
-from l1kd.emulators.correlator.jet_kernels import JET_FIELDS, cluster, empty_jets
+from l1kd.emulators.correlator.jets.kernels import JET_FIELDS, cluster, empty_jets
+from l1kd.emulators.correlator.named_arrays import GLOBAL, matrices, row_limits, vectors
 from l1kd.emulators.correlator.tables import JET_TRIGONOMETRY
 from l1kd.emulators.correlator.types import ETA_PHI_LSB
 

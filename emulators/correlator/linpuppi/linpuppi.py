@@ -11,11 +11,11 @@ from typing import Any, Final, Self
 import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Shorts
-from l1kd.emulators.correlator.arrays import matrices, row_limits, vectors
-from l1kd.emulators.correlator.legacy import LegacyTables, run_legacy
-from l1kd.emulators.correlator.lists import OutputLists, final_arrays
-from l1kd.emulators.correlator.parameters import PRESETS, LinPuppiParameters
-from l1kd.emulators.correlator.puppi_output import run_forward, run_tracker
+from l1kd.emulators.correlator.linpuppi.integer_variant import LegacyTables, run_legacy
+from l1kd.emulators.correlator.linpuppi.output_kernels import run_forward, run_tracker
+from l1kd.emulators.correlator.linpuppi.output_lists import OutputLists, final_arrays
+from l1kd.emulators.correlator.linpuppi.parameters import PRESETS, LinPuppiParameters
+from l1kd.emulators.correlator.named_arrays import matrices, row_limits, vectors
 from l1kd.emulators.correlator.sorting import sort_network
 from l1kd.emulators.correlator.tables import WEIGHT
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from l1kd.emulators.array_types import AnyArray
-from l1kd.emulators.correlator.parameters import LinPuppiParameters
+from l1kd.emulators.correlator.linpuppi.parameters import LinPuppiParameters
 
 __all__ = ["OutputLists", "final_arrays"]
 

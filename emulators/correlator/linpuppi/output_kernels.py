@@ -9,7 +9,7 @@ and only slots in use are written.
 import numpy as np
 
 from l1kd.emulators.compilation import njit
-from l1kd.emulators.correlator.puppi_kernels import (
+from l1kd.emulators.correlator.linpuppi.weight_kernels import (
     BLOCK,
     final_sort,
     select,

@@ -12,16 +12,16 @@ from typing import Any, Final
 import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Integers, Shorts
-from l1kd.emulators.correlator.geometry import (
+from l1kd.emulators.correlator.linpuppi.parameters import PRESETS
+from l1kd.emulators.correlator.regionizer.geometry import (
     BOARDS,
     EXTRA,
     LAYER2_SLOTS,
     layer2_order,
     slice_tables,
 )
-from l1kd.emulators.correlator.parameters import PRESETS
-from l1kd.emulators.correlator.particles import read_particles, read_vertices
-from l1kd.emulators.correlator.regionizer_kernels import LOSSES, regionize
+from l1kd.emulators.correlator.regionizer.kernels import LOSSES, regionize
+from l1kd.emulators.correlator.regionizer.particle_columns import read_particles, read_vertices
 from l1kd.emulators.correlator.types import dxy_to_raw
 
 __all__ = ["LOSSES", "Batch", "Regionizer", "deregionize", "read_particles", "read_vertices"]

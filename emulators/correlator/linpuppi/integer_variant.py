@@ -13,8 +13,8 @@ import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Indices, Integers, Shorts
 from l1kd.emulators.compilation import njit
-from l1kd.emulators.correlator.parameters import LinPuppiParameters
-from l1kd.emulators.correlator.puppi_kernels import fiducial
+from l1kd.emulators.correlator.linpuppi.parameters import LinPuppiParameters
+from l1kd.emulators.correlator.linpuppi.weight_kernels import fiducial
 from l1kd.emulators.correlator.types import wrap
 
 __all__ = ["LegacyTables", "run_legacy"]

@@ -12,8 +12,8 @@ import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Indices, Integers, Shorts
 from l1kd.emulators.compilation import njit
-from l1kd.emulators.correlator.arithmetic import atan2_single
-from l1kd.emulators.correlator.arrays import GLOBAL, matrices, row_limits, vectors
+from l1kd.emulators.correlator.named_arrays import GLOBAL, matrices, row_limits, vectors
+from l1kd.emulators.correlator.sums.arc_tangent import atan2_single
 from l1kd.emulators.correlator.tables import MET_COS_SIN, MHT_SINE
 from l1kd.emulators.correlator.types import wrap
 

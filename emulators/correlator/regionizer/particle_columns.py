@@ -7,7 +7,7 @@ import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Codes, Floats, Integers, Shorts
 from l1kd.emulators.compilation import njit
-from l1kd.emulators.correlator.regionizer_kernels import CHOOSE
+from l1kd.emulators.correlator.regionizer.kernels import CHOOSE
 from l1kd.emulators.correlator.types import z0_to_raw
 
 __all__ = ["read_particles", "read_vertices"]

@@ -1,0 +1,11 @@
+"""LinPuppi: the weights of layer 1 against pile-up, its parameters and its presets."""
+
+from l1kd.emulators.correlator.linpuppi.linpuppi import (
+    PRESETS,
+    VARIANTS,
+    LinPuppi,
+    LinPuppiParameters,
+    final_arrays,
+)
+
+__all__ = ["PRESETS", "VARIANTS", "LinPuppi", "LinPuppiParameters", "final_arrays"]
