@@ -36,7 +36,7 @@ _PACKAGES = (
 
 
 def fingerprint(config: Training, without: Iterable[str] = ()) -> str:
-    """Return a hash of a configuration, leaving out what does not change the result.
+    """Return a hash of a configuration, without what does not change the result.
 
     Parameters
     ----------

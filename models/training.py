@@ -46,7 +46,7 @@ class Fit:
     loss : callable
         ``loss(*batch)`` gives a scalar tensor; it calls the model with ``training=True``.
     validate : callable
-        Called after every epoch, gives figures for the history.
+        Called after every epoch, gives metrics for the history.
     before_step, after_epoch : callable
         Called with the number of steps done so far (pruning keeps its own time).
     """
@@ -229,9 +229,9 @@ def fit(task: Fit, folder: Path, fingerprint: str, quiet: bool = False) -> list[
                 progress.update(bar, advance=1, loss=f"loss {mean:.4g}")
             if task.after_epoch is not None:
                 task.after_epoch((epoch + 1) * task.steps)
-            figures = task.validate()
+            metrics = task.validate()
             seconds = time.monotonic() - started
-            history.append({"loss": total / task.steps, "seconds": seconds, **figures})
+            history.append({"loss": total / task.steps, "seconds": seconds, **metrics})
             # the history first: a checkpoint never counts an epoch that the history lacks
             _write(folder / _HISTORY, json.dumps(history))
             done.assign(epoch + 1)

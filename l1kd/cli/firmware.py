@@ -71,17 +71,17 @@ def _telling(show: bool) -> Iterator[Callable[[str], None]]:
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=error_console, transient=False) as progress:
+    with Progress(*columns, console=error_console, transient=False) as bars:
         current: list[Any] = []
 
-        def say(step: str) -> None:
+        def tell(step: str) -> None:
             if current:
-                progress.update(current[0], total=1, completed=1)
-            current[:] = [progress.add_task(escape(step), total=None)]
+                bars.update(current[0], total=1, completed=1)
+            current[:] = [bars.add_task(escape(step), total=None)]
 
-        yield say
+        yield tell
         if current:
-            progress.update(current[0], total=1, completed=1)
+            bars.update(current[0], total=1, completed=1)
 
 
 def _precisions(given: list[str]) -> dict[str, dict[str, str]]:
@@ -171,8 +171,8 @@ def build(
         precisions=_precisions(precision or []),
         synthesize=synthesis,
     )
-    with _interruptible(), _telling(not quiet and not as_json) as say:
-        built = build_project(network, out, options, say)
+    with _interruptible(), _telling(not quiet and not as_json) as progress:
+        built = build_project(network, out, options, progress)
     if as_json:
         content = {"folder": str(built.folder), "figures": built.figures}
         proof = {"compared": built.proof.compared, "mismatches": built.proof.differing}
@@ -217,8 +217,10 @@ def verify(
     """
     from l1kd.models.firmware.proof.checks import verify as verify_project
 
-    with _interruptible(), _telling(not quiet and not as_json) as say:
-        verified = verify_project(folder, vectors, seed, model, say, allow_changed=allow_changed)
+    with _interruptible(), _telling(not quiet and not as_json) as progress:
+        verified = verify_project(
+            folder, vectors, seed, model, progress, allow_changed=allow_changed
+        )
     proofs = {"stored vectors": verified.stored, "fresh vectors": verified.fresh}
     changes = verified.changes
     if as_json:

@@ -100,21 +100,21 @@ def separation(
     shared = {
         name: x.followed_by(images.collisions) for name, x in images.signal_collisions.items()
     }
-    figures: dict[str, Any] = {
+    metrics: dict[str, Any] = {
         "auc_overlay": _areas(everything, background, images.signals, shared)
     }
     simulated, simulated_signals = source.whole_simulation()
     if simulated_signals:
-        figures["auc_simulation"] = _areas(everything, simulated, simulated_signals)
-    figures["zero_bias"] = {}
+        metrics["auc_simulation"] = _areas(everything, simulated, simulated_signals)
+    metrics["zero_bias"] = {}
     for label, score in scores.items():
         values = score(background)
         quantiles = np.quantile(values, [0.01, 0.5, 0.99, 0.999])
         entry = {"median": float(quantiles[1]), "quantiles": [float(q) for q in quantiles]}
         if len(simulated):
             entry["simulation_median"] = float(np.median(score(simulated)))
-        figures["zero_bias"][label] = entry
-    return figures
+        metrics["zero_bias"][label] = entry
+    return metrics
 
 
 ERRORS = (
@@ -132,7 +132,7 @@ SIMULATED = (
 
 
 def area_cell(entry: Mapping[str, Any]) -> str:
-    """Write an area and its error, for a table; an error that was not computed is left out."""
+    """Write an area and its error, for a table; without an error that was not computed."""
     error = "" if entry["error"] is None else f" ± {entry['error']:.3f}"
     return f"{entry['auc']:.3f}{error}"
 

@@ -37,10 +37,12 @@ from l1kd.models.firmware.vectors.vectors import Emulator, Vectors
 
 __all__ = ["BuildOptions", "Built", "build"]
 
-Say = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
-def build(name: str, out: Path, options: BuildOptions, say: Say = lambda _: None) -> Built:
+def build(
+    name: str, out: Path, options: BuildOptions, progress: Progress = lambda _: None
+) -> Built:
     """Build a network and prove it.
 
     Parameters
@@ -49,7 +51,7 @@ def build(name: str, out: Path, options: BuildOptions, say: Say = lambda _: None
         What `sources.find` takes.
     out : pathlib.Path
         Folder of the project; an earlier project there is replaced.
-    say : callable
+    progress : callable
         Told what is being done.
 
     Returns
@@ -63,10 +65,10 @@ def build(name: str, out: Path, options: BuildOptions, say: Say = lambda _: None
         The network cannot be read or built, a tool failed, or `out` holds something else.
     """
     _check_target(out)
-    say("reading the network")
+    progress("reading the network")
     source = sources.find(name, options.precisions)
     with _aside(out) as folder:
-        return replace(_Builder(source, folder, options, say).run(), folder=out)
+        return replace(_Builder(source, folder, options, progress).run(), folder=out)
 
 
 def _check_target(out: Path) -> None:
@@ -99,8 +101,10 @@ def _aside(out: Path) -> Iterator[Path]:
 class _Builder:
     """The steps of one build, in the folder beside the target."""
 
-    def __init__(self, source: Source, folder: Path, options: BuildOptions, say: Say) -> None:
-        self.source, self.folder, self.options, self.say = source, folder, options, say
+    def __init__(
+        self, source: Source, folder: Path, options: BuildOptions, progress: Progress
+    ) -> None:
+        self.source, self.folder, self.options, self.progress = source, folder, options, progress
         self.skipped: dict[str, str] = {}
         self.failed: dict[str, str] = {}
         self.rtl: RtlDesign | None = None
@@ -120,10 +124,10 @@ class _Builder:
         self._read_framework()
         proof, expected = checks.prove_project(
             self.folder, network, given, self.rtl, bool(self.hls), self.framework, self.skipped,
-            self.say,
+            self.progress,
         )  # fmt: skip
         proof.compared |= {name: {"failed": reason} for name, reason in self.failed.items()}
-        content = self._figures(network)
+        content = self._metrics(network)
         record = Record(
             self.source, self.options, network, given, expected, origin, proof, content,
             self.hls, self.rtl, self.failed,
@@ -136,7 +140,7 @@ class _Builder:
         chosen = hls.HlsOptions(
             backend, options.part, options.period, options.strategy, self.source.name
         )
-        self.say("HLS C++")
+        self.progress("HLS C++")
         try:
             self.source.write(chosen, self.folder / "hls")
         except (FirmwareError, ToolError) as error:
@@ -172,7 +176,7 @@ class _Builder:
     def _write_rtl(self, network: Emulator) -> None:
         options, folder = self.options, self.folder / "rtl"
         tool: Any = options.backend
-        self.say(f"RTL by {tool}")
+        self.progress(f"RTL by {tool}")
         try:
             if isinstance(network, LogicNetwork):
                 # gates leave nothing to distribute: l1kd writes them itself for either tool
@@ -216,7 +220,7 @@ class _Builder:
         options, kind = self.options, self.source.kind
         files, limit = options.events, options.vectors // 2
         if files:
-            self.say(f"real inputs from {', '.join(file.name for file in files)}")
+            self.progress(f"real inputs from {', '.join(file.name for file in files)}")
             real: Any = events.real_inputs(network, kind, files, limit)
             origin = {file.name: sha256(file) for file in files}
         else:
@@ -227,7 +231,7 @@ class _Builder:
         if self.source.framework is None:
             self.skipped[checks.FRAMEWORK] = self.source.why_no_framework
             return
-        self.say("training framework")
+        self.progress("training framework")
         try:
             self.framework = self.source.framework()
         except ConfigurationError as error:  # it is not installed
@@ -235,8 +239,8 @@ class _Builder:
         except L1KDError as error:
             self.failed[checks.FRAMEWORK] = str(error)
 
-    def _figures(self, network: Emulator) -> dict[str, Any]:
-        """Collect figures; none of them may differ from run to run."""
+    def _metrics(self, network: Emulator) -> dict[str, Any]:
+        """Collect metrics; none of them may differ from run to run."""
         options = self.options
         resources: dict[str, Any] = {}
         content: dict[str, Any] = {"ebops": metrics.ebops(network), "resources": resources}
@@ -263,7 +267,7 @@ class _Builder:
         if reason is not None:
             content["yosys_skipped"] = reason
             return
-        self.say("synthesis with Yosys")
+        self.progress("synthesis with Yosys")
         with tempfile.TemporaryDirectory() as scratch:
             try:
                 found = yosys.synthesize(rtl.sources, rtl.top, Path(scratch), self.options.part)
@@ -275,7 +279,7 @@ class _Builder:
         content["resources"][f"Yosys {entry.pop('version')}"] = entry
 
     def _vendor(self, content: dict[str, Any]) -> None:
-        self.say("Vitis or Vivado, where installed")
+        self.progress("Vitis or Vivado, where installed")
         try:
             if self.options.backend in HLS_BACKENDS:
                 found = vendor.synthesize_hls(self.folder / "hls", self.options.backend)

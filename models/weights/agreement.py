@@ -3,7 +3,7 @@
 The paper on DistillNet calls accuracy the ratio of the histograms of predicted and wanted weights,
 averaged over the bins. That number compares two distributions, not particles: a network that gives
 the right number of particles every weight, but to the wrong particles, has accuracy one. So other
-figures stand beside it, see `agreement`.
+numbers stand beside it, see `agreement`.
 """
 
 from typing import NamedTuple
@@ -40,7 +40,7 @@ Numbers = dict[str, dict[str, float | int | None]]
 
 
 class Agreement(NamedTuple):
-    """Counts of every event, from which the figures are computed."""
+    """Counts of every event, from which the metrics are computed."""
 
     given: Floats
     wanted: Floats
@@ -48,7 +48,7 @@ class Agreement(NamedTuple):
     same_side: Floats
     error: Floats
 
-    def figures(self, multiplicity: NDArray[np.int64]) -> list[float]:
+    def metrics(self, multiplicity: NDArray[np.int64]) -> list[float]:
         """`QUANTITIES` of events drawn with these multiplicities."""
         given, wanted = multiplicity @ self.given, multiplicity @ self.wanted
         particles = float(wanted.sum())
@@ -126,7 +126,7 @@ def agreement(
         ),
     )
     replicas, level, seed = resampling
-    result = bootstrap(counts.figures, n_events, replicas=replicas, level=level, seed=seed)
+    result = bootstrap(counts.metrics, n_events, replicas=replicas, level=level, seed=seed)
     columns = zip(QUANTITIES, result.value, result.low, result.high, strict=True)
     return {
         name: Estimate(float(value), float(low), float(high), len(given)).as_dict()

@@ -105,7 +105,7 @@ def _test(name: str, test: Mapping[str, Any]) -> list[str]:
     return [
         f"### {name}: {test['events']:,} events, {test['particles']:,} particles",
         "",
-        *_table("missing momentum", test["met"]),
+        *_table("MET", test["met"]),
         *_table(f"jets, generated pt > {JET_PT:g} GeV, abs(eta) < {JET_ETA:g}", test["jets"]),
         f"Accuracy against the truth: network {accuracies['network']:.3f}, PUPPI "
         f"{accuracies['puppi']:.3f}.{against_teacher}",
@@ -125,7 +125,7 @@ def _loss(loss: Loss) -> str:
             f"{loss.particle:g} x absolute error of the weight times min(pt, {loss.pt_cap:g} GeV)"
         )
     if loss.met:
-        terms.append(f"{loss.met:g} x error of the missing momentum")
+        terms.append(f"{loss.met:g} x error of MET")
     if loss.jet:
         terms.append(
             f"{loss.jet:g} x relative error of the momentum of generated jets above "

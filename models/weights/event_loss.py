@@ -1,7 +1,7 @@
 """The loss on the particle weights of whole events.
 
-Everything that a weight is for enters the loss: the particle, the missing momentum, the jets, and,
-without any truth about particles, the event without pile-up.
+Everything that a weight is for enters the loss: the particle, the missing transverse momentum
+(MET), the jets, and, without any truth about particles, the no-pile-up counterpart of the event.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ class EventLoss:
 
     - ``particle * sum(min(pt, pt_cap)^2 error^2) / 1000`` [GeV^2]: single particles; or
       ``particle * sum(min(pt, pt_cap) |error|)`` [GeV], the mean absolute error of the paper;
-    - ``met * h(|sum(pt_vector error)|, met_scale) / 1000`` [GeV^2]: the missing momentum;
+    - ``met * h(|sum(pt_vector error)|, met_scale) / 1000`` [GeV^2]: MET;
     - ``jet * sum h(sum(pt error) / sum(pt truth), jet_scale)`` over generated jets: relative error
       of a jet's momentum, for jets with at least half of `jet_min_pt` of true momentum;
     - ``transport * W / 1000``: sliced Wasserstein distance between the weighted event and the same

@@ -236,9 +236,9 @@ def without_compiler(compiled, vectors, path, keras_output):
     assert keras_output.shape == (300, 1)
     path.write_bytes(b"")
     tensor = SimpleNamespace(format="as the firmware has it")
-    figures = dict.fromkeys(("mismatches_firmware_emulator", "mismatches_keras_emulator"), 0)
+    export = dict.fromkeys(("mismatches_firmware_emulator", "mismatches_keras_emulator"), 0)
     network = SimpleNamespace(inputs=[tensor], outputs=[tensor])
-    return network, {"vectors": len(vectors), **figures}
+    return network, {"vectors": len(vectors), **export}
 
 
 IMAGE_TRAINING = {

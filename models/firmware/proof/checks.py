@@ -29,7 +29,7 @@ from l1kd.models.firmware.vectors.vectors import Emulator, Vectors
 
 __all__ = ["CPP", "FRAMEWORK", "READ_BACK", "RTL", "Verified", "prove_project", "verify"]
 
-Say = Callable[[str], None]
+Progress = Callable[[str], None]
 CPP = "hls4ml C++, compiled"
 RTL = "RTL in Verilator"
 FRAMEWORK = "training framework"
@@ -44,7 +44,7 @@ def prove_project(
     has_hls: bool,
     framework: Framework | None,
     skipped: dict[str, str],
-    say: Say,
+    progress: Progress,
 ) -> tuple[Proof, Integers]:
     """Compare everything in a project's folder with the emulator.
 
@@ -73,7 +73,7 @@ def prove_project(
             skipped[RTL] = reason
         else:
             implementations.append(_simulated(folder, network, design, Path(scratch, "rtl")))
-        return prove(network, given, implementations, skipped, say)
+        return prove(network, given, implementations, skipped, progress)
 
 
 def _framework(framework: Framework, network: Emulator) -> Implementation:
@@ -193,7 +193,7 @@ def verify(
     count: int | None = None,
     seed: int | None = None,
     model: str | None = None,
-    say: Say = lambda _: None,
+    progress: Progress = lambda _: None,
     *,
     allow_changed: bool = False,
 ) -> Verified:
@@ -223,7 +223,7 @@ def verify(
     """
     folder = folder.resolve()  # tools run elsewhere
     description = project.read_description(folder)
-    say("hashes")
+    progress("hashes")
     found = project.changes(folder, description)
     if found.refused and not allow_changed:
         return Verified(None, None, found)
@@ -235,11 +235,11 @@ def verify(
         source = sources.find(model)
         framework = source.framework() if source.framework else None
         skipped = {} if framework else {FRAMEWORK: source.why_no_framework}
-    arguments = design, bool(description.get("hls")), framework, skipped, say
-    say("stored vectors")
+    arguments = design, bool(description.get("hls")), framework, skipped, progress
+    progress("stored vectors")
     stored, found_raw = prove_project(folder, network, given, *arguments)
     _compare_stored(stored, given, expected, found_raw)
-    say("fresh vectors")
+    progress("fresh vectors")
     chosen = int(description["seed"]) + 1 if seed is None else seed
     fresh_vectors = vectors.make(network, count or len(given.raw), chosen)
     fresh, _ = prove_project(folder, network, fresh_vectors, *arguments)

@@ -143,7 +143,7 @@ def quality(metrics: dict[str, Any]) -> dict[str, float]:
 
 
 def summary(content: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the figures of one project as rows of words."""
+    """Return the metrics of one project as rows of words."""
     rows: list[tuple[str, str]] = []
     if content.get("latency_cycles") is not None:
         cycles, time = content["latency_cycles"], content["latency_ns"]

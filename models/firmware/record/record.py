@@ -1,4 +1,4 @@
-"""What a built project says of itself: description, proof, figures, provenance, hashes."""
+"""What a built project says of itself: description, proof, metrics, provenance, hashes."""
 
 import platform
 from collections.abc import Mapping

@@ -24,7 +24,7 @@ class Row:
     bram, lut, ff, dsp : float or None
         BRAM in blocks of 18 kbit.
     by : str
-        Whose figures these are.
+        Which tool gave these numbers.
     mismatches : int or None
         Of the proof; None for a paper.
     """
@@ -95,7 +95,7 @@ class Report:
         parts = tuple(f"{name.upper()} [% of {self.part.name}]" for name in RESOURCES)
         return (
             "design", self.quality, "latency [ns]", "cycles", "II", *parts, "EBOPs",
-            "mismatches", "figures by",
+            "mismatches", "numbers by",
         )  # fmt: skip
 
     def cells(self) -> list[list[str]]:

@@ -111,7 +111,7 @@ def readme(description: dict[str, Any], network: Emulator, result: dict[str, Any
     lines += [
         "| `network.npz` | the emulator: `l1kd.emulators` reads it |",
         "| `vectors/` | raw inputs and expected raw outputs, one row an event |",
-        "| `reports/` | proof, figures, reports of the tools |",
+        "| `reports/` | proof, metrics, reports of the tools |",
         "| `mismatches.json` | every vector that differs; an empty list is the proof |",
         "",
         "`make` simulates; `l1kd verify .` repeats the proof, and adds fresh vectors.",

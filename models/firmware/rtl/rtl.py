@@ -193,7 +193,7 @@ def _write(
 
 
 def _input_slices(network: Network, widths: list[int]) -> list[Slice]:
-    """Return what the first stage reads: the tool leaves out inputs that nothing needs."""
+    """Return what the first stage reads: the tool drops inputs that nothing needs."""
     rows = [row for row in port_map(network) if row.port == "data_in"]
     used = [row for row, width in zip(rows, widths, strict=True) if width]
     return [Slice(row.high, row.low, row.high - row.low + 1) for row in reversed(used)]

@@ -64,7 +64,7 @@ def _upright(onnx: Any, graph: Any) -> None:
     """Let matrix products that give a column for each event give a row instead.
 
     Such products have the weights on the left; the first takes its rows transposed, and a last one
-    of a single row is reshaped into a column, which is left out with them.
+    of a single row is reshaped into a column, which is removed with them.
     """
     constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     lying: dict[str, int] = {}

@@ -97,7 +97,7 @@ def rtl_script(top: str, part: str, sources: list[str], constraint: str | None) 
 
 
 def synthesize_hls(hls: Path, backend: str) -> dict[str, Any] | None:
-    """Run high-level synthesis where its tool is installed; return the report's figures."""
+    """Run high-level synthesis where its tool is installed; return the report's numbers."""
     tool = hls_tool(backend)
     if tool is None:
         return None
@@ -110,14 +110,14 @@ def synthesize_hls(hls: Path, backend: str) -> dict[str, Any] | None:
 
 
 def synthesize_rtl(rtl: Path) -> dict[str, Any] | None:
-    """Run Vivado out of context where it is installed; return the reports' figures."""
+    """Run Vivado out of context where it is installed; return the reports' numbers."""
     tool = rtl_tool()
     if tool is None:
         return None
     name, command = tool
     run_tool(command("synth.tcl"), name, rtl)
-    figures = read_utilization(rtl / "utilization.rpt")
-    return {"tool": name, **figures, **read_timing(rtl / "timing.rpt")}
+    used = read_utilization(rtl / "utilization.rpt")
+    return {"tool": name, **used, **read_timing(rtl / "timing.rpt")}
 
 
 def _text(path: Path, what: str) -> str:

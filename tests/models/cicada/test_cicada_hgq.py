@@ -67,9 +67,9 @@ def test_edge_images_reach_the_ends():
 
 
 def test_exports_exactly(model, images, tmp_path):
-    network, figures = cicada_hgq.export(model, images, tmp_path / "hls", tmp_path / "network.npz")
-    assert figures["vectors"] == len(images) + len(cicada_hgq.edge_images())
-    assert figures["mismatches_keras_emulator"] == figures["mismatches_firmware_emulator"] == 0
+    network, export = cicada_hgq.export(model, images, tmp_path / "hls", tmp_path / "network.npz")
+    assert export["vectors"] == len(images) + len(cicada_hgq.edge_images())
+    assert export["mismatches_keras_emulator"] == export["mismatches_firmware_emulator"] == 0
     assert network.inputs[0].format.width == 10
     assert network.outputs[0].format.width <= 16
     # nothing overflows on images that tracing never saw

@@ -226,7 +226,7 @@ class Tool(ABC):
             return wire
         low, high = self.bounds(wire)
         less = -wire - float(wire.step)
-        # Where the one was the last odd bit, the complement is off by the bit that is left out;
+        # Where the one was the last odd bit, the complement is off by the bit that is dropped;
         # the complement of an unsigned number lacks the sign.
         offset = float(less.step - wire.step)
         offset -= 2.0 ** int(less.kif[1]) if less.low >= 0 else 0.0

@@ -170,7 +170,7 @@ def test_simulated_vhdl_of_gates(cutoff, tmp_path):
 
 
 def test_a_project_of_gates_is_complete(tmp_path, monkeypatch):
-    monkeypatch.setattr(verilator, "available", lambda: "left out in this test")
+    monkeypatch.setattr(verilator, "available", lambda: "skipped in this test")
     logic_network(3).save(tmp_path / "gates.npz")
     options = BuildOptions("da4ml", vectors=500, latency_cutoff=3.0, synthesize=False)
     built = build(str(tmp_path / "gates.npz"), tmp_path / "out", options)
