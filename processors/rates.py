@@ -1,6 +1,6 @@
 """Per-event trigger quantities of zero-bias or signal events, for rates and efficiencies."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import awkward as ak
@@ -8,7 +8,7 @@ from coffea import processor
 
 from l1kd.algorithms import Algorithm, algorithm
 from l1kd.errors import ConfigurationError
-from l1kd.processors.columns import Columns, chunk_key
+from l1kd.processors.columns import chunk_key
 from l1kd.processors.particles import (
     NO_PILEUP,
     Weighted,
@@ -16,6 +16,7 @@ from l1kd.processors.particles import (
     insert_missing,
     insert_particles,
 )
+from l1kd.processors.rate_columns import WEIGHT, RateColumns
 from l1kd.trigger.quantities import QUANTITIES, Quantity, quantity, score_of
 from l1kd.truth import event_weight
 
@@ -51,7 +52,8 @@ class RateProcessor(processor.ProcessorABC):
     Notes
     -----
     The result is {dataset: {"seen", "used", "skipped": {reason: n}, "absent": {weighting: n},
-    "columns": Columns}}. The columns, one value an event, are `event_weight`, for each weighting w
+    "columns": RateColumns}}. The columns, one value an event (distributions of them where there
+    are many events), are `event_weight`, for each weighting w
     and each quantity q `q:w` (`met:w`, `jet_pt:w`: leading jet, 0 without one, `ht:w`, all in
     GeV), and for each score `<name>_score` (`cicada_score`).
     `described` tells what each quantity is.
@@ -113,9 +115,18 @@ class RateProcessor(processor.ProcessorABC):
                 "used": len(events),
                 "skipped": {},
                 "absent": absent,
-                "columns": Columns({chunk_key(metadata): columns}),
+                "columns": RateColumns({chunk_key(metadata): columns}, self._steps(columns)),
             }
         }
+
+    def _steps(self, columns: Iterable[str]) -> dict[str, float]:
+        """Spacing of the columns whose quantity has one."""
+        found = {}
+        for name in columns:
+            step = self.described[name.partition(":")[0]].step if name != WEIGHT else None
+            if step:
+                found[name] = step
+        return found
 
     def _weighted(self, weighting: str, events: ak.Array) -> Weighted:
         return Weighted(weighting, events, self.min_pt, self.jet_min_pt, self.ht_cuts)

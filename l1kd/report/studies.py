@@ -30,6 +30,7 @@ from l1kd.report.summary import (
 from l1kd.statistics import ONE_SIGMA, emd, roc_auc
 from l1kd.trigger.quantities import Quantity, describe
 from l1kd.trigger.rates import Normalisation, rate_curve, rate_table
+from l1kd.trigger.spectra import Spectrum
 
 __all__ = [
     "TARGETS_HZ",
@@ -62,7 +63,7 @@ _PACKAGES = (
 _LEAST_RANGE = 10.0
 """Thresholds [GeV] are drawn to here even where hardly an event has as much."""
 
-Columns = Mapping[str, NDArray[Any]]
+Columns = Mapping[str, Any]
 
 
 def provenance(
@@ -169,6 +170,12 @@ def _values(columns: Columns) -> dict[str, NDArray[Any]]:
     return {name: x for name, x in columns.items() if name != "event_weight"}
 
 
+def _weights(columns: Columns, name: str) -> Any:
+    """Weights of the events of one column, in the order of its values."""
+    values = columns[name]
+    return values.repeated()[1] if isinstance(values, Spectrum) else columns["event_weight"]
+
+
 def _thresholds(values: NDArray[Any], steps: int = 200) -> NDArray[np.float64]:
     """Thresholds from the smallest value to just above the largest."""
     low, high = float(values.min()), float(values.max())
@@ -204,7 +211,7 @@ def rate_study(
     background = _values(columns)
     curves = {}
     for name, values in background.items():
-        curve = rate_curve(values, _thresholds(values), norm, level)
+        curve = rate_curve(values, _thresholds(values), norm, level, columns.get("event_weight"))
         curves[name] = RateCurveRecord(
             thresholds=curve.thresholds.tolist(),
             rate=curve.rate.tolist(),
@@ -212,7 +219,7 @@ def rate_study(
             high=curve.high.tolist(),
         )
     table = rate_table(
-        background,
+        columns,
         signals,
         norm,
         targets_hz,
@@ -226,7 +233,7 @@ def rate_study(
             "bunches": norm.bunches,
             "input_hz": norm.input_hz,
             "level": level,
-            "n_events": len(columns["event_weight"]),
+            "n_events": int(np.size(next(iter(columns.values())))),
             "curves": curves,
             "thresholds": table,
         }
@@ -255,7 +262,8 @@ def rate_figures(
             if quantity.weighted
             else _thresholds(next(iter(chosen.values())))
         )
-        curves = {name: rate_curve(x, cuts, norm) for name, x in chosen.items()}
+        weights = columns.get("event_weight")
+        curves = {name: rate_curve(x, cuts, norm, weights=weights) for name, x in chosen.items()}
         figures[f"rate_{quantity.name}:{dataset}"] = plots.rate_versus_threshold(
             curves, variable=quantity.axis, norm=norm
         )
@@ -275,13 +283,13 @@ def score_study(
     In the areas every event counts once, whatever its weight: DeLong's variance knows no weights.
     """
     zero_bias = columns[score]
-    chosen = {name: x[score] for name, x in signals.items() if score in x and len(x[score]) > 1}
+    chosen = {name: x[score] for name, x in signals.items() if score in x and x[score].size > 1}
     return ScoreStudy(
         score=score,
         background=background,
         auc={name: Number.of(roc_auc(x, zero_bias, level)) for name, x in chosen.items()},
         distance={
-            name: emd(x, zero_bias, signals[name]["event_weight"]) for name, x in chosen.items()
+            name: emd(x, zero_bias, _weights(signals[name], score)) for name, x in chosen.items()
         },
     )
 
@@ -300,7 +308,7 @@ def score_figures(
     The names are `score_<score>:<background>` and `efficiency_<score>:<background>`.
     """
     chosen = {name: x[score] for name, x in signals.items() if score in x}
-    weights = {name: signals[name]["event_weight"] for name in chosen}
+    weights = {name: _weights(signals[name], score) for name in chosen}
     figures = {
         f"score_{score}:{background}": plots.score_distributions(
             {background: columns[score], **chosen},

@@ -1,13 +1,14 @@
 """Menus of either form behind one door, and copies of a menu with other thresholds."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from l1kd.errors import ConfigurationError, MenuError
 from l1kd.trigger.menu import Menu
 from l1kd.trigger.menu.expression import ExternalTerm, FunctionTerm, terms
-from l1kd.trigger.menu.model import MenuText, Seed
+from l1kd.trigger.menu.model import Seed
 from l1kd.trigger.object_menu import ObjectMenu, shipped_menus
 from l1kd.trigger.object_menu.menu import ObjectSeed
 from l1kd.trigger.scans import legs, with_threshold
@@ -150,14 +151,7 @@ def _scanned_seeds(
     menu: Menu, scans: Sequence[Scan], families: Mapping[str, Sequence[str]]
 ) -> Menu:
     own = menu._text
-    text = MenuText(
-        f"{own.name}, scans",
-        own.source,
-        cuts=own.cuts,
-        externals=own.externals,
-        steps=own.steps,
-        overlap_removal=own.era,
-    )
+    text = replace(own, name=f"{own.name}, scans", seeds={}, overlap_removal=own.era)
     for scan in scans:
         expression = menu[scan.seed].expression
         if not scan.leg.isdecimal():

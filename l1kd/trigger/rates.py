@@ -11,12 +11,20 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field
 
-from l1kd.emulators.array_types import Floats
+from l1kd.emulators.array_types import Floats, Integers, Mask
 from l1kd.errors import ConfigurationError, InputError
-from l1kd.statistics import ONE_SIGMA, Estimate, clopper_pearson, weighted_fraction
+from l1kd.statistics import (
+    ONE_SIGMA,
+    Estimate,
+    clopper_pearson,
+    weighted_fraction,
+    weighted_survival,
+)
+from l1kd.trigger.scans import Threshold, threshold_at
+from l1kd.trigger.spectra import Spectrum, SpectrumClass, survival
 
 __all__ = [
     "NORMALISATIONS",
@@ -86,56 +94,38 @@ class RateCurve(NamedTuple):
     rate: Floats
     low: Floats
     high: Floats
-    n_pass: NDArray[np.int64]
+    n_pass: Integers
     n_total: int
 
     @property
-    def upper_limit(self) -> NDArray[np.bool_]:
+    def upper_limit(self) -> Mask:
         """Where nothing passed, so that only `high` is meaningful."""
         return self.n_pass == 0
 
 
-class Threshold(NamedTuple):
-    """Smallest threshold whose rate stays within a target.
-
-    `value`, `low`, `high` are in the unit of the variable; `rate` [Hz] is what passes at `value`.
-    `value` and `low` are minus infinity where all events may pass; `high` is infinite where the
-    sample is too small to show that any threshold suffices.
-    `resolved` is false where not a single event may pass: the true threshold is not below `value`
-    on the evidence of the sample, and may lie above all it holds.
-    """
-
-    value: float
-    low: float
-    high: float
-    rate: Estimate
-    target_hz: float
-    resolved: bool
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary; what is not finite becomes None."""
-        ends = Estimate(self.value, self.low, self.high, self.rate.n).as_dict()
-        return {
-            **ends,
-            "rate_hz": self.rate.as_dict(),
-            "target_hz": self.target_hz,
-            "resolved": self.resolved,
-        }
-
-
 def _checked(values: ArrayLike) -> Floats:
-    """Values as float64[n] in ascending order, none NaN."""
-    x = np.sort(np.asarray(values, dtype=np.float64).ravel())
-    if x.size and np.isnan(x[-1]):
+    """Values as float64[n], none NaN."""
+    x = np.asarray(values, dtype=np.float64).ravel()
+    if np.isnan(x).any():
         raise InputError(f"rates: {int(np.isnan(x).sum())} of {x.size} values are NaN")
     return x
 
 
+def _differ(weights: ArrayLike | None) -> bool:
+    """Whether weights say more than the number of events does."""
+    return weights is not None and bool(np.any(np.diff(np.asarray(weights, dtype=np.float64))))
+
+
+def _classes(spectrum: Spectrum, norm: Normalisation) -> list[SpectrumClass]:
+    return [SpectrumClass("zero bias", spectrum, norm.input_hz)]
+
+
 def rate_curve(
-    values: ArrayLike,
+    values: ArrayLike | Spectrum,
     thresholds: ArrayLike,
     norm: Normalisation,
     level: float = ONE_SIGMA,
+    weights: ArrayLike | None = None,
 ) -> RateCurve:
     """Rate of events with value >= threshold, for many thresholds at once.
 
@@ -143,13 +133,17 @@ def rate_curve(
     ----------
     values
         float[n], one an event, of all zero-bias events (also those without an object, as 0 or
-        whatever lies below every threshold).
+        whatever lies below every threshold); or their `Spectrum`, which brings its weights.
     thresholds
         float[k], any order, in the unit of the values.
     norm
         What the events are normalised to.
     level
-        Probability content of the Clopper-Pearson interval.
+        Probability content of the interval: Clopper and Pearson's for events of equal weight, that
+        of `statistics.weighted_survival` for others.
+    weights
+        float[n], the share of the crossings that each event stands for, in any unit: those of
+        slices stitched together. One for every event by default.
 
     Returns
     -------
@@ -158,63 +152,80 @@ def rate_curve(
     Raises
     ------
     InputError
-        If a value is NaN.
+        If a value or weight is NaN, or all weights together are not positive.
     """
-    x = _checked(values)
     cuts = np.atleast_1d(np.asarray(thresholds, dtype=np.float64))
-    n_pass = (x.size - np.searchsorted(x, cuts, side="left")).astype(np.int64)
-    low, high = clopper_pearson(n_pass, x.size, level)
-    share = n_pass / x.size if x.size else np.full(cuts.size, np.nan)
     hertz = norm.input_hz
+    if isinstance(values, Spectrum):
+        found = survival(_classes(values, norm), cuts, level)
+        return RateCurve(cuts, found.value, found.low, found.high, found.n_pass, found.n_total)
+    x = np.sort(_checked(values))
+    n_pass = (x.size - np.searchsorted(x, cuts, side="left")).astype(np.int64)
+    if weights is not None and _differ(weights):
+        share, low, high = weighted_survival(values, cuts, weights, level)
+    else:
+        low, high = clopper_pearson(n_pass, x.size, level)
+        share = n_pass / x.size if x.size else np.full(cuts.size, np.nan)
     return RateCurve(cuts, share * hertz, low * hertz, high * hertz, n_pass, x.size)
 
 
 def rate_at(
-    values: ArrayLike, threshold: float, norm: Normalisation, level: float = ONE_SIGMA
+    values: ArrayLike | Spectrum,
+    threshold: float,
+    norm: Normalisation,
+    level: float = ONE_SIGMA,
+    weights: ArrayLike | None = None,
 ) -> Estimate:
     """Rate [Hz] at one threshold, with its interval; n is the number of zero-bias events."""
-    curve = rate_curve(values, threshold, norm, level)
+    curve = rate_curve(values, threshold, norm, level, weights)
     return Estimate(float(curve.rate[0]), float(curve.low[0]), float(curve.high[0]), curve.n_total)
 
 
 def threshold_for_rate(
-    values: ArrayLike,
+    values: ArrayLike | Spectrum,
     target_hz: float,
     norm: Normalisation,
     *,
     step: float | None = None,
     level: float = ONE_SIGMA,
+    weights: ArrayLike | None = None,
 ) -> Threshold:
     """Smallest threshold at which the rate of the sample does not exceed a target.
 
     The interval holds the thresholds that the sample cannot tell apart: at its lower end the
-    lower Clopper-Pearson end of the rate meets the target, at its upper end the upper one does.
+    lower end of the rate meets the target, at its upper end the upper one does.
 
     Parameters
     ----------
-    values, norm, level
+    values, norm, level, weights
         As for `rate_curve`.
     target_hz
         Allowed rate [Hz].
     step
         Spacing of the allowed thresholds (1/256 for CICADA's score); None allows every number,
-        then the threshold is the next double above the first value that may not pass.
+        then the threshold is the next double above the first value that may not pass. Values of a
+        large spectrum lie on its own grid.
 
     Raises
     ------
     InputError
         If there are no events, a value is NaN, or the target or step is not positive.
     """
-    x = _checked(values)
-    if x.size == 0:
-        raise InputError("threshold_for_rate: no zero-bias events")
     if not target_hz > 0.0 or (step is not None and not step > 0.0):
         raise InputError(f"threshold_for_rate: target {target_hz} Hz and step {step} must be > 0")
+    hertz = norm.input_hz
+    if isinstance(values, Spectrum):
+        found = threshold_at(_classes(values, norm), target_hz, step=step, level=level)
+        return found._replace(resolved=hertz / values.n_events <= target_hz)
+    x = np.sort(_checked(values))
+    if x.size == 0:
+        raise InputError("threshold_for_rate: no zero-bias events")
+    if weights is not None and _differ(weights):
+        return _weighted_threshold(x, values, weights, target_hz, norm, step, level)
     n_pass = np.arange(x.size + 1)
     low, high = clopper_pearson(n_pass, x.size, level)
-    hertz = norm.input_hz
 
-    def threshold(passing: NDArray[np.bool_]) -> float:
+    def threshold(passing: Mask) -> float:
         """Smallest threshold that the largest allowed number of events passes."""
         if not passing.any():
             return math.inf
@@ -232,6 +243,40 @@ def threshold_for_rate(
     )
 
 
+def _weighted_threshold(
+    ordered: Floats,
+    values: ArrayLike,
+    weights: ArrayLike,
+    target_hz: float,
+    norm: Normalisation,
+    step: float | None,
+    level: float,
+) -> Threshold:
+    """Find the threshold of events with different weights.
+
+    Resolved is what the heaviest event does not exceed alone. With negative weights the rate need
+    not fall with the threshold: then no larger threshold may exceed the target either.
+    """
+    cuts = np.append(-math.inf, [_above(float(v), step) for v in np.unique(ordered)])
+    curve = rate_curve(values, cuts, norm, level, weights)
+
+    def first(rate: Floats) -> float:
+        beyond = np.flatnonzero(rate > target_hz)
+        at = int(beyond[-1]) + 1 if beyond.size else 0
+        return float(cuts[at]) if at < cuts.size else math.inf
+
+    value = first(curve.rate)
+    w = np.asarray(weights, dtype=np.float64)
+    return Threshold(
+        value,
+        first(curve.low),
+        first(curve.high),
+        rate_at(values, value, norm, level, weights),
+        target_hz,
+        bool(norm.input_hz * w.max() / w.sum() <= target_hz),
+    )
+
+
 def _above(value: float, step: float | None) -> float:
     """Smallest allowed threshold that the value does not pass."""
     if step is None:
@@ -240,24 +285,25 @@ def _above(value: float, step: float | None) -> float:
 
 
 def efficiency(
-    values: ArrayLike,
+    values: ArrayLike | Spectrum,
     threshold: float,
     weights: ArrayLike | None = None,
     level: float = ONE_SIGMA,
 ) -> Estimate:
     """Fraction of signal events with value >= threshold, with its Clopper-Pearson interval.
 
-    Event weights may be of either sign, see `statistics.weighted_fraction` for the interval. NaN
-    without events.
+    Event weights may be of either sign, see `statistics.weighted_fraction` for the interval; a
+    `Spectrum` brings its own. NaN without events.
 
     Raises
     ------
     InputError
         If a value or weight is NaN, or all weights together are not positive.
     """
-    x = np.asarray(values, dtype=np.float64)
-    if np.isnan(x).any():
-        raise InputError(f"efficiency: {int(np.isnan(x).sum())} of {x.size} values are NaN")
+    if isinstance(values, Spectrum):
+        x, w = values.repeated()
+        return weighted_fraction(x >= threshold, w, level)
+    x = _checked(values)
     return weighted_fraction(x >= threshold, np.ones(x.size) if weights is None else weights, level)
 
 
@@ -275,7 +321,8 @@ def rate_table(
     Parameters
     ----------
     background
-        float[n] of zero-bias events for each variable.
+        float[n] of zero-bias events for each variable, or spectra; and their weights under
+        `event_weight` where they are not all the same.
     signals
         For each signal its values, float[m], of the same variables (those it has), and its event
         weights under `event_weight` where they are not all the same.
@@ -291,10 +338,15 @@ def rate_table(
     the signal sample at the nominal threshold.
     """
     table: dict[str, list[dict[str, Any]]] = {}
+    weights = background.get("event_weight")
     for variable, values in background.items():
+        if variable == "event_weight":
+            continue
         rows = []
         for target in targets_hz:
-            found = threshold_for_rate(values, target, norm, step=steps.get(variable), level=level)
+            found = threshold_for_rate(
+                values, target, norm, step=steps.get(variable), level=level, weights=weights
+            )
             left = {
                 name: efficiency(
                     signal[variable], found.value, signal.get("event_weight"), level

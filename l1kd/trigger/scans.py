@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,10 +11,37 @@ from numpy.typing import ArrayLike
 from l1kd.emulators.array_types import Floats, Mask
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.statistics import ONE_SIGMA, Estimate
-from l1kd.trigger.rates import Threshold
 from l1kd.trigger.spectra import SpectrumClass, survival
 
-__all__ = ["LegScan", "largest_passed", "legs", "threshold_at", "with_threshold"]
+__all__ = ["LegScan", "Threshold", "largest_passed", "legs", "threshold_at", "with_threshold"]
+
+
+class Threshold(NamedTuple):
+    """Smallest threshold whose rate stays within a target.
+
+    `value`, `low`, `high` are in the unit of the variable; `rate` [Hz] is what passes at `value`.
+    `value` and `low` are minus infinity where all events may pass; `high` is infinite where the
+    sample is too small to show that any threshold suffices.
+    `resolved` is false where not a single event may pass: the true threshold is not below `value`
+    on the evidence of the sample, and may lie above all it holds.
+    """
+
+    value: float
+    low: float
+    high: float
+    rate: Estimate
+    target_hz: float
+    resolved: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary; what is not finite becomes None."""
+        ends = Estimate(self.value, self.low, self.high, self.rate.n).as_dict()
+        return {
+            **ends,
+            "rate_hz": self.rate.as_dict(),
+            "target_hz": self.target_hz,
+            "resolved": self.resolved,
+        }
 
 
 def threshold_at(

@@ -120,6 +120,23 @@ class Spectrum:
         return int(self.counts.sum())
 
     @property
+    def size(self) -> int:
+        """Number of events, as an array of their values has it."""
+        return self.n_events
+
+    def min(self) -> float:
+        """Return the smallest value."""
+        return float(self.values[0])
+
+    def max(self) -> float:
+        """Return the largest value."""
+        return float(self.values[-1])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Floats:
+        """Values of all events, ascending; see `repeated` for their weights."""
+        return self.repeated()[0]
+
+    @property
     def sum_of_weights(self) -> float:
         """Sum of the weights of all events."""
         return float(self.weights.regrouped(np.zeros(self.values.size, int), 1).values()[0])

@@ -156,3 +156,20 @@ def test_rate_table():
     assert table["score"][0]["efficiency"] == {}
     assert table["score"][0]["value"] * 256 % 1 == 0
     json.dumps(table, allow_nan=False)
+
+
+def test_weights_of_stitched_samples_count():
+    # soft events stand for 1 MHz each, hard ones for 1 kHz
+    values = np.concatenate([np.full(30, 10.0), np.linspace(20.0, 119.0, 100)])
+    weights = np.concatenate([np.full(30, 1000.0), np.ones(100)])
+    norm = NORMALISATIONS["hl_lhc"]
+    curve = rates.rate_curve(values, [15.0, 70.0], norm, weights=weights)
+    expected = norm.input_hz * np.array([100.0, 50.0]) / 30_100.0
+    np.testing.assert_allclose(curve.rate, expected)
+    # one more soft event might have passed
+    assert np.all(curve.high > expected + norm.input_hz * 1000 / 30_100)
+    found = rates.threshold_for_rate(values, 1.001 * expected[1], norm, step=0.5, weights=weights)
+    assert found.value == 69.5
+    assert not found.resolved
+    same = rates.threshold_for_rate(values, 5e6, norm, weights=np.full(130, 7.0))
+    assert same == rates.threshold_for_rate(values, 5e6, norm)
