@@ -396,8 +396,12 @@ def _named(threshold: Threshold, tried: Sequence[float] | None) -> Threshold:
         return tried[at - 1] if at <= len(tried) else np.inf
 
     found = [value(x) for x in (threshold.value, threshold.low, threshold.high)]
+    # beyond the last threshold that was tried: that one is a bound
     return threshold._replace(
-        value=found[0], low=found[1], high=found[2], resolved=bool(np.isfinite(found[2]))
+        value=min(found[0], tried[-1]),
+        low=min(found[1], tried[-1]),
+        high=found[2],
+        resolved=bool(np.isfinite(found[2])),
     )
 
 

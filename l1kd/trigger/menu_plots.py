@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from l1kd.plot_style import MARKERS, colour_of, label_of, legend, new_figure, styled
+from l1kd.plot_style import MARKERS, colour_of, drawn, frame, new_figure, styled
 from l1kd.statistics import Estimate
 from l1kd.trigger.pileup import PileupBin, PileupFit
 from l1kd.trigger.spectra import Survival
@@ -23,9 +23,9 @@ __all__ = [
 ]
 
 
-def _text(name: str) -> str:
-    """Name for a figure: a dollar sign would begin a formula."""
-    return label_of(name).replace("$", r"\$")
+def _room(names: Sequence[str], size: float) -> float:
+    """Room [inch] that the longest name takes at a font size."""
+    return 0.3 + max((len(name) for name in names), default=0) * size * 0.0088
 
 
 @styled
@@ -33,7 +33,8 @@ def seed_rates(rates: MenuRates, *, most: int = 25) -> Figure:
     """Draw final, proportional and pure rate of the seeds that cost most, with intervals."""
     seeds = sorted((s for s in rates.seeds if s.final.high > 0), key=lambda s: -s.final.value)
     chosen = seeds[:most][::-1]
-    figure = new_figure(8.2, 1.3 + 0.27 * max(len(chosen), 3))
+    names = [drawn(seed.name) for seed in chosen]
+    figure = new_figure(5.6 + _room(names, 9.0), 1.3 + 0.27 * max(len(chosen), 3))
     axes = figure.add_subplot()
     places = np.arange(len(chosen), dtype=np.float64)
     for i, (name, label) in enumerate(
@@ -58,7 +59,7 @@ def seed_rates(rates: MenuRates, *, most: int = 25) -> Figure:
             elinewidth=1.3,
             label=label,
         )
-    axes.set_yticks(places, [_text(seed.name) for seed in chosen], fontsize=9)
+    axes.set_yticks(places, names, fontsize=9)
     axes.tick_params(axis="y", which="minor", left=False, right=False)
     axes.set(xlabel="rate [kHz]", xscale="log", ylim=(-0.7, len(chosen) - 0.3))
     total = rates.total.value / 1e3
@@ -66,7 +67,7 @@ def seed_rates(rates: MenuRates, *, most: int = 25) -> Figure:
         axes.axvline(total, color="#555555", linewidth=1.0, linestyle=(0, (4, 3)), label="total")
     for place in places[1:]:
         axes.axhline(place - 0.5, color="#e4e4e4", linewidth=0.7, zorder=0)
-    legend(figure, 4)
+    frame(figure, 4, left=_room(names, 9.0))
     return figure
 
 
@@ -75,9 +76,9 @@ def overlap_map(rates: MenuRates, *, most: int = 25) -> Figure:
     """Share of each row's rate that the column's seed accepts too, for the costliest seeds."""
     cost = np.array([seed.final.value for seed in rates.seeds])
     chosen = [i for i in np.argsort(-cost, kind="stable")[:most].tolist() if cost[i] > 0.0]
-    names = [_text(rates.seeds[i].name) for i in chosen]
-    size = 3.6 + 0.24 * max(len(chosen), 4)
-    figure = new_figure(size + 1.2, size)
+    names = [drawn(rates.seeds[i].name) for i in chosen]
+    room, size = _room(names, 8.0), 0.8 + 0.24 * max(len(chosen), 8)
+    figure = new_figure(room + size + 1.5, room + size + 0.3)
     axes = figure.add_subplot()
     part = rates.overlap[np.ix_(chosen, chosen)]
     share = 100.0 * part / np.maximum(np.diag(part), np.finfo(float).tiny)[:, None]
@@ -98,7 +99,10 @@ def overlap_map(rates: MenuRates, *, most: int = 25) -> Figure:
                     colour = "white" if share[i, j] < 15.0 else "black"
                     text = f"{share[i, j]:.0f}" if share[i, j] >= 1.0 else f"{share[i, j]:.1f}"
                     axes.text(j, i, text, ha="center", va="center", fontsize=8, color=colour)
-    figure.colorbar(image, ax=axes, label="share of the row's rate [%]", shrink=0.8)
+    frame(figure, left=room, bottom=room, right=1.3)
+    width, height = figure.get_size_inches()
+    place = (1.0 - 1.1 / width, room / height, 0.17 / width, size / height)
+    figure.colorbar(image, cax=figure.add_axes(place), label="share of the row's rate [%]")
     return figure
 
 
@@ -120,7 +124,7 @@ def scan_curves(
         colour = colour_of(name, i)
         some = scan.n_pass > 0
         x = scan.thresholds[some]
-        axes.plot(x, scan.value[some] / 1e3, color=colour, label=_text(name), drawstyle="default")
+        axes.plot(x, scan.value[some] / 1e3, color=colour, label=drawn(name), drawstyle="default")
         axes.fill_between(
             x, scan.low[some] / 1e3, scan.high[some] / 1e3, color=colour, alpha=0.18, linewidth=0
         )
@@ -149,7 +153,7 @@ def scan_curves(
         )
     axes.set(xlabel=variable, ylabel="rate [kHz]", yscale="log")
     axes.margins(x=0.01)
-    legend(figure, 2)
+    frame(figure, 2, right=0.6)
     return figure
 
 
@@ -177,7 +181,7 @@ def pileup_dependence(
             marker=MARKERS[i % len(MARKERS)],
             linestyle="none",
             elinewidth=1.4,
-            label=_text(name),
+            label=drawn(name),
         )
         axes.plot(
             x[~some], high[~some], color=colour, marker=r"$\downarrow$", markersize=11, linestyle=""
@@ -188,7 +192,7 @@ def pileup_dependence(
             axes.plot(fine, fitted, color=colour, linewidth=1.2)
             axes.fill_between(fine, below, above, color=colour, alpha=0.15, linewidth=0)
     axes.set(xlabel="pile-up", ylabel="rate [kHz]", ylim=(0.0, None))
-    legend(figure, 2)
+    frame(figure, 2)
     return figure
 
 
@@ -220,7 +224,7 @@ def turn_ons(
             linestyle="none",
             elinewidth=1.2,
             markersize=4,
-            label=_text(name),
+            label=drawn(name),
         )
         low_edge = min(low_edge, curve.edges[0])
         high_edge = max(high_edge, curve.edges[-1])
@@ -232,7 +236,7 @@ def turn_ons(
     axes.set(xlabel=reference, ylabel="efficiency", ylim=(0.0, 1.05))
     if np.isfinite(low_edge):
         axes.set_xlim(low_edge, high_edge)
-    legend(figure, 2)
+    frame(figure, 2)
     return figure
 
 
@@ -249,11 +253,11 @@ def efficiency_against_rate(
             np.array([getattr(n, key) for n in numbers]) for key in ("value", "low", "high")
         )
         colour = colour_of(name, i)
-        axes.plot(x, value, color=colour, label=_text(name))
+        axes.plot(x, value, color=colour, label=drawn(name))
         axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
     axes.set(
-        xlabel="rate [kHz]", ylabel=f"efficiency, {_text(signal)}", xscale="log", ylim=(0, None)
+        xlabel="rate [kHz]", ylabel=f"efficiency, {drawn(signal)}", xscale="log", ylim=(0, None)
     )
     axes.margins(x=0)
-    legend(figure)
+    frame(figure)
     return figure

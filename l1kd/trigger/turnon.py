@@ -359,7 +359,8 @@ def _covariance(shape: Shape, x: Floats, n: Floats, p: Floats) -> Floats:
         up, down = p.copy(), p.copy()
         up[i], down[i] = p[i] + step, p[i] - step
         gradient[i] = (_efficiency(shape, x, *up) - _efficiency(shape, x, *down)) / (2.0 * step)
-    e = np.clip(_efficiency(shape, x, *p), 1e-6, 1.0 - 1e-6)
+    # half an event either way: at a plateau of one the expected variance would vanish
+    e = (n * _efficiency(shape, x, *p) + 0.5) / (n + 1.0)
     information = (gradient * (n / (e * (1.0 - e)))) @ gradient.T
     return np.asarray(np.linalg.pinv(information), dtype=np.float64)
 
