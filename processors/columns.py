@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from l1kd.errors import InputError
 
-__all__ = ["Columns", "chunk_key"]
+__all__ = ["Arrays", "Columns", "chunk_key"]
 
 Arrays = Mapping[str, NDArray[Any]]
+"""Named arrays of one chunk."""
 
 
 def chunk_key(metadata: Mapping[str, Any]) -> tuple[str, int]:
@@ -30,6 +31,11 @@ class Columns:
         self.chunks: dict[tuple[str, int], dict[str, NDArray[Any]]] = {
             key: dict(arrays) for key, arrays in (chunks or {}).items()
         }
+
+    @property
+    def histograms(self) -> Any:
+        """Histograms of all events, where not all of them are kept: here they are, so None."""
+        return None
 
     def __add__(self, other: "Columns") -> "Columns":
         """Return the chunks of both.

@@ -16,8 +16,8 @@ from l1kd.errors import ConfigurationError
 from l1kd.formats import first
 from l1kd.physics.jets import Jets, no_jets
 from l1kd.physics.matching import match_nearest
-from l1kd.physics.response import MIN_GEN_MET
-from l1kd.processors.columns import Columns, chunk_key
+from l1kd.physics.response import GEN_MET_EDGES, JET_PT_EDGES, MIN_GEN_MET
+from l1kd.processors.columns import chunk_key
 from l1kd.processors.particles import (
     DELPHES_PUPPI,
     algorithms_for,
@@ -26,6 +26,8 @@ from l1kd.processors.particles import (
     measure,
     open_particles,
 )
+from l1kd.processors.response_columns import LIMIT, ResponseColumns
+from l1kd.statistics import event_ids
 from l1kd.truth import event_weight, gen_jets, gen_met, open_twin, require_pairing
 
 __all__ = ["ORIGINS", "ResolutionProcessor", "weight_histogram"]
@@ -68,12 +70,18 @@ class ResolutionProcessor(processor.ProcessorABC):
     min_gen_met
         Events with less generated missing momentum [GeV] have no relative resolution: they are
         counted under `skipped`, and enter the recoil components and the jets only.
+    met_edges, jet_edges
+        Edges [GeV] of the bins of generated missing momentum and jet pt, for datasets that are
+        too large to keep every event.
+    limit
+        Largest number of events of a dataset that are kept one by one.
 
     Notes
     -----
     The result is {dataset: {"seen", "used", "skipped": {reason: n}, "absent": {weighting: n},
-    "weights": hist.Hist, "columns": Columns}}. The columns are those of
-    `ResponseSample.from_columns`, and `n_jets:w`, the number of jets of an event. The paired file
+    "weights": hist.Hist, "columns": ResponseColumns}}. The columns are those of
+    `ResponseSample.from_columns`, `event_id`, and `n_jets:w`, the number of jets of an event. Of
+    more events than `limit` the columns hold some, and their `histograms` all. The paired file
     without pile-up is the one that the events' metadata name as `truth`, see `l1kd.datasets`.
     """
 
@@ -87,6 +95,9 @@ class ResolutionProcessor(processor.ProcessorABC):
         jet_min_pt: float = 15.0,
         max_dr: float = 0.4,
         min_gen_met: float = MIN_GEN_MET,
+        met_edges: Sequence[float] = GEN_MET_EDGES,
+        jet_edges: Sequence[float] = JET_PT_EDGES,
+        limit: int = LIMIT,
     ) -> None:
         scores = [each.name for each in algorithms if not each.is_weight]
         if scores:
@@ -102,11 +113,15 @@ class ResolutionProcessor(processor.ProcessorABC):
         self.jet_min_pt = jet_min_pt
         self.max_dr = max_dr
         self.min_gen_met = min_gen_met
+        self.bins = {"met_edges": met_edges, "jet_edges": jet_edges, "min_gen_met": min_gen_met}
+        self.limit = limit
 
     def process(self, events: ak.Array) -> dict[str, Any]:
         """Insert the weights into one chunk and measure it."""
         metadata = dict(events.metadata)
         weight = event_weight(events)
+        path, start = chunk_key(metadata)
+        file = str(metadata.get("fileuuid", path))
         events = insert_particles(events, self.algorithms, self.source)
         inserted = events["L1Cand"]
         has_jets = first("gen_jets", events) is not None
@@ -116,6 +131,7 @@ class ResolutionProcessor(processor.ProcessorABC):
         missing = gen_met(events)
         size, azimuth = (ak.to_numpy(missing[x]).astype(np.float64) for x in ("pt", "phi"))
         columns = {
+            "event_id": event_ids(file, start + np.arange(len(events))),
             "event_weight": weight,
             "gen_met_px": size * np.cos(azimuth),
             "gen_met_py": size * np.sin(azimuth),
@@ -147,7 +163,9 @@ class ResolutionProcessor(processor.ProcessorABC):
                 "skipped": skipped,
                 "absent": absent,
                 "weights": self._weights(inserted),
-                "columns": Columns({chunk_key(metadata): columns}),
+                "columns": ResponseColumns(
+                    {(path, start): columns}, limit=self.limit, bins=self.bins
+                ),
             }
         }
 

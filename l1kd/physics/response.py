@@ -22,6 +22,7 @@ from l1kd.physics.met import recoil
 from l1kd.statistics import (
     ONE_SIGMA,
     Blocks,
+    Bootstrap,
     Estimate,
     bootstrap,
     checked_weights,
@@ -40,10 +41,12 @@ __all__ = [
     "STANDARD",
     "Resampling",
     "ResponseSample",
+    "as_table",
     "jet_bins",
     "jet_table",
     "met_bins",
     "met_table",
+    "with_ratios",
 ]
 
 GEN_MET_EDGES = (0.0, 20.0, 40.0, 60.0, 80.0, 120.0, np.inf)
@@ -212,39 +215,61 @@ def _table(
     reference: str,
     resampling: Resampling,
 ) -> Table:
-    """Bootstrap all weightings together and add the ratios of their widths to the reference's.
-
-    `sizes` names the number of entries behind each quantity of each weighting.
-    """
+    """Bootstrap all weightings together and add the ratios of their widths to the reference's."""
     weightings = list(statistics)
-    widths = [i for i, name in enumerate(names) if not name.endswith("response")]
-    against = weightings.index(reference) if reference in weightings else None
 
     def everything(multiplicity: NDArray[np.int64]) -> Floats:
         numbers = np.array([statistics[w](multiplicity) for w in weightings])
-        if against is None:
-            return numbers
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratios = numbers[:, widths] / numbers[against, widths]
-        return np.concatenate([numbers, ratios], axis=1)
+        return with_ratios(numbers, names, weightings, reference)
 
     replicas, level, seed = resampling
     result = bootstrap(everything, n_events, replicas=replicas, level=level, seed=seed)
+    return as_table(result, names, sizes, reference)
+
+
+def _widths(names: Sequence[str]) -> list[int]:
+    """Places of the quantities of which ratios are taken."""
+    return [i for i, name in enumerate(names) if not name.endswith("response")]
+
+
+def with_ratios(
+    numbers: Floats, names: Sequence[str], weightings: Sequence[str], reference: str
+) -> Floats:
+    """Add the ratios of widths to the reference's, if it is there, behind numbers[..., w, name]."""
+    if reference not in weightings:
+        return numbers
+    widths = numbers[..., _widths(names)]
+    against = list(weightings).index(reference)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = widths / widths[..., [against], :]
+    return np.concatenate([numbers, ratios], axis=-1)
+
+
+def as_table(
+    result: Bootstrap,
+    names: Sequence[str],
+    sizes: Mapping[str, Mapping[str, int]],
+    reference: str,
+) -> Table:
+    """Turn numbers[w, name], and ratios as of `with_ratios`, into a table.
+
+    `sizes` names the number of entries behind each quantity of each weighting, in their order.
+    """
     columns = [(name, name) for name in names]
-    if against is not None:
-        columns += [(f"{names[i]}_ratio", names[i]) for i in widths]
-    table: Table = {}
-    for row, w in enumerate(weightings):
-        table[w] = {
+    if reference in sizes:
+        columns += [(f"{names[i]}_ratio", names[i]) for i in _widths(names)]
+    return {
+        w: {
             name: Estimate(
                 float(result.value[row, column]),
                 float(result.low[row, column]),
                 float(result.high[row, column]),
-                sizes[w][quantity],
+                size[quantity],
             ).as_dict()
             for column, (name, quantity) in enumerate(columns)
         }
-    return table
+        for row, (w, size) in enumerate(sizes.items())
+    }
 
 
 def met_table(

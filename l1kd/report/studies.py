@@ -124,19 +124,36 @@ def resolution_study(
 ) -> ResolutionStudy:
     """Tables of one dataset out of `ResolutionProcessor`'s output for it.
 
-    The edges are those of the bins of generated missing momentum and jet pt [GeV].
+    The edges are those of the bins of generated missing momentum and jet pt [GeV]. Datasets of
+    which not every event is kept have those of the processor, and its replicas and seed.
     """
-    sample = ResponseSample.from_columns(output["columns"].joined())
-    options: dict[str, Any] = {"reference": reference, "resampling": resampling}
-    return ResolutionStudy.model_validate(
-        {
-            "dataset": dataset,
-            "reference": reference,
-            **resampling._asdict(),
+    columns = output["columns"]
+    histograms = columns.histograms
+    if histograms is None:
+        sample = ResponseSample.from_columns(columns.joined())
+        options: dict[str, Any] = {"reference": reference, "resampling": resampling}
+        tables = {
             "met": response.met_table(sample, **options),
             "met_bins": response.met_bins(sample, met_edges, **options),
             "jets": response.jet_table(sample, **options),
             "jet_bins": response.jet_bins(sample, jet_edges, **options),
+        }
+    else:
+        resampling = Resampling(histograms.replicas, resampling.level, histograms.seed)
+        options = {"reference": reference, "level": resampling.level}
+        tables = {
+            "met": histograms.met_table(**options),
+            "met_bins": histograms.met_bins(**options),
+            "jets": histograms.jet_table(**options),
+            "jet_bins": histograms.jet_bins(**options),
+        }
+    return ResolutionStudy.model_validate(
+        {
+            "dataset": dataset,
+            "reference": reference,
+            "binned": histograms is not None,
+            **resampling._asdict(),
+            **tables,
         }
     )
 

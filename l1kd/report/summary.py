@@ -119,6 +119,9 @@ class ResolutionStudy(_Record):
     level: float
     replicas: int
     seed: int
+    binned: bool = Field(
+        default=False, description="quantiles are of fine histograms, not of the events one by one"
+    )
     met: Table
     met_bins: list[BinTable]
     jets: Table

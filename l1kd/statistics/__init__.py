@@ -15,6 +15,7 @@ from l1kd.statistics.fractions import (
     weighted_fraction,
     weighted_survival,
 )
+from l1kd.statistics.histograms import ReplicaHistogram, stretched_edges
 from l1kd.statistics.quantiles import (
     corrected_resolution,
     quantile,
@@ -47,6 +48,7 @@ __all__ = [
     "Blocks",
     "Bootstrap",
     "Estimate",
+    "ReplicaHistogram",
     "SharedFraction",
     "WeightSums",
     "block_bootstrap",
@@ -70,6 +72,7 @@ __all__ = [
     "shared_fraction",
     "shared_variance",
     "sorted_quantile",
+    "stretched_edges",
     "weighted_fraction",
     "weighted_survival",
 ]

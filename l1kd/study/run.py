@@ -82,6 +82,8 @@ def _processor(
             [*weightings, *extra],
             algorithms=[a for a in algorithms if a.is_weight],
             max_dr=request.max_dr,
+            met_edges=request.met_edges,
+            jet_edges=request.jet_edges,
             **common,
         )
     if request.rates:
