@@ -50,7 +50,9 @@ class PairingError(L1KDError, ValueError):
 
 
 class UnreadableFileError(L1KDError, OSError):
-    """A file is missing, truncated or corrupt."""
+    """A file is missing, truncated or corrupt; `path` names it where the message is about one."""
+
+    path: str | None = None
 
 
 class OutputError(L1KDError, OSError):

@@ -129,7 +129,7 @@ def _look(path: str, tree: str | None) -> _Found:
     if local is not None and not local.is_file():
         found = "a folder" if local.is_dir() else "no regular file" if local.exists() else "none"
         error = UnreadableFileError(f"{path}: expected a file, found {found}")
-        error.filename = path
+        error.path = path
         raise error
     return _look_parquet(path) if is_parquet(path) else _look_root(path, tree)
 

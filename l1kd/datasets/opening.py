@@ -67,7 +67,7 @@ def reading(path: str) -> Iterator[None]:
     Raises
     ------
     UnreadableFileError
-        Naming the file, also in its attribute `filename`.
+        Naming the file, also in its attribute `path`.
     MachineError
         If the machine failed.
     """
@@ -79,9 +79,9 @@ def reading(path: str) -> Iterator[None]:
         fault = machine_fault(error)
         if fault is not None:
             raise MachineError(f"{path} could not be read: {fault} ({error})") from error
-        words = " ".join(str(error).split())[:200]
+        words = " ".join(str(error).split()).replace(path, Path(path).name)[:200]
         unreadable = UnreadableFileError(f"{path}: cannot be read: {type(error).__name__}: {words}")
-        unreadable.filename = path
+        unreadable.path = path
         raise unreadable from error
 
 

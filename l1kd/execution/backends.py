@@ -8,7 +8,13 @@ import logging
 import multiprocessing
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -147,7 +153,7 @@ def _dask(job: Job, chunks: Iterable[Chunk], *, client: Any) -> Generator[Outcom
                 ) from error
             future.release()
             yield outcome
-    except (CommClosedError, OSError, StopIteration) as error:
+    except (CancelledError, CommClosedError, OSError, StopIteration) as error:
         if isinstance(error, L1KDError):
             raise
         raise _scheduler_gone(client) from error

@@ -77,9 +77,9 @@ def blame(error: Exception, file: InputFile, start: int, stop: int) -> Fault:
             where = f"entries {start} to {stop} of {file.path}"
             return Fault("machine", MachineError(f"{where}: {words} ({_one_line(cause)})"))
     unreadable = _first(error, UnreadableFileError)
-    if unreadable is not None and unreadable.filename == file.path:
+    if unreadable is not None and unreadable.path == file.path:
         return Fault("input", unreadable)
-    if unreadable is not None and unreadable.filename == file.truth is not None:
+    if unreadable is not None and unreadable.path == file.truth is not None:
         return Fault("truth", _of_truth(unreadable, file))
     pairing = _first(error, PairingError)
     if pairing is not None:
@@ -104,13 +104,14 @@ def _of_truth(error: Exception, file: InputFile) -> UnreadableFileError:
 
 def _blame_value(error: InputError, file: InputFile, start: int, stop: int) -> Fault:
     """Look whether the file itself holds what an algorithm did not accept."""
-    if _says_the_same(error, _refused(lambda: file.open(start, stop))):
-        unreadable = UnreadableFileError(f"{file.path}: {error}")
-        unreadable.filename = file.path
+    if _says_the_same(error, file.path, _refused(lambda: file.open(start, stop))):
+        words = str(error).removeprefix(f"{file.path}: ")
+        unreadable = UnreadableFileError(f"{file.path}: {words}")
+        unreadable.path = file.path
         return Fault("input", unreadable)
     truth = file.truth
     if truth is not None and _says_the_same(
-        error, _refused(lambda: open_events(truth, "Delphes", DelphesSchema, start, stop))
+        error, truth, _refused(lambda: open_events(truth, "Delphes", DelphesSchema, start, stop))
     ):
         return Fault("truth", _of_truth(UnreadableFileError(f"{truth}: {error}"), file))
     return Fault("code", error)
@@ -143,11 +144,11 @@ def _refused(open_again: Callable[[], Any]) -> list[str]:
     return found
 
 
-def _says_the_same(error: InputError, messages: list[str]) -> bool:
+def _says_the_same(error: InputError, path: str, messages: list[str]) -> bool:
     """Whether one of the messages is of the same column; numbers and positions may differ."""
 
     def columns(text: str) -> set[str]:
-        return set(re.findall(r"\b[A-Za-z]\w*\.[A-Za-z]\w*\b", text))
+        return set(re.findall(r"\b[A-Za-z]\w*\.[A-Za-z]\w*\b", text.replace(path, "")))
 
     def bare(text: str) -> str:
         return re.sub(r"[-+]?\d[\d.e+-]*|\bnan\b|[-+]?\binf\b", "#", text)

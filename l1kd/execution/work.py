@@ -118,7 +118,7 @@ def _processed(job: Job, chunk: Chunk) -> Outcome:
         events = chunk.file.open(chunk.start, chunk.stop)
         if len(events) != chunk.stop - chunk.start:
             error = UnreadableFileError(f"{chunk.file.path}: expected {chunk}, found {len(events)}")
-            error.filename = chunk.file.path
+            error.path = chunk.file.path
             raise error
         output = processor.process(events)
     if output is None:

@@ -1,0 +1,85 @@
+"""Workers that are killed, that run other code, and clusters that do not close."""
+
+import logging
+
+import dask
+import pytest
+from distributed import Client, LocalCluster
+
+from l1kd.datasets import inspect_file
+from l1kd.errors import ConfigurationError, MachineError
+from l1kd.execution import backends, run, work
+from tests.l1kd.execution.processors import Killed, SumPt
+
+# dask's own processes and sockets outlive the block that made them by a moment
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+HOW = [{"executor": "futures", "workers": 2}, {"executor": "dask", "workers": 2}]
+
+
+@pytest.mark.parametrize("how", HOW, ids=["futures", "dask"])
+def test_a_killed_worker_loses_nothing(how, fileset, expected, tmp_path):
+    killed = tmp_path / "killed"
+    result = run(Killed(killed), fileset, chunksize=25, **how)
+    assert killed.exists()
+    assert result == expected
+
+
+@pytest.mark.parametrize("how", HOW, ids=["futures", "dask"])
+def test_a_chunk_that_kills_every_worker_is_named(how, data, tmp_path):
+    path = str(data / "ttbar2l_PU140.root")
+    message = r"4 workers.* worked on entries 25 to 50 of .*ttbar2l.*lower chunksize"
+    with pytest.raises(MachineError, match=message):
+        run(Killed(), [path], chunksize=25, skip_bad_files=True, checkpoint=tmp_path, **how)
+    assert len(list(tmp_path.rglob("*.chunk"))) == 1, "what was finished is kept"
+
+
+def test_a_given_dask_client_is_used_and_left_open(fileset, expected):
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        assert run(SumPt(), fileset, executor="dask", scheduler=client) == expected
+        address = cluster.scheduler_address
+        assert run(SumPt(), fileset, executor="dask", scheduler=address) == expected
+        assert client.status == "running"
+
+
+def test_no_scheduler_answers():
+    quickly = dask.config.set({"distributed.comm.timeouts.connect": "1s"})
+    with quickly, pytest.raises(ConfigurationError, match="no dask scheduler answers"):
+        run(SumPt(), "tests/data/pfnano.root", executor="dask", scheduler="tcp://127.0.0.1:9")
+
+
+def test_a_cluster_that_does_not_close_loses_no_result(caplog):
+    class Stuck:
+        def close(self):
+            raise TimeoutError("workers did not answer")
+
+    with caplog.at_level(logging.WARNING):
+        backends._closed(Stuck())
+    assert "the results are complete" in caplog.text
+
+
+def test_a_scheduler_that_goes_away_is_said(data):
+    file = inspect_file(str(data / "pfnano.root"))
+    job = work.job_of(SumPt(), None, elsewhere=True)
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+    client = Client(cluster)
+
+    def chunks():
+        yield work.Chunk(0, file, 0, 3)
+        cluster.close()
+
+    gone = r"scheduler at .* went away; start it again, and the run"
+    with client, pytest.raises(MachineError, match=gone):
+        list(backends._dask(job, chunks(), client=client))
+
+
+def test_workers_must_run_the_same_l1kd(data, monkeypatch):
+    monkeypatch.setattr("l1kd.execution.work.sources_digest", lambda: "mine")
+    job = work.job_of(SumPt(), None, elsewhere=False)
+    monkeypatch.setattr("l1kd.execution.work.sources_digest", lambda: "another")
+    outcome = work.process_chunk(job, work.Chunk(0, None, 0, 1))
+    assert isinstance(outcome.fault.error, ConfigurationError)
+    assert "runs another l1kd than the one that started the run" in str(outcome.fault.error)
