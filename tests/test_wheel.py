@@ -1,5 +1,6 @@
 """What is installed: every sub-package and data file of the tree, and nothing else."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path, PurePosixPath
@@ -85,3 +86,35 @@ def test_data_of_known_names_is_there(built, name):
 def test_it_is_small(built):
     size = sum(path.stat().st_size for path in built.rglob("*") if path.is_file())
     assert size < LARGEST_MB * 1e6
+
+
+INPUTS = """
+import hashlib, sys
+import numpy as np
+from l1kd import models
+from l1kd.artefacts import load
+from l1kd.emulators.network import Network
+from l1kd.models.firmware.vectors import events
+network = Network.load(load("cicada-v1").file("network.npz"))
+raw, origin = events.packaged_inputs(network, "cicada", 100)
+digest = hashlib.sha256(np.ascontiguousarray(raw).tobytes())
+for sample in ("ttbar2l", "minbias"):
+    for name, column in events.PackagedEvents.read(sample, "particles").columns.items():
+        digest.update(name.encode() + column.tobytes())
+print(models.__file__, digest.hexdigest(), *origin.items())
+"""
+"""What a proof takes from real events, and where l1kd was found."""
+
+
+def test_real_events_of_a_wheel_are_those_of_the_checkout(built, tmp_path):
+    found = []
+    for home in (built, REPOSITORY):
+        command = [sys.executable, "-W", "ignore", "-c", INPUTS]
+        environment = {**os.environ, "PYTHONPATH": str(home)}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
+        )
+        place, *said = done.stdout.split()
+        assert Path(place).resolve().is_relative_to(home)
+        found.append(said)
+    assert found[0] == found[1]
