@@ -37,3 +37,37 @@ def test_parts():
     assert part is not None
     assert part.share("lut", 17_280) == pytest.approx(1.0)
     assert metrics.part_of("unknown") is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "found"),
+    [
+        ({}, {}),
+        ({"tests": {"a": {"accuracy": {"network": 0.5}}}}, {"accuracy": 0.5}),
+        (
+            {"tests": {"a": {"accuracy": {"network": 0.5}, "accuracy_teacher": {"network": 0.7}}}},
+            {"accuracy": 0.7},
+        ),
+        (
+            {
+                "tests": {
+                    "a": {
+                        "accuracy_teacher": {"network": 0.7},
+                        "agreement_teacher": {"mean_ratio": {"value": 0.98}},
+                    }
+                }
+            },
+            {"accuracy": 0.98},
+        ),
+        (
+            {"auc_overlay": {"a": {"student": {"auc": 0.6}}, "b": {"student": {"auc": 0.8}}}},
+            {"auc": 0.7},
+        ),
+        (
+            {"auc_overlay": {"a": {"student": {"auc": 0.6}, "student, quantized": {"auc": 0.5}}}},
+            {"auc": 0.5},
+        ),
+    ],
+)
+def test_quality_of_an_artefact(stored, found):
+    assert metrics.quality(stored) == pytest.approx(found)

@@ -126,37 +126,3 @@ def test_scripts_name_part_clock_and_sources():
     rtl = vendor.rtl_script("net", "xc7vx690tffg1927-2", ["verilog/net.v"], "net.xdc")
     assert "read_verilog verilog/net.v" in rtl
     assert "read_xdc net.xdc" in rtl
-
-
-@pytest.mark.parametrize(
-    ("metrics", "found"),
-    [
-        ({}, {}),
-        ({"tests": {"a": {"accuracy": {"network": 0.5}}}}, {"accuracy": 0.5}),
-        (
-            {"tests": {"a": {"accuracy": {"network": 0.5}, "accuracy_teacher": {"network": 0.7}}}},
-            {"accuracy": 0.7},
-        ),
-        (
-            {
-                "tests": {
-                    "a": {
-                        "accuracy_teacher": {"network": 0.7},
-                        "agreement_teacher": {"mean_ratio": {"value": 0.98}},
-                    }
-                }
-            },
-            {"accuracy": 0.98},
-        ),
-        (
-            {"auc_overlay": {"a": {"student": {"auc": 0.6}}, "b": {"student": {"auc": 0.8}}}},
-            {"auc": 0.7},
-        ),
-        (
-            {"auc_overlay": {"a": {"student": {"auc": 0.6}, "student, quantized": {"auc": 0.5}}}},
-            {"auc": 0.5},
-        ),
-    ],
-)
-def test_quality_of_an_artefact(metrics, found):
-    assert metrics.quality(metrics) == pytest.approx(found)
