@@ -19,10 +19,13 @@ from l1kd.trigger.menus import AnyMenu, Scan, scanned
 from l1kd.trigger.prescales import count_prescales
 from l1kd.trigger.resampling import Resampling
 from l1kd.trigger.scans import largest_passed
-from l1kd.trigger.spectra import Spectrum
+from l1kd.trigger.spectra import Spectrum, in_steps
 from l1kd.truth import event_weight
 
-__all__ = ["MenuRateProcessor", "event_value"]
+__all__ = ["NOTHING", "MenuRateProcessor", "event_value"]
+
+NOTHING = -(2**40)
+"""Steps of a quantity that an event does not have, in a joint table."""
 
 
 def event_value(events: ak.Array, path: str) -> Floats:
@@ -82,6 +85,10 @@ class MenuRateProcessor(processor.ProcessorABC):
         {seed: prescale}: decide with counters event by event, from zero in every chunk, instead of
         recording unprescaled decisions. The result depends on the chunks then.
 
+    joint
+        Divide the decisions by the number of thresholds of every scan that an event passes, and by
+        the steps of every quantity, instead of keeping distributions of them one by one.
+
     Notes
     -----
     The result is {dataset: {"seen", "used", "skipped": {reason: n}, "decisions": Decisions,
@@ -104,6 +111,7 @@ class MenuRateProcessor(processor.ProcessorABC):
         quantities: Mapping[str, tuple[str, float]] | None = None,
         resampling: Resampling | None = None,
         counters: Mapping[str, float] | None = None,
+        joint: bool = False,
     ) -> None:
         if pileup_width < 1:
             raise ConfigurationError(f"bins of pile-up must be 1 wide or more, not {pileup_width}")
@@ -123,6 +131,7 @@ class MenuRateProcessor(processor.ProcessorABC):
         self.quantities = dict(quantities or {})
         self.resampling = resampling
         self.counters = None if counters is None else dict(counters)
+        self.joint = joint
 
     def process(self, events: ak.Array) -> dict[str, Any]:
         """Evaluate one chunk."""
@@ -145,6 +154,11 @@ class MenuRateProcessor(processor.ProcessorABC):
             prescales = [self.counters.get(name, 0.0) for name in bits.names]
             packed = pack(count_prescales(fired, prescales, weight))
         options: dict[str, Any] = {"resampling": self.resampling, "blocks": blocks}
+        numbers = self._numbers(events)
+        strata = self._strata(events)
+        if self.joint:
+            strata |= {name: steps.astype(np.int64) for name, (steps, _) in numbers.items()}
+            numbers = {}
         return {
             metadata.get("dataset", "events"): {
                 "seen": seen,
@@ -154,10 +168,13 @@ class MenuRateProcessor(processor.ProcessorABC):
                     bits.names,
                     packed.reshape(len(events), -(-len(bits.names) // 8)),
                     weight,
-                    strata=self._strata(events),
+                    strata=strata,
                     **options,
                 ),
-                "spectra": self._spectra(events, weight, options),
+                "spectra": {
+                    name: Spectrum.of(steps * (step or 1.0), weight, step=step, **options)
+                    for name, (steps, step) in numbers.items()
+                },
                 "reasons": set(bits.reasons.items()),
             }
         }
@@ -184,22 +201,30 @@ class MenuRateProcessor(processor.ProcessorABC):
             return run * (1 << 32) + lumi
         return event_numbers(metadata, len(events))
 
-    def _spectra(
-        self, events: ak.Array, weight: Floats, options: Mapping[str, Any]
-    ) -> dict[str, Spectrum]:
-        spectra = {}
+    def _numbers(self, events: ak.Array) -> dict[str, tuple[Floats, float]]:
+        """Find the number of thresholds passed of each scan, and the steps of each quantity.
+
+        The second number is the step: one for scans, 0 for a quantity that is kept as it is.
+        """
+        numbers: dict[str, tuple[Floats, float]] = {}
         if self.scan_menu is not None:
             decided = self.scan_menu.evaluate(events)
             for name, family in self.families.items():
                 passed = np.stack([decided[seed] for seed in family], axis=1)
                 thresholds = self.thresholds[name]
                 largest = largest_passed(passed, thresholds)
-                number = np.searchsorted(thresholds, largest, side="right")
-                spectra[name] = Spectrum.of(number, weight, step=1.0, **options)
+                found = np.searchsorted(thresholds, largest, side="right")
+                numbers[name] = found.astype(np.float64), 1.0
         for name, (path, step) in self.quantities.items():
             values = event_value(events, path)
-            spectra[name] = Spectrum.of(values, weight, step=step, **options)
-        return spectra
+            if self.joint and not step:
+                raise ConfigurationError(f"quantity {name}: a joint table needs a step")
+            if step:
+                values = in_steps(values, step) / step
+                if self.joint:
+                    values = np.round(np.maximum(values, float(NOTHING)))
+            numbers[name] = values, step
+        return numbers
 
 
 def _section(events: ak.Array) -> tuple[Integers, Integers]:

@@ -20,7 +20,17 @@ from l1kd.cli.arguments import expanded, routed
 from l1kd.errors import L1KDError
 from l1kd.registry import load_plugin
 
-__all__ = ["AsJson", "Out", "Quiet", "app", "error_console", "explained", "main", "out_console"]
+__all__ = [
+    "AsJson",
+    "Out",
+    "Quiet",
+    "app",
+    "error_console",
+    "explained",
+    "main",
+    "menu_app",
+    "out_console",
+]
 
 
 class _Verbs(TyperGroup):
@@ -37,6 +47,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+menu_app = typer.Typer(cls=_Verbs, help="Trigger menus.", no_args_is_help=True)
+app.add_typer(menu_app, name="menu")
 # a name between colons, as of a scan or a path, is no emoji
 out_console = Console(emoji=False)
 error_console = Console(stderr=True, emoji=False)

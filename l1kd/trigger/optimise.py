@@ -1,7 +1,7 @@
 """Thresholds for a budget, and what one more seed is worth."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,10 @@ from l1kd.trigger.intervals import PassSums, fraction_interval
 __all__ = ["Budget", "Events", "Optimised", "UniqueEfficiency", "optimise", "unique_efficiency"]
 
 
+Chooser = Callable[[Floats, int], float]
+"""Finds the smallest threshold that no more than the first so many descending values pass."""
+
+
 class Events(NamedTuple):
     """A sample for which thresholds are sought.
 
@@ -25,10 +29,18 @@ class Events(NamedTuple):
         infinity where it never does.
     weights
         float64[n], the rate [Hz] that each zero-bias event stands for, or a signal's weight.
+    fixed
+        bool[n], events that other seeds accept anyway, whose thresholds stay; None for no others.
     """
 
     values: Mapping[str, Floats]
     weights: Floats
+    fixed: Mask | None = None
+
+    @property
+    def accepted(self) -> Mask:
+        """Events that other seeds accept anyway."""
+        return np.zeros(self.weights.size, dtype=bool) if self.fixed is None else self.fixed
 
 
 class Budget(NamedTuple):
@@ -60,11 +72,12 @@ class Optimised(NamedTuple):
     thresholds
         {seed: threshold}.
     proportional_hz
-        {seed: rate with shared events divided equally}; the sum is the total.
+        {seed: rate with shared events divided equally}; with what the other seeds take the sum is
+        the total.
     group_hz
         {group: sum of its seeds' proportional rates}.
     total
-        Rate of the OR with its interval.
+        Rate of the OR of all seeds with its interval.
     efficiency
         {signal: fraction that the OR keeps}.
     """
@@ -99,9 +112,10 @@ def _passing(events: Events, thresholds: Mapping[str, float]) -> Mask:
     return np.stack([events.values[s] >= t for s, t in thresholds.items()])
 
 
-def _shared(passed: Mask, weights: Floats) -> Floats:
-    """Proportional rate of each seed."""
-    return (passed / np.maximum(passed.sum(axis=0), 1)) @ weights
+def _shared(passed: Mask, events: Events) -> Floats:
+    """Proportional rate of each seed; the seeds whose thresholds stay count as one."""
+    counts = passed.sum(axis=0) + events.accepted
+    return (passed / np.maximum(counts, 1)) @ events.weights
 
 
 def _checked(events: Events, budget: Budget) -> list[str]:
@@ -127,6 +141,7 @@ def optimise(
     budget: Budget,
     *,
     steps: Mapping[str, float] | None = None,
+    allowed: Mapping[str, Sequence[float]] | None = None,
     signals: Mapping[str, Events] | None = None,
     level: float = ONE_SIGMA,
     rounds: int = 60,
@@ -146,6 +161,8 @@ def optimise(
         Total and shares.
     steps
         {seed: spacing of its thresholds}; 0 or nothing allows every number.
+    allowed
+        {seed: its thresholds, ascending}, for seeds that were tried at some only.
     signals
         Samples for which the menu's efficiency is given.
     level
@@ -161,7 +178,9 @@ def optimise(
         If weights are not rates.
     """
     seeds = _checked(zero_bias, budget)
-    spacing = {seed: (steps or {}).get(seed, 0.0) for seed in seeds}
+    choose = {
+        seed: _chooser((steps or {}).get(seed, 0.0), (allowed or {}).get(seed)) for seed in seeds
+    }
     whole = sum(budget.shares.values())
     parts = {
         seed: budget.total_hz * budget.shares[group] / whole / len(members)
@@ -170,9 +189,9 @@ def optimise(
     }
     scale, best = 1.0, None
     for _ in range(12):
-        thresholds = _settled(zero_bias, {s: scale * p for s, p in parts.items()}, spacing, rounds)
+        thresholds = _settled(zero_bias, {s: scale * p for s, p in parts.items()}, choose, rounds)
         passed = _passing(zero_bias, thresholds)
-        total = float(zero_bias.weights[passed.any(axis=0)].sum())
+        total = float(zero_bias.weights[passed.any(axis=0) | zero_bias.accepted].sum())
         if total <= budget.total_hz * (1.0 + 1e-12) and (best is None or total > best[0]):
             best = (total, thresholds)
         if abs(total - budget.total_hz) <= budget.tolerance * budget.total_hz:
@@ -190,10 +209,12 @@ def optimise(
         )
     thresholds = best[1]
     passed = _passing(zero_bias, thresholds)
-    shared = dict(zip(thresholds, _shared(passed, zero_bias.weights).tolist(), strict=True))
-    total_rate = _rate(np.any(passed, axis=0), zero_bias.weights, level)
+    shared = dict(zip(thresholds, _shared(passed, zero_bias).tolist(), strict=True))
+    total_rate = _rate(np.any(passed, axis=0) | zero_bias.accepted, zero_bias.weights, level)
     kept = {
-        name: _fraction(np.any(_passing(own, thresholds), axis=0), own.weights, level)
+        name: _fraction(
+            np.any(_passing(own, thresholds), axis=0) | own.accepted, own.weights, level
+        )
         for name, own in (signals or {}).items()
     }
     return Optimised(
@@ -206,7 +227,7 @@ def optimise(
 
 
 def _settled(
-    events: Events, parts: Mapping[str, float], spacing: Mapping[str, float], rounds: int
+    events: Events, parts: Mapping[str, float], choose: Mapping[str, Chooser], rounds: int
 ) -> dict[str, float]:
     """Thresholds at which no seed can be lowered within its part."""
     thresholds = dict.fromkeys(parts, math.inf)
@@ -215,17 +236,30 @@ def _settled(
     for _ in range(rounds):
         before = dict(thresholds)
         for row, (seed, part) in enumerate(parts.items()):
-            others = passed.sum(axis=0) - passed[row]
+            others = passed.sum(axis=0) - passed[row] + events.accepted
             x = events.values[seed]
             ordered = order[seed]
             cost = np.cumsum(events.weights[ordered] / (1 + others[ordered]))
-            allowed = int(np.searchsorted(cost, part, side="right"))
-            threshold = _after(x[ordered], allowed, spacing[seed])
+            within = int(np.searchsorted(cost, part, side="right"))
+            threshold = choose[seed](x[ordered], within)
             thresholds[seed] = threshold
             passed[row] = x >= threshold
         if thresholds == before:
             break
     return thresholds
+
+
+def _chooser(spacing: float, allowed: Sequence[float] | None) -> Chooser:
+    if allowed is None:
+        return lambda descending, within: _after(descending, within, spacing)
+    thresholds = np.asarray(allowed, dtype=np.float64)
+
+    def choose(descending: Floats, within: int) -> float:
+        refused = descending[within] if within < descending.size else -np.inf
+        above = thresholds[thresholds > refused]
+        return float(above[0]) if above.size else math.inf
+
+    return choose
 
 
 def _after(descending: Floats, allowed: int, spacing: float) -> float:

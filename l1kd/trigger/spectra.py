@@ -21,7 +21,7 @@ from l1kd.trigger.intervals import PassSums, fraction_interval
 from l1kd.trigger.resampling import Resampling
 from l1kd.trigger.sums import ExactSums
 
-__all__ = ["EXACT_EVENTS", "GRID", "Spectrum", "SpectrumClass", "Survival", "survival"]
+__all__ = ["EXACT_EVENTS", "GRID", "Spectrum", "SpectrumClass", "Survival", "in_steps", "survival"]
 
 EXACT_EVENTS = 100_000
 """Events up to which values are kept as they are."""
@@ -98,7 +98,7 @@ class Spectrum:
             raise InputError(f"rates: {w.shape} weights for {x.size} values")
         x = x + 0.0  # one zero
         if step:
-            x = _in_steps(x, step)
+            x = in_steps(x, step)
         made.values, inverse = np.unique(x, return_inverse=True)
         n = made.values.size
         made.counts = np.bincount(inverse, minlength=n).astype(np.int64)
@@ -173,7 +173,7 @@ class Spectrum:
     def _bounded(self) -> "Spectrum":
         """Put the values on the grid if there are many events."""
         grid = self.grid
-        return self._grouped(_in_steps(self.values, grid)) if grid else self
+        return self._grouped(in_steps(self.values, grid)) if grid else self
 
     def _grouped(self, values: Floats) -> "Spectrum":
         """Sum what has the same value, after each was replaced by another one."""
@@ -261,7 +261,7 @@ class Spectrum:
         return np.repeat(self.values, self.counts), np.repeat(mean, self.counts)
 
 
-def _in_steps(x: Floats, step: float) -> Floats:
+def in_steps(x: Floats, step: float) -> Floats:
     """Round down to a multiple of the step.
 
     Division by a power of two is exact. By another step the quotient of a multiple may lie a hair
