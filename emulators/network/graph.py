@@ -9,7 +9,7 @@ An index of -1 reads a zero.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 
@@ -172,6 +172,15 @@ class Gather:
     sources: tuple[str, ...]
     index: Indices
     fill: int = 0
+
+    def form_of(self, source: FixedPoint) -> FixedPoint:
+        """Return the format by which elements of a source are cast.
+
+        Between equal formats C++ copies: the lowest raw value, which symmetric saturation never
+        gives but an input may hold, stays.
+        """
+        form = self.output.format
+        return replace(form, overflow="SAT") if source == form else form
 
 
 Operation = Affine | Piecewise | Lookup | Binary | Divide | Gather

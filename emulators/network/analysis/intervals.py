@@ -254,7 +254,7 @@ def _facts_of(
         fraction = output.format.fraction
     else:
         parts = [
-            after_cast(facts[s].bounds, formats[s].fraction, output.format)[0]
+            after_cast(facts[s].bounds, formats[s].fraction, operation.form_of(formats[s]))[0]
             for s in operation.sources
         ]
         joined = Bounds(

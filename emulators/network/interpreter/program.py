@@ -45,8 +45,8 @@ def build_program(graph: Graph, outputs: Sequence[str]) -> Program:
     ValueError
         If exact results could need more than 64 bits, or the tile more than a gigabyte.
     """
-    fractions = {name: tensor.format.fraction for name, tensor in graph.tensors.items()}
-    builder = Builder(fractions, analyse(graph), fused_consumers(graph, outputs))
+    formats = {name: tensor.format for name, tensor in graph.tensors.items()}
+    builder = Builder(formats, analyse(graph), fused_consumers(graph, outputs))
     first = [builder.width_of(tensor.name) for tensor in graph.inputs]
     inputs = [builder.new(tensor.name, max(first)) for tensor in graph.inputs]
     for operation in graph.operations:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Indices, Integers
+from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.analysis import intervals
 from l1kd.emulators.network.analysis.fusion import (
     Kernel,
@@ -58,7 +59,7 @@ class Held(NamedTuple):
 class Builder:
     """The state of one translation: facts, casts to fuse, memory, and tensors placed so far."""
 
-    fractions: dict[str, int]
+    formats: dict[str, FixedPoint]
     facts: dict[str, Facts]
     consumers: dict[str, Piecewise]
     memory: Pools = field(default_factory=Pools)
@@ -165,7 +166,7 @@ def emit(operation: Operation, builder: Builder) -> None:
 @emit.register
 def _(operation: Affine, builder: Builder) -> None:
     output = operation.output
-    facts, fraction = builder.facts[output.name], builder.fractions[operation.source]
+    facts, fraction = builder.facts[output.name], builder.formats[operation.source].fraction
     accumulator, sums = operation.accumulator, facts.sums
     assert sums is not None
     casts = Casts(facts.exact, accumulator.fraction, (output.format,))
@@ -359,7 +360,7 @@ def _(operation: Lookup, builder: Builder) -> None:
 @emit.register
 def _(operation: Binary, builder: Builder) -> None:
     output = operation.output
-    first, second = builder.fractions[operation.left], builder.fractions[operation.right]
+    first, second = (builder.formats[name].fraction for name in (operation.left, operation.right))
     left = builder.take(operation.left, operation.left_index)
     right = builder.take(operation.right, operation.right_index)
     shifts, fraction = (0, 0), first + second
@@ -391,13 +392,14 @@ def _(operation: Gather, builder: Builder) -> None:
     width = max(builder.width_of(output.name), *(builder.held[name].width for name in names))
     parts = []
     for name in names:
-        bounds = builder.facts[name].bounds
-        casts = Casts(bounds, builder.fractions[name], (output.format,))
+        bounds, source = builder.facts[name].bounds, builder.formats[name]
+        form = operation.form_of(source)
+        casts = Casts(bounds, source.fraction, (form,))
         if casts.trivial:
             parts.append(builder.widened(name, width).rows)
             continue
         rows = builder.memory.rows(bounds.low.size, width)
-        after = intervals.after_cast(bounds, builder.fractions[name], output.format)[0]
+        after = intervals.after_cast(bounds, source.fraction, form)[0]
         reach = max(bounds.reach(), after.reach())
         builder.element(machine.COPY, builder.held[name], Held(rows, width), casts, reach)
         parts.append(rows)

@@ -9,7 +9,7 @@ import numpy as np
 
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp.model import Call, CppType
-from l1kd.emulators.network.graph import Binary, Layer, Operation, Tensor
+from l1kd.emulators.network.graph import Binary, Gather, Layer, Operation, Tensor
 from l1kd.emulators.network.layers.lowering import (
     Config,
     Lowering,
@@ -50,8 +50,11 @@ def parameter(
 
 @handles("linear")
 def linear(lowering: Lowering, call: Call) -> Layer:
-    """Plain cast."""
+    """Plain cast; between equal types a copy."""
     _, source, output = element_pair(lowering, call)
+    if source.format == output.format and output.format.overflow == "SAT_SYM":
+        index = np.arange(source.size, dtype=np.int32)
+        return layer_of(call, [Gather(output, (source.name,), index)])
     return layer_of(call, [affine_segments(output, source, source.format.fraction)])
 
 

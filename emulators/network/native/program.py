@@ -285,7 +285,8 @@ class NativeBuilder:
         unit = output.format.fraction
         for name in operation.sources:
             bounds = self.facts[name].bounds
-            stage = Stage(output.format, self.fraction(name), bounds)
+            form = operation.form_of(self.graph.tensors[name].format)
+            stage = Stage(form, self.fraction(name), bounds)
             if stage.fraction == unit and all(stage.nothing(e) for e in range(bounds.low.size)):
                 parts.append(self.held[name])
                 continue

@@ -110,7 +110,13 @@ def divide(op, values, formats):
 
 
 def gather(op, values, formats):
-    parts = [cast(values[s], formats[s].fraction, op.output.format) for s in op.sources]
+    # Between equal formats nothing is cast, as in C++.
+    parts = [
+        values[s]
+        if formats[s] == op.output.format
+        else cast(values[s], formats[s].fraction, op.output.format)
+        for s in op.sources
+    ]
     return taken(np.concatenate(parts, 1), op.index, op.fill)
 
 

@@ -301,10 +301,10 @@ class _Replay:
         return tool.choose(negative, tool.negative(size), size)
 
     def _gathered(self, operation: Gather) -> list[Wire]:
-        form = operation.output.format
         joined: list[Wire] = []
         for name in operation.sources:
             fraction = self._fraction(name)
+            form = operation.form_of(self.tensors[name].format)
             wires = self.read(name, range(self.tensors[name].size))
             joined += [cast(self.tool, wire, fraction, form) for wire in wires]
         return [joined[i] if i >= 0 else operation.fill for i in operation.index.tolist()]

@@ -387,3 +387,24 @@ def test_embedding(tmp_path):
 
 def test_formats_of_the_benches_are_valid():
     assert all(str(FixedPoint.parse(form)) for form in (*DATA, *RESULTS))
+
+
+def test_copies_keep_the_lowest_raw_value_of_symmetric_saturation(tmp_path):
+    """No cast gives it, but an input may hold it: only what C++ converts is saturated."""
+    form, bench = "ap_fixed<6,3,AP_RND,AP_SAT_SYM>", Firmware()
+    data = bench.input("x", 4, form)
+    results = (form, "ap_fixed<6,3,AP_TRN,AP_SAT_SYM>", "ap_fixed<7,4,AP_RND,AP_SAT_SYM>")
+    for function, result in itertools.product(("linear", "relu"), results):
+        out = bench.output(f"y{len(bench.outputs)}", 4, result)
+        bench.raw_config(f"""struct {out}_config {{
+    static const unsigned n_in = 4;
+    static const unsigned io_type = nnet::io_parallel;
+    static const unsigned reuse_factor = 1;
+}};""")
+        bench.call(f"nnet::{function}<{data}_t, {out}_t, {out}_config>({data}, {out});")
+    network = check(bench, tmp_path)
+    lowest = np.full((1, 4), -32)
+    expected = [-32, -31, -32, 0, 0, 0]
+    assert [int(y[0, 0]) for y in network.predict_raw(lowest)] == expected
+    network.specialise()
+    assert [int(y[0, 0]) for y in network.predict_raw(lowest)] == expected
