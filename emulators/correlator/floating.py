@@ -1,4 +1,4 @@
-"""Float twins of the correlator's algorithms: the same steps in ideal arithmetic.
+"""Floating-point counterparts of the correlator's algorithms: the same steps in ideal arithmetic.
 
 They read the same raw inputs as the integer emulators, which thereby start from the same numbers,
 and differ from them only by what the firmware's words and tables cost.

@@ -1,6 +1,7 @@
 """DistillNet's local inputs in integers, as a trigger's firmware would form them.
 
-The float twin is `local_inputs`; kinds, radii and columns are the same. What a trigger has:
+`local_inputs` is the floating-point counterpart, with the same kinds, radii and columns. What a
+trigger has:
 
 - pT in steps of 0.25 GeV, 14 bits; eta and phi in steps of pi/720, as the correlator's;
 - |dz| in steps of 1/3200 cm and |d0| in steps of 1/4000 cm;

@@ -79,7 +79,7 @@ CMS_RUN2 = PuppiConfig(
 """As in CMS Run-2 reconstruction (tracks to |eta| 2.5); the vertices to give are reconstructed.
 
 The forward pool is extrapolated from central charged pile-up. Later additions (exceptions for
-high-pT particles) are left out.
+high-pT particles) are excluded.
 """
 
 PHASE2 = replace(DELPHES, eta_as_rapidity=False)

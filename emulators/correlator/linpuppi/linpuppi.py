@@ -183,7 +183,7 @@ class LinPuppi:
             As the kernels take them; without tracks the first two are not read.
         out : tuple of ndarray
             Output of `final_arrays`, whose slots beyond the number of candidates stay as they are.
-            Candidates of no momentum are left out of regions without tracks too.
+            Candidates of no momentum are skipped in regions without tracks too.
         """
         setup, bins, tables = self._setup, self._bins, self._tables
         lists = OutputLists(0, self.parameters)

@@ -222,7 +222,7 @@ def deregionize(
     dict of ndarray
         `n_cand` int16 (n_events,), `cand_hwPt`, `cand_hwEta`, `cand_hwPhi` int16 and `cand_hwId`
         int8 (n_events, 128), in the order of arrival, and `n_lost` int64: candidates behind the
-        128th. Candidates without momentum are left out.
+        128th. Candidates without momentum are skipped.
     """
     order = layer2_order()
     fields: dict[str, AnyArray] = {}

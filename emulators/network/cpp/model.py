@@ -235,7 +235,7 @@ class Project:
     inputs, outputs : tuple of str
         Arguments of the top function that are tensors, in its order.
     tensors : mapping of str to Tensor
-        Every tensor, aliases left out.
+        Every tensor, aliases excluded.
     calls : tuple of Call
         The layers, in the order of execution.
     structs : mapping of str to Struct

@@ -17,7 +17,7 @@ _LOWEST, _HIGHEST = -(1 << 63), (1 << 63) - 1
 class Casts:
     """The cast of many elements, each from ``fraction`` fraction bits to its own format.
 
-    Steps that the bounds rule out are left away.
+    Steps that the bounds rule out are skipped.
 
     Attributes
     ----------

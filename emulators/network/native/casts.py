@@ -1,4 +1,4 @@
-"""Casts of registers in generated code, with every step left away that the bounds rule out."""
+"""Casts of registers in generated code, without the steps that the bounds rule out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""LinPuppi against the reference emulators, every field, and against its float twin."""
+"""LinPuppi against the reference emulators, every field, and against floating point."""
 
 import json
 from pathlib import Path
@@ -78,7 +78,7 @@ def test_tables_equal_the_reference(shared: Path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_float_twin_agrees_within_the_quantization(shared: Path, name: str):
+def test_floating_point_agrees_within_the_quantization(shared: Path, name: str):
     """Weights in 1/256, x2 in 1/32, sums in 1/64 of raw units, reciprocals of multiples of 32."""
     golden = load(shared / f"golden/correlator/linpuppi_{name}_dev.npz")
     d = {k: v[golden["category"] == 0] for k, v in golden.items()}

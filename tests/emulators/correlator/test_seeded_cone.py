@@ -102,7 +102,7 @@ def test_every_field_equals_the_reference(shared: Path, cone: float, prefix: str
         assert not bad.any(), f"{name}: {bad.sum()} differ, first {np.argwhere(bad)[:5].tolist()}"
 
 
-def test_float_twin_agrees_within_the_quantization(shared: Path):
+def test_floating_point_agrees_within_the_quantization(shared: Path):
     """Axis within two steps, momentum exact, squared mass within 2% of pt^2."""
     with np.load(shared / "golden/correlator/scjets_dev.npz", allow_pickle=False) as archive:
         golden = dict(archive)

@@ -1,4 +1,4 @@
-"""MET, HT and missing HT: the reference, float twins, hand-derived cases and wraps."""
+"""MET, HT and missing HT: the reference, floating point, hand-derived cases and wraps."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def test_every_field_equals_the_reference(shared: Path, function, file: str):
         assert not len(bad), f"{name}: {len(bad)} differ, first {bad[:5]}"
 
 
-def test_met_twin_agrees_within_the_quantization(shared: Path):
+def test_floating_point_met_agrees_within_the_quantization(shared: Path):
     """The polynomial is good to 0.0002, each component of a candidate to 1/1024 GeV."""
     golden = load(shared / "golden/correlator/met_dev.npz")
     d = {k: v[np.isin(golden["category"], (0, 100))] for k, v in golden.items()}
@@ -54,7 +54,7 @@ def test_met_twin_agrees_within_the_quantization(shared: Path):
     assert np.abs(turn[ideal["pt"] > 20]).max() < 0.012
 
 
-def test_ht_twin_agrees_within_the_quantization(shared: Path):
+def test_floating_point_ht_agrees_within_the_quantization(shared: Path):
     """Sines have 7 bits and steps of half a degree."""
     golden = load(shared / "golden/correlator/htmht_dev.npz")
     total = golden["jet_hwPt"].astype(int).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Logic-gate networks: every bit against a slow twin, and a file format that trusts nothing."""
+"""Logic-gate networks: bits against a slow reference, and a file format that trusts nothing."""
 
 import pickle
 import zipfile
@@ -45,7 +45,7 @@ def network(seed=1):
     return LogicNetwork("random", (4, 3), [first, second], SCORE)
 
 
-def twin(net, values):
+def slowly(net, values):
     """One gate at a time, in NumPy, as the class documents it."""
     numbers = values.reshape(len(values), -1)
     for part in net.stages:
@@ -61,10 +61,10 @@ def twin(net, values):
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("n", [1, 63, 64, 65, 1000])
-def test_equals_its_twin(seed, n):
+def test_equals_the_slow_reference(seed, n):
     net = network(seed)
     values = np.random.default_rng(n).integers(0, 1024, (n, 4, 3)).astype(np.uint16)
-    np.testing.assert_array_equal(net.predict_raw(values), twin(net, values))
+    np.testing.assert_array_equal(net.predict_raw(values), slowly(net, values))
 
 
 @given(st.integers(0, 15), st.integers(1, 1023), st.integers(1, 1023))

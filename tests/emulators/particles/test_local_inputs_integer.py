@@ -96,7 +96,7 @@ def test_sums_saturate():
     assert found[:, :8].max() == ratio(65535, 4)
 
 
-def test_the_float_twin_is_near():
+def test_the_floating_point_counterpart_is_near():
     rng = np.random.default_rng(7)
     n = 600
     charge = rng.integers(-1, 2, n)
