@@ -10,9 +10,10 @@ relations can be written as bit masks of at most 64 objects uses this module.
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from l1kd.emulators.compilation import njit
 
 __all__ = [
     "AND",
@@ -236,7 +237,7 @@ def logic_of(seeds: Sequence[Sequence[int]]) -> Logic:
     return Logic(_starts([len(s) for s in seeds]), _column([t for s in seeds for t in s]))
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _lowest(mask: int) -> int:
     """Return the position of the lowest set bit."""
     position = 0
@@ -245,7 +246,7 @@ def _lowest(mask: int) -> int:
     return position
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _candidates(
     depth: int,
     condition: int,
@@ -271,7 +272,7 @@ def _candidates(
     return left
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _search(
     condition: int,
     legs: int,
@@ -314,7 +315,7 @@ def _search(
     return False
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _remove_overlap(
     condition: int,
     masks: NDArray[np.uint64],
@@ -339,7 +340,7 @@ def _remove_overlap(
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _holds(
     condition: int,
     passes: NDArray[np.uint64],
@@ -379,7 +380,7 @@ def _holds(
     return False
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def decide(
     passes: NDArray[np.uint64],
     rows: NDArray[np.uint64],

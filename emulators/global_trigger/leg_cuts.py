@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.emulators.array_types import Floats, Integers
+from l1kd.emulators.compilation import njit
 
 __all__ = ["FIELDS", "MAX_LEGS", "MAX_STACK", "Op", "Program", "Scale", "combinations"]
 
@@ -103,13 +103,13 @@ class Program(NamedTuple):
     scale: Scale
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _dphi(one: float, other: float, turn: float) -> float:
     d = abs(one - other) % turn
     return turn - d if d > 0.5 * turn else d
 
 
-@nb.njit(inline="always")
+@njit(inline="always")
 def _half_mass2(
     columns: Floats, one: Integers, i: int, other: Integers, j: int, turn: float, angle: float
 ) -> float:
@@ -119,7 +119,7 @@ def _half_mass2(
     return columns[one[_PT] + i] * columns[other[_PT] + j] * (np.cosh(deta) - np.cos(dphi))
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _of_legs(
     step: Integers,
     columns: Floats,
@@ -157,7 +157,7 @@ def _of_legs(
     return p * p + q * q + 2.0 * p * q * np.cos(dphi * angle)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _of_two(op: int, left: float, right: float) -> float:
     """Combine two numbers; truth is 1 or 0, and a comparison with NaN is false."""
     if op == 2:
@@ -189,7 +189,7 @@ def _of_two(op: int, left: float, right: float) -> float:
     return 1.0 if left != 0.0 or right != 0.0 else 0.0
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _holds(
     code: Integers,
     first: int,
@@ -229,7 +229,7 @@ def _holds(
     return stack[0] != 0.0
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _search(program: Program, events: Integers, stack: Floats, found: NDArray[np.bool_]) -> None:
     """Choose objects leg by leg, and go back where none fits."""
     # local names: a helper that took the whole program would count references to all its arrays

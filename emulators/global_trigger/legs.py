@@ -6,9 +6,10 @@ The answer is one bit for each slot of the object's list.
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from l1kd.emulators.compilation import njit
 
 __all__ = ["ONE_OF", "WINDOWS", "Legs", "passing"]
 
@@ -54,7 +55,7 @@ class Legs(NamedTuple):
     window_high: NDArray[np.int64]
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _inside(value: int, cut: int, legs: Legs) -> bool:
     """Whether a value lies in one of a cut's windows."""
     for window in range(legs.window_start[cut], legs.window_start[cut + 1]):
@@ -67,7 +68,7 @@ def _inside(value: int, cut: int, legs: Legs) -> bool:
     return False
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def passing(records: NDArray[np.int32], legs: Legs, out: NDArray[np.uint64]) -> None:
     """Fill the bit masks of all legs.
 

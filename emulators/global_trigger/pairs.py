@@ -6,10 +6,10 @@ objects that pass a leg which uses it.
 
 from typing import Any, NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.compilation import njit
 from l1kd.emulators.global_trigger.limits import QUANTITIES
 
 __all__ = ["Pairs", "Triples", "relate", "relate_triples"]
@@ -102,14 +102,14 @@ class Triples(NamedTuple):
     high: NDArray[np.int64]
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _angle(column: int, convert: int, slot: int, record: NDArray[np.int32]) -> Any:
     """Return an angular index, on the muon scale where a muon is in the pair."""
     value = np.int64(record[column + slot])
     return 4 * value + 2 if convert else value
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _eta_distance(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pairs) -> int:
     """Return the distance in eta bins."""
     a = _angle(pairs.eta[r, 0], pairs.convert[r, 0], i, record)
@@ -117,7 +117,7 @@ def _eta_distance(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pair
     return abs(a - b)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _phi_distance(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pairs) -> int:
     """Return the folded distance in phi bins (of a bin past the circle: still inside the table)."""
     a = _angle(pairs.phi[r, 0], pairs.convert[r, 0], i, record)
@@ -126,7 +126,7 @@ def _phi_distance(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pair
     return distance if distance < pairs.half[r] else abs(2 * pairs.half[r] - distance)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _mass(r: int, i: int, j: int, quantity: int, record: NDArray[np.int32], pairs: Pairs) -> int:
     """Return half the squared mass of a pair."""
     tables = pairs.tables
@@ -142,7 +142,7 @@ def _mass(r: int, i: int, j: int, quantity: int, record: NDArray[np.int32], pair
     return first * second * (along - tables[pairs.cos[r] + _phi_distance(r, i, j, record, pairs)])
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _two_body_momentum(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pairs) -> int:
     """Return the squared momentum of a pair."""
     tables = pairs.tables
@@ -156,7 +156,7 @@ def _two_body_momentum(r: int, i: int, j: int, record: NDArray[np.int32], pairs:
     return squares + 2 * first * second * (cosines + sines)
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _mass_over_distance(
     r: int, i: int, j: int, low: int, record: NDArray[np.int32], pairs: Pairs
 ) -> bool:
@@ -183,7 +183,7 @@ def _mass_over_distance(
     return _mass(r, i, j, _MASS, record, pairs) >= (low + inverse - 1) // inverse
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _sign(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pairs) -> int:
     """Return 0 without two valid charges, 1 for equal charges, 2 for opposite ones."""
     if not record[pairs.charge_valid[r, 0] + i] or not record[pairs.charge_valid[r, 1] + j]:
@@ -191,7 +191,7 @@ def _sign(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pairs) -> in
     return 1 if record[pairs.charge[r, 0] + i] == record[pairs.charge[r, 1] + j] else 2
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _related(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pairs) -> bool:
     """Whether all cuts of a relation hold for a pair."""
     for cut in range(pairs.cut_start[r], pairs.cut_start[r + 1]):
@@ -222,7 +222,7 @@ def _related(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pairs) ->
     return True
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _used(r: int, side: int, passes: NDArray[np.uint64], pairs: Pairs) -> Any:
     """Return the objects of one side that pass any leg which uses the relation."""
     mask = np.uint64(0)
@@ -232,7 +232,7 @@ def _used(r: int, side: int, passes: NDArray[np.uint64], pairs: Pairs) -> Any:
     return mask
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def relate(
     records: NDArray[np.int32],
     passes: NDArray[np.uint64],
@@ -277,7 +277,7 @@ def relate(
                 out[event, pairs.row[r] + i] = mask
 
 
-@nb.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def relate_triples(
     records: NDArray[np.int32],
     passes: NDArray[np.uint64],

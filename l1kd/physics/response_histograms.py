@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import InputError
 from l1kd.physics.met import recoil
 from l1kd.physics.response import (
@@ -44,7 +45,6 @@ REPLICAS = 100
 """Replicas of histograms: each costs time for every event, and percentiles of a large sample need
 no more."""
 
-Floats = NDArray[np.float64]
 
 _RESPONSE = stretched_edges(0.5, 1000.0, 1000)
 _RECOIL = stretched_edges(20.0, 10_000.0, 1000, signed=True)
