@@ -17,6 +17,7 @@ from l1kd.emulators.network.graph import Graph, Tensor
 from l1kd.emulators.network.interpreter.machine import run_program
 from l1kd.emulators.network.interpreter.program import Program, build_program
 from l1kd.emulators.network.native import code as native_code
+from l1kd.emulators.network.summary import describe
 
 __all__ = ["Network"]
 
@@ -239,8 +240,6 @@ class Network:
         self.__init__(graph)  # type: ignore[misc]
 
     def __str__(self) -> str:
-        from l1kd.emulators.network.summary import describe
-
         return describe(self.graph)
 
 

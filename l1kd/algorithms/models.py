@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import awkward as ak
 import numpy as np
@@ -14,23 +14,49 @@ from l1kd._edge import flat, is_dask, jagged, offsets_of
 from l1kd.algorithms.base import Algorithm
 from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.network import Network
-from l1kd.errors import ArtefactError, ConfigurationError, InputError
+from l1kd.errors import ArtefactError, ConfigurationError, InputError, UnreadableFileError
 from l1kd.validation import FINITE, check, file_of
 
 __all__ = [
     "FirmwareNetwork",
     "OnnxModel",
     "columns_of",
+    "loaded",
     "onnx_session",
     "read_network",
     "run_onnx",
 ]
 
+_Loaded = TypeVar("_Loaded")
+
 
 @cache
 def read_network(path: Path) -> Network:
-    """Read a network file or a firmware folder."""
-    return Network.load(path) if path.is_file() else Network.from_hls_project(path)
+    """Read a network file or a firmware folder.
+
+    Raises
+    ------
+    UnreadableFileError
+        If there is neither.
+    ArtefactError
+        If the file is no network, or damaged.
+    FirmwareSourceError
+        If the folder's sources hold what is not understood: with file, line and construct.
+    """
+    if path.is_dir():
+        return Network.from_hls_project(path)
+    return loaded(path, Network.load)
+
+
+def loaded(path: Path, load: Callable[[Path], _Loaded]) -> _Loaded:
+    """Read a file of a network; what is wrong with it is an error of l1kd."""
+    try:
+        return load(path)
+    except OSError as error:
+        message = f"{path}: expected a firmware folder or a network file (.npz), found none"
+        raise UnreadableFileError(message) from error
+    except ValueError as error:
+        raise ArtefactError(f"{error}; expected a file that Network.save wrote") from error
 
 
 @cache

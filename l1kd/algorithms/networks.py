@@ -9,7 +9,7 @@ import awkward as ak
 import numpy as np
 
 from l1kd.algorithms.base import CandidateWeight, EventScore
-from l1kd.algorithms.models import onnx_session, read_network, run_onnx
+from l1kd.algorithms.models import loaded, onnx_session, read_network, run_onnx
 from l1kd.algorithms.puppi import Puppi
 from l1kd.artefacts import Artefact, load
 from l1kd.emulators.array_types import AnyArray
@@ -29,7 +29,7 @@ def _artefact(model: str, kind: str) -> Artefact:
 
 @cache
 def _logic(path: Path) -> LogicNetwork:
-    return LogicNetwork.load(path)
+    return loaded(path, LogicNetwork.load)
 
 
 _BLOCK = 1 << 15
