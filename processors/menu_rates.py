@@ -222,7 +222,7 @@ class MenuRateProcessor(processor.ProcessorABC):
             if step:
                 values = in_steps(values, step) / step
                 if self.joint:
-                    values = np.round(np.maximum(values, float(NOTHING)))
+                    values = np.rint(np.maximum(values, float(NOTHING)), dtype=np.float64)
             numbers[name] = values, step
         return numbers
 

@@ -17,6 +17,7 @@ from l1kd import errors
 from l1kd._edge import flat, offsets_of
 from l1kd.candidates import DTYPES, candidates
 from l1kd.cli import app
+from l1kd.cli.arguments import routed
 from l1kd.datasets import inspect_file, load_fileset
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -133,7 +134,12 @@ def test_commands_exist_with_their_options(page):
     makefile = (REPOSITORY / "Makefile").read_text()
     for program, *arguments in map(shlex.split, lines):
         if program == "l1kd":
-            options = parameters_of(commands[arguments[0]])
+            arguments = routed(arguments)
+            command = commands[arguments[0]]
+            if hasattr(command, "commands"):
+                arguments = arguments[1:]
+                command = command.commands[arguments[0]]
+            options = parameters_of(command)
             for argument in arguments[1:]:
                 assert not argument.startswith("-") or argument in options, argument
         elif program == "make":

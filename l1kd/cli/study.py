@@ -52,5 +52,5 @@ def resolution(given: Given, quiet: Quiet = False, as_json: AsJson = False) -> N
 @explained
 @takes(Request, without=_NOT_RESOLUTION)
 def rates(given: Given, quiet: Quiet = False, as_json: AsJson = False) -> None:
-    """Study trigger rates of zero-bias events and the efficiencies of signals, if there are any."""
+    """Study rates of quantities; `rates MENU FILES...`: of a menu, `rates merge`: add records."""
     _study(given, quiet, as_json, resolution=False, rates=True)

@@ -19,6 +19,7 @@ from l1kd.processors.iso_rate import SpectraProcessor
 from l1kd.report import studies
 from l1kd.report.menu_page import pictures_of, render
 from l1kd.statistics import ONE_SIGMA, Estimate
+from l1kd.study.chosen import Vertex, chosen
 from l1kd.study.request import Execution
 from l1kd.study.samples import named_files
 from l1kd.trigger import menu_plots
@@ -59,6 +60,10 @@ class EfficiencyRequest(Execution):
         (), description="Algorithms to insert first; those that are compared at equal rate."
     )
     source: str | None = Field(None, description="Particle collection, see `l1kd inspect`.")
+    vertex: Vertex = Field(
+        "simulated",
+        description="Vertex of LinPUPPI: the true one, or of the trigger's tracks (for rates).",
+    )
     background: tuple[str, ...] = Field(
         (), description="Zero-bias files, to compare algorithms at equal rate; NAME=FILE."
     )
@@ -134,7 +139,9 @@ def measure_turn_ons(
 ) -> dict[str, dict[str, TurnOn]]:
     """Fill the turn-ons of every dataset: {dataset: {"name:region": TurnOn}}."""
     processor = EfficiencyProcessor(
-        _forms(request), algorithms=request.algorithms, source=request.source
+        _forms(request),
+        algorithms=chosen(request.algorithms, request.vertex, request.source),
+        source=request.source,
     )
     result = run(processor, _fileset(fileset), **request.execution(), **more)
     return {name: own["turn_ons"] for name, own in sorted(result.output.items())}
@@ -225,16 +232,17 @@ def compare_at_rate(fileset: Any, request: EfficiencyRequest, **more: Any) -> li
     ConfigurationError
         If there are fewer than two algorithms, or the reference is not among them.
     """
-    names = [a if isinstance(a, str) else a.name for a in request.algorithms]
+    algorithms = chosen(request.algorithms, request.vertex, request.source)
+    names = [a if isinstance(a, str) else a.name for a in algorithms]
     if len(names) < 2 or request.weighting_reference not in names:
         raise ConfigurationError(
             f"algorithms at equal rate: give two or more, with the reference "
             f"{request.weighting_reference!r} (--weighting-reference); found: {', '.join(names)}"
         )
     processor = SpectraProcessor(
-        [a for a in request.algorithms if isinstance(a, str)],
+        names,
         quantity=request.quantity,
-        algorithms=[a for a in request.algorithms if not isinstance(a, str)],
+        algorithms=[a for a in algorithms if not isinstance(a, str)],
         source=request.source,
         min_pt=request.min_pt,
         resampling=Resampling(request.replicas),

@@ -17,6 +17,7 @@ from l1kd.processors.menu_rates import MenuRateProcessor
 from l1kd.report import studies
 from l1kd.report.menu_page import RateReport, write_rate_page
 from l1kd.statistics import ONE_SIGMA
+from l1kd.study.chosen import Vertex, chosen
 from l1kd.study.request import Execution, Settings
 from l1kd.study.samples import named_files
 from l1kd.trigger import menu_plots
@@ -101,6 +102,10 @@ class MenuRequest(Execution, TableRequest):
         (), description="Algorithms to insert first, for menus on what they make."
     )
     source: str | None = Field(None, description="Particle collection, see `l1kd inspect`.")
+    vertex: Vertex = Field(
+        "simulated",
+        description="Vertex of LinPUPPI: the true one, or of the trigger's tracks (for rates).",
+    )
     lumi_mask: Path | None = Field(None, description="Certification JSON.")
     pileup: str | None = Field(
         None, description="Divide by pile-up: csv of luminosity sections, a branch, or `auto`."
@@ -162,6 +167,8 @@ def accumulate(
     counters = None
     settings: dict[str, Any] = {
         "weights": request.weights,
+        "algorithms": [str(getattr(a, "name", a)) for a in request.algorithms],
+        "vertex": request.vertex if "linpuppi" in request.algorithms else None,
         "pileup": request.pileup,
         "pileup_width": request.pileup_width if request.pileup else None,
         "sections": request.sections,
@@ -181,7 +188,7 @@ def accumulate(
     processor = MenuRateProcessor(
         menu,
         weights=request.weights,
-        algorithms=request.algorithms,
+        algorithms=chosen(request.algorithms, request.vertex, request.source),
         source=request.source,
         pileup="" if pileup == "auto" else pileup,
         pileup_width=request.pileup_width,

@@ -15,6 +15,7 @@ from l1kd.execution.faults import require_writable
 from l1kd.processors.menu_rates import NOTHING, MenuRateProcessor
 from l1kd.report import studies
 from l1kd.statistics import ONE_SIGMA
+from l1kd.study.chosen import Vertex, chosen
 from l1kd.study.request import Execution
 from l1kd.study.samples import named_files
 from l1kd.trigger.decisions import Decisions
@@ -64,6 +65,10 @@ class OptimiseRequest(Execution):
     )
     algorithms: tuple[str, ...] = Field((), description="Algorithms to insert first.")
     source: str | None = Field(None, description="Particle collection, see `l1kd inspect`.")
+    vertex: Vertex = Field(
+        "simulated",
+        description="Vertex of LinPUPPI: the true one, or of the trigger's tracks (for rates).",
+    )
     level: float = Field(ONE_SIGMA, gt=0, lt=1, description="Content of the intervals.")
 
 
@@ -167,7 +172,7 @@ def optimise_menu(
     processor = MenuRateProcessor(
         menu,
         weights="none" if request.weights == "none" else "relative",
-        algorithms=request.algorithms,
+        algorithms=chosen(request.algorithms, request.vertex, request.source),
         source=request.source,
         scans=scans,
         quantities=quantities,
