@@ -20,15 +20,15 @@ from l1kd.physics.response import GEN_MET_EDGES, JET_PT_EDGES, MIN_GEN_MET
 from l1kd.processors.columns import chunk_key
 from l1kd.processors.particles import (
     DELPHES_PUPPI,
+    Weighted,
     algorithms_for,
     generated_jets,
     insert_particles,
-    measure,
     open_particles,
 )
 from l1kd.processors.response_columns import LIMIT, ResponseColumns
 from l1kd.statistics import event_ids
-from l1kd.truth import event_weight, gen_jets, gen_met, open_twin, require_pairing
+from l1kd.truth import event_weight, gen_jets, gen_met, open_twin, require_pairing, vertex_count
 
 __all__ = ["ORIGINS", "ResolutionProcessor", "weight_histogram"]
 
@@ -75,14 +75,19 @@ class ResolutionProcessor(processor.ProcessorABC):
         too large to keep every event.
     limit
         Largest number of events of a dataset that are kept one by one.
+    min_pt_without
+        The same cut in the event without pile-up, if it is another one there.
+    jets
+        Whether to cluster jets, which takes most of the time; without it none are matched.
 
     Notes
     -----
     The result is {dataset: {"seen", "used", "skipped": {reason: n}, "absent": {weighting: n},
-    "weights": hist.Hist, "columns": ResponseColumns}}. The columns are those of
-    `ResponseSample.from_columns`, `event_id`, and `n_jets:w`, the number of jets of an event. Of
-    more events than `limit` the columns hold some, and their `histograms` all. The paired file
-    without pile-up is the one that the events' metadata name as `truth`, see `l1kd.datasets`.
+    "particles": n, "weights": hist.Hist, "columns": ResponseColumns}}. The columns are those of
+    `ResponseSample.from_columns`, `event_id`, `n_vertices`, and `n_jets:w`, the number of jets of
+    an event. Of more events than `limit` the columns hold some, and their `histograms` all. The
+    paired file without pile-up is the one that the events' metadata name as `truth`, see
+    `l1kd.datasets`.
     """
 
     def __init__(
@@ -98,6 +103,8 @@ class ResolutionProcessor(processor.ProcessorABC):
         met_edges: Sequence[float] = GEN_MET_EDGES,
         jet_edges: Sequence[float] = JET_PT_EDGES,
         limit: int = LIMIT,
+        min_pt_without: float | None = None,
+        jets: bool = True,
     ) -> None:
         scores = [each.name for each in algorithms if not each.is_weight]
         if scores:
@@ -115,6 +122,8 @@ class ResolutionProcessor(processor.ProcessorABC):
         self.min_gen_met = min_gen_met
         self.bins = {"met_edges": met_edges, "jet_edges": jet_edges, "min_gen_met": min_gen_met}
         self.limit = limit
+        self.min_pt_without = min_pt if min_pt_without is None else min_pt_without
+        self.jets = jets
 
     def process(self, events: ak.Array) -> dict[str, Any]:
         """Insert the weights into one chunk and measure it."""
@@ -124,7 +133,7 @@ class ResolutionProcessor(processor.ProcessorABC):
         file = str(metadata.get("fileuuid", path))
         events = insert_particles(events, self.algorithms, self.source)
         inserted = events["L1Cand"]
-        has_jets = first("gen_jets", events) is not None
+        has_jets = self.jets and first("gen_jets", events) is not None
         generated = (
             generated_jets(gen_jets(events), self.jet_min_pt) if has_jets else no_jets(len(events))
         )
@@ -139,12 +148,15 @@ class ResolutionProcessor(processor.ProcessorABC):
             "gen_jet_pt": generated.pt,
             "gen_jet_eta": generated.eta,
         }
-        absent = {} if has_jets else {"generated jets": len(events)}
+        vertices = vertex_count(events)
+        if vertices is not None:
+            columns["n_vertices"] = vertices
+        absent = {"generated jets": len(events)} if self.jets and not has_jets else {}
         for weighting in self.weightings:
             if weighting == "no_pileup":
                 found = self._without_pileup(events, metadata)
             else:
-                found = measure(weighting, events, self.min_pt, self.jet_min_pt)
+                found = self._measured(weighting, events)
             if found is None:
                 absent[weighting] = len(events)
                 continue
@@ -162,6 +174,7 @@ class ResolutionProcessor(processor.ProcessorABC):
                 "used": len(events) - sum(skipped.values()),
                 "skipped": skipped,
                 "absent": absent,
+                "particles": int(ak.sum(ak.num(inserted["pt"], axis=1))),
                 "weights": self._weights(inserted),
                 "columns": ResponseColumns(
                     {(path, start): columns}, limit=self.limit, bins=self.bins
@@ -172,6 +185,15 @@ class ResolutionProcessor(processor.ProcessorABC):
     def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
         """Return the accumulator as it is: the tables are made by `l1kd.physics.response`."""
         return accumulator
+
+    def _measured(
+        self, weighting: str, events: ak.Array
+    ) -> tuple[tuple[Floats, Floats], Jets] | None:
+        """Missing momentum and jets of one weighting; None where the events cannot give it."""
+        weighted = Weighted(weighting, events, self.min_pt, self.jet_min_pt)
+        if not weighted.is_there:
+            return None
+        return weighted.met, weighted.jets if self.jets else no_jets(len(events))
 
     def _skipped(self, gen_met: Floats) -> dict[str, int]:
         """Count the events that have no relative resolution of missing momentum, by reason."""
@@ -186,15 +208,16 @@ class ResolutionProcessor(processor.ProcessorABC):
         self, events: ak.Array, metadata: dict[str, Any]
     ) -> tuple[tuple[Floats, Floats], Jets] | None:
         """Measure the same events in the paired file without pile-up, where one is named."""
-        twin_file = metadata.get("truth")
-        if twin_file is None:
+        path = metadata.get("truth")
+        if path is None:
             return None
         start = chunk_key(metadata)[1]
-        twin = open_twin(twin_file, start, start + len(events))
-        require_pairing(events, twin, str(twin_file), start)
-        particles = open_particles(candidates(twin))
-        particles = particles.select(particles.pt > self.min_pt)
-        return particles.met(None), particles.jets(None, self.jet_min_pt)
+        paired = open_twin(path, start, start + len(events))
+        require_pairing(events, paired, str(path), start)
+        particles = open_particles(candidates(paired))
+        particles = particles.select(particles.pt > self.min_pt_without)
+        jets = particles.jets(None, self.jet_min_pt) if self.jets else no_jets(len(events))
+        return particles.met(None), jets
 
     def _weights(self, inserted: ak.Array) -> hist.Hist:
         """Histogram of the weights of all particles, by kind and origin."""

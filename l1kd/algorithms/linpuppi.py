@@ -5,12 +5,13 @@ from typing import Any, Literal
 import awkward as ak
 import numpy as np
 
-from l1kd._edge import jagged, offsets_of
+from l1kd._edge import flat, jagged, offsets_of
 from l1kd.algorithms.base import CandidateWeight
+from l1kd.algorithms.puppi import Association
 from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.correlator.chain import CorrelatorResult, correlate
 from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
-from l1kd.errors import ConfigurationError, InputError
+from l1kd.errors import ConfigurationError, InputError, MissingBranchError
 
 __all__ = ["LinPuppi", "Vertex"]
 
@@ -36,6 +37,9 @@ class LinPuppi(CandidateWeight):
     source
         Particle source. Particles, not detector signals, enter: the particle-flow step of layer 1
         is the source's.
+    association
+        "dz": the firmware's, by z0. "truth": every charged particle is put at the vertex, or as far
+        from it as the firmware can say, by Delphes' `IsRecoPU`: what a perfect association gives.
     vertex
         "simulated": the primary vertex is the true one, dz being relative to it. "tracks": the
         vertex that the correlator chooses from the tracks.
@@ -46,8 +50,19 @@ class LinPuppi(CandidateWeight):
     adds = "L1Cand.linpuppi_weight"
     label = "LinPUPPI"
 
-    def __init__(self, source: str | None = None, *, vertex: Vertex = "simulated") -> None:
+    def __init__(
+        self,
+        source: str | None = None,
+        *,
+        association: Association = "dz",
+        vertex: Vertex = "simulated",
+    ) -> None:
         super().__init__(source)
+        if association not in ("dz", "truth"):
+            raise ConfigurationError(
+                f"unknown charged association {association!r}; expected 'dz' or 'truth'"
+            )
+        self.association: Association = association
         if vertex not in ("simulated", "tracks"):
             raise ConfigurationError(f"unknown vertex {vertex!r}; expected 'simulated' or 'tracks'")
         self.vertex: Vertex = vertex
@@ -55,7 +70,22 @@ class LinPuppi(CandidateWeight):
     @property
     def version(self) -> str:
         """Reference of the firmware and the vertex."""
-        return f"cmssw-1c4c42c4-{self.vertex}"
+        ideal = "-truth" if self.association == "truth" else ""
+        return f"cmssw-1c4c42c4-{self.vertex}{ideal}"
+
+    def prepare_awkward(self, events: ak.Array) -> tuple[tuple[()], dict[str, AnyArray]]:
+        """Open awkward: the flat columns, with dz as the association has it."""
+        _, columns = super().prepare_awkward(events)
+        if self.association == "truth":
+            particles = self.particles(events)
+            if "is_reco_pu" not in particles.fields:
+                raise MissingBranchError(
+                    "association 'truth' needs the branch EFlowTrack.IsRecoPU, which these events "
+                    "lack; use the association 'dz'"
+                )
+            pileup = flat(particles["is_reco_pu"], np.bool_) & (columns["charge"] != 0)
+            columns["dz"] = np.where(pileup, _LARGEST_Z0, 0.0).astype(np.float32)
+        return (), columns
 
     def correlator(self, events: ak.Array) -> CorrelatorResult:
         """Run the whole correlator; raw integers, and the counts of lost particles."""

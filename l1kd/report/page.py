@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,11 +11,13 @@ import jinja2
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from l1kd.physics.agreement import N_BINS
 from l1kd.plot_style import LABELS, label_of, save
-from l1kd.report.summary import Number, Summary, ThresholdRow
+from l1kd.report.numbers import Number, gain
+from l1kd.report.summary import Summary, ThresholdRow
 from l1kd.trigger.quantities import QUANTITIES, describe
 
-__all__ = ["CAPTIONS", "write_page"]
+__all__ = ["ASSOCIATION_LABELS", "CAPTIONS", "Drawing", "write_page"]
 
 _FIXED_CAPTIONS: Mapping[str, tuple[str, str]] = {
     "event": (
@@ -83,20 +85,59 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
 when they are drawn."""
 
 
-class _Picture(NamedTuple):
-    """A figure as the template needs it."""
+PAPER: Mapping[str, Mapping[str, str]] = {
+    "teacher": {"met": "10%", "jets": "18%", "parameters": "270,000", "flops": "6.6 G"},
+    "distillnet": {"met": "6 to 7%", "jets": "12%", "parameters": "10,600", "flops": "0.19 G"},
+    "qdistillnet": {"met": "", "jets": "", "parameters": "", "flops": ""},
+}
+"""What Bal et al. (2024) report on their samples, by kind of network."""
+
+ASSOCIATION_LABELS = {
+    "dz": "realistic association (dz)",
+    "truth": "idealised association (IsRecoPU)",
+}
+"""How charged associations are called."""
+
+_WIDE = ("event", "weights")
+"""Plots that take the whole width."""
+
+_LARGEST_SVG = 600_000
+"""Larger SVG files [byte] are shown as PNG."""
+
+
+class Drawing(NamedTuple):
+    """A plot of the page: what it shows, of which dataset or association, and how wide it is."""
 
     key: str
     group: str
     title: str
     caption: str
+    wide: bool
+    figure: Figure
+
+    @property
+    def file(self) -> str:
+        """Name of its files, without extension."""
+        return re.sub(r"[^A-Za-z0-9_-]+", "-", ":".join(filter(None, (self.key, self.group))))
+
+
+class _Picture(NamedTuple):
+    """A plot as the template needs it."""
+
+    key: str
+    group: str
+    title: str
+    caption: str
+    wide: bool
     uri: str
     svg: str
     png: str
 
 
 def write_page(
-    summary: Summary | Mapping[str, Any], figures: Mapping[str, Figure], out: str | Path
+    summary: Summary | Mapping[str, Any],
+    figures: Mapping[str, Figure] | Iterable[Drawing],
+    out: str | Path,
 ) -> Path:
     """Write `out`/index.html, and every figure beside it as `out`/figures/<name>.svg and .png.
 
@@ -105,8 +146,9 @@ def write_page(
     summary
         A `Summary`, or a mapping that its schema accepts.
     figures
-        Named as in `CAPTIONS`, with `:<dataset>` behind the name where a figure belongs to one.
-        Figures of other names are shown at the end, under their own name.
+        Named as in `CAPTIONS`, with `:<dataset>` behind the name where a figure belongs to one;
+        figures of other names are shown at the end, under their own name. Or drawings, each of
+        which is forgotten as soon as it is written.
     out
         Folder; made if it is not there.
 
@@ -122,9 +164,15 @@ def write_page(
     content = summary if isinstance(summary, Summary) else Summary.model_validate(dict(summary))
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = [_picture(key, figure, folder) for key, figure in figures.items()]
+    drawings = map(_drawing, figures.items()) if isinstance(figures, Mapping) else figures
+    pictures = [_picture(drawing, folder) for drawing in drawings]
+    here = files("l1kd.report")
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FunctionLoader(lambda name: (here / name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
         "number": _number,
@@ -133,11 +181,13 @@ def write_page(
         "variable": _variable,
         "rate": _rate,
         "by_variable": _by_variable,
-        "gain": _gain,
+        "gain": gain,
         "setting": _setting,
+        "gained": _gained,
+        "amount": _amount,
+        "headed": lambda text: text[:1].upper() + text[1:],
     }
-    here = files("l1kd.report")
-    template = environment.from_string((here / "page.html").read_text(encoding="utf-8"))
+    template = environment.get_template("page.html")
     page = folder / "index.html"
     page.write_text(
         template.render(
@@ -145,6 +195,10 @@ def write_page(
             pictures=pictures,
             rate_figures=[p.key for p in pictures if p.key.startswith("rate_")],
             known=set(CAPTIONS) | {p.key for p in pictures if _is_of_quantity(p.key)},
+            associations=_associations(content),
+            kinds={network.name: network.kind for network in content.networks},
+            paper=PAPER,
+            bins=N_BINS,
             style=Markup((here / "page.css").read_text(encoding="utf-8")),
         ),
         encoding="utf-8",
@@ -152,14 +206,41 @@ def write_page(
     return page
 
 
-def _picture(key: str, figure: Figure, folder: Path) -> _Picture:
-    """Save a figure and describe it."""
-    name, _, group = key.partition(":")
-    file = re.sub(r"[^A-Za-z0-9_-]+", "-", key)
-    svg, png = save(figure, folder / "figures", file)
-    title, caption = _caption(name)
-    uri = "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode("ascii")
-    return _Picture(name, group, title, caption, uri, f"figures/{svg.name}", f"figures/{png.name}")
+def _associations(summary: Summary) -> list[dict[str, Any]]:
+    """Gather by charged association what a comparison of particle weights found."""
+    found = []
+    for weights in summary.weights:
+        name = weights.association
+        studied = [s for s in summary.resolution if s.association == name]
+        test = next(s for s in studied if s.dataset == weights.dataset)
+        importance = [s for s in summary.importance if s.association == name]
+        found.append(
+            {
+                "name": name,
+                "label": ASSOCIATION_LABELS.get(name, name),
+                "weights": weights,
+                "test": test,
+                "others": [s for s in studied if s is not test],
+                "backgrounds": [s for s in summary.backgrounds if s.association == name],
+                "importance": importance,
+            }
+        )
+    return found
+
+
+def _drawing(item: tuple[str, Figure]) -> Drawing:
+    """Describe a figure by its name."""
+    name, _, group = item[0].partition(":")
+    return Drawing(name, group, *_caption(name), name in _WIDE, item[1])
+
+
+def _picture(drawing: Drawing, folder: Path) -> _Picture:
+    """Save a plot and describe it."""
+    svg, png = save(drawing.figure, folder / "figures", drawing.file)
+    kind, shown = ("svg+xml", svg) if svg.stat().st_size <= _LARGEST_SVG else ("png", png)
+    uri = f"data:image/{kind};base64," + base64.b64encode(shown.read_bytes()).decode("ascii")
+    plain = drawing[:5]
+    return _Picture(*plain, uri, f"figures/{svg.name}", f"figures/{png.name}")
 
 
 def _is_of_quantity(key: str) -> bool:
@@ -217,10 +298,28 @@ def _by_variable(thresholds: Mapping[str, list[ThresholdRow]]) -> dict[str, dict
     return groups
 
 
-def _gain(ratio: Number) -> Number:
-    """Gain in resolution, one minus the ratio to the reference; the interval turns round."""
-    ends = {"value": ratio.value, "low": ratio.high, "high": ratio.low}
-    return Number(n=ratio.n, **{key: None if x is None else 1.0 - x for key, x in ends.items()})
+def _gained(x: Number | None) -> Markup:
+    """Gain over the reference in per cent with its sign, of a ratio."""
+    found = gain(x)
+    if found is None or found.value is None:
+        return _number(None)
+    text = [
+        "?" if end is None else f"{100 * end:+.1f}".replace("-", "−")
+        for end in (found.value, found.low, found.high)
+    ]
+    return Markup('<span class="value">{} %</span><span class="interval">{} … {}</span>').format(
+        *text
+    )
+
+
+def _amount(x: float | None) -> str:
+    """Count with a suffix."""
+    if x is None:
+        return "–"
+    for scale, suffix in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
+        if x >= scale:
+            return f"{x / (1e3 if suffix == ' k' else scale):.3g}{suffix}"
+    return f"{x:,.0f}"
 
 
 def _setting(value: Any) -> str:

@@ -10,7 +10,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from l1kd.statistics import Estimate
+from l1kd.report.numbers import BinTable, Number, Table
+from l1kd.report.weight_records import (
+    BackgroundStudy,
+    ImportanceStudy,
+    NetworkRecord,
+    WeightStudy,
+)
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -36,32 +42,6 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", ser_json_inf_nan="null")
 
 
-class Number(_Record):
-    """A measured number, its interval and the size of the sample behind it."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-
-    @classmethod
-    def of(cls, estimate: Estimate) -> "Number":
-        """Take the number of an estimate; what is not finite becomes null."""
-        return cls.model_validate(estimate.as_dict())
-
-
-Table = dict[str, dict[str, Number]]
-"""{weighting: {quantity: number}}."""
-
-
-class BinTable(_Record):
-    """A table for one bin; `high` is null for an open bin."""
-
-    low: float
-    high: float | None
-    table: Table
-
-
 class FileRecord(_Record):
     """One input file: what it was, how many of its events were processed."""
 
@@ -82,6 +62,9 @@ class DatasetRecord(_Record):
     used: int
     skipped: dict[str, int] = Field(default={}, description="reason: number of events")
     absent: dict[str, int] = Field(default={}, description="weighting: events that lack its inputs")
+    role: str = Field(default="", description="test, background or signal, where it has a role")
+    particles: int | None = Field(default=None, description="in all its events")
+    vertices: float | None = Field(default=None, description="mean number of vertices of an event")
 
 
 class Timing(_Record):
@@ -115,17 +98,25 @@ class ResolutionStudy(_Record):
     """Resolution of one dataset; the quantities are those of `l1kd.physics.response`."""
 
     dataset: str
+    association: str = Field(default="dz", description="how charged particles get their vertex")
     reference: str
     level: float
     replicas: int
+    replicas_in_bins: int | None = Field(default=None, description="where they are others")
     seed: int
     binned: bool = Field(
         default=False, description="quantiles are of fine histograms, not of the events one by one"
     )
     met: Table
-    met_bins: list[BinTable]
+    met_bins: list[BinTable] = []
+    met_by_vertices: list[BinTable] = []
     jets: Table
-    jet_bins: list[BinTable]
+    jets_card: Table = Field(
+        default={}, description="generated pt > 20 GeV, abs(eta) < 4, as in the model cards"
+    )
+    jet_bins: list[BinTable] = []
+    jets_by_eta: list[BinTable] = []
+    jets_by_vertices: list[BinTable] = []
 
 
 class ThresholdRow(_Record):
@@ -193,6 +184,13 @@ class Summary(_Record):
     resolution: list[ResolutionStudy] = []
     rates: list[RateStudy] = []
     scores: list[ScoreStudy] = []
+    charged: str | None = Field(
+        default=None, description="own: networks weight charged particles; vertex: PUPPI does"
+    )
+    weights: list[WeightStudy] = []
+    backgrounds: list[BackgroundStudy] = []
+    importance: list[ImportanceStudy] = []
+    networks: list[NetworkRecord] = []
     timings: list[Timing] = []
     notes: list[str] = Field(default=[], description="what a reader must know")
 

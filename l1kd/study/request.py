@@ -12,7 +12,7 @@ from l1kd._documents import read_document, shown_value
 from l1kd.errors import ConfigurationError
 from l1kd.registry import nearest
 
-__all__ = ["Execution", "Request", "Settings", "nearest", "read_settings"]
+__all__ = ["Execution", "Request", "Settings", "WeightRequest", "nearest", "read_settings"]
 
 
 class Settings(BaseModel):
@@ -163,6 +163,51 @@ class Request(Execution):
         if not targets or any(not target > 0 for target in targets):
             raise ValueError("expected rates above zero")
         return targets
+
+
+class WeightRequest(Execution):
+    """Which particle weights to compare, on which samples.
+
+    Attributes
+    ----------
+    fileset
+        Test sample: Delphes files with pile-up.
+    status, command
+        As for `Request`.
+    """
+
+    fileset: Any = None
+    status: bool = False
+    command: Sequence[str] | None = None
+
+    truth: tuple[str, ...] = Field((), description="For each file the same events without pile-up.")
+    models: tuple[str, ...] = Field(
+        (), description="Artefacts, names or folders; all shipped ones if none is named."
+    )
+    association: Literal["dz", "truth", "both"] = Field(
+        "both", description="Of charged particles. dz: realistic; truth: idealised (IsRecoPU)."
+    )
+    background: tuple[str, ...] = Field(
+        (), description="NAME=FILE: events whose MET is fake; the name again adds a file."
+    )
+    signal: tuple[str, ...] = Field((), description="NAME=FILE: another signal.")
+    charged: Literal["own", "vertex"] = Field(
+        "own", description="Charged particles in networks' rows: their own weight, or PUPPI's."
+    )
+    max_events: int | None = Field(None, ge=1, description="Events of each file.")
+    importance_events: int = Field(150, ge=0, description="Events on which inputs are shuffled.")
+    timing: bool = Field(True, description="Measure times against batch size.")
+    label: str = Field("", description="What the samples are, for the page.")
+
+    @property
+    def associations(self) -> tuple[Literal["dz", "truth"], ...]:
+        """Charged associations that are compared, the realistic one first."""
+        return ("dz", "truth") if self.association == "both" else (self.association,)
+
+    def options(self) -> dict[str, Any]:
+        """Return what was asked, but for files, as it is recorded."""
+        names = ("models", "association", "charged", "max_events", "importance_events", "timing")
+        return {name: _recorded(getattr(self, name)) for name in names}
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from l1kd import plots
 from l1kd.algorithms import ALGORITHMS, Algorithm, algorithm
-from l1kd.datasets import Dataset, InputFile, read_fileset
-from l1kd.errors import ConfigurationError, UnreadableFileError
-from l1kd.execution import RunResult, require_writable, run
+from l1kd.datasets import Dataset, InputFile
+from l1kd.errors import ConfigurationError
+from l1kd.execution import RunResult, require_writable
 from l1kd.insertion import insert
 from l1kd.processors.particles import CORRELATOR, DELPHES_PUPPI
 from l1kd.processors.rates import RateProcessor
@@ -19,10 +19,10 @@ from l1kd.processors.resolution import ResolutionProcessor
 from l1kd.processors.together import Together
 from l1kd.report import studies
 from l1kd.report.page import write_page
-from l1kd.report.summary import FileRecord, Summary, Timing
+from l1kd.report.summary import Summary, Timing
+from l1kd.study.engine import Passed, pass_over
 from l1kd.study.request import Request, nearest
 from l1kd.study.samples import datasets_of
-from l1kd.study.weights import require_weights
 from l1kd.trigger.quantities import score_of
 from l1kd.trigger.rates import Normalisation, normalisation
 
@@ -130,31 +130,19 @@ def study(request: Request, out: str | Path) -> Summary:
     _require_sense(request, datasets)
     folder = Path(out)
     require_writable(folder)
-    files, bad = read_fileset(datasets)
-    if bad and not request.skip_bad_files:
-        raise next(iter(bad.values()))
-    if not request.skip_bad_files:
-        require_weights(files)
-    results: dict[str, RunResult] = {}
     chosen: dict[str, list[Algorithm]] = {}
-    for name, dataset in datasets.items():
-        opened = [file for file in files if file.dataset == name]
-        if not opened:
-            raise UnreadableFileError(f"dataset {name!r}: no file of it can be read")
-        chosen[name], unweighted = _algorithms(request, opened[0])
-        results[name] = run(
-            _processor(
-                request, name, chosen[name], unweighted=unweighted, truth=bool(dataset.truth)
-            ),
-            {name: dataset},
-            status=request.status,
-            **request.execution(),
-        )
-    summary, figures = _report(request, norm, files, results, chosen)
+
+    def processor_of(name: str, dataset: Dataset, first: InputFile) -> Together:
+        chosen[name], unweighted = _algorithms(request, first)
+        truth = bool(dataset.truth)
+        return _processor(request, name, chosen[name], unweighted=unweighted, truth=truth)
+
+    passed = pass_over(datasets, processor_of, request, request.status)
+    summary, figures = _report(request, norm, passed, chosen)
     if not (summary.resolution or summary.rates or summary.scores):
         raise ConfigurationError(
             "nothing could be computed: the files hold neither particles nor a calorimeter that "
-            f"the algorithms can read; ask l1kd inspect {files[0].path}"
+            f"the algorithms can read; ask l1kd inspect {passed.files[0].path}"
         )
     write_page(summary, figures, folder)
     summary.write(folder / "summary.json")
@@ -164,8 +152,7 @@ def study(request: Request, out: str | Path) -> Summary:
 def _report(
     request: Request,
     norm: Normalisation,
-    files: list[InputFile],
-    results: Mapping[str, RunResult],
+    passed: Passed,
     chosen: Mapping[str, list[Algorithm]],
 ) -> tuple[Summary, dict[str, Figure]]:
     """Turn what was accumulated into records and figures."""
@@ -181,16 +168,16 @@ def _report(
             workers=request.workers,
             options=request.options(),
         ),
+        files=passed.file_records(),
+        timings=passed.timings(),
     )
+    files, results = passed.files, passed.results
     for name, result in results.items():
-        summary.files += _file_records(name, files, result)
-        n_events = sum(result.events.values())
         for part, output in result.output.items():
             if part == "losses":
-                summary.notes.append(_losses(name, output, n_events))
+                summary.notes.append(_losses(name, output, passed.events(name)))
             else:
                 summary.datasets.append(studies.dataset_record(name, part, output[name]))
-        summary.timings.append(Timing(step=f"run {name}", seconds=result.seconds, events=n_events))
     for name, result in results.items():
         if "resolution" in result.output:
             output = result.output["resolution"][name]
@@ -241,28 +228,6 @@ def _add_rates(
         if score in background:
             summary.scores.append(studies.score_study(name, background, columns, score=score))
             figures |= studies.score_figures(name, background, columns, norm, score=score, own=own)
-
-
-def _file_records(name: str, files: list[InputFile], result: RunResult) -> list[FileRecord]:
-    records = [
-        FileRecord(
-            path=file.path,
-            dataset=name,
-            entries=file.entries,
-            processed=result.events.get(file.path, 0),
-            truth=file.truth,
-            skipped=result.skipped.get(file.path),
-        )
-        for file in files
-        if file.dataset == name
-    ]
-    known = {record.path for record in records}
-    unopened = [
-        FileRecord(path=path, dataset=name, skipped=reason)
-        for path, reason in result.skipped.items()
-        if path not in known
-    ]
-    return records + unopened
 
 
 def _event_display(file: InputFile, request: Request, weights_of: Sequence[Algorithm]) -> Figure:

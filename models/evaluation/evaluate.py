@@ -1,8 +1,12 @@
-"""The evaluation itself: samples in, `evaluation.json`, figures and a page out."""
+"""`l1kd evaluate`: the study of particle weights, with networks and what they rely on and cost.
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+The events go through the engine of every study (`l1kd.study.engine`), once for all charged
+associations. What needs particles of many events at a time, or a clock, is added here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -10,86 +14,183 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd._edge import flat
+from l1kd.algorithms import Algorithm, LinPuppi, Puppi
 from l1kd.algorithms.puppi import Association
-from l1kd.emulators.array_types import Weights
+from l1kd.candidates import candidates
+from l1kd.datasets import Dataset, InputFile, inspect_file, load_fileset
+from l1kd.emulators.array_types import Floats
 from l1kd.errors import ConfigurationError
+from l1kd.execution import require_writable
 from l1kd.models.evaluation.cost import latency, operations
 from l1kd.models.evaluation.importance import permutation_importance
-from l1kd.models.evaluation.maps import Maps, cell_distance, event_maps, weight_maps
-from l1kd.models.evaluation.measure import resolution_tables, response_sample
-from l1kd.models.evaluation.networks import Judged, judged
-from l1kd.models.evaluation.samples import Sample, describe_files, read_sample
-from l1kd.models.evaluation.schema import Evaluation
-from l1kd.models.evaluation.tails import fake_met_table, signal_efficiencies
-from l1kd.models.evaluation.weightings import Charged, all_weightings, weight_counts
-from l1kd.models.weights.agreement import agreement
-from l1kd.physics.response import ResponseSample
-from l1kd.report.studies import provenance
+from l1kd.models.evaluation.networks import Judged, NetworkWeight, judged, shipped_networks
+from l1kd.models.weights.particles import read_particles
+from l1kd.physics.maps import distance_table
+from l1kd.physics.response import STANDARD, ResponseSample
+from l1kd.physics.slices import IN_BINS, resolution_tables
+from l1kd.physics.tails import fake_met_table, signal_efficiencies
+from l1kd.processors.particles import NO_PILEUP, NONE, SOFT_TRUTH
+from l1kd.processors.resolution import ResolutionProcessor
+from l1kd.processors.together import Together
+from l1kd.processors.weights import CLASSES, KINDS, N_BINS, WeightProcessor, agreement_of, map_of
+from l1kd.report import studies
+from l1kd.report.summary import ResolutionStudy, Summary, Timing
+from l1kd.report.weight_records import (
+    BackgroundStudy,
+    ImportanceStudy,
+    NetworkRecord,
+    WeightStudy,
+)
+from l1kd.study.engine import Passed, pass_over
+from l1kd.study.request import WeightRequest
+from l1kd.study.samples import named_files
 
-__all__ = ["ASSOCIATIONS", "Drawn", "Request", "measure"]
+__all__ = ["TEST", "Drawn", "Samples", "evaluate", "measure", "samples_of"]
 
-ASSOCIATIONS: tuple[Association, ...] = ("dz", "truth")
-"""Charged associations: by dz and its error, and the idealised one of the simulation."""
+TEST = "test"
+"""Name of the sample whose weights are compared in full."""
 
+_CHUNK = 200
 _TIMED_EVENTS = 16
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Request:
-    """What to evaluate.
+class Samples:
+    """The samples of an evaluation.
 
     Attributes
     ----------
-    files, truth
-        Test sample, and for each file the same events without pile-up, or nothing.
-    models
-        Artefacts: names of shipped ones or folders.
-    associations
-        Out of `ASSOCIATIONS`.
-    backgrounds, signals
-        Further samples by name: files in which missing momentum is fake, files of other signals.
-    max_events
-        Read no more events than this of each file.
-    charged
-        See `l1kd.models.evaluation.weightings.Charged`.
-    importance_events
-        Events on which inputs are shuffled; 0 leaves that out.
-    timing
-        Whether networks are timed.
-    command
-        Command line, for the provenance.
+    datasets
+        Files by name, the test sample first.
+    roles
+        For each "test", "background" or "signal".
     """
 
-    files: Sequence[Path]
-    models: Sequence[str]
-    truth: Sequence[Path] = ()
-    associations: Sequence[Association] = ASSOCIATIONS
-    backgrounds: Mapping[str, Sequence[Path]] = field(default_factory=dict)
-    signals: Mapping[str, Sequence[Path]] = field(default_factory=dict)
-    max_events: int | None = None
-    charged: Charged = "own"
-    importance_events: int = 150
-    timing: bool = True
-    command: Sequence[str] | None = None
+    datasets: Mapping[str, Dataset]
+    roles: Mapping[str, str]
 
-    def __post_init__(self) -> None:
-        names = ["test", *self.backgrounds, *self.signals]
-        if len(set(names)) != len(names):
-            raise ConfigurationError(
-                f"samples {', '.join(names)}: every name once; 'test' is the sample of the files"
-            )
+    def of_role(self, role: str) -> list[str]:
+        """Names of the samples of a role."""
+        return [name for name, its in self.roles.items() if its == role]
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What figures need beside the numbers, for one association."""
+    """What plots need beside the numbers, for one association.
+
+    Attributes
+    ----------
+    test, backgrounds
+        Responses, event by event.
+    weight, momentum
+        Sums of weights, and of weighted pt, in cells, an event, by weighting.
+    event
+        Weighted pt in cells of one event, by weighting; empty without the events without pile-up.
+    """
 
     test: ResponseSample
     backgrounds: Mapping[str, ResponseSample]
-    maps: Maps
-    event: Mapping[str, NDArray[np.float64]] | None
+    weight: Mapping[str, Floats]
+    momentum: Mapping[str, Floats]
+    event: Mapping[str, Floats]
+
+
+def samples_of(request: WeightRequest) -> Samples:
+    """Find the samples of a request, cut to its number of events.
+
+    Raises
+    ------
+    ConfigurationError
+        If a sample has no name, two have the same, or truth files do not fit.
+    UnreadableFileError
+        If a file cannot be opened.
+    """
+    files = [request.fileset] if isinstance(request.fileset, str) else list(request.fileset or ())
+    if not files:
+        raise ConfigurationError("no files: the test sample is what weights are compared on")
+    if request.truth and len(request.truth) != len(files):
+        raise ConfigurationError(
+            f"{len(files)} files with pile-up and {len(request.truth)} without; give one without "
+            "pile-up for each, in the same order, or none"
+        )
+    made = {TEST: _dataset(files, request.truth, request.max_events)}
+    roles = {TEST: "test"}
+    for role, entries in (("background", request.background), ("signal", request.signal)):
+        for entry in entries:
+            if "=" not in entry:
+                raise ConfigurationError(f"--{role} {entry}: expected NAME=FILE")
+        for name, paths in named_files(entries).items():
+            if name in made:
+                raise ConfigurationError(
+                    f"sample {name!r} comes twice: every name once; {TEST!r} is the sample of the "
+                    "files"
+                )
+            made[name] = _dataset(paths, (), request.max_events)
+            roles[name] = role
+    return Samples(load_fileset(made), roles)
+
+
+def _dataset(files: Sequence[str], truth: Sequence[str], most: int | None) -> Any:
+    plain = {"files": list(files)} | ({"truth": list(truth)} if truth else {})
+    if most is None:
+        return plain
+    ends = {path: inspect_file(path).entries for path in files}
+    steps: dict[str, tuple[tuple[int, int], ...]] = {
+        path: ((0, most),) for path, end in ends.items() if most < end
+    }
+    return Dataset(files=list(files), truth=list(truth), steps=steps)
+
+
+def _softest(files: Sequence[str], most: int | None) -> float:
+    """Smallest pt [GeV] that is stored with pile-up."""
+    softest = np.inf
+    for path in files:
+        file = inspect_file(path)
+        end = file.entries if most is None else min(most, file.entries)
+        for start in range(0, end, _CHUNK):
+            record = candidates(file.open(start, min(start + _CHUNK, end)))
+            softest = min(softest, float(flat(record["pt"], np.float32).min(initial=np.inf)))
+    return softest
+
+
+def _processor(
+    associations: Sequence[Association],
+    networks: Sequence[Judged],
+    request: WeightRequest,
+    role: str,
+    min_pt_without: float,
+) -> Together:
+    """Everything that is accumulated of one sample, under every association."""
+    teachers = [n.name for n in networks if n.kind == "teacher"]
+    parts: dict[str, Any] = {}
+    for association in associations:
+        algorithms: list[Algorithm] = [
+            Puppi(association=association),
+            LinPuppi(association=association),
+            *(NetworkWeight(n, request.charged) for n in networks),
+        ]
+        weightings = [NONE, *(a.name for a in algorithms), SOFT_TRUTH]
+        paired = [NO_PILEUP] if request.truth and role == "test" else []
+        inner: dict[str, Any] = {
+            "resolution": ResolutionProcessor(
+                [*weightings, *paired],
+                algorithms=algorithms,
+                min_pt_without=min_pt_without,
+                jets=role != "background",
+            )
+        }
+        if role == "test":
+            inner["weights"] = WeightProcessor(
+                weightings,
+                [*teachers, SOFT_TRUTH],
+                algorithms=algorithms,
+                min_pt_without=min_pt_without,
+            )
+        parts[association] = Together(inner, algorithms)
+    return Together(parts, [])
 
 
 class _Clock:
@@ -97,233 +198,305 @@ class _Clock:
 
     def __init__(self, say: Say) -> None:
         self.say = say
-        self.timings: list[dict[str, Any]] = []
+        self.timings: list[Timing] = []
 
-    def __call__(self, step: str, events: int | None, work: Callable[[], Any]) -> Any:
+    @contextmanager
+    def __call__(self, step: str, events: int | None = None) -> Iterator[None]:
         self.say(step)
         begun = perf_counter()
-        result = work()
+        yield
         seconds = perf_counter() - begun
-        self.timings.append({"step": step, "seconds": seconds, "events": events})
-        return result
+        self.timings.append(Timing(step=step, seconds=seconds, events=events))
 
 
-def _read(request: Request, clock: _Clock) -> dict[str, tuple[str, Sample]]:
-    """Read all samples, by name with their role, the test sample first."""
-    wanted = {"test": ("test", request.files)}
-    wanted |= {name: ("background", files) for name, files in request.backgrounds.items()}
-    wanted |= {name: ("signal", files) for name, files in request.signals.items()}
-    found = {}
-    for name, (role, files) in wanted.items():
-        truth = request.truth if role == "test" else ()
-        sample = clock(
-            f"read {name}",
-            None,
-            partial(
-                read_sample,
-                name,
-                files,
-                request.associations,
-                truth=truth,
-                max_events=request.max_events,
-            ),
-        )
-        if sample.n_events == 0:
-            raise ConfigurationError(f"sample {name}: no events in {[str(f) for f in files]}")
-        found[name] = (role, sample)
-    return found
+def _resolution(
+    name: str, association: Association, sample: ResponseSample, vertices: Any
+) -> ResolutionStudy:
+    return ResolutionStudy.model_validate(
+        {
+            "dataset": name,
+            "association": association,
+            "reference": "puppi",
+            **STANDARD._asdict(),
+            "replicas_in_bins": IN_BINS.replicas,
+            **resolution_tables(sample, vertices),
+        }
+    )
 
 
-def _accuracies(
-    sample: Sample,
-    association: Association,
-    weights: Mapping[str, Weights],
-    networks: Sequence[Judged],
-) -> dict[str, Any]:
-    """Agreement of all weightings with the truth and, where there is one, with the teacher."""
-    particles = sample.particles[association]
-    references = [n.name for n in networks if n.kind == "teacher"] + ["soft_truth"]
-    chosen = {"all": None, "neutral": particles.charge == 0}
-    return {
+def _weights(
+    association: Association, output: Mapping[str, Any], references: Sequence[str]
+) -> WeightStudy:
+    """Agreements, histograms and distances of the test sample."""
+    columns = output["columns"].joined()
+    weightings = [name.removeprefix("bins:all:") for name in columns if "bins:all:" in name]
+    agreement = {
         reference: {
             kind: {
-                name: agreement(given, weights[reference], particles.offsets, mask)
-                for name, given in weights.items()
-                if name not in ("none", reference)
+                w: agreement_of(columns, kind, reference, w).table()
+                for w in weightings
+                if w not in (NONE, reference)
             }
-            for kind, mask in chosen.items()
+            for kind in KINDS
         }
         for reference in references
     }
+    distances = {
+        name.removeprefix("distance:"): x
+        for name, x in columns.items()
+        if name.startswith("distance:")
+    }
+    counts = {
+        kind: {w: row.tolist() for w, row in zip(weightings, rows, strict=True)}
+        for kind, rows in zip(CLASSES, output["counts"], strict=True)
+    }
+    edges = np.linspace(0.0, 1.0, N_BINS + 1).tolist()
+    return WeightStudy.model_validate(
+        {
+            "dataset": TEST,
+            "association": association,
+            "agreement": agreement,
+            "histograms": {"edges": edges, "counts": counts},
+            "distance": distance_table(distances) if distances else {},
+        }
+    )
 
 
 def _backgrounds(
-    test: ResponseSample,
-    tables: Mapping[str, Any],
+    association: Association,
+    table: Mapping[str, Any],
     backgrounds: Mapping[str, ResponseSample],
     signals: Mapping[str, ResponseSample],
-) -> dict[str, Any]:
-    scales = {w: row["u_response"]["value"] or np.nan for w, row in tables["met"].items()}
-    everything = {"test": test, **signals}
-    return {
-        name: {
-            "fake_met": fake_met_table(sample, scales),
-            "efficiencies": signal_efficiencies(sample, everything),
-        }
+) -> list[BackgroundStudy]:
+    scales = {w: row["u_response"].value or np.nan for w, row in table.items()}
+    return [
+        BackgroundStudy.model_validate(
+            {
+                "dataset": name,
+                "association": association,
+                "fake_met": fake_met_table(sample, scales),
+                "efficiencies": signal_efficiencies(sample, signals),
+            }
+        )
         for name, sample in backgrounds.items()
-    }
+    ]
 
 
-def _associated(
-    association: Association,
-    samples: Mapping[str, tuple[str, Sample]],
-    networks: Sequence[Judged],
-    request: Request,
-    clock: _Clock,
-) -> tuple[dict[str, Any], Drawn]:
-    """Measure everything under one association."""
-    measured: dict[str, ResponseSample] = {}
-    weights: dict[str, Weights] = {}
-    for name, (role, sample) in samples.items():
-        some = clock(
-            f"{association}: weights of {name}",
-            sample.n_events,
-            partial(all_weightings, sample, association, networks, request.charged),
-        )
-        measured[name] = clock(
-            f"{association}: missing momentum and jets of {name}",
-            sample.n_events,
-            partial(
-                response_sample,
-                sample,
-                sample.particles[association],
-                some,
-                jets=role != "background",
-            ),
-        )
-        if name == "test":
-            weights = some
-    _, test = samples["test"]
-    particles = test.particles[association]
-    roles = {name: role for name, (role, _) in samples.items()}
-    tables = clock(
-        f"{association}: resolutions",
-        test.n_events,
-        lambda: {
-            name: resolution_tables(m, test.n_vertices if name == "test" else None)
-            for name, m in measured.items()
-            if roles[name] != "background"
-        },
+def _drawn(
+    response: Mapping[str, ResponseSample], samples: Samples, output: Mapping[str, Any]
+) -> Drawn:
+    maps = output["maps"].joined()
+    n_events = response[TEST].weight.size
+    event: dict[str, NDArray[Any]] = {}
+    if "event_met" in maps:
+        chunk = int(np.argmax(maps["event_met"]))
+        names = [name for name in maps if name.startswith("event:")]
+        event = {name.removeprefix("event:"): maps[name][chunk] for name in names}
+    return Drawn(
+        response[TEST],
+        {name: response[name] for name in samples.of_role("background")},
+        map_of(maps, "weight", n_events),
+        map_of(maps, "momentum", n_events),
+        event,
     )
-    by_role = {
-        role: {name: m for name, m in measured.items() if roles[name] == role}
-        for role in ("background", "signal")
+
+
+def _add_association(
+    summary: Summary,
+    association: Association,
+    passed: Passed,
+    samples: Samples,
+    networks: Sequence[Judged],
+) -> Drawn:
+    """Turn what was accumulated under one association into records."""
+    columns = {
+        name: passed.output(name, association, "resolution")["columns"].joined()
+        for name in samples.datasets
     }
-    record: dict[str, Any] = {
-        "association": association,
-        "samples": tables,
-        "accuracy": clock(
-            f"{association}: accuracies",
-            test.n_events,
-            lambda: _accuracies(test, association, weights, networks),
-        ),
-        "weights": weight_counts(particles, weights),
-        "backgrounds": _backgrounds(
-            measured["test"], tables["test"], by_role["background"], by_role["signal"]
-        ),
-    }
-    event = None
-    if test.twin is not None:
-        record["distance"] = cell_distance(particles, weights, test.twin)
-        shown = int(np.argmax(np.hypot(*test.generated.met)))
-        event = event_maps(particles, weights, test.twin, shown)
-    maps = weight_maps(particles, weights, test.twin)
-    return record, Drawn(measured["test"], by_role["background"], maps, event)
+    response = {name: ResponseSample.from_columns(x) for name, x in columns.items()}
+    studied = [name for name, role in samples.roles.items() if role != "background"]
+    found = []
+    for name in studied:
+        vertices = columns[name].get("n_vertices") if name == TEST else None
+        found.append(_resolution(name, association, response[name], vertices))
+    summary.resolution += found
+    output = passed.output(TEST, association, "weights")
+    references = [*(n.name for n in networks if n.kind == "teacher"), SOFT_TRUTH]
+    summary.weights.append(_weights(association, output, references))
+    backgrounds = {name: response[name] for name in samples.of_role("background")}
+    signals = {name: response[name] for name in studied}
+    summary.backgrounds += _backgrounds(association, found[0].met, backgrounds, signals)
+    return _drawn(response, samples, output)
 
 
 def _importance(
-    association: Association, test: Sample, networks: Sequence[Judged], n_events: int
-) -> dict[str, Any]:
-    few = test.first(n_events)
-    particles = few.particles[association]
-    teachers = [n for n in networks if n.kind == "teacher"]
-    taught = teachers[0].weights(particles) if teachers else particles.truth
-    return {
-        n.name: permutation_importance(
-            n, few, association, particles.truth if n.kind == "teacher" else taught
+    association: Association,
+    files: Sequence[str],
+    networks: Sequence[Judged],
+    n_events: int,
+    most: int | None,
+    weights: Floats,
+) -> ImportanceStudy:
+    limit = n_events if most is None else min(most, n_events)
+    few, generated = read_particles([Path(path) for path in files], limit, association)
+    n = min(n_events, few.n_events)
+    few = few.events(0, n)
+    generated = generated.first(n)
+    teachers = [network for network in networks if network.kind == "teacher"]
+    wanted = teachers[0].weights(few) if teachers else few.truth
+    tables = {
+        network.name: permutation_importance(
+            network,
+            few,
+            generated,
+            weights[:n],
+            few.truth if network.kind == "teacher" else wanted,
         )
-        for n in networks
+        for network in networks
     }
+    return ImportanceStudy.model_validate(
+        {"dataset": TEST, "association": association, "events": n, "networks": tables}
+    )
 
 
-def _model(network: Judged, test: Sample, timing: bool) -> dict[str, Any]:
+def _network(network: Judged, files: Sequence[str], timing: bool) -> NetworkRecord:
     artefact = network.artefact
-    timed = latency(network, test.first(_TIMED_EVENTS).any_particles) if timing else None
-    return {
-        "name": network.name,
-        "kind": network.kind,
-        "folder": str(artefact.folder),
-        "description": artefact.manifest["description"],
-        **operations(network),
-        "latency": timed,
-    }
+    timed = None
+    if timing:
+        few, _ = read_particles([Path(files[0])], _TIMED_EVENTS)
+        timed = latency(network, few)
+    return NetworkRecord.model_validate(
+        {
+            "name": network.name,
+            "kind": network.kind,
+            "folder": str(artefact.folder),
+            "description": artefact.manifest["description"],
+            **operations(network),
+            "latency": timed,
+        }
+    )
+
+
+def _described(passed: Passed, samples: Samples, associations: Sequence[Association]) -> list[Any]:
+    """Books of every sample; they are the same for every association."""
+    records = []
+    for name, role in samples.roles.items():
+        output = passed.output(name, associations[0], "resolution")
+        columns = output["columns"].joined()
+        vertices = columns.get("n_vertices")
+        record = studies.dataset_record(name, "weights", output)
+        records.append(
+            record.model_copy(
+                update={
+                    "role": role,
+                    "particles": output["particles"],
+                    "vertices": None if vertices is None else float(vertices.mean()),
+                }
+            )
+        )
+    return records
 
 
 def measure(
-    request: Request, say: Say = lambda step: None
-) -> tuple[Evaluation, dict[Association, Drawn]]:
-    """Evaluate weightings; nothing is written.
+    request: WeightRequest, say: Say = lambda step: None
+) -> tuple[Summary, dict[Association, Drawn]]:
+    """Compare particle weights; nothing is written.
 
     Parameters
     ----------
-    request : Request
-        What to evaluate.
+    request : WeightRequest
+        What to compare.
     say : callable
         Told every step before it begins.
 
     Returns
     -------
-    evaluation : Evaluation
+    summary : Summary
         All numbers.
     drawn : dict
-        For each association what the figures need beside them.
+        For each association what the plots need beside them.
 
     Raises
     ------
-    ArtefactError, ConfigurationError
-        A model or a sample cannot be used, see `judged` and `read_sample`.
+    ArtefactError, ConfigurationError, UnreadableFileError, PairingError
+        A model or a sample cannot be used, see `judged`, `samples_of`, `l1kd.execution.run`.
     """
-    networks = judged(request.models)
+    networks = judged(request.models or shipped_networks())
+    samples = samples_of(request)
+    files = samples.datasets[TEST].files
+    associations = request.associations
     clock = _Clock(say)
-    samples = _read(request, clock)
-    _, test = samples["test"]
-    records, drawn = [], {}
-    for association in request.associations:
-        record, drawn[association] = _associated(association, samples, networks, request, clock)
-        if request.importance_events:
-            record["importance"] = clock(
-                f"{association}: importance of inputs",
-                min(request.importance_events, test.n_events),
-                partial(_importance, association, test, networks, request.importance_events),
-            )
-        records.append(record)
-    models = clock(
-        "operations and times", None, lambda: [_model(n, test, request.timing) for n in networks]
+    with clock("events of all samples"):
+        # pt above the next smaller number is pt equal to the softest or above
+        softest = _softest(files, request.max_events) if request.truth else 0.0
+        least = float(np.nextafter(np.float32(softest), np.float32(-np.inf)))
+
+        def processor_of(name: str, dataset: Dataset, first: InputFile) -> Together:
+            return _processor(associations, networks, request, samples.roles[name], least)
+
+        passed = pass_over(samples.datasets, processor_of, request, request.status)
+    empty = [name for name in samples.datasets if not passed.events(name)]
+    if empty:
+        raise ConfigurationError(f"sample {empty[0]}: no events in its files")
+    summary = Summary(
+        title="l1kd evaluate",
+        sample_label=request.label,
+        provenance=studies.provenance(
+            {n.name: str(n.artefact.folder) for n in networks},
+            command=request.command,
+            executor=request.executor,
+            workers=request.workers,
+            options=request.options(),
+        ),
+        files=passed.file_records(),
+        datasets=_described(passed, samples, associations),
+        charged=request.charged,
     )
-    described = provenance(
-        {n.name: str(n.artefact.folder) for n in networks}, command=request.command
-    )
-    evaluation = Evaluation.model_validate(
-        {
-            "provenance": described.model_dump(),
-            "charged": request.charged,
-            "samples": [
-                {"name": name, "role": role, **describe_files(sample)}
-                for name, (role, sample) in samples.items()
-            ],
-            "models": models,
-            "associations": records,
-            "timings": clock.timings,
-        }
-    )
-    return evaluation, drawn
+    drawn: dict[Association, Drawn] = {}
+    n_events = passed.events(TEST)
+    for association in associations:
+        with clock(f"{association}: tables", n_events):
+            drawn[association] = _add_association(summary, association, passed, samples, networks)
+        if request.importance_events and networks:
+            n = min(request.importance_events, n_events)
+            with clock(f"{association}: importance of inputs", n):
+                weights = drawn[association].test.weight
+                summary.importance.append(
+                    _importance(association, files, networks, n, request.max_events, weights)
+                )
+    with clock("operations and times"):
+        summary.networks += [_network(n, files, request.timing) for n in networks]
+    summary.timings += [*passed.timings(), *clock.timings]
+    return summary, drawn
+
+
+def evaluate(request: WeightRequest, out: str | Path, say: Say = lambda step: None) -> Summary:
+    """Compare particle weights and write `summary.json`, `index.html` and `figures/` into `out`.
+
+    Parameters
+    ----------
+    request, say
+        As for `measure`.
+    out : path
+        Folder of the results; made if it is not there.
+
+    Returns
+    -------
+    Summary
+        All numbers.
+
+    Raises
+    ------
+    ArtefactError, ConfigurationError, MissingBranchError, PairingError
+        A model or a sample cannot be used; the message says why.
+    """
+    from l1kd.models.evaluation.plots import drawings
+    from l1kd.report.page import write_page
+
+    folder = Path(out)
+    require_writable(folder)
+    summary, drawn = measure(request, say)
+    say("plots and page")
+    write_page(summary, drawings(summary, drawn), folder)
+    summary.write(folder / "summary.json")
+    return summary

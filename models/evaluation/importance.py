@@ -8,21 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.algorithms.puppi import Association
 from l1kd.candidates import PID_NAMES
-from l1kd.emulators.array_types import Weights
-from l1kd.models.evaluation.measure import CARD_JETS, response_sample
+from l1kd.emulators.array_types import Floats, Weights
 from l1kd.models.evaluation.networks import Judged
-from l1kd.models.evaluation.samples import Sample
-from l1kd.models.weights.agreement import agreement
-from l1kd.models.weights.particles import Particles
-from l1kd.physics.response import Resampling, jet_table, met_table
+from l1kd.models.weights.particles import Generated, Particles
+from l1kd.physics.agreement import agreement
+from l1kd.physics.jets import anti_kt
+from l1kd.physics.matching import match_nearest
+from l1kd.physics.met import missing_pt
+from l1kd.physics.response import Resampling, ResponseSample, jet_table, met_table
+from l1kd.physics.slices import CARD_JETS
 
 __all__ = ["UNTOUCHED", "input_groups", "permutation_importance"]
 
 UNTOUCHED = "untouched"
 """The network with all its inputs as they are: what the others are compared with."""
 
+_MIN_JET_PT = 15.0
 _SEED = 20260101
 _RESAMPLING = Resampling(replicas=200)
 _TEACHER_GROUPS = {
@@ -75,8 +77,27 @@ def _teacher(
     return {name: partial(shuffled, names) for name, names in _TEACHER_GROUPS.items()}
 
 
+def _measured(
+    particles: Particles, generated: Generated, event_weight: Floats, weights: dict[str, Weights]
+) -> ResponseSample:
+    """Missing momentum and matched jets of all weightings."""
+    p, jets = particles, generated.jets.select(generated.jets.pt > _MIN_JET_PT)
+    met, jet_pt = {}, {}
+    for name, given in weights.items():
+        met[name] = np.stack(missing_pt(p.pt, p.phi, p.offsets, given))
+        found = anti_kt(p.pt, p.eta, p.phi, p.energy, p.offsets, given, min_pt=_MIN_JET_PT)
+        mine, wanted = match_nearest(found, jets)
+        jet_pt[name] = np.full(len(jets.pt), np.nan)
+        jet_pt[name][wanted] = found.pt[mine]
+    return ResponseSample(generated.met, met, event_weight, jets.pt, jets.eta, jets.event, jet_pt)
+
+
 def permutation_importance(
-    network: Judged, sample: Sample, association: Association, wanted: Weights
+    network: Judged,
+    particles: Particles,
+    generated: Generated,
+    event_weight: Floats,
+    wanted: Weights,
 ) -> dict[str, Any]:
     """Shuffle each input over all particles of all events.
 
@@ -88,10 +109,10 @@ def permutation_importance(
     network : Judged
         For a student columns of its input matrix are shuffled, the sums over neighbours one by
         one; for a teacher columns of the particles, from which it makes its own neighbourhoods.
-    sample : Sample
-        Events.
-    association : str
-        "dz" or "truth".
+    particles, generated : Particles, Generated
+        Events, see `l1kd.models.weights.particles.read_particles`.
+    event_weight : numpy.ndarray, shape (events,), float64
+        Weights of the events.
     wanted : numpy.ndarray, shape (n,), float32
         Weights of the teacher or of the truth, for the accuracy.
 
@@ -102,12 +123,11 @@ def permutation_importance(
         the untouched network; "symmetric_ratio", "mean_absolute_error": agreement with `wanted`}},
         each {value, low, high, n}; `UNTOUCHED` has the agreement only.
     """
-    particles = sample.particles[association]
     order = np.random.default_rng(_SEED).permutation(len(particles))
     make = _teacher if network.kind == "teacher" else _student
     weights = {UNTOUCHED: network.weights(particles)}
     weights |= {name: call() for name, call in make(network, particles, order).items()}
-    measured = response_sample(replace(sample, twin=None), particles, weights)
+    measured = _measured(particles, generated, event_weight, weights)
     met = met_table(measured, reference=UNTOUCHED, resampling=_RESAMPLING)
     jets = jet_table(measured, reference=UNTOUCHED, resampling=_RESAMPLING, **CARD_JETS)
     result: dict[str, Any] = {}

@@ -3,18 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.algorithms import CandidateWeight
 from l1kd.algorithms.models import onnx_session, read_network, run_onnx
 from l1kd.artefacts import Artefact, load, shipped
-from l1kd.emulators.array_types import Weights
+from l1kd.emulators.array_types import AnyArray, Weights
 from l1kd.errors import ConfigurationError
 from l1kd.models.weights.particles import Particles
 from l1kd.models.weights.weighting import input_set_of, network_weights
 
-__all__ = ["KINDS", "Judged", "judged", "shipped_networks"]
+__all__ = ["KINDS", "Charged", "Judged", "NetworkWeight", "judged", "shipped_networks"]
+
+Charged = Literal["own", "vertex"]
+"""Who weights charged particles in a network's rows: the network, or PUPPI's association."""
 
 KINDS = ("teacher", "distillnet", "qdistillnet")
 """Kinds of artefacts that give particles weights, the teacher first."""
@@ -60,6 +65,42 @@ class Judged:
             return run_onnx(session, {"": features})
         network = read_network(self.artefact.file("network.npz"))
         return network.predict(features)[:, 0].astype(np.float32)
+
+
+class NetworkWeight(CandidateWeight):
+    """A network under evaluation as an algorithm that `l1kd.insert` takes.
+
+    Parameters
+    ----------
+    network
+        Which one.
+    charged
+        "own": its weights as it gives them. "vertex": charged particles take PUPPI's weight, which
+        is their association.
+    """
+
+    inputs = ("pt", "eta", "phi", "energy", "charge", "pid", "puppi_weight", "d0", "dz")
+
+    def __init__(self, network: Judged, charged: Charged = "own") -> None:
+        super().__init__()
+        self.network = network
+        self.charged = charged
+        self.name = network.name  # type: ignore[misc]
+        self.adds = f"L1Cand.{network.name}_weight"  # type: ignore[misc]
+
+    @property
+    def version(self) -> str:
+        """Name and version of the model."""
+        return self.network.artefact.title
+
+    def numpy_call(self, *, offsets: AnyArray, **columns: AnyArray) -> AnyArray:
+        """Weights of all particles, float32 in [0, 1]."""
+        unknown = np.zeros(int(offsets[-1]), np.float32)
+        particles = Particles(**columns, truth=unknown, offsets=np.asarray(offsets, np.int64))
+        weights = self.network.weights(particles)
+        if self.charged == "vertex":
+            weights = np.where(columns["charge"] != 0, columns["puppi_weight"], weights)
+        return weights.astype(np.float32)
 
 
 def _names(artefacts: Sequence[Artefact]) -> list[str]:

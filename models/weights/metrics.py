@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from l1kd.emulators.array_types import Weights
-from l1kd.models.weights.agreement import agreement
 from l1kd.models.weights.particles import Generated, Particles
+from l1kd.physics.agreement import agreement
 from l1kd.physics.jets import anti_kt
 from l1kd.physics.matching import match_nearest
 from l1kd.physics.met import missing_pt
@@ -77,7 +77,7 @@ def describe(
         JSON-ready: ``met`` and ``jets``, the tables of `l1kd.physics.response`; ``accuracy`` of the
         neutrals' weights against the truth and ``accuracy_teacher`` against the teacher;
         ``agreement_teacher`` of all particles' weights with it, see
-        `l1kd.models.weights.agreement.agreement`.
+        `l1kd.physics.agreement.agreement`.
     """
     sample = _sample(particles, generated, weights)
     neutral = particles.charge == 0

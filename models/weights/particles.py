@@ -86,6 +86,10 @@ class Generated:
     met: NDArray[np.float64]
     jets: Jets
 
+    def first(self, n: int) -> "Generated":
+        """Return the first `n` events."""
+        return Generated(self.met[:, :n], self.jets.events(0, n))
+
 
 def _chunks(path: Path, stop: int | None) -> Iterator[Any]:
     """Yield the events of a Delphes file, a few hundred at a time."""

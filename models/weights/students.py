@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.models import backend
 from l1kd.models.training import Fit, adam, run_in_chunks
-from l1kd.models.weights.agreement import agreement
 from l1kd.models.weights.batches import Batches, Events
 from l1kd.models.weights.config import StudentConfig
 from l1kd.models.weights.event_loss import EventLoss
@@ -18,6 +17,7 @@ from l1kd.models.weights.metrics import describe, weightings
 from l1kd.models.weights.particles import Particles
 from l1kd.models.weights.samples import Samples
 from l1kd.models.weights.weighting import network_weights
+from l1kd.physics.agreement import agreement
 
 __all__ = ["first_test", "in_turn", "prepared", "task_of", "tested", "weigh"]
 

@@ -1,15 +1,16 @@
+import awkward as ak
 import numpy as np
 import pytest
 
 from l1kd.errors import ArtefactError, ConfigurationError
+from l1kd.insertion import insert
 from l1kd.models.evaluation.cost import PARTICLES_AN_EVENT, latency, operations
 from l1kd.models.evaluation.importance import (
     UNTOUCHED,
     input_groups,
     permutation_importance,
 )
-from l1kd.models.evaluation.networks import judged, shipped_networks
-from l1kd.models.evaluation.weightings import all_weightings
+from l1kd.models.evaluation.networks import NetworkWeight, judged, shipped_networks
 
 STUDENTS = ("qdistillnet_paper-v1", "distillnet_paper-v1")
 
@@ -40,30 +41,35 @@ def test_unusable_models_are_refused(models, error, message):
 
 
 @pytest.mark.parametrize("name", STUDENTS)
-def test_rows_give_the_same_weights_as_particles(name, sample):
+def test_rows_give_the_same_weights_as_particles(name, events):
     (network,) = judged([name])
-    particles = sample.particles["truth"]
+    particles = events.particles
     rows = network.features(particles)
     assert rows.shape == (len(particles), len(network.columns))
     np.testing.assert_allclose(network.infer(rows), network.weights(particles), atol=1e-6)
 
 
-def test_networks_read_the_puppi_weight_of_the_association(sample):
-    networks = judged(["distillnet_paper-v1"])
-    one, other = (
-        all_weightings(sample, a, networks)["distillnet_paper-v1"] for a in ("dz", "truth")
+def test_an_inserted_network_gives_its_own_weights(data, open_events, events):
+    (network,) = judged(["distillnet_paper-v1"])
+    opened = open_events(data / "ttbar2l_PU140.root", entry_stop=events.weight.size)
+    inserted = insert(opened, ["puppi", NetworkWeight(network)])["L1Cand"]
+    weights = ak.to_numpy(ak.flatten(inserted["distillnet_paper-v1_weight"]))
+    np.testing.assert_array_equal(weights, network.weights(events.particles))
+
+
+def test_charged_by_vertex_leaves_neutrals_to_the_network(data, open_events):
+    (network,) = judged(["distillnet_paper-v1"])
+    opened = open_events(data / "ttbar2l_PU140.root", entry_stop=2)
+    own, vertex = (
+        insert(opened, ["puppi", NetworkWeight(network, charged)])["L1Cand"]
+        for charged in ("own", "vertex")
     )
-    assert not np.array_equal(one, other)
-
-
-def test_charged_by_vertex_leaves_neutrals_to_the_network(sample):
-    networks = judged(["distillnet_paper-v1"])
-    own = all_weightings(sample, "dz", networks)["distillnet_paper-v1"]
-    vertex = all_weightings(sample, "dz", networks, "vertex")["distillnet_paper-v1"]
-    particles = sample.particles["dz"]
-    charged = particles.charge != 0
-    np.testing.assert_array_equal(vertex[charged], particles.puppi_weight[charged])
-    np.testing.assert_array_equal(vertex[~charged], own[~charged])
+    charged = ak.flatten(own.charge != 0)
+    name = "distillnet_paper-v1_weight"
+    one, other = ak.flatten(own[name]), ak.flatten(vertex[name])
+    assert ak.all(other[charged] == ak.flatten(own.puppi_weight)[charged])
+    assert ak.all(other[~charged] == one[~charged])
+    assert not ak.all(other[charged] == one[charged])
 
 
 def test_operations_of_the_shipped_students():
@@ -80,9 +86,9 @@ def test_operations_of_the_shipped_students():
 
 
 @pytest.mark.parametrize("name", STUDENTS)
-def test_time_falls_with_the_batch(name, sample):
+def test_time_falls_with_the_batch(name, events):
     (network,) = judged([name])
-    found = latency(network, sample.particles["dz"], (1, 4096), seconds=0.0)
+    found = latency(network, events.particles, (1, 4096), seconds=0.0)
     alone, together = found["points"]
     assert (alone["batch"], together["particles"], found["unit"]) == (1, 4096, "particles")
     assert alone["cpu_ms"] > 5.0 * together["cpu_ms"]
@@ -98,10 +104,11 @@ def test_class_and_charge_are_one_input():
     assert sorted(i for columns in groups.values() for i in columns) == list(range(16))
 
 
-def test_shuffling_what_the_network_needs_hurts(sample):
+def test_shuffling_what_the_network_needs_hurts(events):
     (network,) = judged(["distillnet_paper-v1"])
-    few = sample.first(4)
-    found = permutation_importance(network, few, "dz", few.particles["dz"].truth)
+    few = events.particles.events(0, 4)
+    generated = events.generated.first(4)
+    found = permutation_importance(network, few, generated, events.weight[:4], few.truth)
     assert set(found) == {UNTOUCHED, *input_groups(network.columns)}
     errors = {name: row["mean_absolute_error"]["value"] for name, row in found.items()}
     for name in ("log_pt", "puppi_weight", "particle class"):

@@ -3,7 +3,7 @@
 The paper on DistillNet calls accuracy the ratio of the histograms of predicted and wanted weights,
 averaged over the bins. That number compares two distributions, not particles: a network that gives
 the right number of particles every weight, but to the wrong particles, has accuracy one. So other
-numbers stand beside it, see `agreement`.
+metrics stand beside it, see `agreement`.
 """
 
 from typing import NamedTuple
@@ -31,7 +31,8 @@ QUANTITIES = (
 )
 """What `agreement` gives."""
 
-_RESAMPLING = Resampling(replicas=200)
+IN_AGREEMENT = Resampling(replicas=200)
+"""How the intervals of agreements are made."""
 
 CLOSE = 0.05
 """Two weights at most this far apart are called close: one bin of the histograms."""
@@ -40,7 +41,10 @@ Numbers = dict[str, dict[str, float | int | None]]
 
 
 class Agreement(NamedTuple):
-    """Counts of every event, from which the metrics are computed."""
+    """Counts of every event, from which the metrics are computed.
+
+    `given`, `wanted`: float64[events, bins]; `close`, `same_side`, `error`: float64[events].
+    """
 
     given: Floats
     wanted: Floats
@@ -67,6 +71,40 @@ class Agreement(NamedTuple):
             ),
         ]
 
+    @classmethod
+    def of(
+        cls,
+        given: Weights,
+        wanted: Weights,
+        offsets: NDArray[np.int64],
+        chosen: NDArray[np.bool_] | None = None,
+    ) -> "Agreement":
+        """Count the particles of every event; arguments as for `agreement`."""
+        event, n_events = event_index(offsets), len(offsets) - 1
+        if chosen is not None:
+            given, wanted, event = given[chosen], wanted[chosen], event[chosen]
+        error = np.abs(given.astype(np.float64) - wanted)
+        agreed = (given >= 0.5) == (wanted >= 0.5)
+        return cls(
+            _by_event(given, event, n_events),
+            _by_event(wanted, event, n_events),
+            *(
+                np.bincount(event, x, n_events).astype(np.float64)
+                for x in (error <= CLOSE, agreed, error)
+            ),
+        )
+
+    def table(self, resampling: Resampling = IN_AGREEMENT) -> Numbers:
+        """Return `QUANTITIES` with their intervals, JSON-ready."""
+        replicas, level, seed = resampling
+        n_events, n_particles = len(self.given), int(self.given.sum())
+        result = bootstrap(self.metrics, n_events, replicas=replicas, level=level, seed=seed)
+        columns = zip(QUANTITIES, result.value, result.low, result.high, strict=True)
+        return {
+            name: Estimate(float(value), float(low), float(high), n_particles).as_dict()
+            for name, value, low, high in columns
+        }
+
 
 def _by_event(weights: Weights, event: NDArray[np.int64], n_events: int) -> Floats:
     """Histogram of the weights of each event, float64[events, bins]."""
@@ -80,7 +118,7 @@ def agreement(
     wanted: Weights,
     offsets: NDArray[np.int64],
     chosen: NDArray[np.bool_] | None = None,
-    resampling: Resampling = _RESAMPLING,
+    resampling: Resampling = IN_AGREEMENT,
 ) -> Numbers:
     """Compare weights with those that should have been given.
 
@@ -112,23 +150,4 @@ def agreement(
         - ``same_side``: share of particles whose two weights lie on the same side of one half;
         - ``mean_absolute_error``.
     """
-    event, n_events = event_index(offsets), len(offsets) - 1
-    if chosen is not None:
-        given, wanted, event = given[chosen], wanted[chosen], event[chosen]
-    error = np.abs(given.astype(np.float64) - wanted)
-    agreed = (given >= 0.5) == (wanted >= 0.5)
-    counts = Agreement(
-        _by_event(given, event, n_events),
-        _by_event(wanted, event, n_events),
-        *(
-            np.bincount(event, x, n_events).astype(np.float64)
-            for x in (error <= CLOSE, agreed, error)
-        ),
-    )
-    replicas, level, seed = resampling
-    result = bootstrap(counts.metrics, n_events, replicas=replicas, level=level, seed=seed)
-    columns = zip(QUANTITIES, result.value, result.low, result.high, strict=True)
-    return {
-        name: Estimate(float(value), float(low), float(high), len(given)).as_dict()
-        for name, value, low, high in columns
-    }
+    return Agreement.of(given, wanted, offsets, chosen).table(resampling)

@@ -1,4 +1,4 @@
-"""Figures of weights: their distributions, and their sums in eta and phi."""
+"""Plots of weights: their distributions, and their sums in eta and phi."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from l1kd.emulators.array_types import Floats
-from l1kd.models.evaluation.maps import ETA_EDGES, PHI_EDGES
-from l1kd.models.evaluation.measure import NO_PILEUP
-from l1kd.models.evaluation.schema import WeightHistograms
-from l1kd.models.evaluation.style import Looks, balanced
+from l1kd.models.evaluation.plots.style import Looks, balanced
+from l1kd.physics.maps import ETA_EDGES, PHI_EDGES
 from l1kd.plot_style import legend, new_figure, styled
+from l1kd.processors.particles import NO_PILEUP
+from l1kd.report.weight_records import WeightHistograms
 
 __all__ = ["event_map", "ratio_maps", "weight_histograms"]
 
@@ -89,7 +89,7 @@ def ratio_maps(maps: Mapping[str, Floats], look: Looks, label: str) -> Figure:
     Parameters
     ----------
     maps
-        float[eta, phi] by weighting; `NO_PILEUP` is the denominator. `none` is left out.
+        float[eta, phi] by weighting; `NO_PILEUP` is the denominator. `none` is not drawn.
     look
         Looks of the weightings.
     label

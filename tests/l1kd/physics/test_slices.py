@@ -1,40 +1,30 @@
+"""Resolutions in slices: events and jets are selected together, bins cover all."""
+
 import numpy as np
 import pytest
 
-from l1kd.models.evaluation.measure import (
-    MIN_JET_PT,
-    NO_PILEUP,
-    resolution_tables,
-    response_sample,
-    select_events,
-    vertex_edges,
-)
 from l1kd.physics.response import ResponseSample
+from l1kd.physics.slices import resolution_tables, select_events, vertex_edges
 
 
 @pytest.fixture(scope="module")
-def response(sample) -> ResponseSample:
-    p = sample.particles["dz"]
-    return response_sample(sample, p, {"puppi": p.puppi_weight, "soft_truth": p.truth})
+def n_vertices():
+    return np.random.default_rng(3).poisson(140, 40)
 
 
-def test_the_twin_is_one_more_weighting(response, sample):
-    assert list(response.met) == ["puppi", "soft_truth", NO_PILEUP]
-    t = sample.twin
-    first = slice(0, t.offsets[1])
-    expected = -np.sum(t.pt[first].astype(float) * np.cos(t.phi[first].astype(float)))
-    assert response.met[NO_PILEUP][0, 0] == pytest.approx(expected)
-
-
-def test_only_generated_jets_above_the_threshold_count(response):
-    assert response.gen_jet_pt.min() > MIN_JET_PT
-    assert all(x.shape == response.gen_jet_pt.shape for x in response.jet_pt.values())
-
-
-def test_without_jets_nothing_matches(sample):
-    p = sample.particles["dz"]
-    found = response_sample(sample, p, {"puppi": p.puppi_weight}, jets=False)
-    assert np.isnan(found.jet_pt["puppi"]).all()
+@pytest.fixture(scope="module")
+def response() -> ResponseSample:
+    """Forty events with a few generated jets each, some of which are lost."""
+    generator = np.random.default_rng(4)
+    event = np.sort(generator.integers(0, 40, 120))
+    gen_met = generator.normal(0.0, 60.0, (2, 40))
+    gen_pt = generator.exponential(40.0, 120) + 15.0
+    names = ("puppi", "soft_truth")
+    met = {w: gen_met + generator.normal(0.0, 20.0, (2, 40)) for w in names}
+    jets = {w: gen_pt * generator.normal(1.0, 0.1, 120) for w in names}
+    jets["puppi"][::9] = np.nan
+    eta = generator.uniform(-5.2, 5.2, 120)
+    return ResponseSample(gen_met, met, np.ones(40), gen_pt, eta, event, jets)
 
 
 def test_selected_events_keep_their_own_jets(response):
@@ -58,10 +48,10 @@ def test_vertex_bins_cover_every_event_once():
     assert vertex_edges(np.full(3, 7)) == [7.0, 8.0]
 
 
-def test_bins_add_up_to_the_whole(response, sample):
-    tables = resolution_tables(response, sample.n_vertices)
+def test_bins_add_up_to_the_whole(response, n_vertices):
+    tables = resolution_tables(response, n_vertices)
     total = tables["jets"]["puppi"]["matched"]["n"]
-    for name in ("jets_by_pt", "jets_by_vertices"):
+    for name in ("jet_bins", "jets_by_vertices"):
         assert sum(b["table"]["puppi"]["matched"]["n"] for b in tables[name]) == total
     events = tables["met"]["puppi"]["resolution"]["n"]
     assert sum(b["table"]["puppi"]["resolution"]["n"] for b in tables["met_by_vertices"]) == events

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from l1kd.models.weights.agreement import N_BINS, QUANTITIES, agreement
 from l1kd.models.weights.metrics import accuracy
+from l1kd.physics.agreement import N_BINS, QUANTITIES, agreement
 
 OFFSETS = np.array([0, 3, 3, 10])
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from l1kd.models.evaluation.tails import (
+from l1kd.physics.response import ResponseSample
+from l1kd.physics.tails import (
     fake_met,
     fake_met_table,
     signal_efficiencies,
     survival,
 )
-from l1kd.physics.response import ResponseSample
 from l1kd.statistics import clopper_pearson
 
 N = 400

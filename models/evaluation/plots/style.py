@@ -1,19 +1,22 @@
-"""How weightings look and are called in the figures of an evaluation."""
+"""How weightings look and are called in the plots of an evaluation."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from l1kd.models.evaluation.schema import Evaluation
 from l1kd.plot_style import LABELS, colour_of, label_of
-from l1kd.report.summary import Number
+from l1kd.report.page import ASSOCIATION_LABELS
+from l1kd.report.summary import Number, ResolutionStudy, Summary
 
-__all__ = ["ASSOCIATION_LABELS", "Look", "Looks", "balanced", "looks", "offsets", "percent"]
-
-ASSOCIATION_LABELS = {
-    "dz": "realistic association (dz)",
-    "truth": "idealised association (IsRecoPU)",
-}
-"""How charged associations are called."""
+__all__ = [
+    "ASSOCIATION_LABELS",
+    "Look",
+    "Looks",
+    "balanced",
+    "looks",
+    "of_test",
+    "offsets",
+    "percent",
+]
 
 _NETWORK_COLOURS = (
     "#e08a00",
@@ -47,11 +50,17 @@ class Look(NamedTuple):
 Looks = dict[str, Look]
 
 
-def looks(evaluation: Evaluation) -> Looks:
+def of_test(summary: Summary) -> list[ResolutionStudy]:
+    """Return the resolutions of the test sample, one for each charged association."""
+    tests = {study.dataset for study in summary.weights}
+    return [study for study in summary.resolution if study.dataset in tests]
+
+
+def looks(summary: Summary) -> Looks:
     """Give every weighting of an evaluation a look of its own, in the order of the tables."""
-    table = evaluation.associations[0].samples["test"].met
-    teachers = {m.name for m in evaluation.models if m.kind == "teacher"}
-    students = [m.name for m in evaluation.models if m.kind != "teacher"]
+    table = of_test(summary)[0].met
+    teachers = {m.name for m in summary.networks if m.kind == "teacher"}
+    students = [m.name for m in summary.networks if m.kind != "teacher"]
     found = {}
     for position, name in enumerate(table):
         colour, marker = colour_of(name, position), _MARKERS.get(name, "o")

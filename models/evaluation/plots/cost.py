@@ -1,4 +1,4 @@
-"""Figures of tails, of the importance of inputs and of times."""
+"""Plots of tails, of the importance of inputs and of times."""
 
 from collections.abc import Mapping
 
@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from l1kd.models.evaluation.importance import UNTOUCHED
-from l1kd.models.evaluation.schema import Evaluation
-from l1kd.models.evaluation.style import Looks, balanced, percent
-from l1kd.models.evaluation.tails import fake_met, survival
+from l1kd.models.evaluation.plots.style import Looks, balanced, percent
 from l1kd.physics.response import ResponseSample
+from l1kd.physics.tails import fake_met, survival
 from l1kd.plot_style import legend, new_figure, styled
-from l1kd.report.summary import Number, Table
+from l1kd.report.numbers import Number, Table
+from l1kd.report.summary import Summary
 from l1kd.statistics import effective_counts
 
 __all__ = ["fake_met_tails", "importance", "latencies"]
@@ -66,7 +66,7 @@ def fake_met_tails(sample: ResponseSample, scales: Mapping[str, float], look: Lo
                 linewidth=0,
             )
         what = "divided by the response, " if corrected else ""
-        axes.set(xlabel=f"fake missing $p_T$, {what}[GeV]".replace(", [", " ["), yscale="log")
+        axes.set(xlabel=f"fake MET, {what}[GeV]".replace(", [", " ["), yscale="log")
     for axes in panels:
         axes.set_xlim(0.0, 1.05 * max(seen, 1.0))
     panels[0].set(ylabel="share of events above", ylim=(lowest, 1.3))
@@ -125,11 +125,11 @@ def importance(table: Table, colour: str) -> Figure:
 
 
 @styled
-def latencies(evaluation: Evaluation, look: Looks) -> Figure:
+def latencies(summary: Summary, look: Looks) -> Figure:
     """Processor time for 9,000 particles against the particles a call."""
     figure = new_figure(7.6, 5.4)
     axes = figure.add_subplot()
-    for model in evaluation.models:
+    for model in summary.networks:
         if model.latency is None:
             continue
         points, style = model.latency.points, look[model.name]
@@ -147,5 +147,5 @@ def latencies(evaluation: Evaluation, look: Looks) -> Figure:
         ylabel="processor time for 9,000 particles [ms]",
     )
     axes.grid(which="major", color="#e6e6e6", linewidth=0.7)
-    legend(figure, balanced(len(evaluation.models), 4))
+    legend(figure, balanced(len(summary.networks), 4))
     return figure

@@ -1,18 +1,12 @@
-"""From particle weights to missing momentum, jets and their resolutions, in many slices."""
+"""Resolutions in slices of vertices and eta, and of the jets of the model cards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.emulators.array_types import Floats, Weights
-from l1kd.models.evaluation.samples import Sample, Twin
-from l1kd.models.weights.particles import Particles
-from l1kd.physics.jets import anti_kt
-from l1kd.physics.matching import match_nearest
-from l1kd.physics.met import missing_pt
 from l1kd.physics.response import (
     Resampling,
     ResponseSample,
@@ -25,20 +19,11 @@ from l1kd.physics.response import (
 __all__ = [
     "CARD_JETS",
     "JET_ETA_EDGES",
-    "MIN_JET_PT",
-    "NO_PILEUP",
     "resolution_tables",
-    "response_sample",
     "select_events",
     "vertex_edges",
 ]
 
-
-NO_PILEUP = "no_pileup"
-"""All particles of the paired event without pile-up: what no weight can beat by much."""
-
-MIN_JET_PT = 15.0
-"""Smallest pt [GeV] of measured and of generated jets."""
 
 CARD_JETS: dict[str, Any] = {"gen_pt_range": (20.0, np.inf), "max_abs_eta": 4.0}
 """The generated jets of the model cards' tables."""
@@ -46,58 +31,8 @@ CARD_JETS: dict[str, Any] = {"gen_pt_range": (20.0, np.inf), "max_abs_eta": 4.0}
 JET_ETA_EDGES = (0.0, 0.8, 1.5, 2.4, 3.0, 4.0, 5.0)
 """Edges of the bins of abs(eta) of generated jets."""
 
-_IN_BINS = Resampling(replicas=200)
-
-
-def _matched_pt(sample: Sample, p: Particles | Twin, weights: Weights | None) -> Floats:
-    """Transverse momentum [GeV] of the jet matched to each generated one; NaN where none is."""
-    jets = anti_kt(p.pt, p.eta, p.phi, p.energy, p.offsets, weights, min_pt=MIN_JET_PT)
-    generated = sample.generated.jets
-    measured, wanted = match_nearest(jets, generated)
-    matched = np.full(len(generated.pt), np.nan)
-    matched[wanted] = jets.pt[measured]
-    return matched
-
-
-def response_sample(
-    sample: Sample, particles: Particles, weightings: Mapping[str, Weights], jets: bool = True
-) -> ResponseSample:
-    """Measure events with several weightings; with a twin, `NO_PILEUP` is one more.
-
-    Parameters
-    ----------
-    sample : Sample
-        Truth of the events.
-    particles : Particles
-        Its particles.
-    weightings : mapping
-        Weights of all particles, float32[n], by name.
-    jets : bool
-        Whether to cluster jets, which takes most of the time; without it none are matched.
-    """
-    p = particles
-    met: dict[str, Floats] = {}
-    jet_pt: dict[str, Floats] = {}
-    nothing = np.full(len(sample.generated.jets.pt), np.nan)
-    for name, weights in weightings.items():
-        met[name] = np.stack(missing_pt(p.pt, p.phi, p.offsets, weights))
-        jet_pt[name] = _matched_pt(sample, p, weights) if jets else nothing
-    if sample.twin is not None:
-        t = sample.twin
-        met[NO_PILEUP] = np.stack(missing_pt(t.pt, t.phi, t.offsets))
-        jet_pt[NO_PILEUP] = _matched_pt(sample, t, None) if jets else nothing
-    generated = sample.generated
-    counted = generated.jets.pt > MIN_JET_PT
-    event = np.repeat(np.arange(sample.n_events), np.diff(generated.jets.offsets))
-    return ResponseSample(
-        generated.met,
-        met,
-        sample.event_weight,
-        generated.jets.pt[counted],
-        generated.jets.eta[counted],
-        event[counted],
-        {name: matched[counted] for name, matched in jet_pt.items()},
-    )
+IN_BINS = Resampling(replicas=200)
+"""How the intervals in bins are made."""
 
 
 def select_events(sample: ResponseSample, chosen: NDArray[np.bool_]) -> ResponseSample:
@@ -143,7 +78,7 @@ def _by_vertices(
             "high": high,
             "table": table(
                 select_events(sample, (n_vertices >= low) & (n_vertices < high)),
-                resampling=_IN_BINS,
+                resampling=IN_BINS,
             ),
         }
         for low, high in pairwise(vertex_edges(n_vertices))
@@ -157,7 +92,7 @@ def _by_eta(sample: ResponseSample, edges: Sequence[float]) -> list[dict[str, An
             "low": low,
             "high": high,
             "table": jet_table(
-                _select_jets(sample, (size >= low) & (size < high)), resampling=_IN_BINS
+                _select_jets(sample, (size >= low) & (size < high)), resampling=IN_BINS
             ),
         }
         for low, high in pairwise(edges)
@@ -180,8 +115,8 @@ def resolution_tables(
     -------
     dict
         JSON-ready: ``met``, ``jets`` (generated pt > 15 GeV), ``jets_card`` (pt > 20 GeV and
-        abs(eta) < 4, as in the cards) and, in bins, ``met_by_gen_met``, ``met_by_vertices``,
-        ``jets_by_pt``, ``jets_by_eta``, ``jets_by_vertices``.
+        abs(eta) < 4, as in the cards) and, in bins, ``met_bins``, ``met_by_vertices``,
+        ``jet_bins``, ``jets_by_eta``, ``jets_by_vertices``.
     """
     tables: dict[str, Any] = {
         "met": met_table(sample),
@@ -190,9 +125,9 @@ def resolution_tables(
     }
     if n_vertices is not None:
         tables |= {
-            "met_by_gen_met": met_bins(sample, resampling=_IN_BINS),
+            "met_bins": met_bins(sample, resampling=IN_BINS),
             "met_by_vertices": _by_vertices(sample, n_vertices, "met"),
-            "jets_by_pt": jet_bins(sample, resampling=_IN_BINS),
+            "jet_bins": jet_bins(sample, resampling=IN_BINS),
             "jets_by_eta": _by_eta(sample, JET_ETA_EDGES),
             "jets_by_vertices": _by_vertices(sample, n_vertices, "jets"),
         }

@@ -1,4 +1,4 @@
-"""Figures of resolutions: gains, responses, and everything in bins."""
+"""Plots of resolutions: gains, responses, and everything in bins."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,18 +9,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from l1kd.models.evaluation.schema import Evaluation, gain
-from l1kd.models.evaluation.style import (
+from l1kd.models.evaluation.plots.style import (
     ASSOCIATION_LABELS,
     Look,
     Looks,
     balanced,
+    of_test,
     offsets,
     percent,
 )
 from l1kd.physics.response import ResponseSample
-from l1kd.plot_style import legend, new_figure, styled
-from l1kd.report.summary import BinTable, Number
+from l1kd.plot_style import band, legend, new_figure, styled
+from l1kd.report.numbers import BinTable, Number, gain
+from l1kd.report.summary import Summary
 
 __all__ = ["PAPER_GAINS", "gains", "responses", "versus"]
 
@@ -51,11 +52,11 @@ def _intervals(numbers: Sequence[Number | None]) -> tuple[Any, Any]:
 
 
 @styled
-def gains(evaluation: Evaluation, look: Looks) -> Figure:
+def gains(summary: Summary, look: Looks) -> Figure:
     """Gain of every weighting over PUPPI, in MET and jets, plain and response-corrected."""
-    kinds = {m.name: m.kind for m in evaluation.models}
-    records = evaluation.associations
-    names = [n for n in records[0].samples["test"].met if n not in ("none", "puppi")]
+    kinds = {m.name: m.kind for m in summary.networks}
+    records = of_test(summary)
+    names = [n for n in records[0].met if n not in ("none", "puppi")]
     columns = [
         ("met", "resolution_ratio", "MET"),
         ("met", "corrected_ratio", "MET, response-corrected"),
@@ -66,7 +67,7 @@ def gains(evaluation: Evaluation, look: Looks) -> Figure:
     panels = figure.subplots(1, len(columns), sharey=True)
     for axes, (table, quantity, title) in zip(panels, columns, strict=True):
         for record, shift in zip(records, offsets(len(records), 0.5), strict=True):
-            rows = getattr(record.samples["test"], table)
+            rows = getattr(record, table)
             values, errors = percent(gain(rows[n].get(quantity)) for n in names)
             for row, (name, value, error) in enumerate(zip(names, values, errors, strict=True)):
                 axes.errorbar(
@@ -89,11 +90,11 @@ def gains(evaluation: Evaluation, look: Looks) -> Figure:
         axes.grid(axis="x", color="#e6e6e6", linewidth=0.7)
         axes.set_axisbelow(True)
     panels[0].set_yticks(range(len(names)), [look[n].label for n in names])
-    _association_legend(figure, evaluation, kinds)
+    _association_legend(figure, summary, kinds)
     return figure
 
 
-def _association_legend(figure: Figure, evaluation: Evaluation, kinds: Mapping[str, str]) -> None:
+def _association_legend(figure: Figure, summary: Summary, kinds: Mapping[str, str]) -> None:
     handles = [
         Line2D(
             [],
@@ -104,7 +105,7 @@ def _association_legend(figure: Figure, evaluation: Evaluation, kinds: Mapping[s
             markerfacecolor="#444444" if r.association == "dz" else "white",
             label=ASSOCIATION_LABELS[r.association],
         )
-        for r in evaluation.associations
+        for r in of_test(summary)
     ]
     if set(kinds.values()) & set(PAPER_GAINS):
         paper = "Bal et al. 2024, their samples"
@@ -122,15 +123,10 @@ def _distribution(
         counts = np.histogram(x[known], edges, weights=weight[known])[0]
         squares = np.histogram(x[known], edges, weights=weight[known] ** 2)[0]
         style = look[name]
-        axes.stairs(counts, edges, color=style.colour, linestyle=style.line, label=style.label)
-        axes.errorbar(
-            (edges[1:] + edges[:-1]) / 2,
-            counts,
-            np.sqrt(squares),
-            linestyle="none",
-            color=style.colour,
-            elinewidth=0.8,
-        )
+        band(
+            axes, edges, counts.astype(np.float64), np.sqrt(squares), color=style.colour,
+            linestyle=style.line, label=style.label,
+        )  # fmt: skip
     axes.set(xlim=(edges[0], edges[-1]))
     axes.set_ylim(0.0, None)
 
@@ -143,9 +139,7 @@ def responses(sample: ResponseSample, look: Looks) -> Figure:
     edges = np.linspace(-1.0, 2.0, 31)
     met = {w: sample.relative_met(w) for w in sample.met}
     _distribution(left, met, sample.weight, edges, look)
-    left.set(
-        xlabel=r"$(E_T^{miss} - E_{T,gen}^{miss})\;/\;E_{T,gen}^{miss}$", ylabel="events / 0.1"
-    )
+    left.set(xlabel=r"(MET $-$ MET$_{gen}$) / MET$_{gen}$", ylabel="events / 0.1")
     edges = np.linspace(0.4, 1.8, 36)
     jets = {w: sample.jet_response(w) for w in sample.jet_pt}
     _distribution(right, jets, sample.weight[sample.gen_jet_event], edges, look)
@@ -216,7 +210,7 @@ def versus(
     Parameters
     ----------
     bins
-        Tables in bins, of an `AssociationRecord`'s `Tables`.
+        Tables in bins, of an `ResolutionStudy`.
     look
         Looks of the weightings.
     variable
