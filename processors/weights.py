@@ -12,6 +12,7 @@ from l1kd._edge import flat, offsets_of
 from l1kd.algorithms import Algorithm
 from l1kd.candidates import candidates
 from l1kd.emulators.array_types import Floats, Weights
+from l1kd.errors import MissingBranchError
 from l1kd.physics.agreement import Agreement
 from l1kd.physics.maps import cell_sums, cells_by_event
 from l1kd.processors.columns import Columns, chunk_key
@@ -83,6 +84,11 @@ class WeightProcessor(processor.ProcessorABC):
         key = chunk_key(metadata)
         events = insert_particles(events, self.algorithms, self.source)
         inserted = events["L1Cand"]
+        if "hard_fraction" not in inserted.fields:
+            raise MissingBranchError(
+                f"{key[0]}: weights are compared with the true share of hard energy, which these "
+                "particles do not have; use simulation that stores it, as Delphes' E-Flow does"
+            )
         particles = _stored(inserted)
         weights = {w: _weights(inserted, w, len(particles)) for w in self.weightings}
         charge = flat(inserted["charge"], np.int8)

@@ -85,8 +85,8 @@ class NetworkWeight(CandidateWeight):
         super().__init__()
         self.network = network
         self.charged = charged
-        self.name = network.name  # type: ignore[misc]
-        self.adds = f"L1Cand.{network.name}_weight"  # type: ignore[misc]
+        self.name = network.name
+        self.adds = f"L1Cand.{network.name}_weight"
 
     @property
     def version(self) -> str:

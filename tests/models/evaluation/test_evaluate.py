@@ -213,7 +213,7 @@ def test_documented_options_are_those_of_the_command():
         (["{tt}", "--background", "minbias"], "expected NAME=FILE"),
         (["{tt}", "--signal", "x=nothing.root"], "nothing.root"),
         (["{tt}", "--models", "cicada-v1"], "gives particles no weights"),
-        (["{nano}", "--models", "qdistillnet_paper-v1"], "particles"),
+        (["{nano}", "--models", "qdistillnet_paper-v1"], "no candidates"),
         (["{pf}", "--models", "qdistillnet_paper-v1"], "pfnano.root"),
     ],
 )
