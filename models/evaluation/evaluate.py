@@ -53,6 +53,8 @@ TEST = "test"
 
 _CHUNK = 200
 _TIMED_EVENTS = 16
+_ALL_EVENTS = 1 << 62
+"""Every event is kept: slices, tails and agreements are made of the same ones."""
 
 Say = Callable[[str], None]
 
@@ -180,6 +182,7 @@ def _processor(
                 algorithms=algorithms,
                 min_pt_without=min_pt_without,
                 jets=role != "background",
+                limit=_ALL_EVENTS,
             )
         }
         if role == "test":
