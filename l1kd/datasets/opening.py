@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import awkward as ak
 import uproot
@@ -31,7 +31,7 @@ __all__ = ["is_parquet", "open_events", "open_parquet", "open_tree", "reading"]
 _TIMEOUT = 60
 """Seconds that a remote server has for an answer."""
 
-_MOST_BRANCHES, _MOST_FILES = 20_000, 200
+_MOST_BRANCHES, _MOST_FILES = 30_000, 200
 """Trees that stay open: about 200 MB of uproot's branches, and far fewer files than a process may
 have open."""
 
@@ -123,35 +123,43 @@ def _link(ntuple: Any) -> None:
         fields[i]._fields = linked
 
 
+class _OpenTree(NamedTuple):
+    """A file, a tree of it, and what decides on the form of its events."""
+
+    handle: Any
+    tree: Any
+    layout: tuple[Any, ...]
+
+
 class _Trees:
     """The trees that were opened last."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.kept: OrderedDict[tuple[Any, ...], tuple[Any, Any, int]] = OrderedDict()
+        self.kept: OrderedDict[tuple[Any, ...], _OpenTree] = OrderedDict()
         self.branches = 0
 
-    def get(self, path: str, tree: str) -> tuple[Any, Any]:
+    def get(self, path: str, tree: str) -> _OpenTree:
         key = (path, _version(path), tree)
         with self.lock:
             if key in self.kept:
                 self.kept.move_to_end(key)
-                return self.kept[key][:2]
+                return self.kept[key]
         handle = uproot.open({path: None}, timeout=_TIMEOUT)
         with _no_collection():
             opened = handle[tree]
             if isinstance(opened, uproot.behaviors.RNTuple.RNTuple):
                 _link(opened)
-        size = len(opened.keys(recursive=False))
+            found = _OpenTree(handle, opened, _layout(opened))
         with self.lock:
             if key not in self.kept:
-                self.kept[key] = (handle, opened, size)
-                self.branches += size
+                self.kept[key] = found
+                self.branches += len(found.layout)
             while len(self.kept) > 1 and (
                 self.branches > _MOST_BRANCHES or len(self.kept) > _MOST_FILES
             ):
-                self.branches -= self.kept.popitem(last=False)[1][2]
-        return handle, opened
+                self.branches -= len(self.kept.popitem(last=False)[1].layout)
+        return found
 
 
 _trees = _Trees()
@@ -166,7 +174,7 @@ def open_tree(path: str, tree: str) -> Any:
         As `reading`.
     """
     with reading(path):
-        return _trees.get(path, tree)[1]
+        return _trees.get(path, tree).tree
 
 
 @lru_cache(maxsize=64)
@@ -314,7 +322,7 @@ Opened = tuple[Any, tuple[str, str], tuple[Any, ...], Callable[[], dict[str, Any
 
 
 def _columns_of_tree(path: str, name: str, start: int, stop: int | None) -> Opened:
-    handle, tree = _trees.get(path, name)
+    handle, tree, layout = _trees.get(path, name)
     end = tree.num_entries if stop is None else min(stop, tree.num_entries)
     key = (str(tree.file.uuid), tree.object_path)
     opener = TrivialUprootOpener({key[0]: path}, {})
@@ -322,7 +330,7 @@ def _columns_of_tree(path: str, name: str, start: int, stop: int | None) -> Open
         opener, start, end, cache={}, file_handle=handle, use_ak_forth=True, virtual=True
     )
     mapping.preload_column_source(*key, tree)
-    return mapping, key, _layout(tree), lambda: mapping._extract_base_form(tree), end
+    return mapping, key, layout, lambda: mapping._extract_base_form(tree), end
 
 
 def _columns_of_parquet(path: str, start: int, stop: int | None) -> Opened:

@@ -60,7 +60,7 @@ def test_few_trees_stay_open(data, monkeypatch):
     for name in names:
         trees.get(str(data / name), "Events")
     assert [key[0] for key in trees.kept] == [str(data / name) for name in names[1:]]
-    assert trees.branches == sum(size for _, _, size in trees.kept.values())
+    assert trees.branches == sum(len(t.layout) for t in trees.kept.values())
     kept = trees.get(str(data / names[1]), "Events")
     assert trees.get(str(data / names[1]), "Events") == kept
 
