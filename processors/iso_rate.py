@@ -1,7 +1,6 @@
 """Distributions of one trigger quantity under several algorithms, to compare them at one rate."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import awkward as ak
@@ -9,8 +8,10 @@ import numpy as np
 from coffea import processor
 
 from l1kd.algorithms import Algorithm
+from l1kd.emulators.array_types import Words
 from l1kd.errors import ConfigurationError
 from l1kd.processors.rates import RateProcessor
+from l1kd.statistics import event_ids
 from l1kd.trigger.quantities import Quantity
 from l1kd.trigger.resampling import Resampling
 from l1kd.trigger.spectra import Spectrum
@@ -18,15 +19,11 @@ from l1kd.trigger.spectra import Spectrum
 __all__ = ["SpectraProcessor", "event_numbers"]
 
 
-def event_numbers(metadata: Any, n_events: int) -> Any:
-    """Numbers int64[n_events] that no two events share, the same whatever the chunks.
-
-    They come from the file's name and the place of the event in it.
-    """
-    text = f"{metadata.get('dataset', '')}:{metadata.get('filename', '')}"
-    file = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+def event_numbers(metadata: Mapping[str, Any], n_events: int) -> Words:
+    """Return ids, uint64[n_events], that no two events share, the same whatever the chunks."""
+    file = f"{metadata.get('dataset', '')}:{metadata.get('filename', '')}"
     first = int(metadata.get("entrystart", 0))
-    return np.arange(first, first + n_events) + (file << 31)
+    return event_ids(file, first + np.arange(n_events))
 
 
 class SpectraProcessor(processor.ProcessorABC):

@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from l1kd.emulators.array_types import Integers, Words
+from l1kd.emulators.array_types import Integers
 from l1kd.errors import InputError
+from l1kd.statistics import poisson_multiplicities
 
 __all__ = ["Resampling"]
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_POISSON = np.cumsum(np.exp(-1.0) / np.cumprod([1.0, *range(1, 19)]))
 
 
 @dataclass(frozen=True)
@@ -47,18 +45,8 @@ class Resampling:
         -------
         int64[n, replicas]; equal for events of one block.
         """
-        block = np.asarray(blocks).astype(np.int64).view(np.uint64)
-        with np.errstate(over="ignore"):
-            of_block = _mixed(block + np.uint64(self.seed) * _GOLDEN)
-            of_replica = _mixed(np.arange(1, self.replicas + 1, dtype=np.uint64) * _GOLDEN)
-            drawn = _mixed(of_block[:, None] ^ of_replica[None, :])
-        uniform = (drawn >> np.uint64(11)).astype(np.float64) * 2.0**-53
-        return np.searchsorted(_POISSON, uniform, side="right").astype(np.int64)
-
-
-def _mixed(x: Words) -> Words:
-    """Finaliser of the SplitMix64 generator (Steele, Lea and Flood, OOPSLA 2014)."""
-    x = x + _GOLDEN
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+        ids = np.asarray(blocks)
+        # an empty list has no type of its own
+        ids = ids if ids.size else ids.astype(np.int64)
+        drawn = poisson_multiplicities(ids, self.replicas, seed=self.seed)
+        return drawn.astype(np.int64)
