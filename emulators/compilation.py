@@ -60,20 +60,21 @@ def _private(facts: os.stat_result) -> bool:
 def private_folder(*names: str) -> Path | None:
     """Make a folder below `cache_folder`, and return it if machine code may be kept there.
 
-    None where it cannot be made, and where it or one of the folders above it, up to
+    None where it cannot be made or written to, and where it or one of the folders above it, up to
     `cache_folder`, belongs to somebody else or may be written to by others.
     """
-    folder = cache_folder()
     try:
+        folder = cache_folder()
         for part in [folder, *(folder.joinpath(*names[: k + 1]) for k in range(len(names)))]:
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not _private(part.stat()):
                 message = f"machine code is not kept: others may write to {part} (chmod go-w it)"
                 warnings.warn(message, RuntimeWarning, stacklevel=2)
                 return None
-    except OSError:
+    except (OSError, RuntimeError):  # no home at all, as in some containers
         return None
-    return folder.joinpath(*names)
+    place = folder.joinpath(*names)
+    return place if os.access(place, os.W_OK) else None
 
 
 def keep(folder: str, name: str, content: bytes) -> None:
@@ -92,8 +93,8 @@ def keep(folder: str, name: str, content: bytes) -> None:
 
 def kept(folder: str, name: str) -> bytes | None:
     """Return what `keep` wrote, if nobody else can have written it; remove what is damaged."""
-    path = cache_folder() / folder / name
     try:
+        path = cache_folder() / folder / name
         if not all(_private(parent.stat()) for parent in (path.parents[1], path.parent)):
             return None
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
@@ -102,7 +103,7 @@ def kept(folder: str, name: str) -> bytes | None:
             if not (stat.S_ISREG(facts.st_mode) and _private(facts)):
                 return None
             sealed = file.read()
-    except OSError:
+    except (OSError, RuntimeError):
         return None
     seal, content = sealed[:_SEAL], sealed[_SEAL:]
     if seal == _seal(name, content):

@@ -150,6 +150,27 @@ def test_without_a_place_there_is_no_folder(monkeypatch, tmp_path):
         assert private_folder("kernels") is None
 
 
+def test_a_folder_that_cannot_be_written_is_not_used(monkeypatch, tmp_path):
+    """Numba would take its own place beside the sources instead, which sees one file only."""
+    monkeypatch.setenv("L1KD_CACHE", str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda place, mode: False)
+    assert private_folder("kernels") is None
+
+
+def test_without_a_home_there_is_no_folder(monkeypatch):
+    """Containers run users that no file of passwords knows."""
+
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("L1KD_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert private_folder("kernels") is None
+    assert kept("tools", "a") is None
+    keep("tools", "a", b"machine code")
+
+
 def test_kernels_run_where_nothing_can_be_kept(copy):
     (copy / "cache").write_text("a file, no folder")
     code = "from l1kd.emulators.casts import cast_raw; print(cast_raw(300, 1, 2, 8, True, 1))"
