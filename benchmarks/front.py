@@ -20,7 +20,7 @@ from l1kd.plot_style import legend, new_figure, save, styled
 SIZES = (1000, 2000, 4000, 6000, 10000, 16000)
 KINDS = {"resolution_ratio": "plain", "corrected_ratio": "response-corrected"}
 COLOURS = ("#1f5fa8", "#c2185b")
-PANELS = {"met": "missing momentum", "jets": "jets"}
+PANELS = {"met": "MET", "jets": "jets"}
 
 
 def trained(config, size, out):

@@ -47,14 +47,15 @@ def recipe_of(kind: str) -> Recipe[Any]:
         There is none.
     """
     known = kinds()
-    if kind not in known:
-        near = difflib.get_close_matches(kind, known, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise ConfigurationError(
-            f"there is no training '{kind}'; known are {', '.join(known)}{hint}"
-        )
-    if kind in _REGISTERED:
-        return _REGISTERED[kind]
+    if kind in known:
+        return _REGISTERED.get(kind) or _shipped(kind)
+    near = difflib.get_close_matches(kind, known, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    described = ", ".join(f"{name} ({recipe_of(name).summary})" for name in known)
+    raise ConfigurationError(f"there is no training '{kind}'; known are {described}{hint}")
+
+
+def _shipped(kind: str) -> Recipe[Any]:
     recipe: Recipe[Any] = import_module(f"{recipes.__name__}.{kind}").RECIPE
     return recipe
 

@@ -100,8 +100,11 @@ def test_dashes_stand_for_underscores(tmp_path):
 
 
 def test_an_unknown_kind_is_refused_with_the_nearest(tmp_path):
-    with pytest.raises(ConfigurationError, match="did you mean 'qdistillnet'"):
+    with pytest.raises(ConfigurationError) as error:
         training.train("qdistilnet", tmp_path / "none.yaml", tmp_path)
+    assert "did you mean 'qdistillnet'?" in str(error.value)
+    for kind in training.kinds():
+        assert f"{kind} ({training.recipe_of(kind).summary})" in str(error.value)
 
 
 def test_a_wrong_configuration_leaves_no_folder(own, tmp_path):

@@ -1,6 +1,7 @@
 """The tables of the papers, and the Pareto front."""
 
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -75,3 +76,28 @@ def test_the_pareto_front_has_no_design_that_another_beats():
 def test_the_report_needs_projects(tmp_path):
     with pytest.raises(FirmwareError, match="no built project"):
         report.collect([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("figures", "null", "reports of the build are damaged"),
+        ("figures", '{"resources": 3}', "reports of the build are damaged"),
+        ("figures", "{", r"figures\.json is not JSON"),
+        ("proof", "{}", "reports of the build are damaged"),
+        (
+            "proof",
+            '{"compared": {"C++": {"mismatches": null}}}',
+            "reports of the build are damaged",
+        ),
+        ("proof", None, "expected a report of the build"),
+    ],
+)
+def test_damaged_reports_are_named(built, tmp_path, name, content, message):
+    shutil.copytree(built[0], tmp_path / "project")
+    file = tmp_path / "project" / "reports" / f"{name}.json"
+    file.unlink()
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(FirmwareError, match=message):
+        report.collect([tmp_path / "project"])
