@@ -23,6 +23,7 @@ from l1kd.emulators.array_types import Floats
 from l1kd.errors import ConfigurationError
 from l1kd.execution import require_writable
 from l1kd.models.evaluation.cost import latency, operations
+from l1kd.models.evaluation.drawn import Drawn
 from l1kd.models.evaluation.importance import permutation_importance
 from l1kd.models.evaluation.networks import Judged, NetworkWeight, judged, shipped_networks
 from l1kd.models.weights.particles import read_particles
@@ -77,27 +78,6 @@ class Samples:
     def of_role(self, role: str) -> list[str]:
         """Names of the samples of a role."""
         return [name for name, its in self.roles.items() if its == role]
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """What plots need beside the numbers, for one association.
-
-    Attributes
-    ----------
-    test, backgrounds
-        Responses, event by event.
-    weight, momentum
-        Sums of weights, and of weighted pt, in cells, an event, by weighting.
-    event
-        Weighted pt in cells of one event, by weighting; empty without the events without pile-up.
-    """
-
-    test: ResponseSample
-    backgrounds: Mapping[str, ResponseSample]
-    weight: Mapping[str, Floats]
-    momentum: Mapping[str, Floats]
-    event: Mapping[str, Floats]
 
 
 def samples_of(request: WeightRequest) -> Samples:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from l1kd.algorithms.puppi import Association
-from l1kd.models.evaluation.evaluate import Drawn
+from l1kd.models.evaluation.drawn import Drawn
 from l1kd.models.evaluation.plots import cost, resolution
 from l1kd.models.evaluation.plots import weights as weights_plots
 from l1kd.models.evaluation.plots.style import Looks, looks, of_test
