@@ -242,6 +242,7 @@ def save(figure: Figure, folder: str | Path, name: str, *, dpi: int = 150) -> tu
         # the layout is the same for both files
         engine = figure.get_layout_engine()
         figure.set_layout_engine("none")
+        figure.dpi = dpi  # an SVG is written with 72 dots an inch, and leaves it at that
         FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
         figure.set_layout_engine(engine)
     return svg, png

@@ -221,3 +221,15 @@ def test_unknown_weightings_are_drawn_under_their_own_name():
     curves = {"mine": rate_curve([1.0, 2.0], [0.0, 1.0], HL_LHC)}
     figure = plots.rate_versus_threshold(curves, variable="x [GeV]", norm=HL_LHC)
     assert legend_labels(figure) == ["mine"]
+
+
+def test_a_picture_has_the_dots_that_were_asked_for(tmp_path):
+    figure = plots.rate_versus_threshold(
+        {"puppi": rate_curve([1.0, 2.0], [1.0], NORMALISATIONS["hl_lhc"])},
+        variable="MET [GeV]",
+        norm=NORMALISATIONS["hl_lhc"],
+    )
+    width = figure.get_size_inches()[0]
+    _, png = plots.save(figure, tmp_path, "rates", dpi=150)
+    content = png.read_bytes()
+    assert int.from_bytes(content[16:20], "big") == round(150 * width)
