@@ -99,7 +99,7 @@ def main():
     opening = statistics.median(times["coffea opens the file"][1])
     print(
         f"insertion: {(inserting - opening) / reading:.2f} x the time of reading alone (aim: at "
-        f"most 2), {inserting / reading:.2f} x with coffea's opening of this file, "
+        f"most 1.5), {inserting / reading:.2f} x with coffea's opening of this file, "
         f"{n_events / inserting:.0f} events/s, "
         f"{len(ak.flatten(particles.pt)) / n_events:.0f} particles an event"
     )

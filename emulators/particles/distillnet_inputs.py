@@ -109,6 +109,7 @@ def distillnet_inputs(
     puppi_weight: AnyFloats,
     d0: AnyFloats,
     dz: AnyFloats,
+    out: Singles | None = None,
 ) -> Singles:
     """Build the input matrix of DistillNet from flat columns.
 
@@ -128,11 +129,14 @@ def distillnet_inputs(
     d0, dz
         Shape (n,), cm, dz relative to the primary vertex. Clipped at 2 cm; NaN counts as 0, and
         so does everything that a neutral particle has here.
+    out
+        Contiguous float32 matrix with a row a particle, whose first 16 columns are written; by
+        default a matrix of these alone.
 
     Returns
     -------
-    float32, shape (n, 16), columns in the order of `FEATURES`; finite for finite pt, eta, phi,
-    energy and weight.
+    `out`; its first 16 columns, float32, are in the order of `FEATURES` and finite for finite pt,
+    eta, phi, energy and weight.
 
     Raises
     ------
@@ -144,6 +148,7 @@ def distillnet_inputs(
     if len(lengths) != 1:
         message = f"the columns of DistillNet's input differ in length: {sorted(lengths)}"
         raise ValueError(message)
-    out = np.empty((len(pt), N_FEATURES), np.float32)
+    if out is None:
+        out = np.empty((len(pt), N_FEATURES), np.float32)
     _fill(*(np.ascontiguousarray(column) for column in columns), out)
     return out

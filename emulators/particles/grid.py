@@ -59,21 +59,25 @@ def sort_into_cells(
     """
     rows, columns = shape
     first, last = event
-    starts[:] = 0
+    # which are selected is a matter of chance to the processor: list them without a branch
+    listed = np.empty(last - first + 1, np.int64)
+    total = 0
     for i in range(first, last):
-        if selected[i]:
-            row, column = cell_of(eta[i], phi[i], rows, columns)
-            starts[row * columns + column + 1] += 1
+        listed[total] = i
+        total += selected[i]
+    cells = np.empty(total, np.int64)
+    starts[:] = 0
+    for k in range(total):
+        row, column = cell_of(eta[listed[k]], phi[listed[k]], rows, columns)
+        cells[k] = row * columns + column
+        starts[cells[k] + 1] += 1
     for cell in range(rows * columns):
         starts[cell + 1] += starts[cell]
-    total = starts[rows * columns]
     # Filled from the back, each entry moves from its cell's end to its cell's beginning.
-    for i in range(last - 1, first - 1, -1):
-        if selected[i]:
-            row, column = cell_of(eta[i], phi[i], rows, columns)
-            cell = row * columns + column + 1
-            starts[cell] -= 1
-            order[starts[cell]] = i
+    for k in range(total - 1, -1, -1):
+        cell = cells[k] + 1
+        starts[cell] -= 1
+        order[starts[cell]] = listed[k]
     for cell in range(rows * columns):
         starts[cell] = starts[cell + 1]
     starts[rows * columns] = total
@@ -94,6 +98,36 @@ def row_spans(row: int, column: int, columns: int, starts: Integers, spans: Inte
         spans[2], spans[3] = starts[base + columns - 1], starts[base + columns]
     elif columns > 1 and column == columns - 1:
         spans[2], spans[3] = starts[base], starts[base + 1]
+
+
+@njit(nogil=True)
+def particles_around(
+    row: int,
+    column: int,
+    shape: tuple[int, int],
+    starts: Integers,
+    order: Integers,
+    spans: Integers,
+    near: Integers,
+) -> int:
+    """Write the sorted particles of a cell and of those around it, and return their number.
+
+    They come row by row, and within a row in the two ranges of `row_spans`, so that sums over them
+    are formed in one order for all particles of the cell. `spans` receives where in `near` each of
+    the up to six ranges begins, and last their end; int64[11], of which the last four are scratch.
+    """
+    rows, columns = shape
+    number, ranges = 0, 0
+    for r in range(max(row - 1, 0), min(row + 2, rows)):
+        row_spans(r, column, columns, starts, spans[7:])
+        for part in range(7, 11, 2):
+            spans[ranges] = number
+            ranges += 1
+            for k in range(spans[part], spans[part + 1]):
+                near[number] = order[k]
+                number += 1
+    spans[ranges:7] = number
+    return number
 
 
 @njit(nogil=True)

@@ -60,8 +60,8 @@ def input_matrix(
     if input_set not in INPUT_SETS:
         known = ", ".join(INPUT_SETS)
         raise ValueError(f"there is no input set '{input_set}'; known are {known}")
-    paper = distillnet_inputs(pt, eta, phi, energy, charge, pid, puppi_weight, d0, dz)
-    if input_set == "paper":
-        return paper
-    local = local_inputs(pt, eta, phi, charge, puppi_weight, d0, dz, offsets)
-    return np.concatenate([paper, local], axis=1)
+    out = np.empty((len(pt), len(INPUT_SETS[input_set])), np.float32)
+    distillnet_inputs(pt, eta, phi, energy, charge, pid, puppi_weight, d0, dz, out)
+    if input_set == "local":
+        local_inputs(pt, eta, phi, charge, puppi_weight, d0, dz, offsets, out)
+    return out

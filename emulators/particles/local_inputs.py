@@ -30,11 +30,10 @@ from l1kd.emulators.array_types import (
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.particles.distillnet_inputs import LARGEST_LENGTH
 from l1kd.emulators.particles.grid import (
-    cell_of,
     grid_shape,
     longest_event,
+    particles_around,
     periodic,
-    row_spans,
     sort_into_cells,
     squared_distances,
 )
@@ -108,38 +107,56 @@ def kinds(charge: AnyIntegers, puppi_weight: AnyFloats, d0: AnyFloats, dz: AnyFl
 
 @njit(nogil=True)
 def _log2(value: float) -> float:
-    return min(math.log2(1.0 + value), LARGEST_LOG)
+    return min(math.log2(1.0 + value), LARGEST_LOG) if value > 0.0 else 0.0
 
 
 @njit(nogil=True)
 def _density(value: float) -> float:
-    return min(0.5 * math.log2(1.0 + value), LARGEST_LOG)
+    return min(0.5 * math.log2(1.0 + value), LARGEST_LOG) if value > 0.0 else 0.0
 
 
 @njit(nogil=True, error_model="numpy")
 def _around(
     i: int,
-    neighbours: Integers,
+    near: Integers,
     dr2: Floats,
     pt: Floats,
     kind: Codes,
     listed: Integers,
-    sums: Floats,
+    rings: Floats,
+    densities: Floats,
 ) -> None:
-    """Add neighbours at these squared distances: rows inner cone, ring around it, density."""
+    """Sum over neighbours at these squared distances.
+
+    `rings` receives the pT of every kind in the inner cone and in the ring around it, `densities`
+    the sums of (pT / dR)^2.
+    """
     # which are inside is a matter of chance to the processor: list them without a branch
     inside = 0
-    for k in range(len(neighbours)):
+    for k in range(len(near)):
         listed[inside] = k
-        inside += (dr2[k] <= OUTER * OUTER) & (neighbours[k] != i)
+        inside += (dr2[k] <= OUTER * OUTER) & (near[k] != i)
+    rings[:] = 0.0
+    densities[:] = 0.0
     for n in range(inside):
         k = listed[n]
-        j = neighbours[k]
-        of, here = kind[j], pt[j]
-        sums[0, of] += here if dr2[k] <= INNER * INNER else 0.0
-        sums[1, of] += here if dr2[k] > INNER * INNER else 0.0
+        of, here = kind[k], pt[k]
+        rings[2 * of + (0 if dr2[k] <= INNER * INNER else 1)] += here
         within = (dr2[k] >= NEAREST * NEAREST) & (dr2[k] <= DENSITY * DENSITY)
-        sums[2, of] += here * here / dr2[k] if within else 0.0
+        densities[of] += here * here / dr2[k] if within else 0.0
+
+
+@njit(nogil=True)
+def _write(rings: Floats, densities: Floats, of_event: Floats, out: Singles) -> None:
+    """Write a particle's columns that are sums, from the first of `out` on."""
+    for k in range(_N_KINDS):
+        out[2 * k] = _log2(rings[2 * k])
+        out[2 * k + 1] = _log2(rings[2 * k] + rings[2 * k + 1])
+    out[_DENSITIES] = _density(densities[VERTEX] + densities[DISPLACED])
+    out[_DENSITIES + 1] = _density(densities[PILEUP])
+    out[_DENSITIES + 2] = _density(densities[NEUTRAL])
+    out[_EVENT] = of_event[VERTEX]
+    out[_EVENT + 1] = of_event[PILEUP]
 
 
 @njit(nogil=True)
@@ -154,41 +171,43 @@ def _fill(
     out: Singles,
 ) -> None:
     rows, columns = grid_shape(OUTER)
-    starts = np.empty(rows * columns + 1, np.int64)
+    shape, begin = (rows, columns), out.shape[1] - N_LOCAL
     longest = longest_event(offsets)
-    order, dr2 = np.empty(longest, np.int64), np.empty(longest)
-    near, listed = np.empty((2, longest)), np.empty(longest, np.int64)
-    counted = pt >= LEAST_PT
-    spans = np.empty(4, np.int64)
-    sums, of_event = np.empty((3, _N_KINDS)), np.empty(_N_KINDS)
+    starts = np.empty((2, rows * columns + 1), np.int64)
+    order = np.empty((2, longest), np.int64)
+    counted, everything = pt >= LEAST_PT, np.ones(len(pt), np.bool_)
+    spans, near = np.empty(11, np.int64), np.empty(longest, np.int64)
+    # eta, phi and pT of what is around a cell: read once for all particles of the cell
+    block, kinds_near = np.empty((3, longest)), np.empty(longest, np.int8)
+    dr2, listed = np.empty(longest), np.empty(longest, np.int64)
+    rings, densities, of_event = np.empty(2 * _N_KINDS), np.empty(_N_KINDS), np.empty(_N_KINDS)
     for event in range(len(offsets) - 1):
-        first, last = offsets[event], offsets[event + 1]
-        total = sort_into_cells(eta, phi, (first, last), counted, (rows, columns), starts, order)
+        span = (offsets[event], offsets[event + 1])
+        total = sort_into_cells(eta, phi, span, counted, shape, starts[0], order[0])
+        sort_into_cells(eta, phi, span, everything, shape, starts[1], order[1])
         of_event[:] = 0.0
         for k in range(total):
-            i = order[k]
-            near[0, k], near[1, k] = eta[i], phi[i]
-            of_event[kind[i]] += pt[i]
-        for i in range(first, last):
-            row, column = cell_of(eta[i], phi[i], rows, columns)
-            sums[:] = 0.0
-            for r in range(max(row - 1, 0), min(row + 2, rows)):
-                row_spans(r, column, columns, starts, spans)
-                for part in range(0, 4, 2):
-                    a, b = spans[part], spans[part + 1]
-                    squared_distances(eta[i], phi[i], near[0, a:b], near[1, a:b], dr2)
-                    _around(i, order[a:b], dr2, pt, kind, listed, sums)
-            for k in range(_N_KINDS):
-                out[i, 2 * k] = _log2(sums[0, k])
-                out[i, 2 * k + 1] = _log2(sums[0, k] + sums[1, k])
-            out[i, _DENSITIES] = _density(sums[2, VERTEX] + sums[2, DISPLACED])
-            out[i, _DENSITIES + 1] = _density(sums[2, PILEUP])
-            out[i, _DENSITIES + 2] = _density(sums[2, NEUTRAL])
-            out[i, _EVENT] = _log2(of_event[VERTEX])
-            out[i, _EVENT + 1] = _log2(of_event[PILEUP])
-            measured = kind[i] != NEUTRAL
-            out[i, _TRACK] = _length(dz[i], UNIT_DZ) if measured else 0.0
-            out[i, _TRACK + 1] = _length(d0[i], UNIT_D0) if measured else 0.0
+            of_event[kind[order[0, k]]] += pt[order[0, k]]
+        for k in range(_N_KINDS):
+            of_event[k] = _log2(of_event[k])
+        for cell in range(rows * columns):
+            first, last = starts[1, cell], starts[1, cell + 1]
+            if first == last:
+                continue
+            row, column = cell // columns, cell % columns
+            n = particles_around(row, column, shape, starts[0], order[0], spans, near)
+            for k in range(n):
+                j = near[k]
+                block[0, k], block[1, k], block[2, k] = eta[j], phi[j], pt[j]
+                kinds_near[k] = kind[j]
+            for place in range(first, last):
+                i = order[1, place]
+                squared_distances(eta[i], phi[i], block[0, :n], block[1, :n], dr2)
+                _around(i, near[:n], dr2, block[2], kinds_near, listed, rings, densities)
+                _write(rings, densities, of_event, out[i, begin:])
+                measured = kind[i] != NEUTRAL
+                out[i, begin + _TRACK] = _length(dz[i], UNIT_DZ) if measured else 0.0
+                out[i, begin + _TRACK + 1] = _length(d0[i], UNIT_D0) if measured else 0.0
 
 
 @njit(nogil=True)
@@ -207,6 +226,7 @@ def local_inputs(
     d0: AnyFloats,
     dz: AnyFloats,
     offsets: Offsets,
+    out: Singles | None = None,
 ) -> Singles:
     """Build the local inputs from flat columns.
 
@@ -224,10 +244,13 @@ def local_inputs(
         Shape (n,), cm, dz relative to the primary vertex. NaN where not measured.
     offsets
         First particle of every event: int64, (n_events + 1,).
+    out
+        Contiguous float32 matrix with a row a particle, whose last 15 columns are written; by
+        default a matrix of these alone.
 
     Returns
     -------
-    float32, shape (n, 15), columns in the order of `LOCAL_FEATURES`.
+    `out`; its last 15 columns, float32, are in the order of `LOCAL_FEATURES`.
 
     Raises
     ------
@@ -237,7 +260,8 @@ def local_inputs(
     edges = check_flat(offsets, pt=pt, eta=eta, phi=phi, charge=charge, puppi_weight=puppi_weight)
     if not (len(d0) == len(dz) == edges[-1]):
         raise ValueError(f"d0 and dz have {len(d0)} and {len(dz)} values, expected {edges[-1]}")
-    out = np.empty((edges[-1], N_LOCAL), np.float32)
+    if out is None:
+        out = np.empty((edges[-1], N_LOCAL), np.float32)
     _fill(
         np.asarray(pt, np.float64),
         np.asarray(eta, np.float64),

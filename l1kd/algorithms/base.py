@@ -1,6 +1,7 @@
 """What every insertable algorithm shares: its inputs, its checks, its way through awkward."""
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,21 @@ from l1kd.regions import region_sources, regions
 from l1kd.validation import CANONICAL, check, file_of, require_columns
 
 __all__ = ["Algorithm", "CandidateWeight", "EventScore"]
+
+
+_BLOCK = 1 << 15
+"""Particles evaluated at a time, and whole events besides: columns stay in the cache, whatever the
+chunk."""
+
+
+def blocks(offsets: AnyArray) -> Iterator[tuple[int, int]]:
+    """Cut events into blocks of about 30,000 particles, at least one event each."""
+    first = 0
+    while first < len(offsets) - 1:
+        last = int(np.searchsorted(offsets, offsets[first] + _BLOCK, side="right")) - 1
+        last = max(last, first + 1)
+        yield first, last
+        first = last
 
 
 class Algorithm(numpy_call_wrapper):

@@ -1,14 +1,13 @@
 """The networks that l1kd ships, as algorithms."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import awkward as ak
 import numpy as np
 
-from l1kd.algorithms.base import CandidateWeight, EventScore
+from l1kd.algorithms.base import CandidateWeight, EventScore, blocks
 from l1kd.algorithms.models import loaded, onnx_session, read_network, run_onnx
 from l1kd.algorithms.puppi import Puppi
 from l1kd.artefacts import Artefact, load
@@ -30,21 +29,6 @@ def _artefact(model: str, kind: str) -> Artefact:
 @cache
 def _logic(path: Path) -> LogicNetwork:
     return loaded(path, LogicNetwork.load)
-
-
-_BLOCK = 1 << 15
-"""Particles evaluated at a time, and whole events besides: inputs stay in the cache, whatever the
-chunk."""
-
-
-def _blocks(offsets: AnyArray) -> Iterator[tuple[int, int]]:
-    """Cut events into blocks of about `_BLOCK` particles, at least one event each."""
-    first = 0
-    while first < len(offsets) - 1:
-        last = int(np.searchsorted(offsets, offsets[first] + _BLOCK, side="right")) - 1
-        last = max(last, first + 1)
-        yield first, last
-        first = last
 
 
 class _DistilledWeight(CandidateWeight):
@@ -79,7 +63,7 @@ class _DistilledWeight(CandidateWeight):
         """Weights of all particles, float32 in [0, 1]."""
         weights = np.empty(offsets[-1], np.float32)
         chosen: InputSet = self.artefact.manifest["inputs"]["particles"].get("set", "paper")
-        for first, last in _blocks(offsets):
+        for first, last in blocks(offsets):
             block = slice(offsets[first], offsets[last])
             here = {name: x[block] for name, x in columns.items()}
             edges = offsets[first : last + 1] - offsets[first]

@@ -6,7 +6,7 @@ import awkward as ak
 import numpy as np
 
 from l1kd._edge import flat, offsets_of
-from l1kd.algorithms.base import CandidateWeight
+from l1kd.algorithms.base import CandidateWeight, blocks
 from l1kd.candidates import PID, recorded_source
 from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.particles.puppi import (
@@ -166,9 +166,27 @@ class Puppi(CandidateWeight):
         """Weights of all particles, float32 in [0, 1]."""
         if self.from_source:
             return np.asarray(columns["puppi_weight"])
-        energy = columns.pop("energy", None)
-        mass = None
-        if energy is not None:
-            momentum = columns["pt"].astype(np.float64) * np.cosh(columns["eta"].astype(np.float64))
-            mass = np.sqrt(np.maximum(energy.astype(np.float64) ** 2 - momentum**2, 0.0))
-        return puppi_weights(**columns, offsets=offsets, mass=mass)
+        by_particle = {n: x for n, x in columns.items() if n not in ("config", "n_vertices")}
+        weights = np.empty(offsets[-1], np.float32)
+        for first, last in blocks(offsets):
+            block = slice(offsets[first], offsets[last])
+            weights[block] = _weights(
+                {name: x[block] for name, x in by_particle.items()},
+                offsets[first : last + 1] - offsets[first],
+                columns["n_vertices"][first:last],
+                columns["config"],
+            )
+        return weights
+
+
+def _weights(
+    columns: dict[str, AnyArray], offsets: AnyArray, n_vertices: AnyArray, config: PuppiConfig
+) -> AnyArray:
+    energy = columns.pop("energy", None)
+    mass = None
+    if energy is not None:
+        momentum = columns["pt"].astype(np.float64) * np.cosh(columns["eta"].astype(np.float64))
+        mass = np.sqrt(np.maximum(energy.astype(np.float64) ** 2 - momentum**2, 0.0))
+    return puppi_weights(
+        **columns, offsets=offsets, n_vertices=n_vertices, config=config, mass=mass
+    )

@@ -59,6 +59,7 @@ class _Lenient(NanoAODSchema):
     warn_missing_crossrefs = False
     mixins: dict[str, str]
     lenient = True
+    full_like_items: dict[str, Any]
     """Whether classes whose branches are missing are left away."""
 
     def __init__(self, base_form: dict[str, Any], version: str = "latest") -> None:
