@@ -14,7 +14,8 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -51,10 +52,15 @@ _NOISE = re.compile(
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Silence warnings of the frameworks about each other, which a user can do nothing about."""
-    with warnings.catch_warnings():
+def quiet(remarks: bool = False) -> Iterator[None]:
+    """Silence warnings of the frameworks about each other, which a user can do nothing about.
+
+    With `remarks`, what they print goes as well: hls4ml comments on every layer.
+    """
+    with warnings.catch_warnings(), ExitStack() as stack:
         warnings.simplefilter("ignore")
+        if remarks:
+            stack.enter_context(redirect_stdout(StringIO()))
         yield
 
 

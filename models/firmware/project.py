@@ -128,8 +128,13 @@ class Changes(NamedTuple):
     @property
     def refused(self) -> tuple[str, ...]:
         """What stands against compiling and running the project's code."""
-        own = (name for name in self.added if name.startswith(_RUN) or name == "network.npz")
-        return (*self.changed, *own)
+        return (*self.changed, *(name for name in self.added if _is_run(name)))
+
+
+def _is_run(name: str) -> bool:
+    """Tell whether an added file, or a link in place of a folder, could be compiled or read."""
+    around = any(folder.startswith(f"{name}/") for folder in _RUN)
+    return around or name.startswith(_RUN) or name == "network.npz"
 
 
 def changes(folder: Path, description: dict[str, Any]) -> Changes:

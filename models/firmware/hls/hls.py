@@ -7,9 +7,6 @@ synthesis tool sees them.
 
 import re
 import shutil
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -30,7 +27,6 @@ __all__ = [
     "hls4ml_version",
     "library",
     "model_graph",
-    "quiet",
     "write_project",
 ]
 
@@ -61,17 +57,6 @@ class HlsOptions:
     period: float
     strategy: Strategy
     top: str
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence hls4ml's remarks, which a user can do nothing about."""
-    import contextlib
-    import io
-
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
 
 
 def hls4ml_version() -> str:
@@ -165,7 +150,7 @@ def model_graph(network: Network, options: HlsOptions) -> Any:
             for name, entry in described.configuration.items()
         },
     }
-    with quiet():
+    with backend.quiet(remarks=True):
         hls4ml = backend.hls4ml()
         try:
             return hls4ml.model.ModelGraph.from_layer_list(
@@ -190,7 +175,7 @@ def write_project(graph: Any, folder: Path) -> None:
     """
     config = graph.config.config
     before = config["OutputDir"]
-    with quiet(), TemporaryDirectory() as scratch:
+    with backend.quiet(remarks=True), TemporaryDirectory() as scratch:
         config["OutputDir"] = scratch
         try:
             writer = graph.config.backend.writer

@@ -20,7 +20,7 @@ import numpy as np
 from l1kd.emulators.array_types import Floats
 from l1kd.errors import ConfigurationError, FirmwareError, UnreadableFileError
 from l1kd.models import backend
-from l1kd.models.firmware.hls.hls import HlsOptions, hls4ml_version, quiet
+from l1kd.models.firmware.hls.hls import HlsOptions, hls4ml_version
 from l1kd.models.firmware.sources.frameworks import (
     Framework,
     Precisions,
@@ -289,7 +289,7 @@ def convert_keras(framework: KerasModel, options: HlsOptions, precisions: Precis
             "example --precision default=ap_fixed<16,6>"
         )
     default = precisions.get("default", {}).get("result", "fixed<18,8>")
-    with context, backend.quiet(), quiet():
+    with context, backend.quiet(remarks=True):
         hls4ml = backend.hls4ml()
 
         try:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from l1kd.emulators.array_types import Floats
 from l1kd.errors import ConfigurationError, FirmwareError, UnreadableFileError
 from l1kd.models import backend
-from l1kd.models.firmware.hls.hls import HlsOptions, hls4ml_version, quiet
+from l1kd.models.firmware.hls.hls import HlsOptions, hls4ml_version
 from l1kd.models.firmware.sources.frameworks import (
     Framework,
     Precisions,
@@ -194,7 +194,7 @@ def convert_onnx(model: OnnxModel, options: HlsOptions, precisions: Precisions) 
             "declare types, for example --precision default=ap_fixed<16,6>"
         )
     default = precisions.get("default", {}).get("result", "fixed<16,6>")
-    with quiet():
+    with backend.quiet(remarks=True):
         hls4ml = backend.hls4ml()
 
         try:

@@ -129,6 +129,19 @@ def test_a_file_added_to_what_is_compiled_is_not_run(project, name):
     assert told["refused"]
 
 
+@pytest.mark.usefixtures("never_run")
+@pytest.mark.parametrize("name", ["hls", "hls/firmware", "rtl/verilog"])
+def test_a_link_in_place_of_a_folder_is_not_run(project, name):
+    """Behind it could be more than the files that are named."""
+    (project / name).rename("elsewhere")
+    (project / name).symlink_to(Path("elsewhere").resolve())
+    (Path("elsewhere") / "more.h").write_text("")
+    code, told = verify_json(project)
+    assert code == 1
+    assert name in told["added"]
+    assert told["refused"]
+
+
 @pytest.mark.usefixtures("unproved")
 def test_other_added_files_are_named(project):
     (project / "notes.txt").write_text("mine")
