@@ -58,6 +58,7 @@ class _Lenient(NanoAODSchema):
     event_ids: ClassVar[list[str]] = []
     warn_missing_crossrefs = False
     mixins: dict[str, str]
+    full_like_items: dict[str, Any]
     lenient = True
     full_like_items: dict[str, Any]
     """Whether classes whose branches are missing are left away."""
