@@ -90,50 +90,21 @@ class Conditions(NamedTuple):
 
     Attributes
     ----------
-    leg_start
-        Legs of condition i are those from leg_start[i] to leg_start[i + 1].
-    leg
-        Which bit mask a leg of a condition uses.
-    group
-        List that the leg chooses from: legs of one group must choose different objects. A negative
-        group never clashes.
-    charge, positive, negative
-        0, `SAME_SIGN` or `OPPOSITE_SIGN`, and the masks of the objects with a valid charge.
-    relation_start
-        Relations of condition i are those from relation_start[i] to relation_start[i + 1].
-    relation_first, relation_second
-        Positions of the two legs in the condition, first < second.
-    relation_row
-        First row of the relation; row k holds the partners of object k of the first leg.
-    relation_negated
-        1 where the pair must *not* be in the relation.
-    triple_row, triple_stride
-        First row of a relation of the legs 0, 1, 2 (row i * stride + j holds the partners of the
-        objects i and j), or -1.
-    reference
-        Mask of the references whose overlap removes objects from all lists before the search, or
-        -1; one reference at least must exist then.
-    overlap_start, overlap_leg, overlap_row
-        Legs (by position) that lose their overlapping objects, and the rows of the relation.
+    start
+        Where each condition begins in `code`.
+    code
+        For each condition its header (number of legs, relations and overlaps, charge, masks of
+        either charge, row and stride of the triple, reference), then the bit mask of every leg, the
+        group of every leg, four numbers for each relation (first, second, row, negated) and two for
+        each overlap (leg, row).
     """
 
-    leg_start: NDArray[np.int64]
-    leg: NDArray[np.int64]
-    group: NDArray[np.int64]
-    charge: NDArray[np.int64]
-    positive: NDArray[np.int64]
-    negative: NDArray[np.int64]
-    relation_start: NDArray[np.int64]
-    relation_first: NDArray[np.int64]
-    relation_second: NDArray[np.int64]
-    relation_row: NDArray[np.int64]
-    relation_negated: NDArray[np.int64]
-    triple_row: NDArray[np.int64]
-    triple_stride: NDArray[np.int64]
-    reference: NDArray[np.int64]
-    overlap_start: NDArray[np.int64]
-    overlap_leg: NDArray[np.int64]
-    overlap_row: NDArray[np.int64]
+    start: NDArray[np.int64]
+    code: NDArray[np.int64]
+
+
+_LEGS, _RELATIONS, _OVERLAPS, _CHARGE, _POSITIVE, _NEGATIVE, _TRIPLE, _STRIDE, _REFERENCE = range(9)
+_HEADER: Final = 9
 
 
 class Logic(NamedTuple):
@@ -184,27 +155,17 @@ def conditions_of(conditions: Sequence[Condition]) -> Conditions:
             raise ValueError(f"a condition has 1 to {MAX_LEGS} legs, each with a group")
         if any(not 0 <= r.first < r.second < len(condition.legs) for r in condition.relations):
             raise ValueError("a relation joins an earlier leg with a later one")
-    relations = [r for condition in conditions for r in condition.relations]
-    overlaps = [o for condition in conditions for o in condition.overlaps]
-    return Conditions(
-        leg_start=_starts([len(c.legs) for c in conditions]),
-        leg=_column([leg for c in conditions for leg in c.legs]),
-        group=_column([group for c in conditions for group in c.groups]),
-        charge=_column([c.charge for c in conditions]),
-        positive=_column([c.positive for c in conditions]),
-        negative=_column([c.negative for c in conditions]),
-        relation_start=_starts([len(c.relations) for c in conditions]),
-        relation_first=_column([r.first for r in relations]),
-        relation_second=_column([r.second for r in relations]),
-        relation_row=_column([r.row for r in relations]),
-        relation_negated=_column([int(r.negated) for r in relations]),
-        triple_row=_column([c.triple for c in conditions]),
-        triple_stride=_column([c.stride for c in conditions]),
-        reference=_column([c.reference for c in conditions]),
-        overlap_start=_starts([len(c.overlaps) for c in conditions]),
-        overlap_leg=_column([leg for leg, _ in overlaps]),
-        overlap_row=_column([row for _, row in overlaps]),
-    )
+    code: list[int] = []
+    start = []
+    for condition in conditions:
+        start.append(len(code))
+        code += [len(condition.legs), len(condition.relations), len(condition.overlaps)]
+        code += [condition.charge, condition.positive, condition.negative]
+        code += [condition.triple, condition.stride, condition.reference]
+        code += [*condition.legs, *condition.groups]
+        code += [int(number) for relation in condition.relations for number in relation]
+        code += [number for overlap in condition.overlaps for number in overlap]
+    return Conditions(_column(start), _column(code))
 
 
 def logic_of(seeds: Sequence[Sequence[int]]) -> Logic:
@@ -237,61 +198,75 @@ def logic_of(seeds: Sequence[Sequence[int]]) -> Logic:
     return Logic(_starts([len(s) for s in seeds]), _column([t for s in seeds for t in s]))
 
 
-@njit(nogil=True, inline="always")
+@njit(nogil=True)
 def _lowest(mask: int) -> int:
-    """Return the position of the lowest set bit."""
+    """Return the position of the lowest set bit of a mask that is not zero."""
     position = 0
-    while not (mask >> np.uint64(position)) & np.uint64(1):
-        position += 1
+    for width in (32, 16, 8, 4, 2, 1):
+        low = (np.uint64(1) << np.uint64(width)) - np.uint64(1)
+        if not mask & low:
+            mask >>= np.uint64(width)
+            position += width
     return position
+
+
+@njit(nogil=True)
+def _all_pass(
+    at: int, code: NDArray[np.int64], passes: NDArray[np.uint64], masks: NDArray[np.uint64]
+) -> bool:
+    """Copy the masks of a condition's legs; false if no object passes one of them."""
+    for k in range(code[at + _LEGS]):
+        masks[k] = passes[code[at + _HEADER + k]]
+        if masks[k] == 0:
+            return False
+    return True
 
 
 @njit(nogil=True)
 def _candidates(
     depth: int,
-    condition: int,
+    at: int,
+    code: NDArray[np.int64],
     masks: NDArray[np.uint64],
     chosen: NDArray[np.int64],
     rows: NDArray[np.uint64],
-    conditions: Conditions,
 ) -> int:
     """Return the objects that leg `depth` can still choose, given the choices before it."""
-    first = conditions.leg_start[condition]
     left = masks[depth]
-    group = conditions.group[first + depth]
-    for earlier in range(depth):
-        if group >= 0 and conditions.group[first + earlier] == group:
-            left &= ~(np.uint64(1) << np.uint64(chosen[earlier]))
-    for k in range(conditions.relation_start[condition], conditions.relation_start[condition + 1]):
-        if conditions.relation_second[k] == depth:
-            partners = rows[conditions.relation_row[k] + chosen[conditions.relation_first[k]]]
-            left &= ~partners if conditions.relation_negated[k] else partners
-    triple = conditions.triple_row[condition]
-    if triple >= 0 and depth == 2:
-        left &= rows[triple + chosen[0] * conditions.triple_stride[condition] + chosen[1]]
+    legs = code[at + _LEGS]
+    groups = at + _HEADER + legs
+    group = code[groups + depth]
+    if group >= 0:
+        for earlier in range(depth):
+            if code[groups + earlier] == group:
+                left &= ~(np.uint64(1) << np.uint64(chosen[earlier]))
+    relation = groups + legs
+    for _ in range(code[at + _RELATIONS]):
+        if code[relation + 1] == depth:
+            partners = rows[code[relation + 2] + chosen[code[relation]]]
+            left &= ~partners if code[relation + 3] else partners
+        relation += 4
+    if depth == 2 and code[at + _TRIPLE] >= 0:
+        left &= rows[code[at + _TRIPLE] + chosen[0] * code[at + _STRIDE] + chosen[1]]
     return left
 
 
 @njit(nogil=True)
 def _search(
-    condition: int,
-    legs: int,
+    at: int,
+    code: NDArray[np.int64],
     masks: NDArray[np.uint64],
     passes: NDArray[np.uint64],
     rows: NDArray[np.uint64],
-    conditions: Conditions,
-    chosen: NDArray[np.int64],
     left: NDArray[np.uint64],
+    chosen: NDArray[np.int64],
 ) -> bool:
     """Search one choice of objects that satisfies a condition."""
-    opposite = conditions.charge[condition] == OPPOSITE_SIGN
-    positive = negative = np.uint64(0)
-    if opposite:
-        positive = passes[conditions.positive[condition]]
-        negative = passes[conditions.negative[condition]]
+    legs = code[at + _LEGS]
+    opposite = code[at + _CHARGE] == OPPOSITE_SIGN
     one = np.uint64(1)
     depth = 0
-    left[0] = _candidates(0, condition, masks, chosen, rows, conditions)
+    left[0] = masks[0]
     while depth >= 0:
         if left[depth] == 0:
             depth -= 1
@@ -301,15 +276,15 @@ def _search(
         chosen[depth] = slot
         if depth + 1 < legs:
             depth += 1
-            left[depth] = _candidates(depth, condition, masks, chosen, rows, conditions)
+            left[depth] = _candidates(depth, at, code, masks, chosen, rows)
             continue
         if not opposite:
             return True
         plus = minus = False
         for k in range(legs):
             bit = one << np.uint64(chosen[k])
-            plus |= positive & bit != 0
-            minus |= negative & bit != 0
+            plus |= passes[code[at + _POSITIVE]] & bit != 0
+            minus |= passes[code[at + _NEGATIVE]] & bit != 0
         if plus and minus:
             return True
     return False
@@ -317,65 +292,56 @@ def _search(
 
 @njit(nogil=True)
 def _remove_overlap(
-    condition: int,
+    at: int,
+    code: NDArray[np.int64],
     masks: NDArray[np.uint64],
     passes: NDArray[np.uint64],
     rows: NDArray[np.uint64],
-    conditions: Conditions,
 ) -> bool:
     """Take the objects that overlap any reference out of the masks; false without a reference."""
-    references = passes[conditions.reference[condition]]
+    references = passes[code[at + _REFERENCE]]
     if references == 0:
         return False
     one = np.uint64(1)
-    for k in range(conditions.overlap_start[condition], conditions.overlap_start[condition + 1]):
-        position = conditions.overlap_leg[k]
+    overlap = at + _HEADER + 2 * code[at + _LEGS] + 4 * code[at + _RELATIONS]
+    for _ in range(code[at + _OVERLAPS]):
+        position = code[overlap]
         left = masks[position]
         while left:
             slot = _lowest(left)
-            bit = one << np.uint64(slot)
             left &= left - one
-            if rows[conditions.overlap_row[k] + slot] & references:
-                masks[position] &= ~bit
+            if rows[code[overlap + 1] + slot] & references:
+                masks[position] &= ~(one << np.uint64(slot))
+        overlap += 2
     return True
 
 
 @njit(nogil=True)
 def _holds(
-    condition: int,
+    at: int,
+    code: NDArray[np.int64],
     passes: NDArray[np.uint64],
     rows: NDArray[np.uint64],
-    conditions: Conditions,
     buffers: NDArray[np.uint64],
     chosen: NDArray[np.int64],
 ) -> bool:
-    """Whether a condition holds in one event."""
+    """Whether a condition holds whose legs' masks are copied and not empty."""
     masks, signed, left = buffers[0], buffers[1], buffers[2]
-    first = conditions.leg_start[condition]
-    legs = conditions.leg_start[condition + 1] - first
-    for k in range(legs):
-        masks[k] = passes[conditions.leg[first + k]]
-        if masks[k] == 0:
-            return False
-    if conditions.reference[condition] >= 0 and not _remove_overlap(
-        condition, masks, passes, rows, conditions
-    ):
+    legs = code[at + _LEGS]
+    if code[at + _REFERENCE] >= 0 and not _remove_overlap(at, code, masks, passes, rows):
         return False
-    charge = conditions.charge[condition]
+    charge = code[at + _CHARGE]
     if charge == 0:
-        return _search(condition, legs, masks, passes, rows, conditions, chosen, left)
-    positive = passes[conditions.positive[condition]]
-    negative = passes[conditions.negative[condition]]
+        return _search(at, code, masks, passes, rows, left, chosen)
+    positive, negative = passes[code[at + _POSITIVE]], passes[code[at + _NEGATIVE]]
     if charge == OPPOSITE_SIGN:
-        if positive == 0 or negative == 0:
-            return False
         for k in range(legs):
             masks[k] &= positive | negative
-        return _search(condition, legs, masks, passes, rows, conditions, chosen, left)
+        return _search(at, code, masks, passes, rows, left, chosen)
     for sign in (positive, negative):
         for k in range(legs):
             signed[k] = masks[k] & sign
-        if _search(condition, legs, signed, passes, rows, conditions, chosen, left):
+        if _search(at, code, signed, passes, rows, left, chosen):
             return True
     return False
 
@@ -401,17 +367,22 @@ def decide(
     out
         Decisions, packed, lowest bit first, shape (events, ceil(seeds / 8)).
     """
-    n_conditions = len(conditions.leg_start) - 1
+    start, code = conditions.start, conditions.code
+    n_conditions = len(start)
     n_seeds = len(logic.start) - 1
     holds = np.zeros(n_conditions, np.bool_)
     buffers = np.zeros((3, MAX_LEGS), np.uint64)
+    masks = buffers[0]
     chosen = np.zeros(MAX_LEGS, np.int64)
     stack = np.zeros(_MAX_STACK, np.bool_)
     for event in range(len(passes)):
+        passing, related = passes[event], rows[event]
         for condition in range(n_conditions):
-            holds[condition] = _holds(
-                condition, passes[event], rows[event], conditions, buffers, chosen
-            )
+            at = start[condition]
+            holds[condition] = _all_pass(at, code, passing, masks)
+            single = code[at + _LEGS] == 1 and code[at + _CHARGE] == 0 and code[at + _REFERENCE] < 0
+            if holds[condition] and not single:
+                holds[condition] = _holds(at, code, passing, related, buffers, chosen)
         out[event] = 0
         for seed in range(n_seeds):
             top = 0

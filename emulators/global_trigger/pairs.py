@@ -4,7 +4,7 @@ All quantities come from the integer tables; products have 64 bits. A relation i
 objects that pass a leg which uses it.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,73 +12,71 @@ from numpy.typing import NDArray
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.global_trigger.limits import QUANTITIES
 
-__all__ = ["Pairs", "Triples", "relate", "relate_triples"]
+__all__ = ["PAIR_FIELDS", "SIDE_FIELDS", "Pairs", "Triples", "relate", "relate_triples"]
 
 _DETA, _DPHI, _DR, _MASS, _MASSUPT, _MASST, _MASSDR, _TBPT, _OS, _LS = range(len(QUANTITIES))
 
+PAIR_FIELDS: Final = (
+    "row",
+    "same",
+    "half",
+    "unit",
+    "delta_eta",
+    "delta_phi",
+    "cosh",
+    "cos",
+    "inverse",
+    "upt",
+    "sine",
+    "cosine",
+    "cut_start",
+    "cut_stop",
+)
+"""Entries of a relation: its first row in the output (row k holds the partners of object k); 1
+where both lists are one, so that an object is no partner of itself; half the number of phi bins;
+the power of ten that stands for cosh(0); where its tables begin; its cuts."""
+_ROW, _SAME, _HALF, _UNIT, _T_DETA, _T_DPHI, _T_COSH, _T_COS, _T_INVERSE, _T_UPT = range(10)
+_T_SINE, _T_COSINE, _CUT_START, _CUT_STOP = range(10, 14)
+
+SIDE_FIELDS: Final = (
+    "slots",
+    "eta",
+    "phi",
+    "pt",
+    "unconstrained",
+    "charge",
+    "charge_valid",
+    "convert",
+    "pt_table",
+    "leg_start",
+    "leg_stop",
+)
+"""Entries of each of its two lists: length; columns of the record where the fields begin, -1 for a
+field that it lacks; 1 where eta and phi move to the muon scales; where the table of momenta begins;
+the legs that use the relation."""
+_SLOTS, _ETA, _PHI, _PT, _UPT, _CHARGE, _VALID, _CONVERT, _T_PT, _LEG_START, _LEG_STOP = range(11)
+_FIRST: Final = len(PAIR_FIELDS)
+_SECOND: Final = _FIRST + len(SIDE_FIELDS)
+
 
 class Pairs(NamedTuple):
-    """All relations of pairs, flat. A second axis of length 2 stands for the two objects.
+    """All relations of pairs, flat.
 
     Attributes
     ----------
-    row
-        First row of the relation in the output; row k holds the partners of object k.
-    slots
-        Lengths of the two lists.
-    same
-        1 where both are the same list: an object is no partner of itself.
-    eta, phi, momentum, unconstrained, charge, charge_valid
-        Columns of the record where the fields begin; -1 where the list has none.
-    convert
-        1 where eta and phi move to the muon scales.
-    half
-        Half the number of phi bins, where distances fold.
-    unit
-        Power of ten that stands for cosh(0) in a transverse mass.
-    delta_eta, delta_phi, cosh, cos, inverse
-        Where the tables of the pair begin in `tables`.
-    pt, sine, cosine
-        Where the tables of the two objects begin.
-    upt
-        Where the table of unconstrained momenta begins.
-    leg_start, leg_count, leg
-        Legs that use the relation: those of side s of relation i are from leg_start[i, s] to
-        leg_start[i, s] + leg_count[i, s].
-    cut_start, quantity, low, high
-        Cuts of relation i and their inclusive limits; all must hold.
+    info
+        One relation a row: `PAIR_FIELDS`, then `SIDE_FIELDS` of the first and the second list.
+    cuts
+        One cut a row: quantity and its inclusive limits. All cuts of a relation must hold.
+    legs
+        Legs that use the relations.
     tables
         All integer tables, one after the other.
     """
 
-    row: NDArray[np.int64]
-    slots: NDArray[np.int64]
-    same: NDArray[np.int64]
-    eta: NDArray[np.int64]
-    phi: NDArray[np.int64]
-    momentum: NDArray[np.int64]
-    unconstrained: NDArray[np.int64]
-    charge: NDArray[np.int64]
-    charge_valid: NDArray[np.int64]
-    convert: NDArray[np.int64]
-    half: NDArray[np.int64]
-    unit: NDArray[np.int64]
-    delta_eta: NDArray[np.int64]
-    delta_phi: NDArray[np.int64]
-    cosh: NDArray[np.int64]
-    cos: NDArray[np.int64]
-    inverse: NDArray[np.int64]
-    pt: NDArray[np.int64]
-    sine: NDArray[np.int64]
-    cosine: NDArray[np.int64]
-    upt: NDArray[np.int64]
-    leg_start: NDArray[np.int64]
-    leg_count: NDArray[np.int64]
-    leg: NDArray[np.int64]
-    cut_start: NDArray[np.int64]
-    quantity: NDArray[np.int64]
-    low: NDArray[np.int64]
-    high: NDArray[np.int64]
+    info: NDArray[np.int64]
+    cuts: NDArray[np.int64]
+    legs: NDArray[np.int64]
     tables: NDArray[np.int64]
 
 
@@ -102,133 +100,173 @@ class Triples(NamedTuple):
     high: NDArray[np.int64]
 
 
-@njit(nogil=True, inline="always")
-def _angle(column: int, convert: int, slot: int, record: NDArray[np.int32]) -> Any:
+@njit(nogil=True)
+def _field(record: NDArray[np.int32], info: NDArray[np.int64], at: int, slot: int) -> Any:
+    """Return the value of a field of the object in a slot."""
+    return np.int64(record[info[at] + slot])
+
+
+@njit(nogil=True)
+def _angle(
+    record: NDArray[np.int32], info: NDArray[np.int64], side: int, at: int, slot: int
+) -> Any:
     """Return an angular index, on the muon scale where a muon is in the pair."""
-    value = np.int64(record[column + slot])
-    return 4 * value + 2 if convert else value
+    value = _field(record, info, side + at, slot)
+    return 4 * value + 2 if info[side + _CONVERT] else value
 
 
-@njit(nogil=True, inline="always")
-def _eta_distance(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pairs) -> int:
+@njit(nogil=True)
+def _eta_distance(record: NDArray[np.int32], info: NDArray[np.int64], i: int, j: int) -> Any:
     """Return the distance in eta bins."""
-    a = _angle(pairs.eta[r, 0], pairs.convert[r, 0], i, record)
-    b = _angle(pairs.eta[r, 1], pairs.convert[r, 1], j, record)
-    return abs(a - b)
-
-
-@njit(nogil=True, inline="always")
-def _phi_distance(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pairs) -> int:
-    """Return the folded distance in phi bins (of a bin past the circle: still inside the table)."""
-    a = _angle(pairs.phi[r, 0], pairs.convert[r, 0], i, record)
-    b = _angle(pairs.phi[r, 1], pairs.convert[r, 1], j, record)
-    distance = abs(a - b)
-    return distance if distance < pairs.half[r] else abs(2 * pairs.half[r] - distance)
+    return abs(_angle(record, info, _FIRST, _ETA, i) - _angle(record, info, _SECOND, _ETA, j))
 
 
 @njit(nogil=True)
-def _mass(r: int, i: int, j: int, quantity: int, record: NDArray[np.int32], pairs: Pairs) -> int:
+def _folded(distance: int, half: int) -> int:
+    """Return a distance on the circle (a bin past the circle stays inside the tables)."""
+    return distance if distance < half else abs(2 * half - distance)
+
+
+@njit(nogil=True)
+def _phi_distance(record: NDArray[np.int32], info: NDArray[np.int64], i: int, j: int) -> Any:
+    """Return the folded distance in phi bins."""
+    a = _angle(record, info, _FIRST, _PHI, i)
+    b = _angle(record, info, _SECOND, _PHI, j)
+    return _folded(abs(a - b), info[_HALF])
+
+
+@njit(nogil=True)
+def _mass(
+    record: NDArray[np.int32],
+    info: NDArray[np.int64],
+    tables: NDArray[np.int64],
+    quantity: int,
+    i: int,
+    j: int,
+) -> Any:
     """Return half the squared mass of a pair."""
-    tables = pairs.tables
     if quantity == _MASSUPT:
-        first = tables[pairs.upt[r] + record[pairs.unconstrained[r, 0] + i]]
-        second = tables[pairs.upt[r] + record[pairs.unconstrained[r, 1] + j]]
+        first = tables[info[_T_UPT] + _field(record, info, _FIRST + _UPT, i)]
+        second = tables[info[_T_UPT] + _field(record, info, _SECOND + _UPT, j)]
     else:
-        first = tables[pairs.pt[r, 0] + record[pairs.momentum[r, 0] + i]]
-        second = tables[pairs.pt[r, 1] + record[pairs.momentum[r, 1] + j]]
-    along = pairs.unit[r]
+        first = tables[info[_FIRST + _T_PT] + _field(record, info, _FIRST + _PT, i)]
+        second = tables[info[_SECOND + _T_PT] + _field(record, info, _SECOND + _PT, j)]
+    along = info[_UNIT]
     if quantity != _MASST:
-        along = tables[pairs.cosh[r] + _eta_distance(r, i, j, record, pairs)]
-    return first * second * (along - tables[pairs.cos[r] + _phi_distance(r, i, j, record, pairs)])
+        along = tables[info[_T_COSH] + _eta_distance(record, info, i, j)]
+    return first * second * (along - tables[info[_T_COS] + _phi_distance(record, info, i, j)])
 
 
 @njit(nogil=True)
-def _two_body_momentum(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pairs) -> int:
+def _two_body_momentum(
+    record: NDArray[np.int32], info: NDArray[np.int64], tables: NDArray[np.int64], i: int, j: int
+) -> Any:
     """Return the squared momentum of a pair."""
-    tables = pairs.tables
-    first = tables[pairs.pt[r, 0] + record[pairs.momentum[r, 0] + i]]
-    second = tables[pairs.pt[r, 1] + record[pairs.momentum[r, 1] + j]]
-    a = _angle(pairs.phi[r, 0], pairs.convert[r, 0], i, record)
-    b = _angle(pairs.phi[r, 1], pairs.convert[r, 1], j, record)
-    cosines = tables[pairs.cosine[r, 0] + a] * tables[pairs.cosine[r, 1] + b]
-    sines = tables[pairs.sine[r, 0] + a] * tables[pairs.sine[r, 1] + b]
-    squares = (first * first + second * second) * pairs.unit[r] * pairs.unit[r]
+    first = tables[info[_FIRST + _T_PT] + _field(record, info, _FIRST + _PT, i)]
+    second = tables[info[_SECOND + _T_PT] + _field(record, info, _SECOND + _PT, j)]
+    a = _angle(record, info, _FIRST, _PHI, i)
+    b = _angle(record, info, _SECOND, _PHI, j)
+    cosines = tables[info[_T_COSINE] + a] * tables[info[_T_COSINE] + b]
+    sines = tables[info[_T_SINE] + a] * tables[info[_T_SINE] + b]
+    squares = (first * first + second * second) * info[_UNIT] * info[_UNIT]
     return squares + 2 * first * second * (cosines + sines)
 
 
 @njit(nogil=True)
 def _mass_over_distance(
-    r: int, i: int, j: int, low: int, record: NDArray[np.int32], pairs: Pairs
+    record: NDArray[np.int32],
+    info: NDArray[np.int64],
+    tables: NDArray[np.int64],
+    low: int,
+    i: int,
+    j: int,
 ) -> bool:
     """Whether half the squared mass over delta R squared reaches `low`.
 
     The product has up to 84 bits, so the limit is divided instead. Muons lose the lowest bit of eta
     and phi; a pair in one bin always passes.
     """
-    drop = 1 if pairs.half[r] == 288 else 0
+    drop = 1 if info[_HALF] == 288 else 0
     eta = abs(
-        (np.int64(record[pairs.eta[r, 0] + i]) >> drop)
-        - (np.int64(record[pairs.eta[r, 1] + j]) >> drop)
+        (_field(record, info, _FIRST + _ETA, i) >> drop)
+        - (_field(record, info, _SECOND + _ETA, j) >> drop)
     )
-    half = pairs.half[r] >> drop
     phi = abs(
-        (np.int64(record[pairs.phi[r, 0] + i]) >> drop)
-        - (np.int64(record[pairs.phi[r, 1] + j]) >> drop)
+        (_field(record, info, _FIRST + _PHI, i) >> drop)
+        - (_field(record, info, _SECOND + _PHI, j) >> drop)
     )
-    if phi >= half:
-        phi = abs(2 * half - phi)
-    inverse = pairs.tables[pairs.inverse[r] + 256 * eta + phi]
+    inverse = tables[info[_T_INVERSE] + 256 * eta + _folded(phi, info[_HALF] >> drop)]
     if inverse == 0:
         return True
-    return _mass(r, i, j, _MASS, record, pairs) >= (low + inverse - 1) // inverse
+    return _mass(record, info, tables, _MASS, i, j) >= (low + inverse - 1) // inverse
 
 
 @njit(nogil=True)
-def _sign(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pairs) -> int:
-    """Return 0 without two valid charges, 1 for equal charges, 2 for opposite ones."""
-    if not record[pairs.charge_valid[r, 0] + i] or not record[pairs.charge_valid[r, 1] + j]:
-        return 0
-    return 1 if record[pairs.charge[r, 0] + i] == record[pairs.charge[r, 1] + j] else 2
+def _sign(record: NDArray[np.int32], info: NDArray[np.int64], i: int, j: int) -> int:
+    """Return `_LS` for two valid equal charges, `_OS` for opposite ones, -1 for invalid ones."""
+    valid = _field(record, info, _FIRST + _VALID, i) & _field(record, info, _SECOND + _VALID, j)
+    if not valid:
+        return -1
+    a = _field(record, info, _FIRST + _CHARGE, i)
+    return _LS if a == _field(record, info, _SECOND + _CHARGE, j) else _OS
 
 
 @njit(nogil=True)
-def _related(r: int, i: int, j: int, record: NDArray[np.int32], pairs: Pairs) -> bool:
+def _value(
+    record: NDArray[np.int32],
+    info: NDArray[np.int64],
+    tables: NDArray[np.int64],
+    quantity: int,
+    i: int,
+    j: int,
+) -> Any:
+    """Return a quantity of a pair."""
+    if quantity == _DETA:
+        return tables[info[_T_DETA] + _eta_distance(record, info, i, j)]
+    if quantity == _DPHI:
+        return tables[info[_T_DPHI] + _phi_distance(record, info, i, j)]
+    if quantity == _DR:
+        eta = tables[info[_T_DETA] + _eta_distance(record, info, i, j)]
+        phi = tables[info[_T_DPHI] + _phi_distance(record, info, i, j)]
+        return eta * eta + phi * phi
+    if quantity == _TBPT:
+        return _two_body_momentum(record, info, tables, i, j)
+    return _mass(record, info, tables, quantity, i, j)
+
+
+@njit(nogil=True)
+def _related(
+    record: NDArray[np.int32],
+    info: NDArray[np.int64],
+    cuts: NDArray[np.int64],
+    tables: NDArray[np.int64],
+    i: int,
+    j: int,
+) -> bool:
     """Whether all cuts of a relation hold for a pair."""
-    for cut in range(pairs.cut_start[r], pairs.cut_start[r + 1]):
-        quantity, low, high = pairs.quantity[cut], pairs.low[cut], pairs.high[cut]
-        value = np.int64(0)
+    for cut in range(info[_CUT_START], info[_CUT_STOP]):
+        quantity, low, high = cuts[cut, 0], cuts[cut, 1], cuts[cut, 2]
         if quantity in (_OS, _LS):
-            if _sign(r, i, j, record, pairs) != (1 if quantity == _LS else 2):
+            if _sign(record, info, i, j) != quantity:
                 return False
-            continue
-        if quantity == _MASSDR:
-            if not _mass_over_distance(r, i, j, low, record, pairs):
+        elif quantity == _MASSDR:
+            if not _mass_over_distance(record, info, tables, low, i, j):
                 return False
-            continue
-        if quantity == _DETA:
-            value = pairs.tables[pairs.delta_eta[r] + _eta_distance(r, i, j, record, pairs)]
-        elif quantity == _DPHI:
-            value = pairs.tables[pairs.delta_phi[r] + _phi_distance(r, i, j, record, pairs)]
-        elif quantity == _DR:
-            eta = pairs.tables[pairs.delta_eta[r] + _eta_distance(r, i, j, record, pairs)]
-            phi = pairs.tables[pairs.delta_phi[r] + _phi_distance(r, i, j, record, pairs)]
-            value = eta * eta + phi * phi
-        elif quantity == _TBPT:
-            value = _two_body_momentum(r, i, j, record, pairs)
         else:
-            value = _mass(r, i, j, quantity, record, pairs)
-        if value < low or value > high:
-            return False
+            value = _value(record, info, tables, quantity, i, j)
+            if value < low or value > high:
+                return False
     return True
 
 
-@njit(nogil=True, inline="always")
-def _used(r: int, side: int, passes: NDArray[np.uint64], pairs: Pairs) -> Any:
+@njit(nogil=True)
+def _used(
+    info: NDArray[np.int64], side: int, passes: NDArray[np.uint64], legs: NDArray[np.int64]
+) -> Any:
     """Return the objects of one side that pass any leg which uses the relation."""
     mask = np.uint64(0)
-    start = pairs.leg_start[r, side]
-    for k in range(start, start + pairs.leg_count[r, side]):
-        mask |= passes[pairs.leg[k]]
+    for k in range(info[side + _LEG_START], info[side + _LEG_STOP]):
+        mask |= passes[legs[k]]
     return mask
 
 
@@ -253,28 +291,31 @@ def relate(
         Rows of bit masks, shape (events, rows).
     """
     one = np.uint64(1)
+    cuts, legs, tables = pairs.cuts, pairs.legs, pairs.tables
     for event in range(len(records)):
-        record = records[event]
-        for r in range(len(pairs.row)):
-            for i in range(pairs.slots[r, 0]):
-                out[event, pairs.row[r] + i] = 0
-            first = _used(r, 0, passes[event], pairs)
+        record, passing, rows = records[event], passes[event], out[event]
+        for r in range(len(pairs.info)):
+            info = pairs.info[r]
+            slots, row = info[_FIRST + _SLOTS], info[_ROW]
+            for i in range(slots):
+                rows[row + i] = 0
+            first = _used(info, _FIRST, passing, legs)
             if first == 0:
                 continue
-            second = _used(r, 1, passes[event], pairs)
+            second = _used(info, _SECOND, passing, legs)
             if second == 0:
                 continue
-            for i in range(pairs.slots[r, 0]):
+            for i in range(slots):
                 if not first & (one << np.uint64(i)):
                     continue
                 mask = np.uint64(0)
-                for j in range(pairs.slots[r, 1]):
+                for j in range(info[_SECOND + _SLOTS]):
                     bit = one << np.uint64(j)
-                    if not second & bit or (pairs.same[r] and i == j):
+                    if not second & bit or (info[_SAME] and i == j):
                         continue
-                    if _related(r, i, j, record, pairs):
+                    if _related(record, info, cuts, tables, i, j):
                         mask |= bit
-                out[event, pairs.row[r] + i] = mask
+                rows[row + i] = mask
 
 
 @njit(nogil=True)
@@ -298,28 +339,27 @@ def relate_triples(
     """
     one = np.uint64(1)
     for event in range(len(records)):
-        record = records[event]
+        record, passing, rows = records[event], passes[event], out[event]
         for t in range(len(triples.row)):
-            r = triples.pair[t]
-            n = pairs.slots[r, 0]
+            info = pairs.info[triples.pair[t]]
+            n, row, quantity = info[_FIRST + _SLOTS], triples.row[t], triples.quantity[t]
             for k in range(n * n):
-                out[event, triples.row[t] + k] = 0
-            used = _used(r, 0, passes[event], pairs) | _used(r, 1, passes[event], pairs)
+                rows[row + k] = 0
+            used = _used(info, _FIRST, passing, pairs.legs)
+            used |= _used(info, _SECOND, passing, pairs.legs)
             for i in range(n):
                 for j in range(i):
                     for k in range(j):
                         bits = (one << np.uint64(i)) | (one << np.uint64(j)) | (one << np.uint64(k))
                         if used & bits != bits:
                             continue
-                        quantity = triples.quantity[t]
-                        mass = _mass(r, i, j, quantity, record, pairs)
-                        mass += _mass(r, i, k, quantity, record, pairs)
-                        mass += _mass(r, j, k, quantity, record, pairs)
+                        mass = _mass(record, info, pairs.tables, quantity, i, j)
+                        mass += _mass(record, info, pairs.tables, quantity, i, k)
+                        mass += _mass(record, info, pairs.tables, quantity, j, k)
                         if triples.low[t] <= mass <= triples.high[t]:
-                            row = triples.row[t]
-                            out[event, row + i * n + j] |= one << np.uint64(k)
-                            out[event, row + j * n + i] |= one << np.uint64(k)
-                            out[event, row + i * n + k] |= one << np.uint64(j)
-                            out[event, row + k * n + i] |= one << np.uint64(j)
-                            out[event, row + j * n + k] |= one << np.uint64(i)
-                            out[event, row + k * n + j] |= one << np.uint64(i)
+                            rows[row + i * n + j] |= one << np.uint64(k)
+                            rows[row + j * n + i] |= one << np.uint64(k)
+                            rows[row + i * n + k] |= one << np.uint64(j)
+                            rows[row + k * n + i] |= one << np.uint64(j)
+                            rows[row + j * n + k] |= one << np.uint64(i)
+                            rows[row + k * n + j] |= one << np.uint64(i)

@@ -23,7 +23,14 @@ from l1kd.emulators.global_trigger.combinations import (
 from l1kd.emulators.global_trigger.legs import ONE_OF, WINDOWS, Legs, passing
 from l1kd.emulators.global_trigger.limits import QUANTITIES
 from l1kd.emulators.global_trigger.objects import Kind, kind_of
-from l1kd.emulators.global_trigger.pairs import Pairs, Triples, relate, relate_triples
+from l1kd.emulators.global_trigger.pairs import (
+    PAIR_FIELDS,
+    SIDE_FIELDS,
+    Pairs,
+    Triples,
+    relate,
+    relate_triples,
+)
 
 __all__ = ["ALL_SLOTS", "Builder", "Column", "Cut", "Leg", "PairCut", "Place", "Program", "family"]
 
@@ -294,60 +301,57 @@ class Builder:
 
     def _flat_pairs(self) -> Pairs:
         """Return all relations of pairs as the kernel reads them."""
-        pairs = list(self._pairs)
-        sides = [(pair.first, pair.second) for pair in pairs]
-        families = [family(kind_of(a.kind), kind_of(b.kind)) for a, b in sides]
-        trigonometry = ["calo" if f == "calo" else "muon" for f in families]
+        rows: list[list[int]] = []
+        cuts: list[tuple[int, int, int]] = []
+        legs: list[int] = []
+        for pair, (row, users) in self._pairs.items():
+            common = {"row": row, "same": int(pair.first == pair.second)}
+            common |= self._pair_tables(family(kind_of(pair.first.kind), kind_of(pair.second.kind)))
+            common |= {"cut_start": len(cuts), "cut_stop": len(cuts) + len(pair.cuts)}
+            cuts += [(QUANTITIES.index(c.quantity), c.low, c.high) for c in pair.cuts]
+            entries = [common[name] for name in PAIR_FIELDS]
+            for place, other, side in (
+                (pair.first, pair.second, users[0]),
+                (pair.second, pair.first, users[1]),
+            ):
+                one = self._side(place, other)
+                one |= {"leg_start": len(legs), "leg_stop": len(legs) + len(side)}
+                legs += sorted(side)
+                entries += [one[name] for name in SIDE_FIELDS]
+            rows.append(entries)
+        return Pairs(
+            info=np.array(rows, np.int64).reshape(-1, len(PAIR_FIELDS) + 2 * len(SIDE_FIELDS)),
+            cuts=np.array(cuts, np.int64).reshape(-1, 3),
+            legs=_integers(legs),
+            tables=np.concatenate(self._tables) if self._tables else np.zeros(1, np.int64),
+        )
 
-        def both(name: str) -> NDArray[np.int64]:
-            """Return the columns of a field of both sides."""
-            return _two(tuple(self._position(place, name) for place in pair) for pair in sides)
-
-        def converted(place: Place, name: str) -> int:
-            """Whether a calorimeter object meets a muon."""
-            return int(name == "mixed" and place.kind != "MU")
-
-        users = [self._pairs[pair][1] for pair in pairs]
-        counts = [len(side) for user in users for side in user]
-        starts = _starts(counts)[:-1].reshape(-1, 2)
-        cuts = [cut for pair in pairs for cut in pair.cuts]
-        flat = {
-            "row": _integers(self._pairs[pair][0] for pair in pairs),
-            "slots": _two(tuple(kind_of(place.kind).slots for place in pair) for pair in sides),
-            "same": _integers(pair.first == pair.second for pair in pairs),
-            "eta": both("eta"),
-            "phi": both("phi"),
-            "momentum": both("pt"),
-            "unconstrained": both("upt"),
-            "charge": both("charge"),
-            "charge_valid": both("charge_valid"),
-            "convert": _two(
-                tuple(converted(place, f) for place in pair)
-                for pair, f in zip(sides, families, strict=True)
-            ),
-            "half": _integers(72 if f == "calo" else 288 for f in families),
-            "unit": _integers(10 ** luts.digits(f) for f in families),
-            "delta_eta": _integers(self._table(luts.delta_eta(f)) for f in families),
-            "delta_phi": _integers(self._table(luts.delta_phi(f)) for f in families),
-            "cosh": _integers(self._table(luts.cosh_delta_eta(f)) for f in families),
-            "cos": _integers(self._table(luts.cos_delta_phi(f)) for f in families),
-            "inverse": _integers(
-                self._table(luts.inverse_delta_r_squared(t)) for t in trigonometry
-            ),
-            "pt": _two(tuple(self._momentum_table(place) for place in pair) for pair in sides),
-            "sine": _two((self._table(luts.sine(t)),) * 2 for t in trigonometry),
-            "cosine": _two((self._table(luts.cosine(t)),) * 2 for t in trigonometry),
-            "upt": _integers(self._table(luts.unconstrained_momentum()) for _ in pairs),
-            "leg_start": starts,
-            "leg_count": _integers(counts).reshape(-1, 2),
-            "leg": _integers(leg for user in users for side in user for leg in sorted(side)),
-            "cut_start": _starts(len(pair.cuts) for pair in pairs),
-            "quantity": _integers(QUANTITIES.index(cut.quantity) for cut in cuts),
-            "low": _integers(cut.low for cut in cuts),
-            "high": _integers(cut.high for cut in cuts),
+    def _pair_tables(self, name: str) -> dict[str, int]:
+        """Return the constants of a family of pairs, and where its tables begin."""
+        angles = "calo" if name == "calo" else "muon"
+        return {
+            "half": 72 if name == "calo" else 288,
+            "unit": 10 ** luts.digits(name),
+            "delta_eta": self._table(luts.delta_eta(name)),
+            "delta_phi": self._table(luts.delta_phi(name)),
+            "cosh": self._table(luts.cosh_delta_eta(name)),
+            "cos": self._table(luts.cos_delta_phi(name)),
+            "inverse": self._table(luts.inverse_delta_r_squared(angles)),
+            "upt": self._table(luts.unconstrained_momentum()),
+            "sine": self._table(luts.sine(angles)),
+            "cosine": self._table(luts.cosine(angles)),
         }
-        stored = np.concatenate(self._tables) if self._tables else np.zeros(1, np.int64)
-        return Pairs(**flat, tables=stored)
+
+    def _side(self, place: Place, other: Place) -> dict[str, int]:
+        """Return where the fields of one list of a pair are."""
+        names = {"unconstrained": "upt"}
+        fields = ("eta", "phi", "pt", "unconstrained", "charge", "charge_valid")
+        return {
+            "slots": kind_of(place.kind).slots,
+            **{name: self._position(place, names.get(name, name)) for name in fields},
+            "convert": int(place.kind != "MU" and other.kind == "MU"),
+            "pt_table": self._momentum_table(place),
+        }
 
     def _momentum_table(self, place: Place) -> int:
         """Return where the table of momenta of a list begins; -1 without momenta."""
@@ -391,11 +395,6 @@ def _fields_of(quantity: str) -> tuple[str, ...]:
 def _integers(values: Sequence[int] | Iterator[int]) -> NDArray[np.int64]:
     """Return integers as an array, also where there are none."""
     return np.array([int(value) for value in values], np.int64)
-
-
-def _two(values: Iterator[tuple[int, ...]]) -> NDArray[np.int64]:
-    """Return pairs of integers as an array with a second axis of length 2."""
-    return np.array(list(values), np.int64).reshape(-1, 2)
 
 
 def _starts(lengths: Sequence[int] | Iterator[int]) -> NDArray[np.int64]:

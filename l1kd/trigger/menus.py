@@ -43,10 +43,7 @@ def open_menu(source: str | Path) -> AnyMenu:
     L1KDError
         As the readers of the two forms.
     """
-    text = str(source)
-    if text in shipped_menus() or text.endswith((".yaml", ".yml")):
-        return ObjectMenu.read(text)
-    return Menu.read(text)
+    return Menu.read(source)
 
 
 def indices_of(menu: AnyMenu) -> dict[str, int]:
