@@ -8,7 +8,7 @@ relations can be written as bit masks of at most 64 objects uses this module.
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -199,7 +199,7 @@ def logic_of(seeds: Sequence[Sequence[int]]) -> Logic:
 
 
 @njit(nogil=True)
-def _lowest(mask: int) -> int:
+def _lowest(mask: Any) -> int:
     """Return the position of the lowest set bit of a mask that is not zero."""
     position = 0
     for width in (32, 16, 8, 4, 2, 1):
