@@ -152,7 +152,7 @@ def scan_curves(
             color="#555555",
         )
     axes.set(xlabel=variable, ylabel="rate [kHz]", yscale="log")
-    axes.margins(x=0.01)
+    axes.margins(x=0.03)
     frame(figure, 2, right=0.6)
     return figure
 
