@@ -271,7 +271,9 @@ def _number(x: Number | ThresholdRow | None, digits: int = 3, scale: float = 1.0
 
 
 def _percent(x: Number | None) -> Markup:
-    """Value and interval in per cent."""
+    """Value and interval in per cent; of a bound from above the bound."""
+    if x is not None and x.value is None and x.high is not None and x.high < 1.0:
+        return Markup('<span class="value">&lt; {} %</span>').format(_plain(x.high * 100.0, 2))
     if x is None or x.value is None:
         return _number(None)
     value, low, high = (

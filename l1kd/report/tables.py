@@ -11,8 +11,10 @@ __all__ = ["tables"]
 
 
 def _shown(number: Number | None, digits: int = 3) -> str:
-    if number is None or number.value is None:
+    if number is None or (number.value is None and number.high is None):
         return "-"
+    if number.value is None:
+        return f"< {number.high:.{digits}f}"
     if number.low is None or number.high is None:
         return f"{number.value:.{digits}f}"
     down, up = number.value - number.low, number.high - number.value

@@ -16,7 +16,7 @@ from l1kd.emulators.array_types import Floats
 from l1kd.errors import InputError
 from l1kd.statistics import ONE_SIGMA, Estimate
 from l1kd.trigger.rates import Threshold
-from l1kd.trigger.scans import threshold_at
+from l1kd.trigger.scans import smallest_above, threshold_at
 from l1kd.trigger.spectra import Spectrum, SpectrumClass
 
 __all__ = ["IsoRate", "efficiency_against_rate", "iso_rate"]
@@ -59,12 +59,7 @@ class _Sample(NamedTuple):
 def _thresholds(classes: Sequence[tuple[_Sample, float]], grid: float, target: float) -> Floats:
     """Smallest threshold that keeps the target, nominal and in every replica."""
     values = np.unique(np.concatenate([s.values for s, _ in classes]))
-    if grid:
-        cuts = (np.floor(values / grid) + 1.0) * grid
-        cuts[~np.isfinite(values)] = np.nextafter(-np.inf, 0.0)
-    else:
-        cuts = np.nextafter(values, np.inf)
-    cuts = np.append(-np.inf, cuts)
+    cuts = np.append(-np.inf, smallest_above(values, grid))
     rate = np.zeros((cuts.size, classes[0][0].above.shape[1]))
     for sample, hertz in classes:
         at = np.searchsorted(sample.values, cuts, side="left")

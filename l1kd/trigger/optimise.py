@@ -11,6 +11,7 @@ from l1kd.emulators.array_types import Floats, Mask
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.statistics import ONE_SIGMA, Estimate
 from l1kd.trigger.intervals import PassSums, fraction_interval
+from l1kd.trigger.scans import smallest_above
 
 __all__ = ["Budget", "Events", "Optimised", "UniqueEfficiency", "optimise", "unique_efficiency"]
 
@@ -270,9 +271,7 @@ def _after(descending: Floats, allowed: int, spacing: float) -> float:
     if not math.isfinite(refused):
         finite = descending[np.isfinite(descending)]
         return float(finite[-1]) if finite.size else math.inf
-    if spacing:
-        return (math.floor(refused / spacing) + 1.0) * spacing
-    return math.nextafter(refused, math.inf)
+    return float(smallest_above(np.unique(descending[: allowed + 1]), spacing)[0])
 
 
 class UniqueEfficiency(NamedTuple):

@@ -23,7 +23,7 @@ from l1kd.statistics import (
     weighted_fraction,
     weighted_survival,
 )
-from l1kd.trigger.scans import Threshold, threshold_at
+from l1kd.trigger.scans import Threshold, smallest_above, threshold_at
 from l1kd.trigger.spectra import Spectrum, SpectrumClass, survival
 
 __all__ = [
@@ -224,13 +224,15 @@ def threshold_for_rate(
         return _weighted_threshold(x, values, weights, target_hz, norm, step, level)
     n_pass = np.arange(x.size + 1)
     low, high = clopper_pearson(n_pass, x.size, level)
+    distinct = np.unique(x)
+    above = dict(zip(distinct.tolist(), smallest_above(distinct, step).tolist(), strict=True))
 
     def threshold(passing: Mask) -> float:
         """Smallest threshold that the largest allowed number of events passes."""
         if not passing.any():
             return math.inf
         allowed = int(np.flatnonzero(passing)[-1])
-        return -math.inf if allowed == x.size else _above(float(x[x.size - 1 - allowed]), step)
+        return -math.inf if allowed == x.size else above[x[x.size - 1 - allowed]]
 
     value = threshold(n_pass / x.size * hertz <= target_hz)
     return Threshold(
@@ -257,7 +259,7 @@ def _weighted_threshold(
     Resolved is what the heaviest event does not exceed alone. With negative weights the rate need
     not fall with the threshold: then no larger threshold may exceed the target either.
     """
-    cuts = np.append(-math.inf, [_above(float(v), step) for v in np.unique(ordered)])
+    cuts = np.append(-math.inf, smallest_above(np.unique(ordered), step))
     curve = rate_curve(values, cuts, norm, level, weights)
 
     def first(rate: Floats) -> float:
@@ -275,13 +277,6 @@ def _weighted_threshold(
         target_hz,
         bool(norm.input_hz * w.max() / w.sum() <= target_hz),
     )
-
-
-def _above(value: float, step: float | None) -> float:
-    """Smallest allowed threshold that the value does not pass."""
-    if step is None:
-        return math.nextafter(value, math.inf)
-    return (math.floor(value / step) + 1) * step
 
 
 def efficiency(
@@ -335,7 +330,8 @@ def rate_table(
     -------
     JSON-ready {variable: [{value, low, high, n, rate_hz, target_hz, resolved, efficiency:
     {signal: {value, low, high, n}}}]}, one entry a target. The efficiency's interval is that of
-    the signal sample at the nominal threshold.
+    the signal sample at the nominal threshold. Where the rate is not resolved, the threshold is a
+    bound from below and the efficiency from above: its value is null and `high` the bound.
     """
     table: dict[str, list[dict[str, Any]]] = {}
     weights = background.get("event_weight")
@@ -348,12 +344,13 @@ def rate_table(
                 values, target, norm, step=steps.get(variable), level=level, weights=weights
             )
             left = {
-                name: efficiency(
-                    signal[variable], found.value, signal.get("event_weight"), level
-                ).as_dict()
+                name: efficiency(signal[variable], found.value, signal.get("event_weight"), level)
                 for name, signal in signals.items()
                 if variable in signal
             }
-            rows.append({**found.as_dict(), "efficiency": left})
+            if not found.resolved:
+                left = {name: Estimate(math.nan, 0.0, x.high, x.n) for name, x in left.items()}
+            kept = {name: x.as_dict() for name, x in left.items()}
+            rows.append({**found.as_dict(), "efficiency": kept})
         table[variable] = rows
     return table

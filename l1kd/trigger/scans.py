@@ -13,7 +13,15 @@ from l1kd.errors import ConfigurationError, InputError
 from l1kd.statistics import ONE_SIGMA, Estimate
 from l1kd.trigger.spectra import SpectrumClass, survival
 
-__all__ = ["LegScan", "Threshold", "largest_passed", "legs", "threshold_at", "with_threshold"]
+__all__ = [
+    "LegScan",
+    "Threshold",
+    "largest_passed",
+    "legs",
+    "smallest_above",
+    "threshold_at",
+    "with_threshold",
+]
 
 
 class Threshold(NamedTuple):
@@ -82,7 +90,7 @@ def threshold_at(
     values = np.unique(np.concatenate(distinct)) if distinct else np.zeros(0)
     if not values.size:
         raise InputError("threshold: no zero-bias events")
-    cuts = np.append(-np.inf, _above(values, spacing))
+    cuts = np.append(-np.inf, smallest_above(values, spacing))
     rate = survival(classes, cuts, level)
 
     def first(passing: Mask) -> float:
@@ -103,13 +111,27 @@ def threshold_at(
     )
 
 
-def _above(values: Floats, spacing: float) -> Floats:
-    """Smallest allowed thresholds that the values do not pass."""
+def smallest_above(values: Floats, spacing: float | None) -> Floats:
+    """Smallest allowed threshold that each value does not pass.
+
+    Above zero, where events without an object lie, the next double would be 5e-324. There the
+    threshold is 1e-9, or the next value if that is smaller: the same events pass.
+
+    Parameters
+    ----------
+    values
+        float64[n], rising, each once.
+    spacing
+        Distance of the allowed thresholds; None or zero allows every number.
+    """
+    following = np.nextafter(values, np.inf)
+    zero = values == 0.0
+    following[zero] = np.minimum(np.append(values[1:], np.inf)[zero], 1e-9)
     if not spacing:
-        return np.nextafter(values, np.inf)
+        return following
     finite = np.isfinite(values)
     steps = (np.floor(np.where(finite, values, 0.0) / spacing) + 1.0) * spacing
-    return np.where(finite, steps, np.nextafter(values, np.inf))
+    return np.where(finite, steps, following)
 
 
 def largest_passed(passed: ArrayLike, thresholds: Sequence[float]) -> Floats:

@@ -234,6 +234,19 @@ def test_upper_limits_are_written_as_such(page):
     assert all(cell.startswith("<") for cell in limits)
 
 
+def test_efficiencies_of_unresolved_thresholds_are_bounds(made, page):
+    rows = [r for rates in made[0].rates for found in rates.thresholds.values() for r in found]
+    unresolved = [r for r in rows if not r.resolved]
+    assert unresolved
+    for row in unresolved:
+        for number in row.efficiency.values():
+            assert (number.value, number.low) == (None, 0.0)
+            assert number.high is not None
+    bounds = [number.high for row in unresolved for number in row.efficiency.values()]
+    shown = [cell.strip() for cell in page.cells if cell.strip().startswith("< ")]
+    assert sum(cell.endswith("%") for cell in shown) == sum(high < 1.0 for high in bounds)
+
+
 def test_page_of_nothing_but_provenance(tmp_path):
     summary = {"provenance": studies.provenance({}).model_dump()}
     page = Reader(write_page(summary, {}, tmp_path).read_text(encoding="utf-8"))

@@ -76,6 +76,8 @@ def test_threshold_is_the_smallest_that_keeps_the_target(values, target, step):
         assert target >= HL_LHC.input_hz
         return
     below = found.value - step if step else math.nextafter(found.value, -math.inf)
+    if found.value == 1e-9:  # just above zero
+        below = 0.0
     assert rates.rate_at(values, below, HL_LHC).value > target
     if step:
         assert found.value % step == 0.0
@@ -153,9 +155,27 @@ def test_rate_table():
     assert first["efficiency"]["weighted"]["value"] == pytest.approx(
         weight[top >= first["value"]].sum() / weight.sum()
     )
+    # under one event: the threshold is too low by an unknown amount, the efficiency a bound
+    bound = second["efficiency"]["top"]
+    high = rates.efficiency(top, second["value"]).high
+    assert bound == {"value": None, "low": 0.0, "high": high, "n": 500}
     assert table["score"][0]["efficiency"] == {}
     assert table["score"][0]["value"] * 256 % 1 == 0
     json.dumps(table, allow_nan=False)
+
+
+@pytest.mark.parametrize("weights", [None, np.where(np.arange(100) < 95, 1.0, 2.0)])
+def test_no_threshold_is_the_smallest_number_above_zero(weights):
+    """Most crossings have no jet: all that have one may pass."""
+    values = np.concatenate([np.zeros(95), [20.0, 25.0, 30.0, 40.0, 55.0]])
+    found = rates.threshold_for_rate(values, 4e6, HL_LHC, weights=weights)
+    assert found.value == 1e-9
+    assert min(x for x in (found.value, found.low, found.high) if x > 0.0) > 1e-10
+    none = rates.threshold_for_rate(np.zeros(50), 1e6, HL_LHC)
+    assert none.value == 1e-9
+    assert not none.rate.value
+    small = rates.threshold_for_rate([0.0, 0.0, 1e-12], 1.2e7, HL_LHC)
+    assert small.value == 1e-12
 
 
 def test_weights_of_stitched_samples_count():
