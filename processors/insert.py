@@ -127,7 +127,8 @@ class InsertProcessor(processor.ProcessorABC):
             inserted = insert(events, self.algorithms, self.source)
         raw = open_events(source, str(metadata.get("treename", "")), BaseSchema, start, stop)
         columns = stored_columns(raw, start)
-        new = inserted_columns(inserted, {name for subject, name in notes if subject == "inserted"})
+        places = {name for subject, name in notes if subject == "inserted"}
+        new = inserted_columns(inserted, places | columns.unknown(inserted.fields))
         require_matches(self.keep, columns.names(), "keep")
         require_matches(self.drop, [*columns.names(), *new.names()], "drop")
         dropped = columns.select(self.keep, self.drop) + new.select((), self.drop)

@@ -35,6 +35,15 @@ class Columns:
         lists = [_joined(c, field) for c, fields in self.lists.items() for field in fields]
         return [*self.single, *lists]
 
+    def unknown(self, collections: Iterable[str]) -> set[str]:
+        """Return the collections of events that none of the stored branches belongs to."""
+        names = [*self.names(), *self.lost]
+        return {
+            c
+            for c in collections
+            if not c.endswith(".offsets") and not any(_matches(name, [c]) for name in names)
+        }
+
     def select(self, keep: Sequence[str], drop: Sequence[str]) -> list[str]:
         """Leave only what a pattern of `keep` matches (all, if there is none) and none of `drop`.
 

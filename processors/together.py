@@ -7,6 +7,7 @@ import awkward as ak
 from coffea import processor
 
 from l1kd.algorithms import Algorithm, algorithm
+from l1kd.datasets import InputFile
 from l1kd.insertion import insert
 from l1kd.processors.particles import sharing
 
@@ -37,6 +38,20 @@ class Together(processor.ProcessorABC):
         self.algorithms = [algorithm(a) for a in algorithms]
         self.source = source
 
+    def prepare(self, files: Sequence[InputFile]) -> None:
+        """Let every processor that has something to prepare do so before the work."""
+        for each in self.processors.values():
+            if hasattr(each, "prepare"):
+                each.prepare(files)
+
+    def intact(self, output: Mapping[str, Any]) -> bool:
+        """Whether the files that a result from a checkpoint stands for are still there."""
+        return all(
+            each.intact(output[name])
+            for name, each in self.processors.items()
+            if hasattr(each, "intact")
+        )
+
     def process(self, events: ak.Array) -> dict[str, Any]:
         """Process one chunk."""
         if self.algorithms:
@@ -50,8 +65,8 @@ class Together(processor.ProcessorABC):
 
     def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
         """Let every processor finish its own result."""
-        finished = {
-            name: each.postprocess(accumulator[name]) or accumulator[name]
-            for name, each in self.processors.items()
-        }
+        finished = {}
+        for name, each in self.processors.items():
+            result = each.postprocess(accumulator[name])
+            finished[name] = accumulator[name] if result is None else result
         return accumulator | finished

@@ -269,12 +269,12 @@ def _require_each_once(files: list[InputFile]) -> None:
     for file in files:
         local = _local(file.path)
         place: Any = file.path if local is None else local.resolve()
-        for key, what in ((place, "the same file"), (file.uuid, "a copy, by ROOT's UUID,")):
+        for key, what in ((place, "the same file as"), (file.uuid, "a copy (by ROOT's UUID) of")):
             first = seen.setdefault((file.dataset, key), file)
             both_empty = not file.entries and not first.entries
             if first is not file and first.tree == file.tree and not both_empty:
                 raise ConfigurationError(
-                    f"dataset {file.dataset!r}: {file.path} is {what} as {first.path}: its events "
+                    f"dataset {file.dataset!r}: {file.path} is {what} {first.path}: its events "
                     "would count twice; name it once, or put it into another dataset"
                 )
 
