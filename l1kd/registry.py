@@ -17,7 +17,7 @@ import cloudpickle
 
 from l1kd.errors import ConfigurationError
 
-__all__ = ["Registrations", "Registry", "load_plugin", "nearest", "register"]
+__all__ = ["Registrations", "Registry", "load_plugin", "nearest", "register", "reset"]
 
 T = TypeVar("T")
 
@@ -132,6 +132,13 @@ def register(item: Any, *, replace: bool = False) -> Any:
             return item
     kinds = ", ".join(registry.kind for registry in _REGISTRIES)
     raise ConfigurationError(f"cannot register {item!r}: expected one of {kinds}")
+
+
+def reset() -> None:
+    """Forget everything that the user registered; what l1kd ships stays."""
+    for registry in _REGISTRIES:
+        for name in [item.name for item in registry.own]:
+            registry.remove(name)
 
 
 class Registrations:

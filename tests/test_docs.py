@@ -19,6 +19,9 @@ from l1kd.candidates import DTYPES, candidates
 from l1kd.cli import app
 from l1kd.cli.arguments import routed
 from l1kd.datasets import inspect_file, load_fileset
+from l1kd.emulators.network.layers.registry import HANDLERS
+from l1kd.registry import reset
+from tests.l1kd.outside import write_halving_firmware
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
@@ -82,14 +85,17 @@ def folder(tmp_path, data, monkeypatch):
     """Make a working folder with everything that the pages name."""
     for file in data.glob("*.root"):
         (tmp_path / file.name).symlink_to(file)
-    firmware = REPOSITORY / "tests" / "emulators" / "network" / "folders" / "single"
-    (tmp_path / "my-firmware").symlink_to(firmware)
+    folders = REPOSITORY / "tests" / "emulators" / "network" / "cpp" / "folders"
+    (tmp_path / "my-firmware").symlink_to(folders / "single")
+    write_halving_firmware(tmp_path / "my-halving-firmware" / "firmware")
     write_onnx(tmp_path / "my_model.onnx")
     jobqueue = ModuleType("dask_jobqueue")
     jobqueue.SLURMCluster = SLURMCluster
     monkeypatch.setitem(sys.modules, "dask_jobqueue", jobqueue)
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    yield tmp_path
+    reset()
+    HANDLERS.pop("halve", None)
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +140,9 @@ def test_commands_exist_with_their_options(page):
     makefile = (REPOSITORY / "Makefile").read_text()
     for program, *arguments in map(shlex.split, lines):
         if program == "l1kd":
+            while arguments[0].startswith("--"):  # options of l1kd itself, before the verb
+                assert arguments[0] in parameters_of(typer.main.get_command(app)), arguments[0]
+                arguments = arguments[2:]
             arguments = routed(arguments)
             command = commands[arguments[0]]
             if hasattr(command, "commands"):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import awkward as ak
@@ -83,7 +82,7 @@ class Format:
     gen_jets: tuple[Reader, ...] = ()
     vertices: tuple[Reader, ...] = ()
     event_weight: tuple[Reader, ...] = ()
-    refusals: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    refusals: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def claims(self, tree: str, branches: set[str]) -> bool:
         """Whether a file with this tree and these branches is of this format."""

@@ -60,8 +60,8 @@ class _Lenient(NanoAODSchema):
     mixins: dict[str, str]
     full_like_items: dict[str, Any]
     lenient = True
-    full_like_items: dict[str, Any]
     """Whether classes whose branches are missing are left away."""
+    full_like_items: dict[str, Any]
 
     def __init__(self, base_form: dict[str, Any], version: str = "latest") -> None:
         # constants fill in only where the file stores no column of that name

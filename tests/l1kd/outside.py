@@ -6,8 +6,8 @@ from coffea.nanoevents.schemas import BaseSchema
 
 import l1kd
 from l1kd.algorithms import CandidateWeight, EventScore
-from l1kd.formats import FORMATS, Format, Reader
-from l1kd.trigger.quantities import QUANTITIES, Quantity
+from l1kd.formats import Format, Reader
+from l1kd.trigger.quantities import Quantity
 
 
 def read_candidates(events):
@@ -75,9 +75,28 @@ def register_all():
         l1kd.register(item, replace=True)
 
 
-def forget_all():
-    from l1kd.algorithms import ALGORITHMS
+HALVING = {
+    "net.cpp": """#include "net.h"
+#include "parameters.h"
+void net(input_t x[2], result_t layer1_out[2]) {
+    nnet::halve<input_t, result_t, halve_config1>(x, layer1_out); // halve
+}
+""",
+    "net.h": """#include "defines.h"
+void net(input_t x[2], result_t layer1_out[2]);
+""",
+    "defines.h": """#include "ap_fixed.h"
+typedef ap_fixed<8,4> input_t;
+typedef ap_fixed<9,4> result_t;
+""",
+    "parameters.h": """#include "defines.h"
+struct halve_config1 : nnet::activ_config { static const unsigned n_in = 2; };
+""",
+}
 
-    for registry in (FORMATS, ALGORITHMS, QUANTITIES):
-        for item in EVERYTHING:
-            registry.remove(item.name)
+
+def write_halving_firmware(folder):
+    """Write a project whose only layer is a function that hls4ml does not have."""
+    folder.mkdir(parents=True)
+    for name, text in HALVING.items():
+        (folder / name).write_text(text)

@@ -10,12 +10,16 @@ import l1kd
 from l1kd.algorithms import ALGORITHMS, EventScore
 from l1kd.candidates import sources
 from l1kd.datasets import inspect_file
+from l1kd.emulators.network import Network
+from l1kd.emulators.network.layers.elementwise import element_pair
+from l1kd.emulators.network.layers.lowering import affine_segments, handles, layer_of
+from l1kd.emulators.network.layers.registry import HANDLERS
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.execution import run
 from l1kd.formats import FORMATS
 from l1kd.plot_style import label_of
 from l1kd.processors import InsertProcessor, RateProcessor, ResolutionProcessor
-from l1kd.registry import Registrations, load_plugin
+from l1kd.registry import Registrations, load_plugin, reset
 from l1kd.study.request import Request
 from l1kd.study.run import study
 from l1kd.trigger.quantities import QUANTITIES, Quantity, describe, quantity, score_of
@@ -26,7 +30,7 @@ from tests.l1kd import outside
 def registered():
     outside.register_all()
     yield
-    outside.forget_all()
+    reset()
 
 
 @pytest.fixture
@@ -69,7 +73,7 @@ def test_own_score_and_quantity_are_columns(data):
 
 def test_an_own_score_is_never_dropped(data):
     """No weightings, one own score that nobody registered: the column must be there."""
-    outside.forget_all()
+    reset()
     processor = RateProcessor([], algorithms=[outside.Hottest()], score=False)
     events = NanoEventsFactory.from_root(
         {str(data / "minbias_PU140.root"): "Delphes"},
@@ -115,7 +119,7 @@ def test_inserted_by_workers_of_other_processes(data, tmp_path):
 
 def test_registrations_travel_with_a_pickle():
     packed = cloudpickle.dumps(Registrations())
-    outside.forget_all()
+    reset()
     assert "half" not in ALGORITHMS
     cloudpickle.loads(packed)
     assert ALGORITHMS["half"].name == "half"
@@ -189,3 +193,18 @@ def test_plugins_are_modules_or_files(tmp_path):
         load_plugin(str(tmp_path / "absent.py"))
     with pytest.raises(ConfigurationError, match="no such module"):
         load_plugin("no_module_of_this_name")
+
+
+def test_own_layers_of_firmware(tmp_path):
+    @handles("halve")
+    def halve(lowering, call):
+        _, source, output = element_pair(lowering, call)
+        return layer_of(call, [affine_segments(output, source, source.format.fraction + 1, (1, 0))])
+
+    outside.write_halving_firmware(tmp_path / "firmware")
+    try:
+        network = Network.from_hls_project(tmp_path)
+        values = np.arange(-8.0, 8.0, 1 / 16).reshape(-1, 2)
+        np.testing.assert_array_equal(network.predict(values), values / 2)
+    finally:
+        del HANDLERS["halve"]
