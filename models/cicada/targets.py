@@ -74,7 +74,7 @@ class TrainingTargets:
         """Mean absolute difference to the teacher on zero bias, and the separation so far."""
         values = score(self.validation)
         found = {"validation_mae": float(np.abs(values - self.validation_targets).mean())}
-        if len(self.signal_like):
+        if len(self.signal_like) > 1:  # an area needs two
             found["exposure_auc"] = roc_auc(score(self.signal_like), values).value
         return found
 

@@ -1,0 +1,73 @@
+"""What CICADA's students learn from: augmented images, rows of batches, the teacher's scores."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from l1kd.models.cicada.targets import TrainingTargets, augment, batch_rows
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(1).integers(0, 1024, (40, 18, 14)).astype(np.uint16)
+
+
+def targets(images, signal_like=0):
+    config = SimpleNamespace(student_images=len(images) - signal_like, seed=3)
+    scores = images.sum(axis=(1, 2)).astype(np.float32)
+    return TrainingTargets(
+        config, None, None, None, [], images, scores, images[:10], scores[:10]
+    )  # fmt: skip
+
+
+def test_augmented_images_are_turned_and_mirrored(images):
+    changed = augment(images, np.random.default_rng(2))
+    assert changed.dtype == images.dtype
+    found = set()
+    for before, after in zip(images, changed, strict=True):
+        choices = {
+            (turn, mirror): np.roll(before, turn, axis=0)[:, :: -1 if mirror else 1]
+            for turn in range(18)
+            for mirror in (False, True)
+        }
+        (how,) = [key for key, image in choices.items() if np.array_equal(image, after)]
+        found.add(how)
+    assert len({turn for turn, _ in found}) > 5
+    assert {mirror for _, mirror in found} == {False, True}
+
+
+def test_augmentation_depends_on_the_generator_alone_and_keeps_the_originals(images):
+    kept = images.copy()
+    one, two = (augment(images, np.random.default_rng(5)) for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(images, kept)
+
+
+def test_an_epoch_meets_every_image_at_most_once(images):
+    given = targets(images)
+    rows = list(batch_rows(given, 0, 12))
+    assert [len(part) for part in rows] == [12, 12, 12]
+    assert len(set(np.concatenate(rows).tolist())) == 36
+    again = np.concatenate(list(batch_rows(given, 0, 12)))
+    np.testing.assert_array_equal(again, np.concatenate(rows))
+    assert (np.concatenate(list(batch_rows(given, 1, 12))) != again).any()
+
+
+def test_metrics_follow_the_distance_to_the_teacher(images):
+    given = targets(images)
+    exact = given.metrics(lambda x: x.sum(axis=(1, 2)).astype(np.float32))
+    assert exact == {"validation_mae": 0.0}
+    shifted = given.metrics(lambda x: x.sum(axis=(1, 2)) + 2.5)
+    assert shifted["validation_mae"] == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize(("signal_like", "followed"), [(80, True), (20, False), (0, False)])
+def test_metrics_show_the_separation_of_signal_like_images(signal_like, followed):
+    images = np.random.default_rng(4).integers(0, 1024, (100, 18, 14)).astype(np.uint16)
+    images[100 - signal_like :] //= 16  # the validation images are among the first, brighter ones
+    given = targets(images, signal_like)
+    found = given.metrics(lambda x: -x.sum(axis=(1, 2), dtype=np.float64))
+    assert ("exposure_auc" in found) == followed
+    if followed:
+        assert found["exposure_auc"] == 1.0
