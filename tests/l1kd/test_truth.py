@@ -34,6 +34,21 @@ def test_a_shifted_twin_names_the_first_different_event(data, top):
         require_pairing(top[10:20], shuffled, "twin.root", 10)
 
 
+def test_the_same_missing_momentum_with_other_jets_does_not_pair(top):
+    """Events without neutrinos all have the same generated MET: their jets tell them apart."""
+    jets = top.GenJet
+    softer = ak.with_field(
+        jets, ak.where(ak.local_index(jets.PT) == 0, jets.PT - 1.0, jets.PT), "PT"
+    )
+    twin = ak.with_field(top, softer, "GenJet")
+    with pytest.raises(PairingError, match=r"entry 7 differs first, in sum of generated jet pt"):
+        require_pairing(top, twin, "twin.root", 7)
+    fewer = ak.with_field(top, jets[:, 1:], "GenJet")
+    with pytest.raises(PairingError, match=r"entry 0 differs first, in number of generated jets"):
+        require_pairing(top, fewer, "twin.root")
+    require_pairing(top, ak.with_field(top, jets, "GenJet"), "twin.root")
+
+
 def test_a_short_twin(data, top):
     twin = open_twin(data / "ttbar2l_PU0.root", 40, 60)
     with pytest.raises(PairingError, match="found only 10 of these 20"):
