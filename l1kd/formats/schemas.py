@@ -61,7 +61,6 @@ class _Lenient(NanoAODSchema):
     full_like_items: dict[str, Any]
     lenient = True
     """Whether classes whose branches are missing are left away."""
-    full_like_items: dict[str, Any]
 
     def __init__(self, base_form: dict[str, Any], version: str = "latest") -> None:
         # constants fill in only where the file stores no column of that name
