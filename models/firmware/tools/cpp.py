@@ -4,9 +4,11 @@ hls4ml's own `predict` calls C++ once for every row. Here a small program reads 
 bulk, so that the comparison sets the bits of the ports and reads them back, without any conversion.
 """
 
+import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -23,6 +25,7 @@ from l1kd.errors import FirmwareError, ToolError
 __all__ = [
     "COMPILE_FLAGS",
     "Compiled",
+    "bare_environment",
     "compile_project",
     "driver_source",
     "ports_header",
@@ -172,13 +175,28 @@ class Compiled:
         with TemporaryDirectory() as folder:
             source, target = Path(folder, "in.npy"), Path(folder, "out.npy")
             np.save(source, np.ascontiguousarray(raw))
-            run_tool([str(self.program), str(source), str(target)], "the compiled firmware")
+            command = [str(self.program.resolve()), str(source), str(target)]
+            run_tool(command, "the compiled firmware", Path(folder), bare_environment())
             result: Integers = np.load(target)
         return result
 
 
-def run_tool(command: list[str], what: str, folder: Path | None = None) -> str:
+def bare_environment() -> dict[str, str]:
+    """Return the environment of programs made of a project's sources: where libraries are found."""
+    names = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def run_tool(
+    command: list[str],
+    what: str,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
     """Run a program; return what it printed.
+
+    Programs that were made of a project's sources are given a folder of their own and
+    `bare_environment`: what the user's holds is not their business.
 
     Raises
     ------
@@ -186,7 +204,15 @@ def run_tool(command: list[str], what: str, folder: Path | None = None) -> str:
         It is missing or failed; the end of its messages is quoted.
     """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            cwd=folder,
+            env=environment,
+        )
     except OSError as error:
         raise ToolError(f"{what}: '{command[0]}' does not start: {error}") from error
     if done.returncode:

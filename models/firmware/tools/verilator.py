@@ -20,6 +20,7 @@ from l1kd.emulators.compilation import keep, kept
 from l1kd.emulators.network import Network
 from l1kd.errors import ToolError
 from l1kd.models.firmware.rtl.rtl import RtlDesign, pack, unpack
+from l1kd.models.firmware.tools.cpp import bare_environment
 
 __all__ = ["VerilatorError", "available", "compile_simulation", "simulate"]
 
@@ -81,14 +82,15 @@ def simulate(
     VerilatorError
         If the design cannot be compiled or simulated.
     """
-    program = compile_simulation(folder, design, build_dir)
+    program, build_dir = compile_simulation(folder, design, build_dir), build_dir.resolve()
     inputs = [t.format for t in network.inputs for _ in range(t.size)]
     outputs = [t.format for t in network.outputs for _ in range(t.size)]
     source, target = build_dir / "stimulus.bin", build_dir / "response.bin"
     with source.open("wb") as stream:
         for start in range(0, len(raw_inputs), CHUNK):
             pack(raw_inputs[start : start + CHUNK], inputs).tofile(stream)
-    _run([str(program), str(source), str(target)], os.environ)
+    command = [str(program.resolve()), str(source), str(target)]
+    _run(command, bare_environment(), folder=build_dir)
     words = np.fromfile(target, np.uint32).reshape(-1, -(-design.output_bits // 32))
     if len(words) != len(raw_inputs):
         raise VerilatorError(f"{len(raw_inputs)} vectors went in, {len(words)} came out")
@@ -154,9 +156,14 @@ def _library(include: Path, build_dir: Path) -> Path:
     return fresh
 
 
-def _run(command: list[str], environment: Mapping[str, str], given: str | None = None) -> str:
+def _run(
+    command: list[str],
+    environment: Mapping[str, str],
+    given: str | None = None,
+    folder: Path | None = None,
+) -> str:
     done = subprocess.run(
-        command, env=dict(environment), capture_output=True, text=True, input=given
+        command, env=dict(environment), capture_output=True, text=True, input=given, cwd=folder
     )
     if done.returncode:
         output = (done.stdout + done.stderr)[-4000:]

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from l1kd.cli import app
 from l1kd.errors import FirmwareError, ToolError
 from l1kd.models.firmware.proof import checks
-from l1kd.models.firmware.tools import verilator
+from l1kd.models.firmware.tools import cpp, verilator
+from l1kd.models.firmware.vectors import vectors
 
 
 @pytest.mark.heavy
@@ -207,3 +208,25 @@ def test_descriptions_that_are_no_json_are_refused(project, content):
     (project / "project.json").write_bytes(content)
     with pytest.raises(FirmwareError, match=r"project\.json"):
         checks.verify(project)
+
+
+SPY = """
+#include <cstdlib>
+struct spy { spy() { if (std::getenv("L1KD_SECRET") || std::getenv("HOME")) std::abort(); } };
+static spy found;
+"""
+
+
+def test_compiled_firmware_does_not_see_the_environment(built, network, tmp_path, monkeypatch):
+    shutil.copytree(built[0] / "hls", tmp_path / "hls")
+    (source,) = (tmp_path / "hls" / "firmware").glob("network_*.cpp")
+    monkeypatch.setenv("L1KD_SECRET", "a token")
+    compiled = cpp.compile_project(tmp_path / "hls", tmp_path / "build")
+    raw = vectors.make(network, 50, 1).raw
+    np.testing.assert_array_equal(compiled.run(raw), vectors.emulate(network, raw))
+    driver = tmp_path / "build" / "driver.cpp"
+    driver.write_text(driver.read_text() + SPY)
+    include = [f"-I{tmp_path / 'build'}", f"-I{source.parent}", f"-I{source.parent / 'ap_types'}"]
+    command = ["g++", "-O0", "-std=c++17", "-w", *include, str(driver), str(source)]
+    cpp.run_tool([*command, "-o", str(compiled.program)], "the C++ compiler")
+    np.testing.assert_array_equal(compiled.run(raw), vectors.emulate(network, raw))
