@@ -21,8 +21,8 @@ from l1kd.truth import event_weight
 
 __all__ = ["EVERYWHERE", "EfficiencyProcessor"]
 
-EVERYWHERE = "all"
-"""Region of a turn-on that is not divided."""
+EVERYWHERE = "inclusive"
+"""Region of a turn-on that is not divided, as menus call it."""
 
 
 class EfficiencyProcessor(processor.ProcessorABC):

@@ -89,6 +89,9 @@ class MenuRateProcessor(processor.ProcessorABC):
         Divide the decisions by the number of thresholds of every scan that an event passes, and by
         the steps of every quantity, instead of keeping distributions of them one by one.
 
+    keep
+        Seeds whose decisions are kept, None for all: with fewer seeds there are fewer patterns.
+
     Notes
     -----
     The result is {dataset: {"seen", "used", "skipped": {reason: n}, "decisions": Decisions,
@@ -112,6 +115,7 @@ class MenuRateProcessor(processor.ProcessorABC):
         resampling: Resampling | None = None,
         counters: Mapping[str, float] | None = None,
         joint: bool = False,
+        keep: Sequence[str] | None = None,
     ) -> None:
         if pileup_width < 1:
             raise ConfigurationError(f"bins of pile-up must be 1 wide or more, not {pileup_width}")
@@ -132,6 +136,7 @@ class MenuRateProcessor(processor.ProcessorABC):
         self.resampling = resampling
         self.counters = None if counters is None else dict(counters)
         self.joint = joint
+        self.keep = None if keep is None else frozenset(keep)
 
     def process(self, events: ak.Array) -> dict[str, Any]:
         """Evaluate one chunk."""
@@ -147,12 +152,24 @@ class MenuRateProcessor(processor.ProcessorABC):
             events = insert(events, self.algorithms, self.source)
         bits = self.menu.evaluate(events)
         weight = event_weight(events) if self.weights == "relative" else np.ones(len(events))
+        if np.any(weight < 0.0):
+            raise ConfigurationError(
+                f"{metadata.get('filename', 'events')}: {int((weight < 0.0).sum())} events have a "
+                "negative weight; the interval of a menu's rate is not defined with them: count "
+                "each event once (weights: none), or use unsigned weights"
+            )
         blocks = self._blocks(events, metadata)
-        packed = bits.packed
-        if self.counters is not None:
-            fired = np.stack([bits[name] for name in bits.names], axis=1)
-            prescales = [self.counters.get(name, 0.0) for name in bits.names]
-            packed = pack(count_prescales(fired, prescales, weight))
+        names, packed = bits.names, bits.packed
+        if self.keep is not None:
+            names = tuple(name for name in names if name in self.keep)
+        if self.counters is not None or names != bits.names:
+            fired = np.zeros((len(events), len(names)), dtype=bool)
+            for i, name in enumerate(names):
+                fired[:, i] = bits[name]
+            if self.counters is not None:
+                prescales = [self.counters.get(name, 0.0) for name in names]
+                fired = count_prescales(fired, prescales, weight)
+            packed = pack(fired)
         options: dict[str, Any] = {"resampling": self.resampling, "blocks": blocks}
         numbers = self._numbers(events)
         strata = self._strata(events)
@@ -165,8 +182,8 @@ class MenuRateProcessor(processor.ProcessorABC):
                 "used": len(events),
                 "skipped": skipped,
                 "decisions": Decisions.of(
-                    bits.names,
-                    packed.reshape(len(events), -(-len(bits.names) // 8)),
+                    names,
+                    packed.reshape(len(events), -(-len(names) // 8)),
                     weight,
                     strata=strata,
                     **options,

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -332,6 +333,10 @@ def write_efficiency(
     provenance = studies.provenance({}, command=command).model_dump()
     content = {
         "turn_ons": [_turn_on_dict(result) for result in results],
+        "scalings": {
+            name: {region: asdict(line) for region, line in regions.items()}
+            for name, regions in lines.items()
+        },
         "iso_rate": [_iso_rate_dict(table) for table in tables],
         "level": request.level,
         "provenance": provenance,

@@ -112,6 +112,12 @@ class MenuRequest(Execution, TableRequest):
     )
     pileup_width: int = Field(1, ge=1, description="Width of the bins of pile-up kept.")
     sections: bool = Field(False, description="Divide by run and luminosity section.")
+    seeds: tuple[str, ...] | None = Field(
+        None, description="Seeds to keep, * stands for any letters; all by default."
+    )
+    active: bool = Field(
+        False, description="Keep only seeds that the prescale column has on: fewer patterns."
+    )
     scan: tuple[str, ...] = Field(
         (), description="SEED:LEG:FIRST:LAST:STEP, thresholds to try on a leg."
     )
@@ -137,6 +143,23 @@ def _quantities(texts: Sequence[str]) -> dict[str, tuple[str, float]]:
                 f"quantity {text!r}: expected BRANCH:STEP, for example L1PuppiMET.pt:0.25"
             ) from None
     return found
+
+
+def _kept(request: MenuRequest, indices: Mapping[str, int]) -> list[str] | None:
+    """Seeds whose decisions are kept; None for all."""
+    chosen = list(indices)
+    if request.seeds is not None:
+        chosen = [s for s in indices if any(fnmatch.fnmatchcase(s, p) for p in request.seeds)]
+    if request.active:
+        if request.prescales is None:
+            raise ConfigurationError(
+                "active seeds are those of a prescale table: --prescales TABLE"
+            )
+        _, prescales, _ = PrescaleTable.read(request.prescales).column(request.column, indices)
+        chosen = [s for s in chosen if prescales[s]]
+    if not chosen:
+        raise ConfigurationError("no seed of the menu is left to keep")
+    return None if len(chosen) == len(indices) else chosen
 
 
 def accumulate(
@@ -182,6 +205,9 @@ def accumulate(
         table = PrescaleTable.read(request.prescales)
         column, counters, _ = table.column(request.column, indices)
         settings["decisions"] = f"final, counters of {column}"
+    keep = _kept(request, indices)
+    if keep is not None:
+        settings["seeds"] = sorted(keep)
     pileup: PileupTable | str | None = request.pileup
     if request.pileup is not None and request.pileup.endswith(".csv"):
         pileup = PileupTable.read(request.pileup)
@@ -198,6 +224,7 @@ def accumulate(
         quantities=_quantities(request.quantity),
         resampling=Resampling(request.replicas) if request.replicas else None,
         counters=counters,
+        keep=keep,
     )
     if isinstance(fileset, list | tuple):
         fileset = named_files([str(path) for path in fileset])
@@ -285,6 +312,10 @@ def _classes(
 ) -> tuple[list[EventClass], list[str]]:
     tables = record.tables()
     if request.per == "weight":
+        if record.settings.get("weights") == "none":
+            raise ConfigurationError(
+                "rates by weight need the events' weights, which these rates were made without"
+            )
         return by_weight(tables), []
     if request.per == "time":
         return in_sections(tables, request.zero_bias_prescale, request.lumi_sections), []

@@ -347,6 +347,6 @@ def _distinct(patterns: Bytes, strata: Integers) -> tuple[Bytes, Integers, Integ
     if len(first) > MAX_PATTERNS:
         raise InputError(
             f"{len(first):,} distinct decision patterns, more than the {MAX_PATTERNS:,} that a "
-            "table holds; give a prescale column, so that only its seeds count, or fewer strata"
+            "table holds; keep the seeds of a prescale column only (active), or divide by less"
         )
     return patterns[first], strata[first], inverse.astype(np.int64).ravel()

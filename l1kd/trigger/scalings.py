@@ -15,13 +15,16 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
-from l1kd.errors import ConfigurationError, InputError, UnreadableFileError
+from l1kd._documents import read_document
+from l1kd.errors import ConfigurationError, InputError
 from l1kd.statistics import Estimate
 
 __all__ = ["EFFICIENCY_OF_SCALING", "ScalingLine", "fit_line", "read_scalings", "write_scalings"]
 
 EFFICIENCY_OF_SCALING: Mapping[str, float] = {"met": 0.90, "ht": 0.90, "mht": 0.50}
 """Efficiency at which thresholds are quoted where it is not 0.95, as for jets and leptons."""
+
+_ID = "default"
 
 
 @dataclass(frozen=True)
@@ -104,18 +107,17 @@ def fit_line(points: Mapping[float, Estimate], efficiency: float = 0.95) -> Scal
 
 
 def write_scalings(path: str | Path, lines: Mapping[str, Mapping[str, ScalingLine]]) -> Path:
-    """Write {object: {region: line}} as JSON."""
+    """Write {object: {region: line}} as JSON in the form that menus read, which is CMSSW's.
+
+    That is {object: {"default": {region: {"slope", "offset"}}}}; an object of a menu takes it with
+    ``scaling: object/default``.
+    """
     content = {
         name: {
-            region: {
-                "slope": line.slope,
-                "offset": line.offset,
-                "covariance": list(line.covariance),
-                "chi2": line.chi2,
-                "n_dof": line.n_dof,
-                "efficiency": line.efficiency,
+            _ID: {
+                region: {"slope": line.slope, "offset": line.offset}
+                for region, line in regions.items()
             }
-            for region, line in regions.items()
         }
         for name, regions in lines.items()
     }
@@ -125,28 +127,26 @@ def write_scalings(path: str | Path, lines: Mapping[str, Mapping[str, ScalingLin
 
 
 def read_scalings(path: str | Path) -> dict[str, dict[str, ScalingLine]]:
-    """Read what `write_scalings` wrote; slope and offset alone are enough.
+    """Read scalings in the form of menus: {object/id: {region: line}}, "object" for the default.
 
     Raises
     ------
     UnreadableFileError, ConfigurationError
-        If the file cannot be read, or an object's region has no slope and offset.
+        If the file cannot be read, or a region has no slope and offset.
     """
     path = Path(path)
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFileError(f"{path}: cannot be read: {error}") from error
-    except json.JSONDecodeError as error:
-        raise ConfigurationError(f"{path} is not JSON: {error}") from error
+    content = read_document(path)
     try:
         return {
-            name: {region: _line(own) for region, own in regions.items()}
-            for name, regions in content.items()
+            name if identity == _ID else f"{name}/{identity}": {
+                region: _line(own) for region, own in regions.items()
+            }
+            for name, identities in content.items()
+            for identity, regions in identities.items()
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigurationError(
-            f"{path}: expected {{object: {{region: {{slope, offset}}}}}}: {error!r}"
+            f"{path}: expected {{object: {{id: {{region: {{slope, offset}}}}}}}}: {error!r}"
         ) from error
 
 
@@ -154,12 +154,4 @@ def _line(content: Mapping[str, Any]) -> ScalingLine:
     slope = float(content["slope"])
     if not slope > 0.0:
         raise ValueError(f"slope {slope} must be positive")
-    a, ab, b = (float(x) for x in content.get("covariance", (0.0, 0.0, 0.0)))
-    return ScalingLine(
-        slope,
-        float(content["offset"]),
-        (a, ab, b),
-        float(content.get("chi2", 0.0)),
-        int(content.get("n_dof", 0)),
-        float(content.get("efficiency", 0.95)),
-    )
+    return ScalingLine(slope, float(content["offset"]))

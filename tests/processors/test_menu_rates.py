@@ -161,6 +161,18 @@ def test_weights_of_events():
     assert once.unweighted
 
 
+def test_negative_weights_are_refused_at_once():
+    weights = {"genWeight": [1.0, -2.0]}
+    with pytest.raises(ConfigurationError, match="1 events have a negative weight"):
+        run(MenuRateProcessor(Odd()), [1, 2], [1, 1], **weights)
+
+
+def test_kept_seeds_have_fewer_patterns():
+    found = run(MenuRateProcessor(Odd(), keep=["L1_Late"]), [1, 2, 1], [20, 20, 1])["decisions"]
+    assert found.seeds == ("L1_Late",)
+    assert dict(zip(found.fired()[:, 0].tolist(), found.counts, strict=True)) == {True: 2, False: 1}
+
+
 def test_event_value_takes_the_largest_object(path):
     events = open_delphes(path, 0, 10)
     found = event_value(events, "JetPUPPI.PT")

@@ -86,7 +86,7 @@ def test_every_threshold_of_every_region(turn_ons, signal):
     results, _ = turn_on_results(filled, request)
     assert {(r.name, r.region, r.threshold) for r in results} == {
         *(("jet", region, t) for region in ("barrel", "endcap") for t in (20.0, 40.0)),
-        *(("met", "all", t) for t in (30.0, 50.0)),
+        *(("met", "inclusive", t) for t in (30.0, 50.0)),
     }
     for result in results:
         assert set(result.points) == {0.5, 0.9, 0.95}

@@ -98,8 +98,8 @@ def test_normalisations(record, tmp_path):
     assert total(bunches=1380).input_hz == 1380 * 11246.0
     found = total(luminosity=7.5e34, mean_pileup=200.0, sigma_inelastic=80.0)
     assert found.input_hz == pytest.approx(30e6, rel=0.01)
-    by_weight = total(per="weight")  # each event has weight one
-    assert by_weight.input_hz == by_weight.n_events
+    with pytest.raises(ConfigurationError, match="rates by weight need"):
+        total(per="weight")
     by_time = total(per="time", lumi_sections=2, zero_bias_prescale=100.0)
     assert by_time.input_hz == pytest.approx(by_time.n_events * 100.0 / (2 * 23.31), rel=1e-4)
     profile = tmp_path / "profile.csv"
@@ -155,6 +155,31 @@ def test_merge_equals_one_job(menu, data, tmp_path):
     assert "is in both" in twice.output
 
 
+def test_only_active_seeds_are_kept(menu, minbias, tmp_path):
+    table = tmp_path / "ps.csv"
+    table.write_text(PRESCALES)
+    options = {"prescales": table, "column": "low", "active": True}
+    kept = accumulate(menu, [minbias], MenuRequest.of(options))
+    seeds = kept.datasets["minbias_PU140"].decisions.seeds
+    assert seeds == ("L1_MET20", "L1_DoubleJet20")
+    whole = accumulate(menu, [minbias], MenuRequest())
+    request = TableRequest.of({"prescales": table, "column": "low"})
+    assert make_tables(kept, request).rates.total == make_tables(whole, request).rates.total
+    chosen = accumulate(menu, [minbias], MenuRequest.of({"seeds": ("L1_*Jet*",)}))
+    assert chosen.datasets["minbias_PU140"].decisions.seeds == ("L1_Jet30", "L1_DoubleJet20")
+    with pytest.raises(ConfigurationError, match="no seed of the menu is left"):
+        accumulate(menu, [minbias], MenuRequest.of({"seeds": ("L1_Tau*",)}))
+    with pytest.raises(ConfigurationError, match="--prescales TABLE"):
+        accumulate(menu, [minbias], MenuRequest.of({"active": True}))
+
+
+def test_weights_in_hertz(menu, data):
+    request = TableRequest.of({"per": "weight"})
+    record = accumulate(menu, [f"zb={data / 'minbias_PU140.root'}"], MenuRequest())
+    rates = make_tables(record, request).rates
+    assert rates.input_hz == pytest.approx(record.datasets["zb"].decisions.sum_of_weights)
+
+
 def test_two_workers_give_the_same(menu, minbias, record):
     options = {
         "scan": ("L1_MET20:met:5:60:5",),
@@ -182,3 +207,32 @@ def test_wrong_use_is_explained(menu, minbias, tmp_path):
     assert "no seed of delphes can be evaluated" in output(
         minbias.replace("minbias_PU140", "pfnano")
     )
+
+
+@pytest.fixture(scope="module")
+def golden(shared):
+    return shared / "golden" / "menu" / "L1Menu_Collisions2024_v1_3_0-d1"
+
+
+@pytest.mark.slow
+def test_a_real_menu_on_real_crossings(golden):
+    # NanoAOD made from a vector of the Global Trigger, whose decisions are known
+    options = {"weights": "none", "scan": ("L1_ETMHF90:0:40:150:10", "L1_SingleMu22:0:3:43:1")}
+    request = MenuRequest.of(options | {"normalisation": "run3"})
+    nano = golden / "l1nano_from_vector_data.root"
+    record = accumulate(golden / "menu.json", [f"data={nano}"], request)
+    report = make_tables(record, request)
+    lines = (golden / "L1menu_2024_v1_3_0_data_TestVector_000.seeds.csv").read_text().splitlines()
+    counts = {row["name"]: int(row["events_passed_in_file"]) for row in csv.DictReader(lines)}
+    assert len(report.rates.seeds) > 340
+    for seed in report.rates.seeds:
+        assert seed.n_events == counts[seed.name], seed.name
+    for name, scan in report.scans.items():
+        seed = report.rates[name.partition("[")[0]]
+        at = scan.thresholds.tolist().index(90.0 if "ETMHF" in name else 22.0)
+        assert scan.n_pass[at] == seed.n_events
+        assert (scan.low[at], scan.high[at]) == pytest.approx((seed.rate.low, seed.rate.high))
+    shared_rates = sum(seed.proportional.value for seed in report.rates.seeds)
+    assert shared_rates == pytest.approx(report.rates.total.value)
+    groups = {group.name: group for group in report.rates.groups}
+    assert "L1_SingleMu22" in groups["MU"].seeds

@@ -3,6 +3,7 @@
 import json
 import math
 
+import awkward as ak
 import numpy as np
 import pytest
 import scipy.special
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from l1kd.errors import ConfigurationError, InputError, UnreadableFileError
 from l1kd.statistics import Estimate, clopper_pearson
+from l1kd.trigger.menus import open_menu
 from l1kd.trigger.scalings import ScalingLine, fit_line, read_scalings, write_scalings
 from l1kd.trigger.turnon import SHAPES, Curve, TurnOn, crossing, fit
 
@@ -188,15 +190,33 @@ def test_scaling_of_turn_ons_closes():
 
 
 def test_scalings_written_and_read(tmp_path):
-    line = ScalingLine(1.2759, 17.33, (1e-4, -1e-3, 0.1), 3.0, 4, 0.95)
+    line = ScalingLine(1.2759, 17.33)
     path = write_scalings(tmp_path / "scalings.json", {"L1puppiJetSC4": {"barrel": line}})
     assert read_scalings(path) == {"L1puppiJetSC4": {"barrel": line}}
-    path.write_text('{"MET": {"all": {"slope": 1.64, "offset": 37.05}}}')
-    assert read_scalings(path)["MET"]["all"].offline(100.0) == pytest.approx(201.05)
+    path.write_text('{"TkMu": {"tight": {"all": {"slope": 1.64, "offset": 37.05}}}}')
+    assert read_scalings(path)["TkMu/tight"]["all"].offline(100.0) == pytest.approx(201.05)
+
+
+def test_a_menu_applies_the_scaling(tmp_path):
+    write_scalings(tmp_path / "own.json", {"Met": {"inclusive": ScalingLine(1.5, 10.0)}})
+    (tmp_path / "menu.yaml").write_text(
+        "name: scaled\nscalings: own.json\n"
+        "objects: {MET: {collection: Met, scaling: Met/default}}\n"
+        "seeds: {L1_MET100: {legs: {met: {object: MET, offline: 100}}}}\n"
+    )
+    menu = open_menu(tmp_path / "menu.yaml")
+    events = ak.zip({"Met": ak.zip({"pt": [59.9, 60.0, 80.0]})}, depth_limit=1)
+    assert menu.evaluate(events)["L1_MET100"].tolist() == [False, True, True]
 
 
 @pytest.mark.parametrize(
-    "text", ['{"MET": 3}', '{"MET": {"all": {"slope": 1.0}}}', '{"a": {"b": {"slope": 0}}}', "[]"]
+    "text",
+    [
+        '{"MET": 3}',
+        '{"M": {"d": {"all": {"slope": 1.0}}}}',
+        '{"a": {"b": {"c": {"slope": 0}}}}',
+        "[]",
+    ],
 )
 def test_wrong_scalings_are_refused(tmp_path, text):
     path = tmp_path / "scalings.json"
