@@ -4,9 +4,11 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
+from typer.testing import CliRunner
 
 import l1kd
 from l1kd.algorithms import LinPuppi, Puppi
+from l1kd.cli import app
 from l1kd.datasets import inspect_file
 from l1kd.errors import InputError, L1KDError, MissingBranchError
 from l1kd.inspection import inspect
@@ -310,3 +312,15 @@ def test_both_names_of_vertices_give_the_same(shared, open_events):
     )
     for name in PARTICLES:
         assert ak.array_equal(first[f"{name}_weight"], second[f"{name}_weight"]), name
+
+
+def test_the_command_exits_with_one_if_nothing_can_be_computed(data, tmp_path):
+    fine = CliRunner().invoke(app, ["inspect", str(data / "pfnano.root")])
+    assert fine.exit_code == 0
+    assert "cross-references that the file lacks" in fine.output
+    path = dropped(data / "pfnano.root", tmp_path / "less.root", lambda n: n != "PFCands_eta")
+    useless = CliRunner().invoke(app, ["inspect", path, "--quiet"])
+    assert useless.exit_code == 1
+    as_json = CliRunner().invoke(app, ["inspect", path, "--json"])
+    assert as_json.exit_code == 1
+    assert "branch 'PFCands.eta' is missing" in as_json.output
