@@ -1,6 +1,16 @@
 """The command line: `app` with all verbs, `main` to run it."""
 
-from l1kd.cli import efficiency, evaluate, firmware, insert, menu_optimise, menu_rates, study, tools
+from l1kd.cli import (
+    efficiency,
+    evaluate,
+    firmware,
+    insert,
+    menu,
+    menu_optimise,
+    menu_rates,
+    study,
+    tools,
+)
 from l1kd.cli.application import app, main
 
 __all__ = [
@@ -10,6 +20,7 @@ __all__ = [
     "firmware",
     "insert",
     "main",
+    "menu",
     "menu_optimise",
     "menu_rates",
     "study",

@@ -129,6 +129,10 @@ class Menu:
         except KeyError:
             raise MenuError(f"{self.name} has no seed {name!r}") from None
 
+    def used_cuts(self, name: str) -> tuple[str, ...]:
+        """Return the names of the cuts that a seed uses."""
+        return tuple(self._text.used_cuts(self[name]))
+
     def needs(self, name: str) -> Needs:
         """Return the columns that a seed needs, or why it can never be evaluated."""
         if name not in self._needs:

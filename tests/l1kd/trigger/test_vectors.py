@@ -1,13 +1,15 @@
 """Test vectors: words written here bit by bit come back as columns."""
 
 import gzip
+import tempfile
 
 import numpy as np
 import pytest
 
 from l1kd.errors import InputError, UnreadableFileError
 from l1kd.trigger.vectors import read_vector
-from tests.l1kd.trigger.menu.made import menu_of
+from tests.l1kd.trigger.menu.made import columns_of, event_strategy, menu_of
+from tests.l1kd.trigger.menu.vector_files import vector_of
 
 MUON = (
     64  # phi
@@ -142,3 +144,22 @@ def test_a_truncated_file(vector):
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(UnreadableFileError, match=r"vector.txt.gz: cannot be read"):
         read_vector(path)
+
+
+def test_words_written_and_read_are_the_same():
+    """Every field of random events survives the way through the words."""
+    rng = np.random.default_rng(9)
+    events = columns_of([event_strategy.random(rng) for _ in range(40)])
+    back, stored = read_vector_text(vector_of(events, {3: np.arange(40) % 2 == 0}))
+    for name, fields in back.lists.items():
+        for field, values in fields.items():
+            assert (values == events.lists[name][field]).all(), (name, field)
+    assert (back.externals == events.externals).all()
+    assert stored.bit(3).tolist() == [k % 2 == 0 for k in range(40)]
+
+
+def read_vector_text(text):
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write(text)
+        file.flush()
+        return read_vector(file.name)

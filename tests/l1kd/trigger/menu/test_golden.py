@@ -3,8 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+import awkward as ak
 import pytest
+import uproot
 
+from l1kd.emulators.global_trigger import limits
+from l1kd.emulators.global_trigger.limits import from_emulator, from_physical
 from l1kd.trigger.menu import Menu
 from l1kd.trigger.vectors import read_vector
 
@@ -72,3 +76,60 @@ def test_the_2016_vector_was_made_with_an_upper_mass_limit_of_1400(form):
     for name in ("MASS_MIN_620", "MASS_MIN_400"):
         narrow.cuts[name] = replace(narrow.cuts[name], maximum=1400.0)
     assert different(narrow, vector) == (250, {})
+
+
+@pytest.mark.parametrize("folder", sorted({folder for folder, _, _ in CASES}))
+def test_limits_from_physical_values_equal_the_emulators(folder):
+    """The page prints both; a maximum that was typed as 0.6000000000000001 is one step above."""
+    menu = Menu.read(GOLDEN / folder / "menu.json")
+    compared = 0
+    for cut in menu.cuts.values():
+        quantity = cut.kind.removeprefix("ORM")
+        if quantity not in limits.PLACES or cut.emulator is None:
+            continue
+        for family in ("calo", "mixed", "muon"):
+            physical = from_physical(quantity, family, cut.minimum, cut.maximum)
+            nudged = from_physical(quantity, family, cut.minimum, cut.maximum * (1 + 2**-52))
+            assert from_emulator(quantity, family, *cut.emulator) in (physical, nudged), cut.name
+            compared += 1
+    assert compared >= 9
+
+
+FOLDER = GOLDEN / "L1Menu_Collisions2024_v1_3_0-d1"
+REDUCED = {
+    "L1Mu": ["bx", "pt", "eta", "phi", "hwQual", "hwCharge", "etaAtVtx", "phiAtVtx", "hwDXY"],
+    "L1EG": ["bx", "pt", "eta", "phi", "hwIso"],
+    "L1Tau": ["bx", "pt", "eta", "phi", "hwIso"],
+    "L1Jet": ["bx", "pt", "eta", "phi"],
+    "L1EtSum": ["bx", "pt", "phi", "etSumType"],
+}
+
+
+def nanoaod(flavour):
+    """Return the NanoAOD file of the 2024 vector in one of three flavours, and its tree."""
+    tree = uproot.open(FOLDER / "l1nano_from_vector_data.root")["Events"]
+    out = {}
+    for name, branches in REDUCED.items():
+        if flavour == "full":
+            branches = [k.partition("_")[2] for k in tree.keys() if k.startswith(name + "_")]  # noqa: SIM118
+        out[name] = ak.zip({branch: tree[f"{name}_{branch}"].array() for branch in branches})
+    if flavour == "central":
+        kind = out["L1EtSum"].etSumType
+        out["L1EtSum"] = out["L1EtSum"][(kind == 1) | (kind == 2) | (kind == 3) | (kind == 8)]
+        out["L1Mu"] = out["L1Mu"][(out["L1Mu"].pt >= 3) & (out["L1Mu"].hwQual >= 8)]
+        for name, least in (("L1EG", 10), ("L1Tau", 24), ("L1Jet", 30)):
+            out[name] = out[name][out[name].pt >= least]
+    return ak.zip(out, depth_limit=1), tree
+
+
+@pytest.mark.parametrize(
+    ("flavour", "evaluable"), [("full", 349), ("reduced", 295), ("central", 234)]
+)
+def test_every_flavour_of_nanoaod_is_exact_and_says_what_it_lacks(flavour, evaluable):
+    menu = Menu.read(FOLDER / "menu.json")
+    events, tree = nanoaod(flavour)
+    bits = menu.evaluate(events)
+    assert len(bits.names) == evaluable
+    assert len(bits.names) + len(bits.reasons) == 408
+    stored = tree.arrays(list(bits.names), library="np")
+    assert [name for name in bits.names if (bits[name] != stored[name].astype(bool)).any()] == []
