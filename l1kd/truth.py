@@ -13,7 +13,14 @@ from l1kd.errors import PairingError, UnknownFormatError
 from l1kd.formats import first, known
 from l1kd.statistics import checked_weights
 
-__all__ = ["event_weight", "gen_jets", "gen_met", "open_twin", "require_pairing", "vertex_count"]
+__all__ = [
+    "event_weight",
+    "gen_jets",
+    "gen_met",
+    "open_without_pileup",
+    "require_pairing",
+    "vertex_count",
+]
 
 
 def gen_met(events: ak.Array) -> ak.Array:
@@ -67,7 +74,7 @@ def vertex_count(events: ak.Array) -> AnyArray | None:
     return None if reader is None else reader.read(events)
 
 
-def open_twin(path: str | Path, start: int, stop: int) -> ak.Array:
+def open_without_pileup(path: str | Path, start: int, stop: int) -> ak.Array:
     """Open entries `start` to `stop` of a Delphes file with the same events without pile-up."""
     return open_events(str(path), "Delphes", DelphesSchema, start, stop)
 
@@ -81,18 +88,18 @@ def _first_difference(mine: AnyArray, other: AnyArray) -> int | None:
     return int(different[0]) if len(different) else None
 
 
-def require_pairing(events: ak.Array, twin: ak.Array, name: str, first_entry: int = 0) -> None:
-    """Check that `twin` holds the same generator events as `events`, in the same order.
+def require_pairing(events: ak.Array, without: ak.Array, name: str, first_entry: int = 0) -> None:
+    """Check that `without` holds the same generator events as `events`, in the same order.
 
     Compared, exactly: the generated missing momentum and, where both have generated jets, their
     number and pt.
 
     Parameters
     ----------
-    events, twin
+    events, without
         Delphes events with and without pile-up.
     name
-        The twin's file, for the message.
+        The file without pile-up, for the message.
     first_entry
         Entry of the file at which `events` begin, so that the message names the file's own entry.
 
@@ -101,17 +108,17 @@ def require_pairing(events: ak.Array, twin: ak.Array, name: str, first_entry: in
     PairingError
         Naming the first event that differs.
     """
-    if len(events) != len(twin):
+    if len(events) != len(without):
         raise PairingError(
             f"{name}: expected entries {first_entry} to {first_entry + len(events)}, found only "
-            f"{len(twin)} of these {len(events)} events"
+            f"{len(without)} of these {len(events)} events"
         )
-    mine, other = gen_met(events), gen_met(twin)
+    mine, other = gen_met(events), gen_met(without)
     quantities: list[tuple[str, Any, Any]] = [
         ("generated missing pt [GeV]", ak.to_numpy(mine.pt), ak.to_numpy(other.pt))
     ]
-    if first("gen_jets", events) is not None and first("gen_jets", twin) is not None:
-        jets, others = gen_jets(events).pt, gen_jets(twin).pt
+    if first("gen_jets", events) is not None and first("gen_jets", without) is not None:
+        jets, others = gen_jets(events).pt, gen_jets(without).pt
         quantities += [
             ("number of generated jets", ak.to_numpy(ak.num(jets)), ak.to_numpy(ak.num(others))),
             ("sum of generated jet pt [GeV]", _sums(jets), _sums(others)),

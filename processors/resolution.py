@@ -28,7 +28,14 @@ from l1kd.processors.particles import (
 )
 from l1kd.processors.response_columns import LIMIT, ResponseColumns
 from l1kd.statistics import event_ids
-from l1kd.truth import event_weight, gen_jets, gen_met, open_twin, require_pairing, vertex_count
+from l1kd.truth import (
+    event_weight,
+    gen_jets,
+    gen_met,
+    open_without_pileup,
+    require_pairing,
+    vertex_count,
+)
 
 __all__ = ["ORIGINS", "ResolutionProcessor", "weight_histogram"]
 
@@ -212,7 +219,7 @@ class ResolutionProcessor(processor.ProcessorABC):
         if path is None:
             return None
         start = chunk_key(metadata)[1]
-        paired = open_twin(path, start, start + len(events))
+        paired = open_without_pileup(path, start, start + len(events))
         require_pairing(events, paired, str(path), start)
         particles = open_particles(candidates(paired))
         particles = particles.select(particles.pt > self.min_pt_without)

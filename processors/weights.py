@@ -24,7 +24,7 @@ from l1kd.processors.particles import (
     algorithms_for,
     insert_particles,
 )
-from l1kd.truth import gen_met, open_twin, require_pairing
+from l1kd.truth import gen_met, open_without_pileup, require_pairing
 
 __all__ = ["CLASSES", "KINDS", "N_BINS", "WeightProcessor", "agreement_of", "map_of"]
 
@@ -134,7 +134,7 @@ class WeightProcessor(processor.ProcessorABC):
         if path is None:
             return None
         start = chunk_key(metadata)[1]
-        paired = open_twin(path, start, start + len(events))
+        paired = open_without_pileup(path, start, start + len(events))
         require_pairing(events, paired, str(path), start)
         particles = _stored(candidates(paired))
         return particles.select(particles.pt > self.min_pt_without)

@@ -23,7 +23,7 @@ class Skimming(Execution):
     keep: tuple[str, ...] = Field(
         (), description="Collections or branches to copy (patterns, GenJet or Jet_*); default all."
     )
-    drop: tuple[str, ...] = Field((), description="Collections or branches to leave out.")
+    drop: tuple[str, ...] = Field((), description="Collections or branches to exclude.")
     format: Literal["root", "parquet"] = Field("root", description="Format of the skims.")
 
 
@@ -62,7 +62,7 @@ def insert(given: Given, quiet: Quiet = False, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(content))
     elif not quiet:
-        table = Table("dataset", "events", "files", "branches inserted", "copied", "left out")
+        table = Table("dataset", "events", "files", "branches inserted", "copied", "excluded")
         for name, entry in result.output.items():
             counts = (entry["seen"], len(entry["files"]), len(entry["inserted"]), entry["kept"])
             table.add_row(name, *map(str, counts), str(entry["dropped"]))

@@ -39,7 +39,7 @@ class RunResult:
         Number of events processed, by file, over all datasets that hold the file; equal to the
         file's own count, or to what the fileset's steps ask for.
     skipped
-        Files that were left out, with the reason.
+        Files that were skipped, with the reason.
     datasets
         Number of events processed, by dataset.
     seconds
@@ -195,8 +195,8 @@ def run(
         Folder in which finished chunks are kept; a run that was interrupted goes on from there.
         It holds pickles: use only folders that you trust.
     skip_bad_files
-        Leave out files that are missing, truncated, corrupt or hold values that no algorithm
-        accepts, and list them in the result. A file is left out whole: the result is that of the
+        Skip files that are missing, truncated, corrupt or hold values that no algorithm
+        accepts, and list them in the result. A file is skipped whole: the result is that of the
         fileset without it, whatever the chunks. By default such a file is an error. Other faults
         (of a truth file, an output, a machine, the processor) are always errors.
     chunksize

@@ -74,7 +74,7 @@ def anti_kt(
     """Cluster weighted particles with the anti-kt algorithm (Cacciari, Salam, Soyez 2008).
 
     Each particle's four-momentum is multiplied by its weight and the energies are added
-    (E scheme). Particles of weight zero are left out, not clustered as zero vectors.
+    (E scheme). Particles of weight zero are excluded, not clustered as zero vectors.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def _from_vectors(vectors: Floats, offsets: NDArray[np.int64], min_pt: float) ->
     px, py, pz, energy = vectors
     pt = np.hypot(px, py)
     squared = energy * energy - pt * pt - pz * pz
-    # every jet has pt > 0: particles without transverse momentum were left out
+    # every jet has pt > 0: particles without transverse momentum were excluded
     eta = np.arcsinh(np.divide(pz, pt, out=np.zeros(pt.size), where=pt > 0.0))
     mass = np.sqrt(np.maximum(squared, 0.0))
     jets = sorted_jets(pt, eta, np.arctan2(py, px), mass, offsets)

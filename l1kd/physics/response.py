@@ -282,7 +282,7 @@ def met_table(
 ) -> Table:
     """Missing-momentum resolution of each weighting, with its interval and ratio to a reference.
 
-    Events whose generated missing momentum is zero have no direction and are left out.
+    Events whose generated missing momentum is zero have no direction and are excluded.
 
     Parameters
     ----------

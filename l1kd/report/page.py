@@ -193,7 +193,7 @@ def write_page(
         template.render(
             summary=content,
             pictures=pictures,
-            rate_figures=[p.key for p in pictures if p.key.startswith("rate_")],
+            rate_plots=[p.key for p in pictures if p.key.startswith("rate_")],
             known=set(CAPTIONS) | {p.key for p in pictures if _is_of_quantity(p.key)},
             associations=_associations(content),
             kinds={network.name: network.kind for network in content.networks},

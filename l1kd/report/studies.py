@@ -1,4 +1,4 @@
-"""From what the processors accumulated to the records of a summary and the figures of a page."""
+"""From what the processors accumulated to the records of a summary and the plots of a page."""
 
 import os
 import platform
@@ -36,11 +36,11 @@ __all__ = [
     "TARGETS_HZ",
     "dataset_record",
     "provenance",
-    "rate_figures",
+    "rate_plots",
     "rate_study",
-    "resolution_figures",
+    "resolution_plots",
     "resolution_study",
-    "score_figures",
+    "score_plots",
     "score_study",
 ]
 
@@ -158,7 +158,7 @@ def resolution_study(
     )
 
 
-def resolution_figures(study: ResolutionStudy, output: Mapping[str, Any]) -> dict[str, Figure]:
+def resolution_plots(study: ResolutionStudy, output: Mapping[str, Any]) -> dict[str, Figure]:
     """Draw one dataset: response and resolution of missing momentum and jets, and the weights.
 
     The names are `met_response:<dataset>`, `met_resolution:...`, `jet_response:...`,
@@ -257,7 +257,7 @@ def rate_study(
     )
 
 
-def rate_figures(
+def rate_plots(
     dataset: str,
     columns: Columns,
     norm: Normalisation,
@@ -311,7 +311,7 @@ def score_study(
     )
 
 
-def score_figures(
+def score_plots(
     background: str,
     columns: Columns,
     signals: Mapping[str, Columns],

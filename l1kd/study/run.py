@@ -185,7 +185,7 @@ def _report(
                 name, output, met_edges=request.met_edges, jet_edges=request.jet_edges
             )
             summary.resolution.append(tables)
-            figures |= studies.resolution_figures(tables, output)
+            figures |= studies.resolution_plots(tables, output)
     if request.rates and request.zero_bias in results:
         scores = [a for used in chosen.values() for a in used if not a.is_weight]
         _add_rates(request, summary, figures, norm, results, scores)
@@ -223,11 +223,11 @@ def _add_rates(
     summary.rates.append(
         studies.rate_study(name, background, columns, norm, targets_hz=targets, own=own)
     )
-    figures |= studies.rate_figures(name, background, norm, own=own)
+    figures |= studies.rate_plots(name, background, norm, own=own)
     for score in own:
         if score in background:
             summary.scores.append(studies.score_study(name, background, columns, score=score))
-            figures |= studies.score_figures(name, background, columns, norm, score=score, own=own)
+            figures |= studies.score_plots(name, background, columns, norm, score=score, own=own)
 
 
 def _event_display(file: InputFile, request: Request, weights_of: Sequence[Algorithm]) -> Figure:

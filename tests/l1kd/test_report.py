@@ -86,9 +86,9 @@ def made(output):
         timings=[Timing(step="resolution", seconds=2.0, events=81)],
         notes=["a note"],
     )
-    figures = studies.resolution_figures(resolution, output)
-    figures |= studies.rate_figures("minbias", background, HL_LHC)
-    figures |= studies.score_figures("minbias", background, {"top": signal}, HL_LHC)
+    figures = studies.resolution_plots(resolution, output)
+    figures |= studies.rate_plots("minbias", background, HL_LHC)
+    figures |= studies.score_plots("minbias", background, {"top": signal}, HL_LHC)
     figures["mine"] = Figure()
     return summary, figures
 
@@ -264,7 +264,7 @@ def test_a_histogram_without_entries_gives_no_figure(output):
     empty = {**output, "weights": weight_histogram(("puppi",))}
     study = studies.resolution_study("top", output, resampling=Resampling(replicas=2))
     assert isinstance(empty["weights"], hist.Hist)
-    assert "weights:top" not in studies.resolution_figures(study, empty)
+    assert "weights:top" not in studies.resolution_plots(study, empty)
 
 
 def browser():

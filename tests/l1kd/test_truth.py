@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from l1kd.errors import InputError, PairingError, UnknownFormatError
-from l1kd.truth import gen_jets, gen_met, open_twin, require_pairing
+from l1kd.truth import gen_jets, gen_met, open_without_pileup, require_pairing
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +22,16 @@ def test_generated_momenta_agree_between_formats(data, open_events, top):
     )
 
 
-def test_the_twin_pairs(data, top):
-    twin = open_twin(data / "ttbar2l_PU0.root", 10, 20)
-    require_pairing(top[10:20], twin, "ttbar2l_PU0.root", 10)
+def test_the_same_events_without_pileup_pair(data, top):
+    without = open_without_pileup(data / "ttbar2l_PU0.root", 10, 20)
+    require_pairing(top[10:20], without, "ttbar2l_PU0.root", 10)
 
 
-def test_a_shifted_twin_names_the_first_different_event(data, top):
-    twin = open_twin(data / "ttbar2l_PU0.root", 10, 20)
-    shuffled = twin[[0, 1, 2, 4, 3, 5, 6, 7, 8, 9]]
-    with pytest.raises(PairingError, match=r"twin.root .* entry 13 differs first"):
-        require_pairing(top[10:20], shuffled, "twin.root", 10)
+def test_shifted_events_name_the_first_different_event(data, top):
+    without = open_without_pileup(data / "ttbar2l_PU0.root", 10, 20)
+    shuffled = without[[0, 1, 2, 4, 3, 5, 6, 7, 8, 9]]
+    with pytest.raises(PairingError, match=r"without.root .* entry 13 differs first"):
+        require_pairing(top[10:20], shuffled, "without.root", 10)
 
 
 def test_the_same_missing_momentum_with_other_jets_does_not_pair(top):
@@ -40,19 +40,19 @@ def test_the_same_missing_momentum_with_other_jets_does_not_pair(top):
     softer = ak.with_field(
         jets, ak.where(ak.local_index(jets.PT) == 0, jets.PT - 1.0, jets.PT), "PT"
     )
-    twin = ak.with_field(top, softer, "GenJet")
+    without = ak.with_field(top, softer, "GenJet")
     with pytest.raises(PairingError, match=r"entry 7 differs first, in sum of generated jet pt"):
-        require_pairing(top, twin, "twin.root", 7)
+        require_pairing(top, without, "without.root", 7)
     fewer = ak.with_field(top, jets[:, 1:], "GenJet")
     with pytest.raises(PairingError, match=r"entry 0 differs first, in number of generated jets"):
-        require_pairing(top, fewer, "twin.root")
-    require_pairing(top, ak.with_field(top, jets, "GenJet"), "twin.root")
+        require_pairing(top, fewer, "without.root")
+    require_pairing(top, ak.with_field(top, jets, "GenJet"), "without.root")
 
 
-def test_a_short_twin(data, top):
-    twin = open_twin(data / "ttbar2l_PU0.root", 40, 60)
+def test_too_few_events_without_pileup(data, top):
+    without = open_without_pileup(data / "ttbar2l_PU0.root", 40, 60)
     with pytest.raises(PairingError, match="found only 10 of these 20"):
-        require_pairing(top[:20], twin, "twin.root", 0)
+        require_pairing(top[:20], without, "without.root", 0)
 
 
 def test_no_simulation():

@@ -82,9 +82,9 @@ def test_a_study_of_a_large_sample_has_everything(monkeypatch):
     assert study.n_events == 500
     row = study.thresholds["met:puppi"][0]
     assert 0.0 < row.efficiency["tt"].value < 1.0
-    assert studies.rate_figures("minbias", background, NORM)
+    assert studies.rate_plots("minbias", background, NORM)
     assert studies.score_study("minbias", background, {"tt": signal}).auc["tt"].value > 0.5
-    assert studies.score_figures("minbias", background, {"tt": signal}, NORM)
+    assert studies.score_plots("minbias", background, {"tt": signal}, NORM)
 
 
 def test_weights_of_zero_bias_count():
