@@ -13,6 +13,7 @@ from l1kd.emulators.array_types import AnyArray, Floats, Integers
 from l1kd.errors import ConfigurationError, MissingBranchError
 from l1kd.insertion import insert
 from l1kd.processors.iso_rate import event_numbers
+from l1kd.trigger.bits import Bits
 from l1kd.trigger.decisions import Decisions, pack
 from l1kd.trigger.luminosity import LumiMask, PileupTable
 from l1kd.trigger.menus import AnyMenu, Scan, scanned
@@ -22,7 +23,7 @@ from l1kd.trigger.scans import largest_passed
 from l1kd.trigger.spectra import Spectrum, in_steps
 from l1kd.truth import event_weight
 
-__all__ = ["NOTHING", "MenuRateProcessor", "event_value"]
+__all__ = ["NOTHING", "MenuRateProcessor", "event_value", "stored_bits"]
 
 NOTHING = -(2**40)
 """Steps of a quantity that an event does not have, in a joint table."""
@@ -52,6 +53,27 @@ def event_value(events: ak.Array, path: str) -> Floats:
         return np.asarray(ak.to_numpy(values), dtype=np.float64)
     largest = ak.fill_none(ak.max(values, axis=1), -np.inf)
     return np.asarray(ak.to_numpy(largest), dtype=np.float64)
+
+
+def stored_bits(events: ak.Array, names: Sequence[str]) -> Bits:
+    """Read the decisions that NanoAOD holds, the branches `L1_<seed>`.
+
+    In data these are the final ones, after prescale and mask; in simulation prescales are one.
+
+    Parameters
+    ----------
+    names
+        Seeds of the menu; those without a branch are among the reasons.
+    """
+    there = events["L1"].fields if "L1" in collections(events) else []
+    decisions, reasons = {}, {}
+    for name in names:
+        field = name.removeprefix("L1_")
+        if field in there:
+            decisions[name] = np.asarray(ak.to_numpy(events["L1"][field]), dtype=bool)
+        else:
+            reasons[name] = f"the file has no branch {name}"
+    return Bits.of(decisions, reasons)
 
 
 class MenuRateProcessor(processor.ProcessorABC):
@@ -91,6 +113,8 @@ class MenuRateProcessor(processor.ProcessorABC):
 
     keep
         Seeds whose decisions are kept, None for all: with fewer seeds there are fewer patterns.
+    stored
+        Take the decisions that the events hold, see `stored_bits`, instead of evaluating the menu.
 
     Notes
     -----
@@ -116,6 +140,7 @@ class MenuRateProcessor(processor.ProcessorABC):
         counters: Mapping[str, float] | None = None,
         joint: bool = False,
         keep: Sequence[str] | None = None,
+        stored: bool = False,
     ) -> None:
         if pileup_width < 1:
             raise ConfigurationError(f"bins of pile-up must be 1 wide or more, not {pileup_width}")
@@ -137,6 +162,7 @@ class MenuRateProcessor(processor.ProcessorABC):
         self.counters = None if counters is None else dict(counters)
         self.joint = joint
         self.keep = None if keep is None else frozenset(keep)
+        self.stored = stored
 
     def process(self, events: ak.Array) -> dict[str, Any]:
         """Evaluate one chunk."""
@@ -150,7 +176,11 @@ class MenuRateProcessor(processor.ProcessorABC):
                 events = events[kept]
         if self.algorithms:
             events = insert(events, self.algorithms, self.source)
-        bits = self.menu.evaluate(events)
+        bits = (
+            stored_bits(events, [seed.name for seed in self.menu])
+            if self.stored
+            else self.menu.evaluate(events)
+        )
         weight = event_weight(events) if self.weights == "relative" else np.ones(len(events))
         if np.any(weight < 0.0):
             raise ConfigurationError(

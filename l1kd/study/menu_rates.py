@@ -118,6 +118,9 @@ class MenuRequest(Execution, TableRequest):
     active: bool = Field(
         False, description="Keep only seeds that the prescale column has on: fewer patterns."
     )
+    stored: bool = Field(
+        False, description="Take the stored (final) decisions of NanoAOD, not the menu's."
+    )
     scan: tuple[str, ...] = Field(
         (), description="SEED:LEG:FIRST:LAST:STEP, thresholds to try on a leg."
     )
@@ -205,6 +208,10 @@ def accumulate(
         table = PrescaleTable.read(request.prescales)
         column, counters, _ = table.column(request.column, indices)
         settings["decisions"] = f"final, counters of {column}"
+    if request.stored:
+        if request.counters or scans:
+            raise ConfigurationError("stored decisions have no counters and no scans")
+        settings["decisions"] = "final, as stored"
     keep = _kept(request, indices)
     if keep is not None:
         settings["seeds"] = sorted(keep)
@@ -225,6 +232,7 @@ def accumulate(
         resampling=Resampling(request.replicas) if request.replicas else None,
         counters=counters,
         keep=keep,
+        stored=request.stored,
     )
     if isinstance(fileset, list | tuple):
         fileset = named_files([str(path) for path in fileset])
@@ -347,9 +355,10 @@ def make_tables(record: RateRecord, request: TableRequest) -> RateReport:
     ]
     if record.settings.get("decisions", "unprescaled") != "unprescaled":
         column = str(record.settings["decisions"])
-        if request.mask is not None:
+        again = request.prescales is not None and "counters" not in column
+        if request.mask is not None or again:
             raise ConfigurationError(
-                "these decisions are final, after prescales; a mask belongs to unprescaled ones"
+                f"these decisions are {column}: prescales and masks belong to unprescaled ones"
             )
     elif request.prescales is not None:
         table = PrescaleTable.read(request.prescales)

@@ -236,3 +236,21 @@ def test_a_real_menu_on_real_crossings(golden):
     assert shared_rates == pytest.approx(report.rates.total.value)
     groups = {group.name: group for group in report.rates.groups}
     assert "L1_SingleMu22" in groups["MU"].seeds
+
+
+def test_stored_decisions_are_final(golden, tmp_path):
+    nano = golden / "l1nano_from_vector_data.root"
+    record = accumulate(golden / "menu.json", [f"data={nano}"], MenuRequest.of({"stored": True}))
+    rates = make_tables(record, TableRequest()).rates
+    assert rates.column == "final, as stored"
+    lines = (golden / "L1menu_2024_v1_3_0_data_TestVector_000.seeds.csv").read_text().splitlines()
+    counts = {row["name"]: int(row["events_passed_in_file"]) for row in csv.DictReader(lines)}
+    assert {s.name: s.n_events for s in rates.seeds} == counts
+    table = tmp_path / "ps.csv"
+    table.write_text(PRESCALES)
+    with pytest.raises(ConfigurationError, match="final, as stored: prescales and masks"):
+        make_tables(record, TableRequest.of({"prescales": table, "column": "low"}))
+    evaluated = record.settings | {"decisions": "unprescaled"}
+    other = RateRecord(record.menu, record.indices, {}, evaluated, {}, {})
+    with pytest.raises(InputError, match="different decisions"):
+        record + other
