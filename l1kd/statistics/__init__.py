@@ -12,6 +12,7 @@ from l1kd.statistics.fractions import (
     checked_weights,
     clopper_pearson,
     effective_counts,
+    lower_end,
     weighted_fraction,
     weighted_survival,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "emd",
     "event_ids",
     "independent_events",
+    "lower_end",
     "poisson_multiplicities",
     "quantile",
     "quantile_resolution",

@@ -15,6 +15,7 @@ __all__ = [
     "checked_weights",
     "clopper_pearson",
     "effective_counts",
+    "lower_end",
     "weighted_fraction",
     "weighted_survival",
 ]
@@ -231,7 +232,9 @@ def _lower_end(
     """Lower end of the fraction `inside` of all, for each entry."""
     largest, most_negative = heaviest
     if most_negative == 0.0:
-        return _lower_end_of_positive(inside, outside, largest, tail)
+        # what `_probability` says can then be solved
+        sums = (inside.plus, inside.plus_squares, outside.plus, outside.plus_squares)
+        return lower_end(*sums, largest, tail)
     low, high = np.zeros(inside.plus.shape), np.ones(inside.plus.shape)
     nothing = _probability(inside, outside, low, largest, most_negative) >= tail
     for _ in range(60):
@@ -241,16 +244,38 @@ def _lower_end(
     return np.where(nothing, 0.0, low)
 
 
-def _lower_end_of_positive(
-    inside: WeightSums, outside: WeightSums, largest: float, tail: float
+def lower_end(
+    inside: Floats,
+    inside_squares: Floats,
+    outside: Floats,
+    outside_squares: Floats,
+    heaviest: float,
+    tail: float,
 ) -> Floats:
-    """Where `_probability` is `tail`, in closed form: without negative weights it can be solved."""
-    result = np.zeros(inside.plus.shape)
-    some = inside.plus_squares > 0.0
-    a, b = inside.plus[some], outside.plus[some] + largest
-    unit_a = inside.plus_squares[some] / a
-    unit_b = (outside.plus_squares[some] + largest**2) / b
-    beta = scipy.special.betaincinv(a / unit_a, b / unit_b, tail)
+    """Lower end of the fraction of the weight that is inside, without negative weights.
+
+    Parameters
+    ----------
+    inside, inside_squares, outside, outside_squares
+        Sums of the weights, and of their squares, of what is inside and of what is not; all of one
+        shape. The upper end is one minus the lower end of what is not.
+    heaviest
+        Weight of the heaviest event.
+    tail
+        Probability that lies below.
+
+    Returns
+    -------
+    float64 of that shape; zero where nothing is inside.
+    """
+    a, b = np.asarray(inside, np.float64), np.asarray(outside, np.float64) + heaviest
+    result = np.zeros(a.shape)
+    some = (a > 0.0) & (np.asarray(inside_squares) > 0.0)
+    if not heaviest > 0.0 or not some.any():
+        return result
+    unit_a = np.asarray(inside_squares, np.float64)[some] / a[some]
+    unit_b = (np.asarray(outside_squares, np.float64)[some] + heaviest**2) / b[some]
+    beta = scipy.special.betaincinv(a[some] / unit_a, b[some] / unit_b, tail)
     for_it, against = beta * unit_a, (1.0 - beta) * unit_b
     result[some] = for_it / (for_it + against)
     return result

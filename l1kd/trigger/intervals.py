@@ -2,11 +2,8 @@
 
 from typing import NamedTuple
 
-import numpy as np
-import scipy.special
-
 from l1kd.emulators.array_types import Floats
-from l1kd.statistics import ONE_SIGMA
+from l1kd.statistics import ONE_SIGMA, lower_end
 
 __all__ = ["PassSums", "fraction_interval"]
 
@@ -64,26 +61,8 @@ def fraction_interval(
     (low, high) of the shape of the sums, in [0, 1].
     """
     tail = (1.0 - level) / 2.0
-    low = _lower_end(
-        sums.inside, sums.inside_squares, sums.outside, sums.outside_squares, heaviest, tail
-    )
-    high = 1.0 - _lower_end(
+    low = lower_end(*sums, heaviest, tail)
+    high = 1.0 - lower_end(
         sums.outside, sums.outside_squares, sums.inside, sums.inside_squares, heaviest, tail
     )
     return low, high
-
-
-def _lower_end(
-    mean: Floats, square: Floats, against: Floats, against_square: Floats, more: float, tail: float
-) -> Floats:
-    a, b = np.asarray(mean, np.float64), np.asarray(against, np.float64) + more
-    result = np.zeros(a.shape)
-    some = (a > 0.0) & (np.asarray(square) > 0.0)
-    if not more > 0.0 or not some.any():
-        return result
-    unit_a = np.asarray(square, np.float64)[some] / a[some]
-    unit_b = (np.asarray(against_square, np.float64)[some] + more * more) / b[some]
-    beta = scipy.special.betaincinv(a[some] / unit_a, b[some] / unit_b, tail)
-    passing, failing = beta * unit_a, (1.0 - beta) * unit_b
-    result[some] = passing / (passing + failing)
-    return result
