@@ -166,3 +166,22 @@ def test_resolution_limit_is_one_event_or_one_collision():
     )
     with pytest.raises(InputError, match="0 events"):
         statistics.resolution_limit(31.04e6, 0)
+
+
+def test_the_unit_of_the_weights_does_not_matter():
+    passed, blocks = zero_bias(np.random.default_rng(6), 0.02, 0.1)
+    weights = np.random.default_rng(7).uniform(0.5, 2.0, EVENTS)
+    one = statistics.shared_fraction(passed, blocks, weights)
+    other = statistics.shared_fraction(passed, blocks, 1e6 * weights)
+    assert other.estimate == pytest.approx(one.estimate)
+    assert other.n_effective == pytest.approx(one.n_effective)
+    assert one.estimate.value == pytest.approx(np.average(passed, weights=weights))
+
+
+def test_everything_passing_is_limited_by_the_library_and_nothing_has_no_size():
+    _, blocks = zero_bias(np.random.default_rng(3), hard=0.0)
+    found = statistics.shared_fraction(np.ones(EVENTS, bool), blocks)
+    assert found.n_effective == pytest.approx(statistics.independent_events(blocks))
+    assert found.estimate.high == 1.0
+    empty = statistics.shared_fraction([], Blocks.of(np.zeros(0, np.int64)))
+    assert (empty.estimate.n, empty.n_effective, empty.n_causes) == (0, 0.0, 0.0)
