@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from l1kd.columns import offsets_from_counts
 from l1kd.emulators.array_types import AnyArray, Offsets
-from l1kd.errors import InputError, MissingBranchError
+from l1kd.errors import InputError, L1KDError, MissingBranchError
 
 __all__ = [
     "by_event",
@@ -131,7 +131,12 @@ def offsets_of(array: ak.Array) -> Offsets:
 
 def flat(array: ak.Array, dtype: npt.DTypeLike | None) -> AnyArray:
     """Contiguous NumPy column of a jagged array, shape (n_particles,); None keeps the dtype."""
-    return np.ascontiguousarray(ak.to_numpy(ak.flatten(array, axis=1)), dtype=dtype)
+    try:
+        return np.ascontiguousarray(ak.to_numpy(ak.flatten(array, axis=1)), dtype=dtype)
+    except L1KDError as error:  # of a column that is made when it is first used
+        notes = getattr(error, "__notes__", [])
+        error.__notes__ = [note for note in notes if "occurred while calling" not in note]
+        raise
 
 
 def by_event(array: ak.Array, dtype: npt.DTypeLike) -> AnyArray:

@@ -8,6 +8,7 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
+from l1kd.columns import offsets_from_counts
 from l1kd.emulators.array_types import Images
 from l1kd.emulators.calorimeter import image_from_towers
 from l1kd.models.cicada.config import ImageData
@@ -38,7 +39,7 @@ def read_images(path: Path) -> Images:
     with uproot.open(path) as file:
         tree = file["Events"]
         columns = [tree[name].array(library="np") for name in names]
-    offsets = np.concatenate(([0], np.cumsum([len(event) for event in columns[0]])))
+    offsets = offsets_from_counts([len(event) for event in columns[0]])
     iet, ieta, iphi = (np.concatenate(column).astype(np.int64) for column in columns)
     return image_from_towers(iet, ieta, iphi, offsets)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.columns import offsets_from_counts
 from l1kd.emulators.array_types import Integers, Singles
 from l1kd.emulators.compilation import njit
 from l1kd.errors import InputError
@@ -173,7 +174,7 @@ def _draw(
     library: RegionLibrary, n: int, mu: float, rng: np.random.Generator
 ) -> tuple[Integers, Integers, Integers, NDArray[np.bool_]]:
     """Draw what each image is made of: offsets, collisions, turns and mirrors."""
-    begin = np.concatenate(([0], np.cumsum(rng.poisson(mu, n))))
+    begin = offsets_from_counts(rng.poisson(mu, n))
     picks = rng.integers(0, len(library), begin[-1])
     turns = rng.integers(0, N_PHI, begin[-1])
     return begin, picks, turns, rng.integers(0, 2, begin[-1]).astype(np.bool_)
@@ -199,7 +200,7 @@ def collisions(
         picks.append(chosen)
         if signal:
             _motions(size, rng)
-    offsets = np.concatenate(([0], np.cumsum(np.concatenate(counts))))
+    offsets = offsets_from_counts(np.concatenate(counts))
     return Blocks.of(np.concatenate(picks), offsets, len(library))
 
 

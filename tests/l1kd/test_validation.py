@@ -324,3 +324,9 @@ def test_the_command_exits_with_one_if_nothing_can_be_computed(data, tmp_path):
     as_json = CliRunner().invoke(app, ["inspect", path, "--json"])
     assert as_json.exit_code == 1
     assert "branch 'PFCands.eta' is missing" in as_json.output
+
+
+def test_errors_of_lazy_columns_say_nothing_of_awkward(delphes):
+    with pytest.raises(MissingBranchError) as caught:
+        l1kd.insert(ak.without_field(delphes, "Vertex"), ["puppi"])
+    assert not getattr(caught.value, "__notes__", [])
