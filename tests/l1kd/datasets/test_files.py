@@ -137,3 +137,37 @@ def test_parquet_files_that_are_no_skims_have_an_identity(tmp_path):
     cut = inspect_file(write("d.parquet", [1, 2, 3], row_group_size=2))
     with pytest.raises(UnknownFormatError, match="expected one row group, found 2"):
         cut.open()
+
+
+def test_the_kind_of_a_tree_with_a_name_of_its_own_is_that_of_its_branches(tmp_path):
+    path = tmp_path / "mine.root"
+    with uproot.recreate(path) as file:
+        for name, branch in (("A", "Event_size"), ("B", "nPFCands"), ("C", "L1Cand_pt")):
+            file.mktree(name, {branch: "int64"}).extend({branch: [1, 2]})
+    kinds = [inspect_file(str(path), tree=name).kind for name in "ABC"]
+    assert kinds == ["delphes", "pfnano", "skim"]
+
+
+def test_files_without_events(tmp_path):
+    paths = [str(tmp_path / name) for name in ("a.root", "b.root")]
+    for path in paths:
+        with uproot.recreate(path) as file:
+            file.mktree("Events", {"event": "int64"})
+    files, bad = read({"x": paths})
+    assert [(file.entries, file.wanted, file.ranges) for file in files] == [(0, 0, ((0, 0),))] * 2
+    assert not bad
+    shutil.copy(paths[0], paths[1])
+    assert len(read({"x": paths})[0]) == 2, "nothing counts twice"
+
+
+def test_the_truth_file_comes_with_the_events_or_is_blamed(data, tmp_path):
+    path, truth = str(data / "ttbar2l_PU140.root"), str(data / "ttbar2l_PU0.root")
+    (file,), _ = read({"top": {"files": [path], "truth": [truth]}})
+    assert file.open(0, 1).metadata["truth"] == truth
+    assert file.truth_uuid == inspect_file(truth).uuid != file.uuid
+    (alone,), _ = read({"top": [path]})
+    assert "truth" not in alone.open(0, 1).metadata
+    assert alone.truth_uuid == b""
+    missing = str(tmp_path / "none.root")
+    with pytest.raises(UnreadableFileError, match=f"truth file {missing}.* belongs to {path}"):
+        read({"top": {"files": [path], "truth": [missing]}})
