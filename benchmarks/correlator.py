@@ -2,7 +2,7 @@
 
 Usage: benchmarks/correlator.py [--shared ../shared] [--repeats 15] [--reference COMMAND]
 
-The reference figures are those of golden/correlator/speed_reference_cpp.json. `--reference` names
+The reference numbers are those of golden/correlator/speed_reference_cpp.json. `--reference` names
 a program, built by the user from his own CMSSW checkout, that takes the golden folder as its
 argument, measures, and prints a JSON document of the same form; its figures, from the same run,
 take the place of the recorded ones. Times are process CPU times, the best of the repeats, as for

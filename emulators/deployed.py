@@ -42,7 +42,7 @@ def axol1tl_inputs(
     Parameters
     ----------
     met : integers, shape (n, 2)
-        hwPt and hwPhi of the missing momentum (``kMissingEt``, without the forward calorimeter).
+        hwPt and hwPhi of the MET (``kMissingEt``, without the forward calorimeter).
     egammas, jets : integers, shape (n, k, 3)
         hwPt, hwEta, hwPhi, in the trigger's order; absent objects are zero. Objects beyond 4
         e/gamma, 4 muons and 10 jets are dropped, as in the trigger.

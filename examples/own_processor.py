@@ -1,4 +1,4 @@
-"""A processor of your own: weights inserted, missing momentum filled, run over files.
+"""A processor of your own: weights inserted, MET filled, run over files.
 
 Usage: python own_processor.py [FILES...]      (default: the bundled top-pair events)
 """

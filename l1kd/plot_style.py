@@ -1,4 +1,4 @@
-"""The look that all figures share: colours and names of weightings, sizes, legends, files."""
+"""The look that all plots share: colours and names of weightings, sizes, legends, files."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ LABELS: Mapping[str, str] = {
     "soft_truth": "true share",
     "no_pileup": "no pile-up",
 }
-"""How a weighting is called in figures and tables; an algorithm brings its own label."""
+"""How a weighting is called in plots and tables; an algorithm brings its own label."""
 
 _COLOURS = {
     "none": "#8c8c8c",

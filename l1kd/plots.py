@@ -1,4 +1,4 @@
-"""Figures of a run: every function returns a matplotlib Figure, `save` writes it as SVG and PNG.
+"""Plots of a run: every function returns a matplotlib Figure, `save` writes it as SVG and PNG.
 
 All quantities have their unit on the axis and their statistical uncertainty drawn; legends stand
 above the axes, never on the data. No figure goes through pyplot, so nothing is kept alive and any

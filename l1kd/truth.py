@@ -24,7 +24,7 @@ __all__ = [
 
 
 def gen_met(events: ak.Array) -> ak.Array:
-    """Return the generated missing momentum, one record an event: `pt` [GeV], `phi` [rad].
+    """Return the generated MET, one record an event: `pt` [GeV], `phi` [rad].
 
     Raises
     ------
@@ -34,9 +34,7 @@ def gen_met(events: ak.Array) -> ak.Array:
     reader = first("gen_met", events)
     if reader is None:
         names = [name for needs in known("gen_met") for name in needs]
-        raise UnknownFormatError(
-            f"no generated missing momentum: expected one of {names}; is this simulation?"
-        )
+        raise UnknownFormatError(f"no generated MET: expected one of {names}; is this simulation?")
     return reader.read(events)
 
 
@@ -91,7 +89,7 @@ def _first_difference(mine: AnyArray, other: AnyArray) -> int | None:
 def require_pairing(events: ak.Array, without: ak.Array, name: str, first_entry: int = 0) -> None:
     """Check that `without` holds the same generator events as `events`, in the same order.
 
-    Compared, exactly: the generated missing momentum and, where both have generated jets, their
+    Compared, exactly: the generated MET and, where both have generated jets, their
     number and pt.
 
     Parameters

@@ -70,7 +70,7 @@ class Particles(EventColumns):
     offsets: Offsets
 
     def met(self, weights: Floats | None) -> tuple[Floats, Floats]:
-        """Missing momentum (px, py) [GeV] of each event."""
+        """MET (px, py) [GeV] of each event."""
         return missing_pt(self.pt, self.phi, self.offsets, weights)
 
     def jets(self, weights: Floats | None, min_pt: float) -> Jets:
@@ -149,7 +149,7 @@ def _is_there(events: ak.Array, place: str) -> bool:
 
 
 def delphes_puppi_met(events: ak.Array) -> tuple[Floats, Floats]:
-    """Components [GeV] of Delphes' PUPPI missing momentum."""
+    """Components [GeV] of Delphes' PUPPI MET."""
     size, azimuth = (
         by_event(read(events, "PuppiMissingET", b), np.float64) for b in ("MET", "Phi")
     )
@@ -176,7 +176,7 @@ def generated_jets(records: ak.Array, min_pt: float) -> Jets:
 
 
 def _correlator_met(events: ak.Array) -> tuple[Floats, Floats]:
-    """Missing momentum that LinPUPPI leaves in the events."""
+    """MET that LinPUPPI leaves in the events."""
     met = events["L1PuppiMET"]
     size, azimuth = (ak.to_numpy(met[x]).astype(np.float64) for x in ("pt", "phi"))
     return size * np.cos(azimuth), size * np.sin(azimuth)
@@ -281,7 +281,7 @@ class Weighted:
 
     @cached_property
     def met(self) -> tuple[Floats, Floats]:
-        """Missing momentum (px, py) [GeV] of each event."""
+        """MET (px, py) [GeV] of each event."""
         if self.weighting == DELPHES_PUPPI:
             return delphes_puppi_met(self.events)
         if self.weighting == CORRELATOR:
@@ -305,7 +305,7 @@ class Weighted:
 def measure(
     weighting: str, events: ak.Array, min_pt: float, jet_min_pt: float
 ) -> tuple[tuple[Floats, Floats], Jets] | None:
-    """Missing momentum (px, py) [GeV] and jets of one weighting of events that have `L1Cand`.
+    """MET (px, py) [GeV] and jets of one weighting of events that have `L1Cand`.
 
     Only particles with pt > min_pt [GeV] count. None where the events do not have what the
     weighting needs (the simulation's truth, Delphes' PUPPI branches).

@@ -43,7 +43,7 @@ class RateProcessor(processor.ProcessorABC):
     source
         Particle source, as for `l1kd.insert`.
     min_pt
-        Only particles with pt > min_pt [GeV] enter missing momentum and jets.
+        Only particles with pt > min_pt [GeV] enter MET and jets.
     jet_min_pt
         Jets have pt > jet_min_pt [GeV].
     ht_min_pt, ht_max_abs_eta

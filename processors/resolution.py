@@ -63,22 +63,22 @@ class ResolutionProcessor(processor.ProcessorABC):
     weightings
         Out of `l1kd.processors.particles.weightings()`. `soft_truth`, `no_pileup` and
         `delphes_puppi` are skipped, and counted under `absent`, for events that do not have them;
-        so are generated jets, without which only missing momentum is studied.
+        so are generated jets, without which only MET is studied.
     algorithms
         The user's own `CandidateWeight` objects: each is a weighting, whether or not `weightings`
         names it, and one of a shipped name takes the shipped one's place.
     source
         Particle source, as for `l1kd.insert`.
     min_pt
-        Only particles with pt > min_pt [GeV] enter missing momentum and jets. Set it to the cut of
+        Only particles with pt > min_pt [GeV] enter MET and jets. Set it to the cut of
         the stored candidates to compare with an uncut file without pile-up.
     jet_min_pt, max_dr
         Jets and generated jets have pt > jet_min_pt [GeV]; they match within dR < max_dr.
     min_gen_met
-        Events with less generated missing momentum [GeV] have no relative resolution: they are
+        Events with less generated MET [GeV] have no relative resolution: they are
         counted under `skipped`, and enter the recoil components and the jets only.
     met_edges, jet_edges
-        Edges [GeV] of the bins of generated missing momentum and jet pt, for datasets that are
+        Edges [GeV] of the bins of generated MET and jet pt, for datasets that are
         too large to keep every event.
     limit
         Largest number of events of a dataset that are kept one by one.
@@ -196,18 +196,18 @@ class ResolutionProcessor(processor.ProcessorABC):
     def _measured(
         self, weighting: str, events: ak.Array
     ) -> tuple[tuple[Floats, Floats], Jets] | None:
-        """Missing momentum and jets of one weighting; None where the events cannot give it."""
+        """MET and jets of one weighting; None where the events cannot give it."""
         weighted = Weighted(weighting, events, self.min_pt, self.jet_min_pt)
         if not weighted.is_there:
             return None
         return weighted.met, weighted.jets if self.jets else no_jets(len(events))
 
     def _skipped(self, gen_met: Floats) -> dict[str, int]:
-        """Count the events that have no relative resolution of missing momentum, by reason."""
+        """Count the events that have no relative resolution of MET, by reason."""
         small = (gen_met > 0.0) & (gen_met < self.min_gen_met)
         reasons = {
-            "no generated missing momentum": int((gen_met <= 0.0).sum()),
-            f"generated missing momentum below {self.min_gen_met:g} GeV": int(small.sum()),
+            "no generated MET": int((gen_met <= 0.0).sum()),
+            f"generated MET below {self.min_gen_met:g} GeV": int(small.sum()),
         }
         return {reason: n for reason, n in reasons.items() if n}
 

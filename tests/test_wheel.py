@@ -59,7 +59,7 @@ def test_nothing_generic_lies_on_top_level(built):
 
 
 def test_every_folder_with_code_is_a_package(built):
-    """A folder without ``__init__.py`` is left out of a wheel without a word."""
+    """A folder without ``__init__.py`` is missing from a wheel without a word."""
     folders = {PurePosixPath(name).parent for name in tracked() if name.endswith(".py")}
     missing = [str(f) for f in folders if not (built / f / "__init__.py").is_file()]
     assert missing == []

@@ -53,7 +53,7 @@ class Algorithm(numpy_call_wrapper):
         The field that it adds to the events, as "collection.field": "L1Cand.<name>_weight" for a
         weight, "<collection>.<field>" for a score.
     label
-        How figures and tables call it; its name where it is empty.
+        How plots and tables call it; its name where it is empty.
     step
         Natural spacing of thresholds on a score, None where every number is one.
     """
@@ -86,7 +86,7 @@ class Algorithm(numpy_call_wrapper):
 
     @property
     def title(self) -> str:
-        """Return its name as figures and tables print it."""
+        """Return its name as plots and tables print it."""
         return self.label or self.name
 
     def applies_to(self, events: Any) -> bool:

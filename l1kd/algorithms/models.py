@@ -193,7 +193,7 @@ class OnnxModel(_Prepared):
         "weight": a weight for every particle, inserted as `L1Cand.<name>_weight`. "score": a
         number for every event, inserted as `<name>.score`.
     label, step
-        What figures call it; natural spacing of thresholds on a score.
+        What plots call it; natural spacing of thresholds on a score.
 
     Raises
     ------
@@ -255,7 +255,7 @@ class FirmwareNetwork(_Prepared):
         "weight": a weight for every particle, inserted as `L1Cand.<name>_weight`. "score": a
         number for every event, inserted as `<name>.score`.
     label, step
-        What figures call it; natural spacing of thresholds on a score.
+        What plots call it; natural spacing of thresholds on a score.
     """
 
     @property

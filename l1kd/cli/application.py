@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from l1kd._version import __version__
+from l1kd._version import __version__, commit
 from l1kd.cli.arguments import expanded, routed
 from l1kd.errors import L1KDError
 from l1kd.registry import load_plugin
@@ -97,7 +97,7 @@ def explained(command: Callable[..., None]) -> Callable[..., None]:
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(__version__)
+        typer.echo(f"{__version__} (commit {commit()})")
         raise typer.Exit
 
 

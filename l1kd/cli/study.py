@@ -44,7 +44,7 @@ def run(given: Given, quiet: Quiet = False, as_json: AsJson = False) -> None:
 @explained
 @takes(Request, without=_NOT_RATES)
 def resolution(given: Given, quiet: Quiet = False, as_json: AsJson = False) -> None:
-    """Study the resolution of missing momentum and jets."""
+    """Study the resolution of MET and jets."""
     _study(given, quiet, as_json, resolution=True, rates=False)
 
 

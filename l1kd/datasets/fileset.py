@@ -154,7 +154,7 @@ def _names_file(item: tuple[Any, Any]) -> bool:
 
 
 def checked_name(name: Any) -> str:
-    """Return the name of a dataset, after which folders and figures are named.
+    """Return the name of a dataset, after which folders and plots are named.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def checked_name(name: Any) -> str:
     proposed = re.sub(r"[^\w+-]+", "_", text).strip("_")[:60]
     hint = f"; call it {proposed!r}, for instance" if proposed else ""
     raise ConfigurationError(
-        f"the name of dataset {shown_value(text)} {problem}: folders and figures are named after "
+        f"the name of dataset {shown_value(text)} {problem}: folders and plots are named after "
         f"datasets{hint}"
     )
 

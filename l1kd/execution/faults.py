@@ -1,6 +1,6 @@
 """Whose fault an error is: the input file's, the truth file's, an output's, a machine's, or code's.
 
-Only a bad input file may be left out of a result. So nothing is guessed from the look of an error:
+Only a bad input file may be skipped. So nothing is guessed from the look of an error:
 reads of events say themselves which file failed (`l1kd.datasets.opening.reading`), and a value that
 an algorithm did not accept is looked for in the file once more, without the user's code.
 """

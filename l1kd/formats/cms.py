@@ -60,12 +60,12 @@ def pfnano_candidates(events: ak.Array) -> tuple[AnyArray, dict[str, Column]]:
     """PFNano `PFCands`; d0 and dz of -1 with an error of -1 mean that there is no track.
 
     Some productions keep only the constituents of jets: sums over such candidates, and so PUPPI's
-    alpha and the missing momentum, are not those of the event. A warning says so.
+    alpha and the MET, are not those of the event. A warning says so.
     """
     if _only_jet_constituents(events):
         warnings.warn(
             "PFCands: every candidate of these events is the constituent of a jet, so the file "
-            "was probably made with jet constituents only; weights and missing momentum need all "
+            "was probably made with jet constituents only; weights and MET need all "
             "candidates",
             stacklevel=2,
         )

@@ -1,1 +1,1 @@
-"""Jets, missing momentum, matching and response of candidates."""
+"""Jets, MET, matching and response of candidates."""

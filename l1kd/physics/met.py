@@ -85,8 +85,8 @@ def recoil(
 
     In an event q_T + u_T + pt_miss = 0, where q_T is the transverse momentum of what the boson
     left in the detector. So u_T = -pt_miss - visible. For a boson that decays invisibly (H or Z
-    to neutrinos; also the sum of all neutrinos, whose sum is the generated missing momentum)
-    nothing is visible and u_T is minus the missing momentum; for Z -> ll the two leptons are the
+    to neutrinos; also the sum of all neutrinos, whose sum is the generated MET)
+    nothing is visible and u_T is minus the MET; for Z -> ll the two leptons are the
     visible part. The boson itself is always the generated one: a perfect detector gives
     ``parallel == -q_t`` and ``perpendicular == 0``.
 

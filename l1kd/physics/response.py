@@ -1,9 +1,9 @@
-"""Resolution of missing momentum and jets for several particle weightings of the same events.
+"""Resolution of MET and jets for several particle weightings of the same events.
 
 The definitions of the field: the resolution of X is half the distance of the quartiles of
 (X - X_gen) / X_gen; response-corrected it is that of X / X_gen divided by the median of
-X / X_gen. The recoil components are those of `l1kd.physics.met.recoil` with the generated missing
-momentum as the invisible boson, their response is -<u_parallel> / <q_T>. Every number has an
+X / X_gen. The recoil components are those of `l1kd.physics.met.recoil` with the generated MET
+as the invisible boson, their response is -<u_parallel> / <q_T>. Every number has an
 interval from resampling events, and the ratio to a reference weighting is taken replica by
 replica.
 """
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 GEN_MET_EDGES = (0.0, 20.0, 40.0, 60.0, 80.0, 120.0, np.inf)
-"""Edges [GeV] of the bins of generated missing momentum."""
+"""Edges [GeV] of the bins of generated MET."""
 
 JET_PT_EDGES = (15.0, 20.0, 30.0, 45.0, 70.0, 110.0, np.inf)
 """Edges [GeV] of the bins of generated jet pt."""
@@ -77,7 +77,7 @@ OUTSIDE = 0.3
 """A jet whose pt differs from the generated one by a larger share is badly measured."""
 
 MIN_GEN_MET = 1.0
-"""Below this generated missing momentum [GeV] no relative resolution is quoted.
+"""Below this generated MET [GeV] no relative resolution is quoted.
 
 It would say how small the number is that one divides by; the recoil components are in GeV.
 """
@@ -282,20 +282,20 @@ def met_table(
 ) -> Table:
     """Missing-momentum resolution of each weighting, with its interval and ratio to a reference.
 
-    Events whose generated missing momentum is zero have no direction and are excluded.
+    Events whose generated MET is zero have no direction and are excluded.
 
     Parameters
     ----------
     sample
         Events with at least one weighting.
     gen_met_range
-        Bin of generated missing momentum [GeV], [low, high).
+        Bin of generated MET [GeV], [low, high).
     reference
         Weighting of which the ratios are taken; without it in the sample there are no ratios.
     resampling
         Parameters of the bootstrap.
     min_gen_met
-        Events with less generated missing momentum [GeV] do not enter the relative quantities
+        Events with less generated MET [GeV] do not enter the relative quantities
         (`resolution`, `corrected`, `response`); they do enter the recoil's.
 
     Returns
@@ -365,7 +365,7 @@ def jet_table(
 def met_bins(
     sample: ResponseSample, edges: Sequence[float] = GEN_MET_EDGES, **options: Any
 ) -> list[dict[str, Any]]:
-    """`met_table` in bins of generated missing momentum [GeV].
+    """`met_table` in bins of generated MET [GeV].
 
     Returns
     -------

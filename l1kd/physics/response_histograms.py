@@ -1,4 +1,4 @@
-"""Resolution of missing momentum and jets of any number of events, in fixed memory.
+"""Resolution of MET and jets of any number of events, in fixed memory.
 
 The tables of `l1kd.physics.response`, from histograms fine enough for the quantiles. Every event
 is drawn in each replica as often as its file and entry say, so that chunks may be filled anywhere
@@ -65,7 +65,7 @@ class ResponseHistograms:
     weightings
         Names, in the order of the tables.
     met_edges, jet_edges
-        Edges [GeV] of the bins of generated missing momentum and jet pt.
+        Edges [GeV] of the bins of generated MET and jet pt.
     min_gen_met
         As for `response.met_table`.
     replicas, seed

@@ -1,4 +1,4 @@
-"""Fake missing momentum: what a weighting shows in events that have none or hardly any."""
+"""Fake MET: what a weighting shows in events that have none or hardly any."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 QUANTILES = {"median": 0.5, "q90": 0.9, "q99": 0.99}
-"""Quantiles of fake missing momentum that are tabulated."""
+"""Quantiles of fake MET that are tabulated."""
 
 FRACTIONS = (0.1, 0.03, 0.01)
 """Shares of background that pass, at which efficiencies of signals are given."""
@@ -37,7 +37,7 @@ _FEWEST = 3.0
 
 
 def fake_met(sample: ResponseSample, weighting: str) -> Floats:
-    """Size [GeV] of measured minus generated missing momentum, a vector difference, float64[n]."""
+    """Size [GeV] of measured minus generated MET, a vector difference, float64[n]."""
     fake: Floats = np.hypot(*(sample.met[weighting] - sample.gen_met))
     return fake
 
@@ -49,14 +49,14 @@ def fake_met_table(
     reference: str = "puppi",
     resampling: Resampling = STANDARD,
 ) -> dict[str, Any]:
-    """Quantiles of fake missing momentum, with their ratios to a reference weighting.
+    """Quantiles of fake MET, with their ratios to a reference weighting.
 
     Parameters
     ----------
     sample : ResponseSample
         Background events; their event weights count.
     scales : mapping
-        Response -<u_parallel> / <q_T> of each weighting in a signal. The measured missing momentum
+        Response -<u_parallel> / <q_T> of each weighting in a signal. The measured MET
         is divided by it for the quantities ``corrected_*``: a weighting that shrinks everything
         must not look better for it.
     reference : str
@@ -144,9 +144,9 @@ def signal_efficiencies(
     fractions: Sequence[float] = FRACTIONS,
     level: float = ONE_SIGMA,
 ) -> list[dict[str, Any]]:
-    """Tell what a threshold on missing momentum keeps of signals at a given share of background.
+    """Tell what a threshold on MET keeps of signals at a given share of background.
 
-    The size of the numbers does not matter here: a weighting that scales all missing momentum
+    The size of the numbers does not matter here: a weighting that scales all MET
     down gets a lower threshold.
 
     Returns

@@ -124,7 +124,7 @@ def resolution_study(
 ) -> ResolutionStudy:
     """Tables of one dataset out of `ResolutionProcessor`'s output for it.
 
-    The edges are those of the bins of generated missing momentum and jet pt [GeV]. Datasets of
+    The edges are those of the bins of generated MET and jet pt [GeV]. Datasets of
     which not every event is kept have those of the processor, and its replicas and seed.
     """
     columns = output["columns"]
@@ -159,7 +159,7 @@ def resolution_study(
 
 
 def resolution_plots(study: ResolutionStudy, output: Mapping[str, Any]) -> dict[str, Figure]:
-    """Draw one dataset: response and resolution of missing momentum and jets, and the weights.
+    """Draw one dataset: response and resolution of MET and jets, and the weights.
 
     The names are `met_response:<dataset>`, `met_resolution:...`, `jet_response:...`,
     `jet_resolution:...`, `weights:...`.

@@ -124,7 +124,7 @@ def _check(replicas: int, level: float) -> None:
 
 
 def replica_interval(drawn: Floats, level: float = ONE_SIGMA) -> tuple[Floats, Floats]:
-    """Central percentile interval (low, high) over the first axis of replicas, NaN left out.
+    """Central percentile interval (low, high) over the first axis of replicas, NaN excluded.
 
     A number of which no replica is finite has the interval (NaN, NaN).
     """

@@ -1,4 +1,4 @@
-"""Turn-ons, scalings, and algorithms at equal rate: files in, tables, figures and a page out."""
+"""Turn-ons, scalings, and algorithms at equal rate: files in, tables, plots and a page out."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Rates of a menu: events in, a record that merges, and from it tables, figures and a page."""
+"""Rates of a menu: events in, a record that merges, and from it tables, plots and a page."""
 
 import fnmatch
 from collections.abc import Mapping, Sequence

@@ -123,7 +123,7 @@ class Request(Execution):
     ht_max_eta: float = Field(2.4, gt=0, description="Jets within this |eta| enter HT.")
     met_edges: tuple[float, ...] = Field(
         (0.0, 20.0, 40.0, 60.0, 80.0, 120.0, float("inf")),
-        description="Edges of the bins of generated missing momentum [GeV].",
+        description="Edges of the bins of generated MET [GeV].",
     )
     jet_edges: tuple[float, ...] = Field(
         (15.0, 20.0, 30.0, 45.0, 70.0, 110.0, float("inf")),

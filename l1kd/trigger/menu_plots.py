@@ -1,4 +1,4 @@
-"""Figures of a menu's rates, of turn-ons and of algorithms at equal rate; see `l1kd.plots`."""
+"""Plots of a menu's rates, of turn-ons and of algorithms at equal rate; see `l1kd.plots`."""
 
 from collections.abc import Mapping, Sequence
 

@@ -76,7 +76,7 @@ def rates_by_pileup(
     table
         Decisions divided by "pileup".
     edges
-        Of the bins, ascending; bins without events are left out.
+        Of the bins, ascending; bins without events are excluded.
     norm, prescales, masked, level
         As of `menu_rates`.
 

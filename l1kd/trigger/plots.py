@@ -1,4 +1,4 @@
-"""Figures of rates, efficiencies and event scores; see `l1kd.plots`."""
+"""Plots of rates, efficiencies and event scores; see `l1kd.plots`."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

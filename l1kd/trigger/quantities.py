@@ -1,6 +1,6 @@
 """Trigger quantities: the numbers of an event that thresholds are applied to.
 
-A quantity is computed once for every weighting of the particles (missing momentum with PUPPI's
+A quantity is computed once for every weighting of the particles (MET with PUPPI's
 weights, with DistillNet's, ...) or once for an event (a score). Rates, efficiencies, menus and the
 page know all that are registered: `l1kd.register(Quantity(...))` adds a user's own.
 """
@@ -36,7 +36,7 @@ class Measured(Protocol):
     weights
         float64[n], or None for weight one.
     met
-        Components (px, py) [GeV] of the missing momentum, float64[n_events] each.
+        Components (px, py) [GeV] of the MET, float64[n_events] each.
     jets
         Anti-kt jets of the weighted particles.
     ht_cuts
@@ -68,7 +68,7 @@ class Quantity:
     name
         In columns and tables, "<name>:<weighting>" or "<name>".
     label
-        What figures call it, without its unit.
+        What plots call it, without its unit.
     compute
         Function of a `Measured` that returns one number an event, shape (n_events,).
     unit

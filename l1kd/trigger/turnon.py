@@ -33,7 +33,7 @@ class TurnOn:
     Attributes
     ----------
     edges
-        float64[n + 1] of the reference, ascending; values outside are left out and counted.
+        float64[n + 1] of the reference, ascending; values outside are excluded and counted.
     spectra
         Online values of each bin; minus infinity where no object was matched.
     outside

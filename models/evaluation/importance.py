@@ -80,7 +80,7 @@ def _teacher(
 def _measured(
     particles: Particles, generated: Generated, event_weight: Floats, weights: dict[str, Weights]
 ) -> ResponseSample:
-    """Missing momentum and matched jets of all weightings."""
+    """MET and matched jets of all weightings."""
     p, jets = particles, generated.jets.select(generated.jets.pt > _MIN_JET_PT)
     met, jet_pt = {}, {}
     for name, given in weights.items():

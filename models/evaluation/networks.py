@@ -32,7 +32,7 @@ class Judged:
     Attributes
     ----------
     name : str
-        As figures and tables call it, for instance ``distillnet_paper-v1``.
+        As plots and tables call it, for instance ``distillnet_paper-v1``.
     artefact : Artefact
         Its checked files.
     """

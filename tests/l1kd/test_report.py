@@ -51,7 +51,7 @@ def output():
     return {
         "seen": 81,
         "used": 80,
-        "skipped": {"no generated missing momentum": 1},
+        "skipped": {"no generated MET": 1},
         "absent": {"delphes_puppi": 81},
         "weights": weights,
         "columns": Columns({("f.root", 0): columns}),
@@ -216,7 +216,7 @@ def test_tables_are_filled(page, made):
     cells = [" ".join(cell.split()) for cell in page.cells]
     assert len(cells) > 200
     assert all(cells[i] for i in range(len(cells)))
-    assert "1: no generated missing momentum" in cells
+    assert "1: no generated MET" in cells
     assert "skipped: truncated" in cells
     assert "Delphes' PUPPI (81)" in cells
     value = made[0].resolution[0].met["puppi"]["resolution"].value

@@ -131,7 +131,7 @@ def test_events_without_generated_momentum_are_counted(files):
     events = open_delphes(files[0], 0, 4)
     events["GenMissingET"] = ak.with_field(events.GenMissingET, events.GenMissingET.MET * 0, "MET")
     found = ResolutionProcessor(("none",)).process(events)["top"]
-    assert found["skipped"] == {"no generated missing momentum": 4}
+    assert found["skipped"] == {"no generated MET": 4}
     assert (found["seen"], found["used"]) == (4, 0)
 
 
@@ -140,7 +140,7 @@ def test_tiny_generated_momentum_is_counted_and_named(files):
     tiny = ak.with_field(events.GenMissingET, events.GenMissingET.MET * 1e-9, "MET")
     events["GenMissingET"] = tiny
     found = ResolutionProcessor(("none",)).process(events)["top"]
-    assert found["skipped"] == {"generated missing momentum below 1 GeV": 4}
+    assert found["skipped"] == {"generated MET below 1 GeV": 4}
     table = met_table(ResponseSample.from_columns(found["columns"].joined()))["none"]
     assert table["resolution"]["value"] is None
     assert table["u_perp"]["n"] == 4

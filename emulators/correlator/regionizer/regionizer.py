@@ -1,7 +1,7 @@
 """From particles to the 108 regions of layer 1, and from their candidates to the list of layer 2.
 
 Particles in physical units enter, not tracks and clusters: the particle-flow step of layer 1 is
-taken as done. `docs/correlator.md` states what this leaves out.
+taken as done. `docs/correlator.md` states what this excludes.
 """
 
 from collections.abc import Mapping

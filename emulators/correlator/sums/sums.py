@@ -44,7 +44,7 @@ def _met(
     out: Shorts,
     vector: Indices,
 ) -> None:
-    """Compute the missing momentum of every event."""
+    """Compute the MET of every event."""
     for event in range(len(n_cand)):
         px, py = 0, 0
         for i in range(n_cand[event]):

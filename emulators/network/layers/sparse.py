@@ -1,4 +1,4 @@
-"""Matrices that leave out zeros: compressed weights, and code unrolled for the weights.
+"""Matrices without their zeros: compressed weights, and code unrolled for the weights.
 
 Facts of the arithmetic: hls4ml 1.3, nnet_dense_compressed.h, and the code that its
 ``resource_unrolled`` strategy writes.

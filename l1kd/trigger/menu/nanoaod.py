@@ -2,7 +2,7 @@
 
 The full flavours (`@L1FULL`, `@L1DPG`, `L1Emul*`) store the integers; the reduced ones store
 floats, from which the integers come back without loss. The central reduced flavour (`@L1`) also
-leaves out soft objects, scouting NANO does not.
+excludes soft objects, scouting NANO does not.
 """
 
 import warnings
@@ -312,7 +312,7 @@ class ObjectEvents:
         return "" if has_branch(self._events, collection, "score") else f"no {collection}_score"
 
     def too_low(self, leg: Leg) -> str:
-        """Return why a leg reaches objects that the central flavour leaves out."""
+        """Return why a leg reaches objects that the central flavour excludes."""
         family = leg.place.kind
         if self.kept == "all" or family not in CENTRAL_CUTS:
             return ""
@@ -343,7 +343,7 @@ class ObjectEvents:
         return "central"
 
     def _beyond_central(self) -> bool:
-        """Whether an object is there that the central flavour would have left out."""
+        """Whether an object is there that the central flavour would have excluded."""
         for family, index in CENTRAL_CUTS.items():
             name = self._prefix + _COLLECTIONS[family]
             if not has_branch(self._events, name, "pt"):
@@ -447,7 +447,7 @@ class ObjectEvents:
                 warnings.warn(
                     f"{objects.name}: {int((~fits).sum())} objects beyond the first "
                     f"{kind_of(family).slots} {family} of a crossing, which is all that the Global "
-                    "Trigger receives, are left out",
+                    "Trigger receives, are excluded",
                     stacklevel=2,
                 )
             self._placed[key] = _Placed(taken[fits], events[fits], slots[fits])

@@ -84,7 +84,7 @@ def verify(menu: Menu, path: str | Path) -> Verification:
     Returns
     -------
     Verification
-        Counts for every seed. A seed that some stretch of the file cannot evaluate is left out
+        Counts for every seed. A seed that some stretch of the file cannot evaluate is excluded
         altogether, with that reason.
     """
     verdicts: dict[str, SeedVerdict] = {}

@@ -15,7 +15,7 @@ __all__ = ["Collection", "missing_fields", "open_collection"]
 class Collection:
     """Columns of one collection: `offsets` int64 (n_events + 1,), fields float64 (n_objects,).
 
-    A collection with one record an event (missing momentum, a score) has one object in each.
+    A collection with one record an event (MET, a score) has one object in each.
     Values are read when they are first asked for.
     """
 

@@ -19,7 +19,7 @@ __all__ = ["fake_met_tails", "importance", "latencies"]
 
 @styled
 def fake_met_tails(sample: ResponseSample, scales: Mapping[str, float], look: Looks) -> Figure:
-    """Share of background events with fake missing momentum above a threshold.
+    """Share of background events with fake MET above a threshold.
 
     Parameters
     ----------

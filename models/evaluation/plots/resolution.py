@@ -133,7 +133,7 @@ def _distribution(
 
 @styled
 def responses(sample: ResponseSample, look: Looks) -> Figure:
-    """Distributions of the relative error of missing momentum and of the jets' response."""
+    """Distributions of the relative error of MET and of the jets' response."""
     figure = new_figure(11.5, 5.2)
     left, right = figure.subplots(1, 2)
     edges = np.linspace(-1.0, 2.0, 31)

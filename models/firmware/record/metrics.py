@@ -1,4 +1,4 @@
-"""Figures of a network and its design that need no tool: EBOPs, latency, shares of a part."""
+"""Metrics of a network and its design that need no tool: EBOPs, latency, shares of a part."""
 
 from dataclasses import dataclass
 from typing import Any

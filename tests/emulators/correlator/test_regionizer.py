@@ -223,7 +223,7 @@ def step_by_step_weights(inputs: dict, outputs: dict, event: dict) -> np.ndarray
             if not PRESETS[name].forward:
                 charged = out["out_ch_hwPt"][r] > 0
                 weights[d["trk_source"][r, : len(charged)][charged]] = 1
-            # the final sort leaves out the smallest momenta; here it never does
+            # the final sort excludes the smallest momenta; here it never does
             size = kept.sum() + (0 if PRESETS[name].forward else charged.sum())
             assert size <= 18
     return weights

@@ -52,7 +52,7 @@ class Model:
         return name
 
     def layer(self, kind, sources, precision=None, options=None, output=True, **attributes):
-        """Add a layer; formats left out are taken from the lists in turn."""
+        """Add a layer; formats that are not given are taken from the lists in turn."""
         self.count += 1
         n = self.count
         name = f"{kind.lower()}{n}"

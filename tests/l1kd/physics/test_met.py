@@ -1,4 +1,4 @@
-"""Missing momentum and recoil: definitions, signs, empty events, independence of neighbours."""
+"""MET and recoil: definitions, signs, empty events, independence of neighbours."""
 
 import numpy as np
 import pytest

@@ -233,7 +233,7 @@ def test_fractions_are_weighted():
     assert numbers["matched"]["value"] == 0.75
 
 
-# small generated missing momentum
+# small generated MET
 
 
 def test_tiny_generated_momentum_is_left_out_of_what_is_relative_to_it():

@@ -14,7 +14,7 @@ N = 400
 
 
 def sample(size: float, scale: float = 0.5, weight: np.ndarray | None = None) -> ResponseSample:
-    """Fake missing momentum of an exponential size; `small` shrinks everything."""
+    """Fake MET of an exponential size; `small` shrinks everything."""
     rng = np.random.default_rng(5)
     momentum, phi = rng.exponential(size, N), rng.uniform(-np.pi, np.pi, N)
     met = np.stack([momentum * np.cos(phi), momentum * np.sin(phi)])

@@ -21,7 +21,7 @@ def spectra(columns, offset=0):
 
 
 def momenta(n_background, n_signal, seed):
-    """Missing momentum of two algorithms; the second one resolves better."""
+    """MET of two algorithms; the second one resolves better."""
     generator = np.random.default_rng(seed)
     soft = generator.exponential(20.0, n_background)
     true = generator.exponential(60.0, n_signal)

@@ -48,7 +48,7 @@ def twelve_bits(values):
 
 
 def records(events, prefix="L1", flavour="full"):
-    """Return events as NanoAOD has them; empty slots are left out."""
+    """Return events as NanoAOD has them; empty slots are skipped."""
     out = {}
     for kind in (k for k in KEPT if k.name in NAMES):
         rows = [[o for o in e[kind.name] if o["pt"]] for e in events]
