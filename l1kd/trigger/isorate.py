@@ -7,6 +7,7 @@ same events cancels. In a replica the thresholds are found anew from the replica
 intervals hold their uncertainty too.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -53,7 +54,7 @@ class _Sample(NamedTuple):
             raise InputError(f"{name}: paired intervals need spectra with a bootstrap")
         own = np.column_stack([spectrum.weights.values(), spectrum.replicas.values()])
         above = np.append(np.cumsum(own[::-1], axis=0)[::-1], np.zeros((1, own.shape[1])), axis=0)
-        return cls(spectrum.values, above, np.maximum(above[0], np.finfo(float).tiny))
+        return cls(spectrum.values, above, np.where(above[0] > 0.0, above[0], np.nan))
 
 
 def _thresholds(classes: Sequence[tuple[_Sample, float]], grid: float, target: float) -> Floats:
@@ -74,7 +75,10 @@ def _efficiencies(signal: _Sample, thresholds: Floats) -> Floats:
 
 
 def _estimate(drawn: Floats, n: int, level: float) -> Estimate:
-    low, high = np.quantile(drawn[1:], ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
+    replicas = drawn[1:][np.isfinite(drawn[1:])]
+    if not replicas.size:
+        return Estimate(float(drawn[0]), -math.inf, math.inf, n)
+    low, high = np.quantile(replicas, ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
     return Estimate(float(drawn[0]), float(min(low, drawn[0])), float(max(high, drawn[0])), n)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from l1kd.emulators.array_types import Integers
+from l1kd.emulators.array_types import Floats, Integers
 from l1kd.errors import InputError
 from l1kd.statistics import poisson_multiplicities
 
-__all__ = ["Resampling"]
+__all__ = ["Resampling", "share_drawn", "widened"]
 
 
 @dataclass(frozen=True)
@@ -50,3 +50,26 @@ class Resampling:
         ids = ids if ids.size else ids.astype(np.int64)
         drawn = poisson_multiplicities(ids, self.replicas, seed=self.seed)
         return drawn.astype(np.int64)
+
+
+def share_drawn(passing: Floats, total: Floats) -> Floats:
+    """Return the share of each replica, float64[replicas, m]; NaN where it drew no event at all.
+
+    Parameters
+    ----------
+    passing
+        float64[replicas, m], weight drawn that passes.
+    total
+        float64[replicas], all weight drawn.
+    """
+    some = total > 0.0
+    return np.where(some[:, None], passing / np.where(some, total, 1.0)[:, None], np.nan)
+
+
+def widened(drawn: Floats, low: Floats, high: Floats, level: float) -> tuple[Floats, Floats]:
+    """Widen intervals to the percentiles of float64[replicas, m], of those that drew events."""
+    kept = drawn[~np.isnan(drawn).any(axis=1)]
+    if len(kept) < 2:
+        return low, high
+    ends = np.quantile(kept, ((1.0 - level) / 2.0, (1.0 + level) / 2.0), axis=0)
+    return np.minimum(low, ends[0]), np.maximum(high, ends[1])

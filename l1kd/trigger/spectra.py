@@ -18,7 +18,7 @@ from l1kd.emulators.array_types import AnyArray, Floats, Integers
 from l1kd.errors import InputError
 from l1kd.statistics import ONE_SIGMA
 from l1kd.trigger.intervals import PassSums, fraction_interval
-from l1kd.trigger.resampling import Resampling
+from l1kd.trigger.resampling import Resampling, share_drawn, widened
 from l1kd.trigger.sums import ExactSums
 
 __all__ = ["EXACT_EVENTS", "GRID", "Spectrum", "SpectrumClass", "Survival", "in_steps", "survival"]
@@ -345,9 +345,8 @@ def survival(
         heaviest = max(heaviest, float((squares[some] / weights[some]).max()) * unit)
         if x.replicas is not None:
             own = x.replicas.values()
-            all_drawn = np.maximum(own.sum(axis=0), np.finfo(float).tiny)
             above = np.append(np.cumsum(own[::-1], axis=0)[::-1], np.zeros((1, own.shape[1])), 0)
-            replica = each.rate_hz * above[first] / all_drawn
+            replica = each.rate_hz * share_drawn(above[first].T, own.sum(axis=0))
             drawn = replica if drawn is None else drawn + replica
     if not classes:
         raise InputError("rates: no events")
@@ -355,8 +354,7 @@ def survival(
     low, high = fraction_interval(merged, heaviest, level)
     low, high = low * everything, high * everything
     if drawn is not None:
-        ends = np.quantile(drawn, ((1.0 - level) / 2.0, (1.0 + level) / 2.0), axis=1)
-        low, high = np.minimum(low, ends[0]), np.maximum(high, ends[1])
+        low, high = widened(drawn, low, high, level)
     n_total = sum(each.spectrum.n_events for each in classes)
     value = merged.inside
     return Survival(

@@ -18,10 +18,15 @@ from l1kd.statistics import ONE_SIGMA, Estimate
 from l1kd.trigger.acceptance import accepted, any_accepted, cumulative
 from l1kd.trigger.decisions import Decisions
 from l1kd.trigger.intervals import PassSums, fraction_interval
+from l1kd.trigger.resampling import share_drawn, widened
 
 __all__ = ["EventClass", "GroupRate", "MenuRates", "SeedRate", "menu_rates"]
 
 
+_FEW_BLOCKS = (
+    "the bootstrap has a handful of blocks only (luminosity sections of a class): it says little, "
+    "and intervals may be too narrow"
+)
 _BLOCK = 1 << 21
 """Entries of a block of patterns: 16 MB as doubles."""
 
@@ -250,9 +255,13 @@ class _Measure(NamedTuple):
         """Widen the intervals to those of the blocks, which share what they hold."""
         drawn = np.zeros((quantity.replicas, quantity.m))
         for each, total, sums in zip(self.classes, self.drawn_totals, quantity.drawn, strict=True):
-            drawn += each.rate_hz * sums / np.maximum(total, np.finfo(float).tiny)[:, None]
-        ends = np.quantile(drawn, ((1.0 - self.level) / 2.0, (1.0 + self.level) / 2.0), axis=0)
-        return np.minimum(low, ends[0]), np.maximum(high, ends[1])
+            drawn += each.rate_hz * share_drawn(sums, total)
+        return widened(drawn, low, high, self.level)
+
+    @property
+    def few_blocks(self) -> bool:
+        """Whether a replica drew nothing of a class, which happens with a handful of blocks."""
+        return any(bool(np.any(total == 0.0)) for total in self.drawn_totals)
 
 
 def _acceptance(
@@ -361,6 +370,8 @@ def menu_rates(
             own = each.decisions.counts[start : start + len(rows.fired)]
             counts += own @ rows.fired.astype(np.int64)
             start += len(rows.fired)
+    if measure.few_blocks:
+        notes = [*notes, _FEW_BLOCKS]
     everything = np.array([1.0 - np.prod(1.0 - acceptance)])
     largest = np.array([1.0 - np.prod(1.0 - acceptance[m]) for m in members])
     ceilings = {"rate": ones, "cumulative": 1.0 - np.cumprod(1.0 - acceptance)}

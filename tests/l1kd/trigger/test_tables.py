@@ -129,6 +129,14 @@ def test_independent_blocks_agree_with_counting():
     assert own.high - own.low == pytest.approx(alone.high - alone.low, rel=0.2)
 
 
+def test_a_handful_of_blocks_is_said():
+    events = [(True,)] * 20 + [(False,)] * 80
+    found = menu_rates(one_class(table(events, resampling=Resampling(50), blocks=[1] * 100)))
+    alone = menu_rates(one_class(table(events)))["A"].rate
+    assert found["A"].rate == alone
+    assert "a handful of blocks" in found.notes[0]
+
+
 def test_what_cannot_be_computed_is_refused():
     found = one_class(table([(True, False)]))
     with pytest.raises(ConfigurationError, match="lacks 1 seeds of the menu: B"):
