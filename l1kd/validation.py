@@ -59,10 +59,11 @@ ETA = Limits(-15.0, 15.0)
 """Beyond every particle of a beam; generators write 999.9 where there is no direction."""
 ANGLE = Limits(-7.0, 7.0, "rad")
 """Azimuth in whatever period, (-pi, pi] or [0, 2 pi)."""
-CHARGE = Limits(-10, 10, "e", whole=True)
+CHARGE = Limits(-100, 100, "e", whole=True)
 CODE = Limits(-(2**31), 2**31 - 1, "", whole=True)
 """Particle identities."""
-FRACTION = Limits(0.0, 1.0)
+FRACTION = Limits(0.0, 1.01)
+"""Shares of energy, with room for their rounding in the file."""
 MASS = Limits(-1e5, 1e5, "GeV")
 
 CANONICAL: Mapping[str, Limits] = {

@@ -107,7 +107,7 @@ def test_no_particles_at_all(particles):
         ({"pt": [1.0, 1e38]}, [2], InputError, r"expected 0 to 100000 GeV, found 1e\+38"),
         ({"eta": [0.0, 999.9]}, [2], InputError, "eta: expected -15 to 15, found 999"),
         ({"phi": [0.0, np.nan]}, [2], InputError, "phi: expected .* found nan"),
-        ({"charge": [1, 256]}, [2], InputError, "charge: expected -10 to 10 e .* found 256"),
+        ({"charge": [1, 256]}, [2], InputError, "charge: expected -100 to 100 e .* found 256"),
         ({"pid": [0, 8]}, [2], InputError, "pid: expected 0 to 7"),
         ({"dz": [np.nan, 0.0]}, [2], MissingBranchError, "no candidate of this source has one"),
         ({"n_vertices": [1, 2, 3]}, [2], InputError, "n_vertices for 1 events"),
