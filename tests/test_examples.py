@@ -22,7 +22,7 @@ def test_own_processor(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "events: 50 events" in done.stdout
+    assert "ttbar2l_PU140: 50 events" in done.stdout
     for weighting in ("puppi", "qdistillnet"):
         counts = re.search(rf"^{weighting} \[([^\]]*)\]", done.stdout, re.M)
         assert 0 < sum(float(count) for count in counts[1].split()) <= 50

@@ -101,6 +101,8 @@ def test_wildcards_and_odd_names(tmp_path):
 def test_uproots_form_of_steps():
     files = {"a": {"files": {"a.root": {"steps": [0, 10, 30]}}}}
     assert load_fileset(files)["a"].steps == {"a.root": ((0, 10), (10, 30))}
+    files = {"a": {"files": {"a.root": {"steps": [[0, 0], [5, 5]]}}}}
+    assert load_fileset(files)["a"].steps == {"a.root": ((0, 0), (5, 5))}
     files = {"a": {"files": {"a.root": {"steps": [[20, 30], [0, 10]]}}}}
     assert load_fileset(files)["a"].steps == {"a.root": ((0, 10), (20, 30))}
 
