@@ -185,3 +185,8 @@ def test_everything_passing_is_limited_by_the_library_and_nothing_has_no_size():
     assert found.estimate.high == 1.0
     empty = statistics.shared_fraction([], Blocks.of(np.zeros(0, np.int64)))
     assert (empty.estimate.n, empty.n_effective, empty.n_causes) == (0, 0.0, 0.0)
+
+
+def test_weights_limit_the_size_where_nothing_passes():
+    found = statistics.shared_fraction([False] * 4, Blocks.of(np.arange(4)), [3.0, 1.0, 1.0, 1.0])
+    assert found.n_effective == pytest.approx(36.0 / 12.0)
