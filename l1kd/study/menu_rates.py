@@ -346,6 +346,12 @@ def make_tables(record: RateRecord, request: TableRequest) -> RateReport:
     first = next(iter(record.datasets.values()), None)
     if first is None:
         raise InputError("rates: the record holds no dataset")
+    if not any(own.used for own in record.datasets.values()):
+        seen = sum(own.seen for own in record.datasets.values())
+        why = sorted({why for own in record.datasets.values() for why in own.skipped})
+        raise InputError(
+            f"rates: of {seen} events none is left ({'; '.join(why) or 'empty files'})"
+        )
     seeds = first.decisions.seeds
     prescales, masked, column = None, [], ""
     notes = [

@@ -335,10 +335,9 @@ def _rows(sums: ExactSums, rows: Integers) -> ExactSums:
 
 def _distinct(patterns: Bytes, strata: Integers) -> tuple[Bytes, Integers, Integers]:
     """Distinct rows in ascending order, and for each row given its place among them."""
-    ordered = (strata ^ np.int64(np.iinfo(np.int64).min)).astype(">i8")
-    keys = np.concatenate(
-        [np.ascontiguousarray(ordered).view(np.uint8).reshape(len(strata), -1), patterns], axis=1
-    )
+    ordered = np.ascontiguousarray((strata ^ np.int64(np.iinfo(np.int64).min)).astype(">i8"))
+    divided = ordered.view(np.uint8).reshape(len(strata), 8 * strata.shape[1])
+    keys = np.concatenate([divided, patterns], axis=1)
     if keys.shape[1] == 0:
         n = min(len(keys), 1)
         return patterns[:n], strata[:n], np.zeros(len(keys), np.int64)

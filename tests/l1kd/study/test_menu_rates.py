@@ -254,3 +254,26 @@ def test_stored_decisions_are_final(golden, tmp_path):
     other = RateRecord(record.menu, record.indices, {}, evaluated, {}, {})
     with pytest.raises(InputError, match="different decisions"):
         record + other
+
+
+def test_masks_and_pileup_of_sections(golden, tmp_path):
+    def rates(mask, pileup="fill,run,lumi section,pile-up\n1,0,1,55.5\n"):
+        (tmp_path / "mask.json").write_text(json.dumps(mask))
+        (tmp_path / "pileup.csv").write_text(pileup)
+        options = {
+            "lumi_mask": tmp_path / "mask.json",
+            "pileup": str(tmp_path / "pileup.csv"),
+            "sections": True,
+            "seeds": ("L1_SingleMu22",),
+        }
+        nano = golden / "l1nano_from_vector_data.root"
+        record = accumulate(golden / "menu.json", [f"x={nano}"], MenuRequest.of(options))
+        by_time = {"per": "time", "zero_bias_prescale": 100.0}
+        return make_tables(record, TableRequest.of(by_time)).rates
+
+    found = rates({"0": [[1, 10]]})
+    assert found.input_hz == pytest.approx(3564 * 100.0 / 23.31, rel=1e-4)
+    with pytest.raises(InputError, match=r"of 3564 events none is left \(luminosity section"):
+        rates({"0": [[2, 10]]})
+    with pytest.raises(InputError, match="no pile-up for run 0, luminosity section 1"):
+        rates({"0": [[1, 1]]}, "fill,run,lumi section,pile-up\n1,0,2,55.5\n")

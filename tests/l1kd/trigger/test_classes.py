@@ -2,8 +2,10 @@
 
 import math
 
+import awkward as ak
 import numpy as np
 import pytest
+import uproot
 
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.trigger.classes import (
@@ -109,6 +111,21 @@ def test_stitching_gives_the_weights_of_the_pileup_200_sample():
     expected = {"minbias": 9700.0, "qcd50": 4109.0, "qcd80": 603.0, "qcd120": 136.0, "qcd170": 53.0}
     for name, weight in expected.items():
         assert rates[name][1] == pytest.approx(weight, rel=0.015), name
+
+
+def test_weights_of_the_files_are_those_of_the_recipe(shared):
+    # what stands in the files: rate of the class over its events
+    files = {"minbias": "test_minbias", **{name: f"test_{name}" for name in PU200}}
+    rates = slice_rates("minbias", 3000, PU200, HL_LHC, 200.0)
+    total = 0.0
+    for name, file in files.items():
+        with uproot.open(shared / "samples" / "pu200" / f"{file}.root") as root:
+            weights = root["Delphes/Event/Event.Weight"].array(library="ak")
+        weight = np.asarray(ak.flatten(weights))
+        assert np.ptp(weight) == 0.0
+        assert weight[0] == pytest.approx(rates[name][1], rel=0.015), name
+        total += weight.sum()
+    assert total == pytest.approx(HL_LHC.input_hz, rel=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,9 @@ def test_empty_tables_add_up():
     some = table([(True, False)])
     assert some + Decisions(SEEDS[:2]) == some
     assert Decisions(SEEDS[:2]).n_events == 0
+    divided = table([(True, False)], strata={"run": [1]})
+    nothing = Decisions.of(SEEDS[:2], np.zeros((0, 1), np.uint8), strata={"run": []})
+    assert divided + nothing == nothing + divided == divided
 
 
 def test_strata_are_kept_apart_and_summed():
