@@ -107,8 +107,9 @@ def test_studies_start_from_a_skim(data, tmp_path, format):
     # pieces in the order of their entries, as the input is
     skim = run(study, {"top": str(tmp_path / "top")}).output["top"]["columns"].joined()
     assert skim.keys() == direct.keys()
-    for name, values in direct.items():
-        np.testing.assert_array_equal(np.sort(skim[name], 0), np.sort(values, 0), name)
+    # an event's identity is its file and its entry: a skim is another file
+    for name in direct.keys() - {"event_id"}:
+        np.testing.assert_array_equal(np.sort(skim[name], 0), np.sort(direct[name], 0), name)
 
 
 def test_delphes_events_are_numbered_by_entry(data, tmp_path):
