@@ -1,9 +1,11 @@
 import pytest
 import yaml
 
+from l1kd.artefacts import load, shipped
 from l1kd.errors import ConfigurationError
 from l1kd.models.cicada.config import CicadaConfig, CicadaHgqConfig, CicadaLogicConfig
 from l1kd.models.config import read_config, shipped_configs
+from l1kd.models.train import recipe_of
 from l1kd.models.weights.config import (
     DistillNetConfig,
     HgqDistillNetConfig,
@@ -44,6 +46,14 @@ def test_every_training_has_a_shipped_configuration():
 def test_shipped_configurations_are_valid(name):
     kind = name if name.startswith("cicada") else name.split("_")[0]
     assert read_config(shipped_configs()[name], KINDS[name]).kind == kind
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_configurations_of_shipped_networks_train_again(name):
+    """They are kept beside the networks, and a renamed key must be renamed there, too."""
+    path = load(name).file("config.yaml")
+    kind = yaml.safe_load(path.read_text())["kind"]
+    assert recipe_of(kind).read(path).kind == kind
 
 
 def test_calibration_needs_a_teacher(tmp_path):
