@@ -394,14 +394,18 @@ def make_tables(record: RateRecord, request: TableRequest) -> RateReport:
     scans, thresholds = _scans(request, record, classes, norm)
     bins = _bins(request, record, norm, prescales, masked)
     fits = {}
-    if len(bins) > 3 and any(b.rates.total.value > 0.0 for b in bins):
-        fits["total"] = fit_pileup(
-            [b.mean for b in bins],
-            [b.rates.total for b in bins],
-            norm.input_hz,
-            [b.rates.n_events for b in bins],
-            level=request.level,
-        )
+    if len(bins) > 3:
+        costly = sorted(rates.seeds, key=lambda seed: -seed.final.value)
+        for name in ("total", *(seed.name for seed in costly[:3])):
+            numbers = [b.rates.total if name == "total" else b.rates[name].final for b in bins]
+            if any(number.value > 0.0 for number in numbers):
+                fits[name] = fit_pileup(
+                    [b.mean for b in bins],
+                    numbers,
+                    norm.input_hz,
+                    [b.rates.n_events for b in bins],
+                    level=request.level,
+                )
     return RateReport(rates, scans, thresholds, bins, fits, norm)
 
 
@@ -508,7 +512,9 @@ def figures(record: RateRecord, report: RateReport) -> dict[str, Figure]:
             {name: scan}, variable=f"threshold, {name}", budget_hz=report.norm.budget_hz
         )
     if len(report.pileup) > 1:
-        drawn["pileup"] = menu_plots.pileup_dependence(report.pileup, fits=report.fits)
+        costly = sorted(report.rates.seeds, key=lambda seed: -seed.final.value)
+        names = [seed.name for seed in costly[:3] if seed.final.value > 0.0]
+        drawn["pileup"] = menu_plots.pileup_dependence(report.pileup, names, report.fits)
     return drawn
 
 

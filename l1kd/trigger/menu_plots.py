@@ -61,9 +61,10 @@ def seed_rates(rates: MenuRates, *, most: int = 25) -> Figure:
         )
     axes.set_yticks(places, names, fontsize=9)
     axes.tick_params(axis="y", which="minor", left=False, right=False)
-    axes.set(xlabel="rate [kHz]", xscale="log", ylim=(-0.7, len(chosen) - 0.3))
+    axes.set(xlabel="rate [kHz]", ylim=(-0.7, len(chosen) - 0.3))
     total = rates.total.value / 1e3
     if total > 0.0:
+        axes.set_xscale("log")
         axes.axvline(total, color="#555555", linewidth=1.0, linestyle=(0, (4, 3)), label="total")
     for place in places[1:]:
         axes.axhline(place - 0.5, color="#e4e4e4", linewidth=0.7, zorder=0)
