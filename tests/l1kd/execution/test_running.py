@@ -7,7 +7,7 @@ import pytest
 
 from l1kd.datasets import load_fileset, read_fileset
 from l1kd.errors import ConfigurationError, UnknownFormatError, UnreadableFileError
-from l1kd.execution import run
+from l1kd.execution import run, work
 from l1kd.execution import running as module
 from l1kd.execution.work import Outcome
 from l1kd.processors import ResolutionProcessor
@@ -188,3 +188,21 @@ def test_what_process_returns(data):
             return None
 
     assert run(Finished(), [str(data / "pfnano.root")]).output["n"] == np.int64(3)
+
+
+def test_a_chunk_with_fewer_events_than_its_entries_is_the_files_fault(data):
+    (file,), _ = read_fileset(load_fileset([str(data / "pfnano.root")]))
+    job = work.job_of(SumPt(), None, elsewhere=False)
+    outcome = work.process_chunk(job, work.Chunk(0, file, 1, 5))
+    assert outcome.fault.kind == "input"
+    assert "expected entries 1 to 5" in str(outcome.fault.error)
+    assert str(outcome.fault.error).endswith("found 2")
+
+
+def test_candidates_that_were_inserted_are_no_source():
+    read = {("particles", "EFlow"), ("regions", "Tower"), ("inserted", "CICADA.score")}
+    own = {("particles", "L1Cand")}
+    assert work._defaults(read | own | {("inserted", "L1Cand")}) == {
+        ("particles", "EFlow"), ("regions", "Tower")
+    }  # fmt: skip
+    assert work._defaults(own | {("inserted", "L1Cand.puppi_weight")}) == own, "those of a skim"
