@@ -1,8 +1,9 @@
 """Cut the bundled real events out of the full sample files.
 
 Usage: ``python tests/data/make_bundle.py SAMPLES [FILE ...]``, where SAMPLES is the folder of the
-full files. It needs ROOT (``pip install ROOT``, tried with 6.40): only ROOT writes the split ``TClonesArray``
-branches of Delphes the way coffea's ``DelphesSchema`` expects them (``EFlowTrack/EFlowTrack.PT``);
+full files. It needs ROOT (``pip install ROOT``, tried with 6.40): only ROOT writes the split
+``TClonesArray`` branches of Delphes the way coffea's ``DelphesSchema`` expects them
+(``EFlowTrack/EFlowTrack.PT``);
 uproot writes flat branches. Entries are in order, bit for bit; names after SAMPLES choose files.
 """
 
