@@ -81,6 +81,10 @@ def overlap_map(rates: MenuRates, *, most: int = 25) -> Figure:
     room, size = _room(names, 8.0), 0.8 + 0.24 * max(len(chosen), 8)
     figure = new_figure(room + size + 1.5, room + size + 0.3)
     axes = figure.add_subplot()
+    if not chosen:
+        axes.text(0.5, 0.5, "no seed has a rate", ha="center", va="center")
+        axes.set_axis_off()
+        return figure
     part = rates.overlap[np.ix_(chosen, chosen)]
     share = 100.0 * part / np.maximum(np.diag(part), np.finfo(float).tiny)[:, None]
     image = axes.imshow(
