@@ -271,8 +271,10 @@ def weight_histograms(
                 if total == 0:
                     continue
                 own = drawn(name) + (f", {origin}" if origin != "unknown" else "")
+                # empty bins have no place on a logarithmic axis
+                seen = np.where(np.asarray(counts) > 0, counts, np.nan)
                 band(
-                    axes, edges, np.asarray(counts) / total, np.sqrt(counts) / total,
+                    axes, edges, seen / total, np.sqrt(seen) / total,
                     color=colour_of(name, i), linestyle=line, linewidth=1.2, label=own,
                 )  # fmt: skip
         axes.set_title(title)

@@ -8,7 +8,7 @@ from rich.table import Table
 from l1kd.cli.application import AsJson, Quiet, app, explained, out_console
 from l1kd.cli.arguments import swallowed
 from l1kd.cli.options import Given, require_files, settings, takes
-from l1kd.study.efficiency import EfficiencyRequest
+from l1kd.study.request import EfficiencyRequest
 
 __all__ = ["efficiency"]
 

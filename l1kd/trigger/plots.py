@@ -52,6 +52,11 @@ def rate_versus_threshold(
                 marker="_", markersize=7, elinewidth=1.4, capsize=3.5, clip_on=False, zorder=3,
             )  # fmt: skip
         lowest = min(lowest, norm.input_hz / max(curve.n_total, 1))
+    if not any((curve.n_pass[1:] > 0).any() for curve in curves.values()):
+        axes.text(
+            0.5, 0.55, "no event reaches a threshold above the smallest", ha="center",
+            transform=axes.transAxes, color="#555555",
+        )  # fmt: skip
     if norm.budget_hz is not None:
         axes.axhline(norm.budget_hz / 1e3, color="#555555", linewidth=1.0, linestyle=(0, (4, 3)))
         axes.annotate(

@@ -1,53 +1,64 @@
-"""Several processors on the same chunks: each is asked as if it were alone."""
-
-from pathlib import Path
+"""Several processors in one pass: inserted once, clustered once, and the same numbers."""
 
 import pytest
-from coffea import processor
 
 from l1kd.datasets import inspect_file
-from l1kd.execution import run
-from l1kd.processors import InsertProcessor, RateProcessor, Together
+from l1kd.physics import jets
+from l1kd.processors import particles
+from l1kd.processors.rates import RateProcessor
+from l1kd.processors.resolution import ResolutionProcessor
+from l1kd.processors.together import Together
+
+WEIGHTINGS = ("none", "puppi")
 
 
-class Count(processor.ProcessorABC):
-    """Counts events, and may finish with nothing of its own."""
-
-    def __init__(self, finished):
-        self.finished = finished
-
-    def process(self, events):
-        return {"n": len(events)}
-
-    def postprocess(self, accumulator):
-        return self.finished
+@pytest.fixture
+def events(data):
+    return inspect_file(str(data / "ttbar2l_PU140.root"), "top").open(0, 3)
 
 
-@pytest.mark.parametrize(("finished", "expected"), [(None, {"n": 3}), ({}, {}), (0, 0)])
-def test_what_a_processor_finishes_with_is_its_result(data, finished, expected):
-    both = Together({"count": Count(finished)}, [])
-    assert run(both, [str(data / "pfnano.root")]).output == {"count": expected}
+@pytest.fixture
+def clustered(monkeypatch):
+    """Count the calls of the clustering."""
+    calls = []
+
+    def counted(*arguments, **options):
+        calls.append(options)
+        return jets.anti_kt(*arguments, **options)
+
+    monkeypatch.setattr(particles, "anti_kt", counted)
+    return calls
 
 
-def test_each_gives_what_it_gives_alone(data):
-    files = {"qcd": [str(data / "pfnano.root")]}
-    alone = run(RateProcessor(["puppi"], score=False), files).output["qcd"]["columns"]
-    both = Together(
-        {"rates": RateProcessor(["puppi"], score=False), "count": Count(None)}, ["puppi"]
-    )
-    output = run(both, files, chunksize=2).output
-    assert output["rates"]["qcd"]["columns"] == alone
-    assert output["count"] == {"n": 3}
+def parts(jet_min_pt=15.0):
+    return {
+        "resolution": ResolutionProcessor(WEIGHTINGS),
+        "rates": RateProcessor(WEIGHTINGS, score=False, jet_min_pt=jet_min_pt),
+    }
 
 
-def test_a_skim_among_them_is_prepared_and_verified(data, tmp_path):
-    files, kept = {"qcd": [str(data / "pfnano.root")]}, tmp_path / "kept"
-    both = Together({"skim": InsertProcessor(tmp_path / "out", "root", [])}, ["puppi"])
-    (piece,) = run(both, files, checkpoint=kept).output["skim"]["qcd"]["files"]
-    assert (tmp_path / "out" / "qcd" / "manifest.json").is_file()
-    stored = inspect_file(piece).open()
-    assert {"pt", "energy", "puppi_weight"} <= set(stored.L1Cand.fields), "inserted before it ran"
-    whole = Path(piece).read_bytes()
-    Path(piece).write_bytes(whole[:-1])
-    run(both, files, checkpoint=kept)
-    assert len(Path(piece).read_bytes()) >= len(whole), "written again"
+def test_jets_of_a_weighting_are_clustered_once(events, clustered):
+    together = Together(parts(), ["puppi"]).process(events)
+    assert len(clustered) == len(WEIGHTINGS)
+    alone = {name: each.process(events) for name, each in parts().items()}
+    assert len(clustered) == 3 * len(WEIGHTINGS)
+    for name, found in alone.items():
+        assert together[name]["top"]["columns"] == found["top"]["columns"]
+
+
+def test_other_cuts_are_other_jets(events, clustered):
+    Together(parts(jet_min_pt=30.0), ["puppi"]).process(events)
+    assert len(clustered) == 2 * len(WEIGHTINGS)
+
+
+def test_processors_may_lie_within_each_other(events):
+    inner = Together(parts(), ["puppi"])
+    nested = Together({"dz": inner, "again": inner}, []).process(events)
+    assert nested["dz"]["rates"]["top"]["columns"] == nested["again"]["rates"]["top"]["columns"]
+
+
+def test_nothing_is_shared_between_chunks(data):
+    file = inspect_file(str(data / "ttbar2l_PU140.root"), "top")
+    together = Together(parts(), ["puppi"])
+    first, second = (together.process(file.open(i, i + 2)) for i in (0, 2))
+    assert first["rates"]["top"]["columns"] != second["rates"]["top"]["columns"]
