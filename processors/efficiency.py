@@ -16,13 +16,13 @@ from l1kd.physics.matching import delta_phi
 from l1kd.trigger.object_menu.columns import Collection, missing_fields, open_collection
 from l1kd.trigger.object_menu.expressions import fields_of, on_columns, parse_cut
 from l1kd.trigger.turnon import TurnOn
-from l1kd.trigger.turnon_form import TurnOnForm
+from l1kd.trigger.turnon_form import INCLUSIVE, TurnOnForm, by_region
 from l1kd.truth import event_weight
 
 __all__ = ["EVERYWHERE", "EfficiencyProcessor"]
 
-EVERYWHERE = "inclusive"
-"""Region of a turn-on that is not divided, as menus call it."""
+EVERYWHERE = INCLUSIVE
+"""Region of a turn-on that is not divided."""
 
 
 class EfficiencyProcessor(processor.ProcessorABC):
@@ -86,10 +86,19 @@ class _Objects:
     A field is found whatever its capitals: `eta` is `Eta` in a Delphes file.
     """
 
-    def __init__(self, events: ak.Array, place: str, cuts: Sequence[str], more: set[str]) -> None:
+    def __init__(
+        self,
+        events: ak.Array,
+        place: str,
+        cuts: Mapping[str, Sequence[str]],
+        regions: Mapping[str, tuple[float, float]],
+        more: set[str],
+    ) -> None:
         name, self.field = place.split(".")
-        nodes = [parse_cut(cut, place) for cut in cuts]
-        needs = {self.field, *more}.union(*(fields_of(node) for node in nodes))
+        nodes = [(region, parse_cut(cut, place)) for region, own in cuts.items() for cut in own]
+        needs = {self.field, *more}.union(*(fields_of(node) for _, node in nodes))
+        if any(region != INCLUSIVE for region, _ in nodes):
+            needs.add("eta")
         there = events[name].fields if name in collections(events) else []
         self.names = {field: _spelled(field, there) for field in needs}
         lacks = missing_fields(events, name, self.names.values())
@@ -97,9 +106,14 @@ class _Objects:
             raise MissingBranchError(f"turn-on of {place}: {lacks}")
         self.collection: Collection = open_collection(events, name)
         kept: Mask = np.ones(len(self.collection), dtype=bool)
-        for node in nodes:
+        for region, node in nodes:
             columns = {field: self.collection[self.names[field]] for field in fields_of(node)}
-            kept = kept & np.broadcast_to(on_columns(node, columns), kept.shape)
+            passed = np.broadcast_to(on_columns(node, columns), kept.shape)
+            if region != INCLUSIVE:
+                low, high = regions[region]
+                eta = np.abs(self.collection[self.names["eta"]])
+                passed = passed | ~((eta >= low) & (eta < high))
+            kept = kept & passed
         # an object without a value, such as an option that is not there, is none
         kept = kept & np.isfinite(self.collection[self.names[self.field]])
         self.chosen = np.flatnonzero(kept)
@@ -131,8 +145,10 @@ def _fill(form: TurnOnForm, events: ak.Array, weight: Floats) -> dict[str, TurnO
     matched = form.match is not None
     position = {"eta", "phi"} if matched else set()
     axis = {"eta"} if form.regions else set()
-    reference = _Objects(events, form.reference, form.reference_cuts, position | axis)
-    online = _Objects(events, form.online, form.online_cuts, position)
+    cuts = by_region(form.reference_cuts)
+    reference = _Objects(events, form.reference, cuts, form.regions, position | axis)
+    cuts = by_region(form.online_cuts)
+    online = _Objects(events, form.online, cuts, form.regions, position)
     if form.all_objects and matched:
         chosen = np.arange(reference.event.size)
     else:

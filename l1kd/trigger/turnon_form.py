@@ -29,7 +29,14 @@ from l1kd.registry import nearest
 from l1kd.trigger.object_menu.expressions import parse_cut
 from l1kd.trigger.turnon import Shape
 
-__all__ = ["TurnOnForm", "read_turn_ons"]
+__all__ = ["INCLUSIVE", "TurnOnForm", "by_region", "read_turn_ons"]
+
+
+Cuts = tuple[str, ...] | dict[str, tuple[str, ...]]
+"""Cuts on all objects, or on those of each region (`inclusive`: on all)."""
+
+INCLUSIVE = "inclusive"
+"""Region of everything, as menus call it."""
 
 
 class TurnOnForm(BaseModel):
@@ -45,7 +52,8 @@ class TurnOnForm(BaseModel):
     all_objects
         With `match`: every reference object counts, not only the largest of an event.
     reference_cuts, online_cuts
-        Cuts on objects, in the language of menus.
+        Cuts on objects, in the language of menus: for all, or by the region that an object is in
+        itself (`inclusive` for all).
     regions
         Ranges of abs(eta) of the reference, lower edge inclusive; each has its own curve. None is
         one curve of all.
@@ -67,8 +75,8 @@ class TurnOnForm(BaseModel):
     reference: str = Field(pattern=r"^\w+\.\w+$")
     match: float | None = Field(None, gt=0)
     all_objects: bool = False
-    reference_cuts: tuple[str, ...] = ()
-    online_cuts: tuple[str, ...] = ()
+    reference_cuts: Cuts = ()
+    online_cuts: Cuts = ()
     regions: dict[str, tuple[float, float]] = {}
     bins: tuple[float, ...]
     step: float = Field(0.0, ge=0)
@@ -100,12 +108,16 @@ class TurnOnForm(BaseModel):
             raise ValueError("expected two or more rising edges")
         return bins
 
-    @field_validator("reference_cuts", "online_cuts")
-    @classmethod
-    def _cuts(cls, cuts: tuple[str, ...]) -> tuple[str, ...]:
-        for cut in cuts:
-            parse_cut(cut, "cuts")
-        return cuts
+    @model_validator(mode="after")
+    def _parsed(self) -> "TurnOnForm":
+        for cuts in (self.reference_cuts, self.online_cuts):
+            for region, texts in by_region(cuts).items():
+                if region != INCLUSIVE and region not in self.regions:
+                    known = ", ".join((INCLUSIVE, *self.regions))
+                    raise ValueError(f"cuts of the region {region!r}; there are: {known}")
+                for text in texts:
+                    parse_cut(text, "cuts")
+        return self
 
     @property
     def edges(self) -> Floats:
@@ -132,6 +144,11 @@ class TurnOnForm(BaseModel):
             if first["type"] == "extra_forbidden":
                 hint = nearest(str(first["loc"][-1]), [*cls.model_fields, "edges"])
             raise ConfigurationError(f"{where}: {place}: {first['msg']}{hint}") from None
+
+
+def by_region(cuts: Cuts) -> dict[str, tuple[str, ...]]:
+    """Cuts of each region."""
+    return cuts if isinstance(cuts, dict) else {INCLUSIVE: cuts}
 
 
 def read_turn_ons(path: str | Path) -> dict[str, TurnOnForm]:

@@ -110,6 +110,31 @@ def test_regions_divide_the_reference():
         np.testing.assert_allclose(found[f"x:{region}"].curve(30.0).value, expected)
 
 
+def test_cuts_of_a_region_touch_its_objects_only():
+    events = sample()
+    regions = {"barrel": (0.0, 1.5), "endcap": (1.5, 2.4)}
+    plain_cuts = filled(events, **JET, regions=regions)
+    cuts = {"inclusive": ["pt > 5"], "endcap": ["pt < 0"]}
+    found = filled(events, **{**JET, "online_cuts": cuts, "match": 0.11}, regions=regions)
+    # the online jet is 0.1 away in eta: of the endcap's only those that moved in from the barrel
+    assert np.nansum(found["x:endcap"].curve(30.0).value) < np.nansum(
+        plain_cuts["x:endcap"].curve(30.0).value
+    )
+    inner = filled(
+        events,
+        **{**JET, "match": 0.11, "reference_cuts": ["abs(eta) < 1.3"]},
+        regions=regions,
+    )
+    same = filled(
+        events,
+        **{**JET, "match": 0.11, "reference_cuts": ["abs(eta) < 1.3"], "online_cuts": cuts},
+        regions=regions,
+    )
+    assert inner["x:barrel"] == same["x:barrel"]
+    with pytest.raises(ConfigurationError, match="region 'forward'"):
+        filled(events, **{**JET, "online_cuts": {"forward": ["pt > 1"]}}, regions=regions)
+
+
 def test_event_level_compares_the_largest():
     events = sample()
     form = {
