@@ -87,7 +87,8 @@ def needs_of(seed: Seed, menu: MenuText) -> Needs:
     try:
         _Compiler(menu, builder).seed(seed)
     except MenuError as error:
-        return Needs(problem=str(error))
+        line = "" if seed.line is None else f"line {seed.line}: "
+        return Needs(problem=f"{line}{error}")
     return Needs(legs=builder.required_legs, columns=builder.columns)
 
 

@@ -54,9 +54,10 @@ _GOOD_QUALITY: Final = 0xFF00
 """Muon qualities 8 to 15: those that it keeps, and those whose charge is always valid."""
 _CENTRAL_SUMS: Final = ("HTT", "ETM", "HTM", "ETMHF")
 _SCOUTING: Final = ("ScoutingPFJet", "ScoutingMuon", "ScoutingMuonVtx", "ScoutingElectron")
-_SCORES: Final = {"CICADA": ("CICADA", 256)}
-"""Collection of a score, and steps of its integer in one unit."""
-_AXOL1TL_STEPS: Final = 16
+_SCORES: Final = {"CICADA": "CICADA", "AXO": "AXOL1TL", "TOPO": "TOPO"}
+"""Collection of a score; where a menu names a model, `_<model>` follows."""
+_SCORE_STEPS: Final = {"CICADA": 256, "AXO": 16}
+"""Steps of the integer in one unit of a score that is stored as a number."""
 
 
 @dataclass(frozen=True)
@@ -308,8 +309,12 @@ class ObjectEvents:
         """Return why a score is not there."""
         if crossing:
             return f"scores of crossing {crossing:+d} are not stored"
-        collection, _ = _score_of(name)
-        return "" if has_branch(self._events, collection, "score") else f"no {collection}_score"
+        collection = _score_collection(name)
+        if has_branch(self._events, collection, "score_raw"):
+            return ""
+        if name.partition(":")[0] in _SCORE_STEPS and has_branch(self._events, collection, "score"):
+            return ""
+        return f"no {collection}_score"
 
     def too_low(self, leg: Leg) -> str:
         """Return why a leg reaches objects that the central flavour excludes."""
@@ -390,9 +395,8 @@ class ObjectEvents:
             values = np.asarray(self._external(signal)[start:stop])
             return values.astype(np.int32)[:, None]
         if kind.lead == "score":
-            collection, steps = _score_of(place.kind)
-            scores = np.asarray(read(self._events, collection, "score")[start:stop], np.float64)
-            return np.floor(scores * steps).astype(np.int32)[:, None]
+            scores = in_range(self._scores(place.kind, start, stop), column, place.kind)
+            return scores[:, None]
         out = np.zeros((stop - start, kind.slots), np.int32)
         first, last = self.crossings
         if not first <= place.crossing <= last:
@@ -459,6 +463,15 @@ class ObjectEvents:
             self._lists[name] = _List(self._events, name)
         return self._lists[name]
 
+    def _scores(self, name: str, start: int, stop: int) -> NDArray[np.int32]:
+        """Return the integers of a score: as stored, or from the number that l1kd inserts."""
+        collection = _score_collection(name)
+        if has_branch(self._events, collection, "score_raw"):
+            return np.asarray(read(self._events, collection, "score_raw")[start:stop], np.int32)
+        steps = _SCORE_STEPS[name.partition(":")[0]]
+        numbers = np.asarray(read(self._events, collection, "score")[start:stop], np.float64)
+        return np.floor(numbers * steps).astype(np.int32)
+
     def _external_branch(self, signal: str) -> bool:
         """Whether an external signal is stored, as a field of `L1Ext` or as a branch of its own."""
         return f"L1Ext_{signal}" in self._names or has_branch(self._events, "L1Ext", signal)
@@ -475,11 +488,7 @@ def _good_quality(leg: Leg) -> bool:
     return any(cut.field == "quality" and not cut.mask & ~_GOOD_QUALITY for cut in leg.cuts)
 
 
-def _score_of(name: str) -> tuple[str, int]:
-    """Return the collection of a score and the steps of its integer in one unit."""
+def _score_collection(name: str) -> str:
+    """Return the collection of a score."""
     family, _, model = name.partition(":")
-    if family in _SCORES:
-        return _SCORES[family]
-    if family == "AXO":
-        return f"AXOL1TL_{model}", _AXOL1TL_STEPS
-    return f"{family}_{model}", 1
+    return f"{_SCORES[family]}_{model}" if model else _SCORES[family]

@@ -204,9 +204,14 @@ def test_scores_that_the_events_hold():
         "AXOL1TL_v5": ak.zip({"score": ak.Array([9.9375, 10.0])}),
         "CICADA": ak.zip({"score": ak.Array([113.0, 112.99609375])}),
     }
-    bits = menu.evaluate(opened(scores | {"L1Jet": ak.zip({"hwPt": jets})}))
+    rest = {"L1Jet": ak.zip({"hwPt": jets})}
+    bits = menu.evaluate(opened(scores | rest))
     assert bits["S0"].tolist() == [False, True]
     assert bits["S1"].tolist() == [True, False]
+    raw = {"AXOL1TL_v5": ak.zip({"score_raw": ak.Array([160, 159])})}
+    assert menu.evaluate(opened(raw | rest))["S0"].tolist() == [True, False]
+    other = {"AXOL1TL_v4": ak.zip({"score_raw": ak.Array([160, 159])})}
+    assert menu.check(opened(other | rest)).reasons["S0"] == "no AXOL1TL_v5_score"
 
 
 def test_events_without_objects_and_wrong_options(made):
