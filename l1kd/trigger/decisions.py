@@ -174,10 +174,7 @@ class Decisions:
             If seeds, strata or bootstraps differ, or the sum has more than `MAX_PATTERNS` rows.
         """
         self._require_same(other)
-        patterns, strata, inverse = _distinct(
-            np.concatenate([self.patterns, other.patterns]),
-            np.concatenate([self.strata, other.strata]),
-        )
+        patterns, strata, inverse = _merged(self, other)
         made = Decisions(self.seeds, self.strata_names, self.resampling)
         made.patterns, made.strata = patterns, strata
         made.counts = np.zeros(len(patterns), np.int64)
@@ -321,6 +318,7 @@ class Decisions:
             if resampling is not None:
                 shape = (n, resampling.replicas)
                 made.replicas = ExactSums.from_state(arrays["replicas"], lowest[2], shape)
+            made = made._grouped(made.patterns, made.strata, made.strata_names)
         except (KeyError, TypeError, IndexError) as error:
             raise InputError(f"a table of decisions lacks {error}") from error
         return made
@@ -333,19 +331,62 @@ def _rows(sums: ExactSums, rows: Integers) -> ExactSums:
     return ExactSums.from_state(sums.limbs[at], sums.lowest, (len(rows), *sums.shape[1:]))
 
 
-def _distinct(patterns: Bytes, strata: Integers) -> tuple[Bytes, Integers, Integers]:
-    """Distinct rows in ascending order, and for each row given its place among them."""
+def _keys(patterns: Bytes, strata: Integers) -> Bytes:
+    """Rows of bytes, uint8[n, width], that are ordered as the rows of a table are."""
     ordered = np.ascontiguousarray((strata ^ np.int64(np.iinfo(np.int64).min)).astype(">i8"))
     divided = ordered.view(np.uint8).reshape(len(strata), 8 * strata.shape[1])
-    keys = np.concatenate([divided, patterns], axis=1)
+    return np.ascontiguousarray(np.concatenate([divided, patterns], axis=1))
+
+
+def _words(keys: Bytes) -> AnyArray:
+    """Each row of bytes as one value that can be compared."""
+    return keys.view(np.dtype((np.void, keys.shape[1]))).ravel()
+
+
+def _require_few(n: int) -> None:
+    if n > MAX_PATTERNS:
+        raise InputError(
+            f"{n:,} distinct decision patterns, more than the {MAX_PATTERNS:,} that a "
+            "table holds; keep the seeds of a prescale column only (active), or divide by less"
+        )
+
+
+def _distinct(patterns: Bytes, strata: Integers) -> tuple[Bytes, Integers, Integers]:
+    """Distinct rows in ascending order, and for each row given its place among them."""
+    keys = _keys(patterns, strata)
     if keys.shape[1] == 0:
         n = min(len(keys), 1)
         return patterns[:n], strata[:n], np.zeros(len(keys), np.int64)
-    rows = np.ascontiguousarray(keys).view(np.dtype((np.void, keys.shape[1]))).ravel()
-    _, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
-    if len(first) > MAX_PATTERNS:
-        raise InputError(
-            f"{len(first):,} distinct decision patterns, more than the {MAX_PATTERNS:,} that a "
-            "table holds; keep the seeds of a prescale column only (active), or divide by less"
-        )
+    _, first, inverse = np.unique(_words(keys), return_index=True, return_inverse=True)
+    _require_few(len(first))
     return patterns[first], strata[first], inverse.astype(np.int64).ravel()
+
+
+def _merged(one: "Decisions", other: "Decisions") -> tuple[Bytes, Integers, Integers]:
+    """Distinct rows of two tables, and for the rows of both their places among them.
+
+    Rows of a table are distinct and in order, so that the smaller one is sought in the larger one
+    instead of sorting both again: a job adds many small tables to one that grows.
+    """
+    large, small = (one, other) if len(one) >= len(other) else (other, one)
+    keys, sought = _keys(large.patterns, large.strata), _keys(small.patterns, small.strata)
+    if keys.shape[1] == 0 or not len(sought):
+        return _distinct(
+            np.concatenate([one.patterns, other.patterns]),
+            np.concatenate([one.strata, other.strata]),
+        )
+    at = np.searchsorted(_words(keys), _words(sought))
+    there = np.minimum(at, len(keys) - 1)
+    found = (at < len(keys)) & (keys[there] == sought).all(axis=1)
+    before = at[~found]
+    _require_few(len(keys) + len(before))
+    place = np.arange(len(keys)) + np.searchsorted(before, np.arange(len(keys)), side="right")
+    of_small = np.empty(len(sought), np.int64)
+    of_small[~found] = before + np.arange(len(before))
+    of_small[found] = place[at[found]]
+    ends = (place, of_small) if large is one else (of_small, place)
+    return (
+        np.insert(large.patterns, before, small.patterns[~found], axis=0),
+        np.insert(large.strata, before, small.strata[~found], axis=0),
+        np.concatenate(ends).astype(np.int64),
+    )

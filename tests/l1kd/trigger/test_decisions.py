@@ -171,3 +171,12 @@ def test_number_of_patterns_is_bounded(monkeypatch):
     events = [(bool(i & 1), bool(i & 2)) for i in range(4)]
     with pytest.raises(InputError, match="4 distinct decision patterns"):
         table(events)
+
+
+@given(samples(most=60, seeds=5), samples(most=4, seeds=5))
+def test_a_small_table_in_a_large_one(large, small):
+    events, few = large[0], small[0]
+    strata = [{"run": [len(e) + sum(e) for e in part]} for part in (events, few)]
+    one, other = (table(e, strata=s) for e, s in zip((events, few), strata, strict=True))
+    whole = table([*events, *few], strata={"run": [*strata[0]["run"], *strata[1]["run"]]})
+    assert one + other == other + one == whole
