@@ -8,7 +8,7 @@ from rich.table import Table
 from l1kd.cli.application import AsJson, Quiet, explained, menu_app, out_console
 from l1kd.cli.arguments import swallowed
 from l1kd.cli.options import Given, require_files, settings, takes
-from l1kd.study.optimise import OptimiseRequest
+from l1kd.study.request import OptimiseRequest
 from l1kd.trigger.export import shown
 
 __all__ = ["optimise"]

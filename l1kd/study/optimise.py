@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import Field
 
 from l1kd.emulators.array_types import Floats
 from l1kd.errors import ConfigurationError
@@ -14,9 +13,8 @@ from l1kd.execution import run
 from l1kd.execution.faults import require_writable
 from l1kd.processors.menu_rates import NOTHING, MenuRateProcessor
 from l1kd.report import studies
-from l1kd.statistics import ONE_SIGMA
-from l1kd.study.chosen import Vertex, chosen
-from l1kd.study.request import Execution
+from l1kd.study.chosen import chosen
+from l1kd.study.request import OptimiseRequest
 from l1kd.study.samples import named_files
 from l1kd.trigger.decisions import Decisions
 from l1kd.trigger.menus import Scan, groups_of, open_menu
@@ -31,45 +29,6 @@ from l1kd.trigger.optimise import (
 from l1kd.trigger.rates import normalisation
 
 __all__ = ["OptimiseRequest", "OptimiseResult", "optimise_menu", "write_optimised"]
-
-
-class OptimiseRequest(Execution):
-    """Which thresholds may move, and what the menu may cost."""
-
-    chunksize: int = Field(10_000, ge=1, description="Events a chunk.")
-    budget: float | None = Field(None, gt=0, description="Rate of the whole menu [kHz].")
-    scan: tuple[str, ...] = Field(
-        (), description="SEED:LEG:FIRST:LAST:STEP, thresholds that may be chosen."
-    )
-    shares: tuple[str, ...] = Field(
-        (), description="GROUP=SHARE of the budget; groups are the menu's; equal by default."
-    )
-    seeds: tuple[str, ...] | None = Field(
-        None, description="Seeds that count beside the scanned ones; all others by default."
-    )
-    signal: tuple[str, ...] = Field((), description="Signal files; NAME=FILE.")
-    anomaly: str | None = Field(
-        None, description="BRANCH:STEP of a score, for one more seed, as CICADA.score:0.00390625."
-    )
-    extra: float = Field(1.0, gt=0, description="Rate that the one more seed may add [kHz].")
-    weights: str = Field(
-        "relative", pattern="^(relative|none)$", description="Count events with their weights."
-    )
-    per: str = Field(
-        "crossing",
-        pattern="^(crossing|weight)$",
-        description="Rates by crossings, or by weights in Hz (stitched samples).",
-    )
-    normalisation: str = Field(
-        "hl_lhc", description="Rate normalisation: hl_lhc, run3, phase2_2700."
-    )
-    algorithms: tuple[str, ...] = Field((), description="Algorithms to insert first.")
-    source: str | None = Field(None, description="Particle collection, see `l1kd inspect`.")
-    vertex: Vertex = Field(
-        "simulated",
-        description="Vertex of LinPUPPI: the true one, or of the trigger's tracks (for rates).",
-    )
-    level: float = Field(ONE_SIGMA, gt=0, lt=1, description="Content of the intervals.")
 
 
 class OptimiseResult(NamedTuple):

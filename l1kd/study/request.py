@@ -15,6 +15,7 @@ from l1kd.registry import nearest
 __all__ = [
     "EfficiencyRequest",
     "Execution",
+    "OptimiseRequest",
     "Request",
     "Settings",
     "WeightRequest",
@@ -259,6 +260,47 @@ class EfficiencyRequest(Execution):
         math.erf(math.sqrt(0.5)), gt=0, lt=1, description="Content of the intervals."
     )
     label: str = Field("", description="What the sample is, for the page.")
+
+
+class OptimiseRequest(Execution):
+    """Which thresholds may move, and what the menu may cost."""
+
+    chunksize: int = Field(10_000, ge=1, description="Events a chunk.")
+    budget: float | None = Field(None, gt=0, description="Rate of the whole menu [kHz].")
+    scan: tuple[str, ...] = Field(
+        (), description="SEED:LEG:FIRST:LAST:STEP, thresholds that may be chosen."
+    )
+    shares: tuple[str, ...] = Field(
+        (), description="GROUP=SHARE of the budget; groups are the menu's; equal by default."
+    )
+    seeds: tuple[str, ...] | None = Field(
+        None, description="Seeds that count beside the scanned ones; all others by default."
+    )
+    signal: tuple[str, ...] = Field((), description="Signal files; NAME=FILE.")
+    anomaly: str | None = Field(
+        None, description="BRANCH:STEP of a score, for one more seed, as CICADA.score:0.00390625."
+    )
+    extra: float = Field(1.0, gt=0, description="Rate that the one more seed may add [kHz].")
+    weights: str = Field(
+        "relative", pattern="^(relative|none)$", description="Count events with their weights."
+    )
+    per: str = Field(
+        "crossing",
+        pattern="^(crossing|weight)$",
+        description="Rates by crossings, or by weights in Hz (stitched samples).",
+    )
+    normalisation: str = Field(
+        "hl_lhc", description="Rate normalisation: hl_lhc, run3, phase2_2700."
+    )
+    algorithms: tuple[str, ...] = Field((), description="Algorithms to insert first.")
+    source: str | None = Field(None, description="Particle collection, see `l1kd inspect`.")
+    vertex: Literal["simulated", "tracks"] = Field(
+        "simulated",
+        description="Vertex of LinPUPPI: the true one, or of the trigger's tracks (for rates).",
+    )
+    level: float = Field(
+        math.erf(math.sqrt(0.5)), gt=0, lt=1, description="Content of the intervals."
+    )
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """Options with many values, as a shell gives them."""
 
+import subprocess
+import sys
+
 import typer
 
 from l1kd.cli import app
@@ -33,3 +36,10 @@ def test_the_option_that_took_the_files_is_named():
         "; --truth took a.root, b.root: put files before options"
     )
     assert swallowed({"algorithms": ["puppi"], "label": "x.root"}) == ""
+
+
+def test_the_command_line_starts_without_what_only_some_verbs_need():
+    heavy = "matplotlib", "fastjet", "tensorflow", "l1kd.models", "l1kd.report"
+    code = f"import sys, l1kd.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
