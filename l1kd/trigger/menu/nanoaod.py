@@ -141,15 +141,7 @@ def prefix_of(events: Any) -> str:
 
 
 class _List:
-    """One collection, sorted into crossings and slots.
-
-    Parameters
-    ----------
-    events, name
-        Events and the name of the collection.
-    chosen
-        Objects to look at, or None for all.
-    """
+    """One collection, its branches read once and flat."""
 
     def __init__(self, events: Any, name: str) -> None:
         self.events = events

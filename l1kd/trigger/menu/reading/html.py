@@ -8,6 +8,7 @@ of external signals, whose bits come from the cabling of that set.
 import json
 import math
 import re
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from l1kd.errors import MenuError
-from l1kd.trigger.menu.expression import FunctionTerm, ObjectTerm, terms
+from l1kd.trigger.menu.expression import FunctionTerm, ObjectTerm, parse, terms
 from l1kd.trigger.menu.model import Cut, MenuText, Seed
 
 from .stream import opened
@@ -200,8 +201,8 @@ class _Details:
     """The lists under a seed, which older pages need for the values of cuts.
 
     They show the objects with the kinds and values of their cuts, mostly without the names, and the
-    named cuts of conditions. A name goes with the value in the same place; a name that would mean
-    two things, or a list that does not match, leaves the cut undefined.
+    named cuts of conditions. A name goes with the value in the same place of the object of the same
+    name; where objects of one name differ, or a name would mean two things, it stays undefined.
     """
 
     def __init__(self) -> None:
@@ -242,18 +243,19 @@ class _Details:
                     self.assign_object(one, menu)
 
     def assign_object(self, term: ObjectTerm, menu: MenuText) -> None:
-        """Define the cuts of one object from the first details that fit it."""
+        """Define the cuts of one object, if the details that fit it say one thing only."""
         wanted = [Cut.split(name)[1] for name in term.cuts]
-        for k, (token, items) in enumerate(self.objects):
-            fits = sorted(kind for kind, _ in items if kind != "COUNT") == sorted(wanted)
-            if not token.startswith(term.kind) or not fits:
-                continue
-            del self.objects[k]
-            left = list(items)
-            for name, kind in zip(term.cuts, wanted, strict=True):
-                position = next(i for i, item in enumerate(left) if item[0] == kind)
-                self.define(_object_cut(name, left.pop(position)[1]), menu)
+        fitting = []
+        for token, items in self.objects:
+            kept = [item for item in items if item[0] != "COUNT" or "COUNT" in wanted]
+            if sorted(kind for kind, _ in kept) == sorted(wanted) and _same_object(token, term):
+                fitting.append(kept)
+        if not fitting or any(other != fitting[0] for other in fitting):
             return
+        left = list(fitting[0])
+        for name, kind in zip(term.cuts, wanted, strict=True):
+            position = next(i for i, item in enumerate(left) if item[0] == kind)
+            self.define(_object_cut(name, left.pop(position)[1]), menu)
 
     @staticmethod
     def define(cut: Cut | None, menu: MenuText) -> None:
@@ -263,6 +265,15 @@ class _Details:
         known = menu.cuts.setdefault(cut.name, cut)
         if known != cut:
             menu.cuts[cut.name] = Cut(cut.name, cut.object, "AMBIGUOUS")
+
+
+def _same_object(token: str, term: ObjectTerm) -> bool:
+    """Whether the name of an object in the details is that of an object of the expression."""
+    try:
+        found = parse(token)
+    except MenuError:
+        return False
+    return replace(term, cuts=()) == found
 
 
 def _pair_cut(name: str, rest: str) -> Cut | None:
