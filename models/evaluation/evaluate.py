@@ -20,7 +20,7 @@ from l1kd.algorithms.puppi import Association
 from l1kd.candidates import candidates
 from l1kd.datasets import Dataset, InputFile, inspect_file, load_fileset
 from l1kd.emulators.array_types import Floats
-from l1kd.errors import ConfigurationError
+from l1kd.errors import ConfigurationError, UnknownFormatError, UnreadableFileError
 from l1kd.execution import require_writable
 from l1kd.models.evaluation.cost import latency, operations
 from l1kd.models.evaluation.drawn import Drawn
@@ -115,13 +115,19 @@ def samples_of(request: WeightRequest) -> Samples:
     return Samples(load_fileset(made), roles)
 
 
+def _opened(path: str) -> InputFile | None:
+    """Open a file; None if it cannot be read, which the engine reports or skips as asked."""
+    try:
+        return inspect_file(path)
+    except (UnreadableFileError, UnknownFormatError):
+        return None
+
+
 def _dataset(files: Sequence[str], truth: Sequence[str], most: int | None) -> Any:
-    plain = {"files": list(files)} | ({"truth": list(truth)} if truth else {})
     if most is None:
-        return plain
-    ends = {path: inspect_file(path).entries for path in files}
+        return {"files": list(files)} | ({"truth": list(truth)} if truth else {})
     steps: dict[str, tuple[tuple[int, int], ...]] = {
-        path: ((0, most),) for path, end in ends.items() if most < end
+        file.path: ((0, most),) for file in map(_opened, files) if file and most < file.entries
     }
     return Dataset(files=list(files), truth=list(truth), steps=steps)
 
@@ -129,8 +135,7 @@ def _dataset(files: Sequence[str], truth: Sequence[str], most: int | None) -> An
 def _softest(files: Sequence[str], most: int | None) -> float:
     """Smallest pt [GeV] that is stored with pile-up."""
     softest = np.inf
-    for path in files:
-        file = inspect_file(path)
+    for file in filter(None, map(_opened, files)):
         end = file.entries if most is None else min(most, file.entries)
         for start in range(0, end, _CHUNK):
             record = candidates(file.open(start, min(start + _CHUNK, end)))

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from l1kd.artefacts import shipped
 from l1kd.cli import app
-from l1kd.errors import ConfigurationError, PairingError
+from l1kd.errors import ConfigurationError, PairingError, UnreadableFileError
 from l1kd.models.evaluation import plots
 from l1kd.models.evaluation.evaluate import measure, samples_of
 from l1kd.models.evaluation.plots import drawings
@@ -166,6 +166,29 @@ def test_without_networks_importance_and_truth(data: Path):
     expected = ["none", "puppi", "linpuppi", "qdistillnet_paper-v1", "soft_truth"]
     assert list(study.met) == expected
     assert (summary.weights[0].distance, summary.importance, drawn["dz"].event) == ({}, [], {})
+
+
+def test_bad_files_are_skipped_and_listed(data: Path, tmp_path: Path):
+    good, bad = data / "ttbar2l_PU140.root", tmp_path / "bad.root"
+    bad.write_bytes(good.read_bytes()[:20_000])
+    request = WeightRequest(
+        fileset=[str(good)],
+        models=("qdistillnet_paper-v1",),
+        signal=(f"more={good}", f"more={bad}"),
+        association="dz",
+        max_events=2,
+        importance_events=0,
+        timing=False,
+        skip_bad_files=True,
+        checkpoint=str(tmp_path / "kept"),
+    )
+    summary, _ = measure(request)
+    assert [f.path for f in summary.files if f.skipped] == [str(bad)]
+    assert {d.name: d.seen for d in summary.datasets} == {"test": 2, "more": 2}
+    again, _ = measure(request)  # from the checkpoint
+    assert again.resolution == summary.resolution
+    with pytest.raises(UnreadableFileError, match=r"bad\.root"):
+        measure(request.model_copy(update={"skip_bad_files": False}))
 
 
 def test_events_without_pileup_must_be_the_same(data: Path):
