@@ -105,6 +105,13 @@ class Algorithm(numpy_call_wrapper):
         """
         return {self.adds: self(events)}
 
+    def _call_numpy(self, *args: Any, **columns: Any) -> AnyArray:
+        try:
+            return super()._call_numpy(*args, **columns)
+        except Exception as error:
+            error.add_note(f"in algorithm {self.name!r}")
+            raise
+
     def _call_dask(self, events: Any) -> Any:
         return partitioned(partial(_call_on_partition, self), events)
 

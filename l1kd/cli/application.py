@@ -84,8 +84,10 @@ def explained(command: Callable[..., None]) -> Callable[..., None]:
             if os.environ.get(_TRACEBACK):
                 raise
             words = " ".join(str(error).split())[:500]
+            # a worker's traceback is a note of many lines
+            notes = "".join(f"\n  {x}" for x in getattr(error, "__notes__", ()) if "\n" not in x)
             error_console.print(
-                f"[bold red]unexpected {type(error).__name__}[/]: {escape(words)}\n"
+                f"[bold red]unexpected {type(error).__name__}[/]: {escape(words + notes)}\n"
                 f"This is an error that l1kd does not explain; set {_TRACEBACK}=1 to see where it "
                 "comes from, and please report it.",
                 soft_wrap=True,

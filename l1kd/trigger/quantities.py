@@ -103,7 +103,11 @@ class Quantity:
         InputError
             If it is not one number an event, or a value is NaN.
         """
-        found = np.asarray(self.compute(measured), np.float64)
+        try:
+            found = np.asarray(self.compute(measured), np.float64)
+        except Exception as error:
+            error.add_note(f"in quantity {self.name!r}")
+            raise
         n_events = len(measured.events)
         if found.shape != (n_events,):
             raise InputError(

@@ -179,6 +179,25 @@ def test_results_that_do_not_fit_are_errors(data, open_events):
         l1kd.insert(open_events(data / "minbias_PU140.root"), [Short()])
 
 
+def test_errors_of_own_code_say_whose(data, open_events):
+    class Broken(EventScore):
+        name, adds = "broken", "Broken.score"
+
+        def numpy_call(self, image):
+            return image[7_000_000]
+
+    with pytest.raises(IndexError) as raised:
+        l1kd.insert(open_events(data / "minbias_PU140.root"), [Broken()])
+    assert raised.value.__notes__ == ["in algorithm 'broken'"]
+
+    l1kd.register(Quantity("absent", "absent", lambda measured: measured.events.absent))
+    path = str(data / "minbias_PU140.root")
+    with pytest.raises(AttributeError) as raised:
+        run(RateProcessor(["half"], score=False), {"minbias": [path]})
+    assert "in quantity 'absent'" in raised.value.__notes__
+    assert "minbias_PU140.root" in raised.value.__notes__[-1], raised.value.__notes__
+
+
 def test_plugins_are_modules_or_files(tmp_path):
     plugin = tmp_path / "own_things.py"
     plugin.write_text(

@@ -106,12 +106,14 @@ def test_nothing_computed_is_no_success(l1kd, data, tmp_path):
 
 def test_an_unexpected_error_has_no_traceback(l1kd, monkeypatch, data):
     def broken(path):
-        raise KeyError("deep inside")
+        error = KeyError("deep inside")
+        error.add_note("while processing it")
+        raise error
 
     monkeypatch.setattr("l1kd.inspection.inspect", broken)
     result = l1kd("inspect", data / "pfnano.root")
     assert result.exit_code == 1
-    assert "unexpected KeyError: 'deep inside'" in result.stderr
+    assert "unexpected KeyError: 'deep inside'\n  while processing it" in result.stderr
     monkeypatch.setenv("L1KD_TRACEBACK", "1")
     assert isinstance(l1kd("inspect", data / "pfnano.root").exception, KeyError)
 
