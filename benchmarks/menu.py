@@ -19,9 +19,9 @@ import numpy as np
 
 from l1kd.emulators.global_trigger.objects import KINDS
 from l1kd.emulators.global_trigger.scales import threshold
+from l1kd.trigger.hardware import HardwareEvents
 from l1kd.trigger.menu import Menu
 from l1kd.trigger.menu.expression import ObjectTerm
-from l1kd.trigger.menu.hardware import HardwareEvents
 from l1kd.trigger.vectors import read_vector
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from l1kd.processors.rate_columns import RateColumns
-from l1kd.trigger.classes import zero_bias
-from l1kd.trigger.decisions import Decisions, pack
-from l1kd.trigger.rates import normalisation
-from l1kd.trigger.spectra import Spectrum
-from l1kd.trigger.tables import menu_rates
+from l1kd.trigger.counts.decisions import Decisions, pack
+from l1kd.trigger.counts.spectra import Spectrum
+from l1kd.trigger.rates.classes import zero_bias
+from l1kd.trigger.rates.curves import normalisation
+from l1kd.trigger.rates.tables import menu_rates
 
 CHUNK = 100_000
 SEEDS = tuple(f"L1_Seed{i}" for i in range(42))

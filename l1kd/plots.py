@@ -31,7 +31,11 @@ from l1kd.plot_style import (
     styled,
 )
 from l1kd.statistics import quantile
-from l1kd.trigger.plots import efficiency_versus_rate, rate_versus_threshold, score_distributions
+from l1kd.trigger.plots.quantities import (
+    efficiency_versus_rate,
+    rate_versus_threshold,
+    score_distributions,
+)
 
 __all__ = [
     "LABELS",

@@ -13,10 +13,10 @@ from l1kd.emulators.array_types import Floats, Integers, Mask
 from l1kd.errors import MissingBranchError
 from l1kd.insertion import insert
 from l1kd.physics.matching import delta_phi
+from l1kd.trigger.efficiency.form import INCLUSIVE, TurnOnForm, by_region
+from l1kd.trigger.efficiency.turn_on import TurnOn
 from l1kd.trigger.object_menu.columns import Collection, missing_fields, open_collection
 from l1kd.trigger.object_menu.expressions import fields_of, on_columns, parse_cut
-from l1kd.trigger.turnon import TurnOn
-from l1kd.trigger.turnon_form import INCLUSIVE, TurnOnForm, by_region
 from l1kd.truth import event_weight
 
 __all__ = ["EVERYWHERE", "EfficiencyProcessor"]
@@ -76,7 +76,7 @@ class EfficiencyProcessor(processor.ProcessorABC):
         }
 
     def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
-        """Return the accumulator as it is: curves are made by `l1kd.trigger.turnon`."""
+        """Return the accumulator as it is: curves are made by `l1kd.trigger.efficiency.turn_on`."""
         return accumulator
 
 

@@ -12,9 +12,9 @@ from l1kd.emulators.array_types import Words
 from l1kd.errors import ConfigurationError
 from l1kd.processors.rates import RateProcessor
 from l1kd.statistics import event_ids
+from l1kd.trigger.counts.resampling import Resampling
+from l1kd.trigger.counts.spectra import Spectrum
 from l1kd.trigger.quantities import Quantity
-from l1kd.trigger.resampling import Resampling
-from l1kd.trigger.spectra import Spectrum
 
 __all__ = ["SpectraProcessor", "event_numbers"]
 
@@ -94,5 +94,5 @@ class SpectraProcessor(processor.ProcessorABC):
         }
 
     def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
-        """Return the accumulator as it is: comparisons are made by `l1kd.trigger.isorate`."""
+        """Return the accumulator as it is; `l1kd.trigger.efficiency.iso_rate` compares."""
         return accumulator

@@ -14,13 +14,13 @@ from l1kd.errors import ConfigurationError, MissingBranchError
 from l1kd.insertion import insert
 from l1kd.processors.iso_rate import event_numbers
 from l1kd.trigger.bits import Bits
-from l1kd.trigger.decisions import Decisions, pack
-from l1kd.trigger.luminosity import LumiMask, PileupTable
+from l1kd.trigger.conditions.luminosity import LumiMask, PileupTable
+from l1kd.trigger.conditions.prescales import count_prescales
+from l1kd.trigger.counts.decisions import Decisions, pack
+from l1kd.trigger.counts.resampling import Resampling
+from l1kd.trigger.counts.spectra import Spectrum, in_steps
 from l1kd.trigger.menus import AnyMenu, Scan, scanned
-from l1kd.trigger.prescales import count_prescales
-from l1kd.trigger.resampling import Resampling
-from l1kd.trigger.scans import largest_passed
-from l1kd.trigger.spectra import Spectrum, in_steps
+from l1kd.trigger.rates.scans import largest_passed
 from l1kd.truth import event_weight
 
 __all__ = ["NOTHING", "MenuRateProcessor", "event_value", "stored_bits"]
@@ -227,7 +227,7 @@ class MenuRateProcessor(processor.ProcessorABC):
         }
 
     def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
-        """Return the accumulator as it is: the tables are made by `l1kd.trigger.tables`."""
+        """Return the accumulator as it is: the tables are made by `l1kd.trigger.rates.tables`."""
         return accumulator
 
     def _strata(self, events: ak.Array) -> dict[str, Integers]:

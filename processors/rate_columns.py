@@ -6,8 +6,8 @@ from typing import Any
 from l1kd.emulators.array_types import AnyArray
 from l1kd.errors import InputError
 from l1kd.processors.columns import Columns
-from l1kd.trigger import spectra
-from l1kd.trigger.spectra import Spectrum
+from l1kd.trigger.counts import spectra
+from l1kd.trigger.counts.spectra import Spectrum
 
 __all__ = ["WEIGHT", "RateColumns"]
 
@@ -18,7 +18,7 @@ WEIGHT = "event_weight"
 class RateColumns:
     """One value an event up to a number of events, distributions beyond.
 
-    Up to `l1kd.trigger.spectra.EXACT_EVENTS` events it is a `Columns`. A larger sum keeps a
+    Up to `l1kd.trigger.counts.spectra.EXACT_EVENTS` events it is a `Columns`. A larger sum keeps a
     `Spectrum` of every quantity instead, with the events' weights in it. Which of the two depends
     on the number of all events alone, so that sums do not depend on the chunks.
 

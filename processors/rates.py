@@ -137,5 +137,5 @@ class RateProcessor(processor.ProcessorABC):
         return {each.name: each for each in self.quantities}
 
     def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
-        """Return the accumulator as it is: the tables are made by `l1kd.trigger.rates`."""
+        """Return the accumulator as it is: the tables are made by `l1kd.trigger.rates.curves`."""
         return accumulator

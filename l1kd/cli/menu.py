@@ -119,7 +119,7 @@ def diff(
 def _rates(moved: dict[str, Any], preset: str) -> dict[str, Any]:
     """Return counts and rates, with their intervals, of seeds whose decisions moved."""
     from l1kd.statistics import clopper_pearson
-    from l1kd.trigger.rates import normalisation
+    from l1kd.trigger.rates.curves import normalisation
 
     hertz = normalisation(preset).input_hz
     found = {}

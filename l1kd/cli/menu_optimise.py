@@ -9,7 +9,7 @@ from l1kd.cli.application import AsJson, Quiet, explained, menu_app, out_console
 from l1kd.cli.arguments import swallowed
 from l1kd.cli.options import Given, require_files, settings, takes
 from l1kd.study.request import OptimiseRequest
-from l1kd.trigger.export import shown
+from l1kd.trigger.rates.export import shown
 
 __all__ = ["optimise"]
 

@@ -17,7 +17,7 @@ __all__ = ["rates_merge", "rates_of_menu"]
 
 def _written(record: Any, request: Any, given: Given, quiet: bool, as_json: bool) -> None:
     from l1kd.study.menu_rates import make_tables, write_report
-    from l1kd.trigger.export import as_dict, terminal_tables
+    from l1kd.trigger.rates.export import as_dict, terminal_tables
 
     report = make_tables(record, request)
     page = write_report(record, report, request, given["out"], command=given["command"])
@@ -60,7 +60,7 @@ def rates_of_menu(given: Given, quiet: Quiet = False, as_json: AsJson = False) -
 @takes(TableRequest)
 def rates_merge(given: Given, quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Add the records of several jobs, exactly and in any order, and write tables and page."""
-    from l1kd.trigger.record import RateRecord
+    from l1kd.trigger.counts.record import RateRecord
 
     require_files(given, swallowed(given))
     paths = given["fileset"] if isinstance(given["fileset"], list) else [given["fileset"]]

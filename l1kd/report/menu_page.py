@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 
 from l1kd.plot_style import save
 from l1kd.statistics import Estimate
-from l1kd.trigger.export import shown
-from l1kd.trigger.pileup import PileupBin, PileupFit
-from l1kd.trigger.rates import Normalisation, Threshold
-from l1kd.trigger.record import RateRecord
-from l1kd.trigger.spectra import Survival
-from l1kd.trigger.tables import MenuRates
+from l1kd.trigger.counts.record import RateRecord
+from l1kd.trigger.counts.spectra import Survival
+from l1kd.trigger.rates.curves import Normalisation, Threshold
+from l1kd.trigger.rates.export import shown
+from l1kd.trigger.rates.pileup import PileupBin, PileupFit
+from l1kd.trigger.rates.tables import MenuRates
 
 __all__ = ["Picture", "RateReport", "pictures_of", "render", "write_rate_page"]
 

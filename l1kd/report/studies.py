@@ -28,9 +28,9 @@ from l1kd.report.summary import (
     ScoreStudy,
 )
 from l1kd.statistics import ONE_SIGMA, emd, roc_auc
+from l1kd.trigger.counts.spectra import Spectrum
 from l1kd.trigger.quantities import Quantity, describe
-from l1kd.trigger.rates import Normalisation, rate_curve, rate_table
-from l1kd.trigger.spectra import Spectrum
+from l1kd.trigger.rates.curves import Normalisation, rate_curve, rate_table
 
 __all__ = [
     "TARGETS_HZ",

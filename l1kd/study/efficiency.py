@@ -22,14 +22,14 @@ from l1kd.statistics import Estimate
 from l1kd.study.chosen import chosen
 from l1kd.study.request import EfficiencyRequest
 from l1kd.study.samples import named_files
-from l1kd.trigger import menu_plots
-from l1kd.trigger.isorate import IsoRate, efficiency_against_rate, iso_rate
-from l1kd.trigger.rates import Normalisation, normalisation
-from l1kd.trigger.resampling import Resampling
-from l1kd.trigger.scalings import ScalingLine, fit_line, write_scalings
-from l1kd.trigger.spectra import Spectrum, SpectrumClass
-from l1kd.trigger.turnon import SHAPES, Curve, Fit, TurnOn, crossing, fit
-from l1kd.trigger.turnon_form import TurnOnForm, read_turn_ons
+from l1kd.trigger.counts.resampling import Resampling
+from l1kd.trigger.counts.spectra import Spectrum, SpectrumClass
+from l1kd.trigger.efficiency.form import TurnOnForm, read_turn_ons
+from l1kd.trigger.efficiency.iso_rate import IsoRate, efficiency_against_rate, iso_rate
+from l1kd.trigger.efficiency.scalings import ScalingLine, fit_line, write_scalings
+from l1kd.trigger.efficiency.turn_on import SHAPES, Curve, Fit, TurnOn, crossing, fit
+from l1kd.trigger.plots import menus as menu_plots
+from l1kd.trigger.rates.curves import Normalisation, normalisation
 
 __all__ = [
     "POINTS",

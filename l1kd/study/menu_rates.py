@@ -18,24 +18,24 @@ from l1kd.report.menu_page import RateReport, write_rate_page
 from l1kd.study.chosen import chosen
 from l1kd.study.menu_request import MenuRequest, TableRequest
 from l1kd.study.samples import named_files
-from l1kd.trigger import menu_plots
-from l1kd.trigger.classes import by_pileup, by_weight, in_sections, zero_bias
-from l1kd.trigger.export import write_tables
-from l1kd.trigger.luminosity import LumiMask, PileupProfile, PileupTable
+from l1kd.trigger.conditions.luminosity import LumiMask, PileupProfile, PileupTable
+from l1kd.trigger.conditions.prescales import PrescaleTable, read_mask
+from l1kd.trigger.counts.record import DatasetRates, RateRecord
+from l1kd.trigger.counts.resampling import Resampling
+from l1kd.trigger.counts.spectra import SpectrumClass, Survival, survival
 from l1kd.trigger.menus import Scan, groups_of, indices_of, open_menu
-from l1kd.trigger.pileup import PileupBin, fit_pileup, rates_by_pileup
-from l1kd.trigger.prescales import PrescaleTable, read_mask
-from l1kd.trigger.rates import (
+from l1kd.trigger.plots import menus as menu_plots
+from l1kd.trigger.rates.classes import by_pileup, by_weight, in_sections, zero_bias
+from l1kd.trigger.rates.curves import (
     REVOLUTION_FREQUENCY,
     Normalisation,
     Threshold,
     normalisation,
 )
-from l1kd.trigger.record import DatasetRates, RateRecord
-from l1kd.trigger.resampling import Resampling
-from l1kd.trigger.scans import threshold_at
-from l1kd.trigger.spectra import SpectrumClass, Survival, survival
-from l1kd.trigger.tables import EventClass, menu_rates
+from l1kd.trigger.rates.export import write_tables
+from l1kd.trigger.rates.pileup import PileupBin, fit_pileup, rates_by_pileup
+from l1kd.trigger.rates.scans import threshold_at
+from l1kd.trigger.rates.tables import EventClass, menu_rates
 
 __all__ = ["MenuRequest", "TableRequest", "accumulate", "make_tables", "write_report"]
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from l1kd.study.request import Execution, Settings
-from l1kd.trigger.classes import SIGMA_INELASTIC_MB
+from l1kd.trigger.rates.classes import SIGMA_INELASTIC_MB
 
 __all__ = ["MenuRequest", "TableRequest"]
 

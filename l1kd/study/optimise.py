@@ -16,9 +16,10 @@ from l1kd.report import studies
 from l1kd.study.chosen import chosen
 from l1kd.study.request import OptimiseRequest
 from l1kd.study.samples import named_files
-from l1kd.trigger.decisions import Decisions
+from l1kd.trigger.counts.decisions import Decisions
 from l1kd.trigger.menus import Scan, groups_of, open_menu
-from l1kd.trigger.optimise import (
+from l1kd.trigger.rates.curves import normalisation
+from l1kd.trigger.rates.optimise import (
     Budget,
     Events,
     Optimised,
@@ -26,7 +27,6 @@ from l1kd.trigger.optimise import (
     optimise,
     unique_efficiency,
 )
-from l1kd.trigger.rates import normalisation
 
 __all__ = ["OptimiseRequest", "OptimiseResult", "optimise_menu", "write_optimised"]
 

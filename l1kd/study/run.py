@@ -24,7 +24,7 @@ from l1kd.study.engine import Passed, pass_over
 from l1kd.study.request import Request, nearest
 from l1kd.study.samples import datasets_of
 from l1kd.trigger.quantities import score_of
-from l1kd.trigger.rates import Normalisation, normalisation
+from l1kd.trigger.rates.curves import Normalisation, normalisation
 
 __all__ = ["study"]
 

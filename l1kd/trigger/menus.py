@@ -11,7 +11,7 @@ from l1kd.trigger.menu.expression import ExternalTerm, FunctionTerm, terms
 from l1kd.trigger.menu.model import Seed
 from l1kd.trigger.object_menu import ObjectMenu, shipped_menus
 from l1kd.trigger.object_menu.menu import ObjectSeed
-from l1kd.trigger.scans import legs, with_threshold
+from l1kd.trigger.rates.scans import legs, with_threshold
 
 __all__ = ["AnyMenu", "Scan", "groups_of", "indices_of", "is_menu", "open_menu", "scanned"]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from l1kd.emulators.global_trigger.words import SHOWER_BITS, SUM_WORDS, Bits, extract, unpack
 from l1kd.errors import InputError, UnreadableFileError
-from l1kd.trigger.menu.hardware import HardwareEvents
+from l1kd.trigger.hardware import HardwareEvents
 
 __all__ = ["StoredBits", "read_vector"]
 

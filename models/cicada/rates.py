@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from l1kd.emulators.array_types import Images
 from l1kd.models.cicada.images import OverlaidTest
 from l1kd.statistics import SEVERAL, Blocks, resolution_limit, shared_fraction
-from l1kd.trigger.rates import Normalisation, normalisation, threshold_for_rate
+from l1kd.trigger.rates.curves import Normalisation, normalisation, threshold_for_rate
 
 __all__ = ["rates"]
 

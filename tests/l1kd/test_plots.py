@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from l1kd import plots
 from l1kd.physics import response
 from l1kd.physics.response import Resampling, ResponseSample
-from l1kd.trigger.rates import NORMALISATIONS, rate_curve
+from l1kd.trigger.rates.curves import NORMALISATIONS, rate_curve
 
 WEIGHTINGS = ("none", "puppi", "qdistillnet", "delphes_puppi")
 HL_LHC = NORMALISATIONS["hl_lhc"]

@@ -23,7 +23,7 @@ from l1kd.processors.resolution import weight_histogram
 from l1kd.report import studies
 from l1kd.report.page import CAPTIONS, write_page
 from l1kd.report.summary import FileRecord, Number, Summary, Timing
-from l1kd.trigger.rates import NORMALISATIONS
+from l1kd.trigger.rates.curves import NORMALISATIONS
 
 HL_LHC = NORMALISATIONS["hl_lhc"]
 WEIGHTINGS = ("none", "puppi", "qdistillnet")

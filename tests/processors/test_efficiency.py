@@ -7,7 +7,7 @@ from coffea.processor import accumulate
 
 from l1kd.errors import ConfigurationError, L1KDError, MissingBranchError
 from l1kd.processors.efficiency import EVERYWHERE, EfficiencyProcessor
-from l1kd.trigger.turnon_form import TurnOnForm, read_turn_ons
+from l1kd.trigger.efficiency.form import TurnOnForm, read_turn_ons
 
 
 class Held:

@@ -9,9 +9,9 @@ from coffea.processor import accumulate
 from l1kd.errors import ConfigurationError, MissingBranchError
 from l1kd.processors.menu_rates import MenuRateProcessor, event_value
 from l1kd.trigger.bits import Bits
-from l1kd.trigger.luminosity import LumiMask, PileupTable
+from l1kd.trigger.conditions.luminosity import LumiMask, PileupTable
+from l1kd.trigger.counts.resampling import Resampling
 from l1kd.trigger.menus import Scan, open_menu
-from l1kd.trigger.resampling import Resampling
 from tests.l1kd.trigger.object_menus import write_menu
 
 

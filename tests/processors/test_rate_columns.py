@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from l1kd.errors import InputError
 from l1kd.processors.rate_columns import RateColumns
 from l1kd.report import studies
-from l1kd.trigger import spectra
-from l1kd.trigger.rates import normalisation, threshold_for_rate
+from l1kd.trigger.counts import spectra
+from l1kd.trigger.rates.curves import normalisation, threshold_for_rate
 
 NORM = normalisation("hl_lhc")
 

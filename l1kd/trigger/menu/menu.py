@@ -10,10 +10,10 @@ import numpy as np
 from l1kd.emulators.global_trigger.program import Program
 from l1kd.errors import MenuError
 from l1kd.trigger.bits import Bits, Check
+from l1kd.trigger.hardware import Source
 from l1kd.trigger.object_menu import ObjectMenu, is_object_menu
 
 from .compilation import Needs, compile_menu, needs_of
-from .hardware import Source
 from .model import OVERLAP_ERAS, Cut, MenuText, Seed
 from .reading import read_text
 from .sources import source_of

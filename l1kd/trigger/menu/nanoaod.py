@@ -18,8 +18,7 @@ from l1kd._edge import collections, flat, has_branch, offsets_of, read
 from l1kd.emulators.global_trigger.objects import KINDS, SUMS, kind_of
 from l1kd.emulators.global_trigger.program import ALL_SLOTS, Column, Leg
 from l1kd.errors import InputError, MissingBranchError
-
-from .hardware import external_name, in_range
+from l1kd.trigger.hardware import external_name, in_range
 
 __all__ = ["CENTRAL_CUTS", "ObjectEvents", "prefix_of"]
 

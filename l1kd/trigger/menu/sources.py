@@ -3,8 +3,8 @@
 from typing import Any
 
 from l1kd.errors import InputError
+from l1kd.trigger.hardware import HardwareEvents, Source
 
-from .hardware import HardwareEvents, Source
 from .nanoaod import ObjectEvents
 
 __all__ = ["source_of"]

@@ -15,7 +15,7 @@ from l1kd.study.efficiency import (
     measure_turn_ons,
     turn_on_results,
 )
-from l1kd.trigger.scalings import read_scalings
+from l1kd.trigger.efficiency.scalings import read_scalings
 
 runner = CliRunner()
 

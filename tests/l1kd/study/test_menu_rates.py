@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from l1kd.cli import app
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.study.menu_rates import MenuRequest, TableRequest, accumulate, make_tables
-from l1kd.trigger.record import RateRecord
+from l1kd.trigger.counts.record import RateRecord
 from tests.l1kd.trigger.object_menus import write_menu
 
 runner = CliRunner()

@@ -6,7 +6,7 @@ import math
 import numpy as np
 from hypothesis import strategies as st
 
-from l1kd.trigger.decisions import Decisions, pack
+from l1kd.trigger.counts.decisions import Decisions, pack
 
 SEEDS = ("A", "B", "C", "D", "E")
 

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from l1kd.emulators.global_trigger.objects import KINDS
+from l1kd.trigger.hardware import HardwareEvents
 from l1kd.trigger.menu import Menu
-from l1kd.trigger.menu.hardware import HardwareEvents
 from l1kd.trigger.menu.reading.plain import read_mapping
 
 SIGNALS = {"A": 3, "B.v0": 70}

@@ -1,0 +1,1 @@
+"""Running conditions: luminosity sections, pile-up, prescales, masks."""

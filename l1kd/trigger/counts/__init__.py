@@ -1,0 +1,1 @@
+"""What is kept of events: tables of decisions, spectra of quantities, exact sums, records."""

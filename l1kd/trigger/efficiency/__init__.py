@@ -1,0 +1,1 @@
+"""Turn-ons, scalings, and algorithms at equal rate."""

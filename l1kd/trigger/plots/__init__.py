@@ -1,0 +1,1 @@
+"""Plots of rates, efficiencies and menus."""
