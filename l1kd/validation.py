@@ -20,6 +20,7 @@ __all__ = [
     "CANONICAL",
     "CHARGE",
     "CODE",
+    "COUNT",
     "ENERGY",
     "ETA",
     "FINITE",
@@ -62,6 +63,8 @@ ANGLE = Limits(-7.0, 7.0, "rad")
 CHARGE = Limits(-100, 100, "e", whole=True)
 CODE = Limits(-(2**31), 2**31 - 1, "", whole=True)
 """Particle identities."""
+COUNT = Limits(0, 1e4, "", whole=True)
+"""Vertices of an event."""
 FRACTION = Limits(0.0, 1.01)
 """Shares of energy, with room for their rounding in the file."""
 MASS = Limits(-1e5, 1e5, "GeV")

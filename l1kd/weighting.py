@@ -39,8 +39,10 @@ def weights(
         Mapping of names to columns, or an awkward record array. Names are those of the canonical
         candidate: `pt`, `eta`, `phi` [GeV, -, rad], `charge`, `dz`, `d0`, `dz_error` [cm, relative
         to the primary vertex], `energy` [GeV] or `mass`, `pid` (`l1kd.candidates.PID_NAMES`) or
-        `pdgId`. An algorithm says what it lacks. Either flat arrays of shape (n,), or jagged
-        awkward arrays, one list an event.
+        `pdgId`. An algorithm says what it lacks. `dz`, `d0` and `dz_error` may be NaN: a charged
+        candidate without `dz` has no track, and PUPPI takes it for pile-up unless `puppi_weight`
+        says otherwise. Either flat arrays of shape (n,), or jagged awkward arrays, one list an
+        event.
     counts
         Number of particles of each event, (n_events,), for flat columns; not for jagged ones.
     algorithms
@@ -57,7 +59,7 @@ def weights(
     Raises
     ------
     InputError
-        If lengths differ, a value is NaN, infinite or outside its range.
+        If lengths differ, or a value is no number, None, NaN, infinite or outside its range.
     MissingBranchError
         If an algorithm needs a column that is not there.
     ConfigurationError
@@ -99,17 +101,17 @@ def _flat(named: Mapping[str, Any], counts: Any) -> tuple[dict[str, AnyArray], O
     if not lists and counts is None:
         raise InputError("weights: flat columns need counts, the number of particles of each event")
     first = next(iter(lists.values()), None)
-    edges = offsets_from_counts(counts) if first is None else offsets_of(first)
+    edges = offsets_from_counts(_numbers("counts", counts)) if first is None else offsets_of(first)
     flat_columns: dict[str, AnyArray] = {}
     for name, values in named.items():
         if name == "n_vertices":
-            flat_columns[name] = np.asarray(ak.to_numpy(values))
+            flat_columns[name] = _numbers(name, values)
         elif name in lists:
             if not np.array_equal(offsets_of(values), edges):
                 raise InputError(f"weights: {name!r} has other numbers of particles in its events")
-            flat_columns[name] = flat(values, None)
+            flat_columns[name] = _numbers(name, ak.flatten(values, axis=1))
         else:
-            flat_columns[name] = np.asarray(ak.to_numpy(values))
+            flat_columns[name] = _numbers(name, values)
             if first is not None or flat_columns[name].shape != (edges[-1],):
                 raise InputError(
                     f"weights: expected {name!r} as the other columns, with {edges[-1]} particles "
@@ -118,8 +120,26 @@ def _flat(named: Mapping[str, Any], counts: Any) -> tuple[dict[str, AnyArray], O
     return flat_columns, check_offsets(edges, int(edges[-1])), first is not None
 
 
+def _numbers(name: str, values: Any) -> AnyArray:
+    """Return real numbers, all of which are there: a mask or None would be a number unseen."""
+    try:
+        found = ak.to_numpy(values)
+    except (TypeError, ValueError) as error:  # text, objects, lists of several lengths
+        reason = str(error).splitlines()[0]
+        raise InputError(f"weights: {name!r} is no column of numbers: {reason}") from error
+    missing = int(np.ma.getmaskarray(found).sum()) if np.ma.isMaskedArray(found) else 0
+    if missing:
+        raise InputError(
+            f"weights: {name!r} is None or masked in {missing} places; leave these particles out, "
+            "or fill them (NaN where a candidate has no track)"
+        )
+    if found.dtype.kind not in "biuf":
+        raise InputError(f"weights: {name!r} is no column of numbers: its type is {found.dtype}")
+    return np.asarray(found)
+
+
 def _of_events(values: Any, n_events: int) -> AnyArray:
-    found = np.asarray(ak.to_numpy(values))
+    found = _numbers("n_vertices", values)
     if found.shape != (n_events,):
         raise InputError(
             f"weights: expected n_vertices for {n_events} events, found shape {found.shape}"

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import awkward as ak
 import numpy as np
 
-from l1kd._edge import flat, offsets_of
+from l1kd._edge import by_event, flat, offsets_of
 from l1kd.algorithms.base import CandidateWeight, blocks
 from l1kd.candidates import PID, recorded_source
 from l1kd.emulators.array_types import AnyArray
@@ -21,7 +21,7 @@ from l1kd.emulators.particles.puppi import (
 from l1kd.errors import ConfigurationError, MissingBranchError
 from l1kd.formats import known
 from l1kd.truth import vertex_count
-from l1kd.validation import file_of
+from l1kd.validation import COUNT, check, file_of
 
 __all__ = ["Association", "Puppi", "charged_codes"]
 
@@ -67,7 +67,8 @@ def _codes_by_dz(particles: ak.Array, charge: AnyArray) -> AnyArray:
 def _vertex_count(events: ak.Array) -> AnyArray:
     """Count the vertices of every event, int64."""
     if "n_vertices" in events.fields:
-        return np.asarray(ak.to_numpy(events["n_vertices"]), np.int64)
+        values = by_event(events["n_vertices"], None)
+        return check(values, COUNT, "n_vertices", file_of(events)).astype(np.int64)
     counts = vertex_count(events)
     if counts is None:
         file = file_of(events)

@@ -19,6 +19,7 @@ from l1kd.validation import (
     ANGLE,
     CHARGE,
     CODE,
+    COUNT,
     ETA,
     FINITE,
     MASS,
@@ -114,7 +115,7 @@ def _trigger_vertex_count(events: ak.Array) -> AnyArray:
 def _npvs(events: ak.Array) -> AnyArray:
     """Return the number of reconstructed vertices of every event, int64."""
     values = np.asarray(ak.to_numpy(read(events, "PV", "npvs")))
-    check(values, Limits(0, 1e4, "", whole=True), "PV.npvs", file_of(events))
+    check(values, COUNT, "PV.npvs", file_of(events))
     return values.astype(np.int64)
 
 

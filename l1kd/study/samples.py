@@ -10,7 +10,8 @@ from l1kd.study.request import Request
 
 __all__ = ["datasets_of", "named_files"]
 
-_NAMED = re.compile(r"([\w.+ -]+)=(.+)")
+_NAMED = re.compile(r"([^=/\\]+)=(.+)")
+"""A name, which holds no slash as a path may, and a file."""
 
 
 def named_files(paths: Sequence[str]) -> dict[str, list[str]]:

@@ -111,6 +111,16 @@ def test_no_particles_at_all(particles):
         ({"pid": [0, 8]}, [2], InputError, "pid: expected 0 to 7"),
         ({"dz": [np.nan, 0.0]}, [2], MissingBranchError, "no candidate of this source has one"),
         ({"n_vertices": [1, 2, 3]}, [2], InputError, "n_vertices for 1 events"),
+        ({"n_vertices": [np.nan]}, [2], InputError, "n_vertices: expected 0 to 10000 .* found nan"),
+        ({"n_vertices": [-5]}, [2], InputError, "n_vertices: expected 0 to 10000 .* found -5"),
+        ({"n_vertices": ["3"]}, [2], InputError, "'n_vertices' is no column of numbers"),
+        ({"pt": ["1", "2"]}, [2], InputError, "'pt' is no column of numbers: its type is <U1"),
+        ({"pt": [1j, 2j]}, [2], InputError, "'pt' is no column of numbers: its type is complex"),
+        ({"dz": [[0.0], [0.0, 1.0]]}, [2], InputError, "'dz' is no column of numbers"),
+        ({"dz": ak.Array([None, 0.0])}, [2], InputError, "'dz' is None or masked in 1 places"),
+        ({"charge": np.ma.masked_equal([1, 0], 0)}, [2], InputError, "'charge' is None or masked"),
+        ({}, np.ma.masked_equal([2], 2), InputError, "'counts' is None or masked"),
+        ({}, ["2"], InputError, "'counts' is no column of numbers"),
     ],
 )
 def test_wrong_arrays_say_what_is_wrong(change, counts, error, message):

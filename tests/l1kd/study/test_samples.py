@@ -20,6 +20,8 @@ def test_named_files(tmp_path):
     assert named_files(files) == {
         "c": ["c.root"], "top": ["a.root", "d.root"], "w jets": ["b.root"]
     }  # fmt: skip
+    for name in ("a$b_c%d", "$x_", "50% µ"):  # named so, or refused by name: never taken for a path
+        assert named_files([f"{name}=a.root"]) == {name: ["a.root"]}
     remote = "root://host//store/f.root?key=value"
     assert list(named_files([remote]).values()) == [[remote]]
     odd = tmp_path / "x=y.root"
