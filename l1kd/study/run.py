@@ -13,10 +13,10 @@ from l1kd.datasets import Dataset, InputFile
 from l1kd.errors import ConfigurationError
 from l1kd.execution import RunResult, require_writable
 from l1kd.insertion import insert
+from l1kd.processors.multi import MultiProcessor
 from l1kd.processors.particles import CORRELATOR, DELPHES_PUPPI
 from l1kd.processors.rates import RateProcessor
 from l1kd.processors.resolution import ResolutionProcessor
-from l1kd.processors.together import Together
 from l1kd.report import studies
 from l1kd.report.page import write_page
 from l1kd.report.summary import Summary, Timing
@@ -61,7 +61,7 @@ def _processor(
     *,
     unweighted: bool,
     truth: bool,
-) -> Together:
+) -> MultiProcessor:
     """Processor of one dataset: rates for all, resolution for signals that have particles.
 
     LinPUPPI brings the correlator's own objects with it.
@@ -95,7 +95,7 @@ def _processor(
             ht_max_abs_eta=request.ht_max_eta,
             **common,
         )
-    return Together(parts, list(algorithms), request.source)
+    return MultiProcessor(parts, list(algorithms), request.source)
 
 
 def _require_sense(request: Request, datasets: Mapping[str, Dataset]) -> None:
@@ -132,7 +132,7 @@ def study(request: Request, out: str | Path) -> Summary:
     require_writable(folder)
     chosen: dict[str, list[Algorithm]] = {}
 
-    def processor_of(name: str, dataset: Dataset, first: InputFile) -> Together:
+    def processor_of(name: str, dataset: Dataset, first: InputFile) -> MultiProcessor:
         chosen[name], unweighted = _algorithms(request, first)
         truth = bool(dataset.truth)
         return _processor(request, name, chosen[name], unweighted=unweighted, truth=truth)

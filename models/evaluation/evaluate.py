@@ -31,9 +31,9 @@ from l1kd.physics.maps import distance_table
 from l1kd.physics.response import STANDARD, ResponseSample
 from l1kd.physics.slices import IN_BINS, resolution_tables
 from l1kd.physics.tails import fake_met_table, signal_efficiencies
+from l1kd.processors.multi import MultiProcessor
 from l1kd.processors.particles import NO_PILEUP, NONE, SOFT_TRUTH
 from l1kd.processors.resolution import ResolutionProcessor
-from l1kd.processors.together import Together
 from l1kd.processors.weights import CLASSES, KINDS, N_BINS, WeightProcessor, agreement_of, map_of
 from l1kd.report import studies
 from l1kd.report.summary import ResolutionStudy, Summary, Timing
@@ -149,7 +149,7 @@ def _processor(
     request: WeightRequest,
     role: str,
     min_pt_without: float,
-) -> Together:
+) -> MultiProcessor:
     """Everything that is accumulated of one sample, under every association."""
     teachers = [n.name for n in networks if n.kind == "teacher"]
     parts: dict[str, Any] = {}
@@ -177,8 +177,8 @@ def _processor(
                 algorithms=algorithms,
                 min_pt_without=min_pt_without,
             )
-        parts[association] = Together(inner, algorithms)
-    return Together(parts, [])
+        parts[association] = MultiProcessor(inner, algorithms)
+    return MultiProcessor(parts, [])
 
 
 class _Clock:
@@ -419,7 +419,7 @@ def measure(
         softest = _softest(files, request.max_events) if request.truth else 0.0
         least = float(np.nextafter(np.float32(softest), np.float32(-np.inf)))
 
-        def processor_of(name: str, dataset: Dataset, first: InputFile) -> Together:
+        def processor_of(name: str, dataset: Dataset, first: InputFile) -> MultiProcessor:
             return _processor(associations, networks, request, samples.roles[name], least)
 
         passed = pass_over(samples.datasets, processor_of, request, request.status)

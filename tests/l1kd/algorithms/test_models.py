@@ -8,7 +8,7 @@ import l1kd
 from l1kd.algorithms import FirmwareNetwork, OnnxModel, columns_of
 from l1kd.emulators.network import Network
 from l1kd.errors import ConfigurationError, InputError
-from l1kd.processors import RateProcessor, ResolutionProcessor, Together
+from l1kd.processors import MultiProcessor, RateProcessor, ResolutionProcessor
 from l1kd.registry import reset
 from tests.l1kd.outside import HALVING, write_halving_firmware
 
@@ -80,7 +80,7 @@ def test_registered_models_are_known_by_name(events, onnx_file):
         l1kd.register(OnnxModel(onnx_file, momenta, name="mine"))
         assert "mine_weight" in l1kd.insert(events, ["mine"]).L1Cand.fields
         parts = {"resolution": ResolutionProcessor(["mine"]), "rates": RateProcessor(["mine"])}
-        output = Together(parts, ["mine", "cicada"]).process(events)
+        output = MultiProcessor(parts, ["mine", "cicada"]).process(events)
         assert "met:mine" in next(iter(output["rates"].values()))["columns"].joined()
         assert "mine" in {entry.name for entry in l1kd.available()}
     finally:

@@ -11,10 +11,10 @@ from l1kd.datasets import InputFile
 from l1kd.insertion import insert
 from l1kd.processors.particles import sharing
 
-__all__ = ["Together"]
+__all__ = ["MultiProcessor"]
 
 
-class Together(processor.ProcessorABC):
+class MultiProcessor(processor.ProcessorABC):
     """Insert once, then let several processors work on the same chunk.
 
     Parameters

@@ -5,9 +5,9 @@ import pytest
 from l1kd.datasets import inspect_file
 from l1kd.physics import jets
 from l1kd.processors import particles
+from l1kd.processors.multi import MultiProcessor
 from l1kd.processors.rates import RateProcessor
 from l1kd.processors.resolution import ResolutionProcessor
-from l1kd.processors.together import Together
 
 WEIGHTINGS = ("none", "puppi")
 
@@ -38,7 +38,7 @@ def parts(jet_min_pt=15.0):
 
 
 def test_jets_of_a_weighting_are_clustered_once(events, clustered):
-    together = Together(parts(), ["puppi"]).process(events)
+    together = MultiProcessor(parts(), ["puppi"]).process(events)
     assert len(clustered) == len(WEIGHTINGS)
     alone = {name: each.process(events) for name, each in parts().items()}
     assert len(clustered) == 3 * len(WEIGHTINGS)
@@ -47,18 +47,18 @@ def test_jets_of_a_weighting_are_clustered_once(events, clustered):
 
 
 def test_other_cuts_are_other_jets(events, clustered):
-    Together(parts(jet_min_pt=30.0), ["puppi"]).process(events)
+    MultiProcessor(parts(jet_min_pt=30.0), ["puppi"]).process(events)
     assert len(clustered) == 2 * len(WEIGHTINGS)
 
 
 def test_processors_may_lie_within_each_other(events):
-    inner = Together(parts(), ["puppi"])
-    nested = Together({"dz": inner, "again": inner}, []).process(events)
+    inner = MultiProcessor(parts(), ["puppi"])
+    nested = MultiProcessor({"dz": inner, "again": inner}, []).process(events)
     assert nested["dz"]["rates"]["top"]["columns"] == nested["again"]["rates"]["top"]["columns"]
 
 
 def test_nothing_is_shared_between_chunks(data):
     file = inspect_file(str(data / "ttbar2l_PU140.root"), "top")
-    together = Together(parts(), ["puppi"])
+    together = MultiProcessor(parts(), ["puppi"])
     first, second = (together.process(file.open(i, i + 2)) for i in (0, 2))
     assert first["rates"]["top"]["columns"] != second["rates"]["top"]["columns"]
