@@ -17,19 +17,9 @@ __all__ = [
     "MET_COS_SIN",
     "MHT_SINE",
     "WEIGHT",
-    "inverse_dr2",
 ]
 
 F32 = np.float32
-
-
-def inverse_dr2(size: int) -> Indices:
-    """Return 65536/s, rounded half up and saturated at 16 bits, for s in 0..size-1 (0 at s = 0)."""
-    table = np.zeros(size, dtype=np.int32)
-    s = np.arange(1, size)
-    inverse = (1.0 / s).astype(F32).astype(np.float64)
-    table[1:] = np.minimum(65535, np.floor(65536 * inverse + 0.5))
-    return table
 
 
 def _log2() -> Indices:

@@ -40,15 +40,20 @@ def _eta_bin(eta, edges):
 
 
 @njit(nogil=True, error_model="numpy", inline="always")
-def _term(deta, dphi, pt2, dr2_min, dr2_max):
-    """Return min(pt^2, ptMax^2)/dR^2 of one source in 1/64, 0 outside the cone.
+def inverse_dr2(s):
+    """Return 65536/s of an int32, rounded half up and saturated at 16 bits; 0 at 0.
 
-    The reciprocal in single precision equals the reference's table for every 16-bit argument.
+    In single precision it equals the reference's table, which is made in double precision.
     """
-    dr2 = np.int32(np.int32(deta * deta) + np.int32(dphi * dphi))
-    s = np.int32(max(dr2, dr2_min) >> 5)
     ratio = np.float32(65536) / np.float32(max(s, np.int32(1))) + np.float32(0.5)
-    inverse = min(np.int32(ratio), np.int32(65535)) if s > 0 else np.int32(0)
+    return min(np.int32(ratio), np.int32(65535)) if s > 0 else np.int32(0)
+
+
+@njit(nogil=True, error_model="numpy", inline="always")
+def _term(deta, dphi, pt2, dr2_min, dr2_max):
+    """Return min(pt^2, ptMax^2)/dR^2 of one source in 1/64, 0 outside the cone."""
+    dr2 = np.int32(np.int32(deta * deta) + np.int32(dphi * dphi))
+    inverse = inverse_dr2(np.int32(max(dr2, dr2_min) >> 5))
     term = min(np.int32(np.int32(pt2 * inverse) >> 10), np.int32(4095))
     return term if dr2 <= dr2_max else np.int32(0)
 
@@ -170,11 +175,7 @@ def weigh_forward(start, stop, cluster, region, counts, setup, bins, tables, wor
     """
     _, _, result, target, source, sums = work
     _, n_in, dr2_min, dr2_max, pt2_max, _ = setup[:6]
-    nearest = dr2_min >> 5
-    inverse = min(
-        np.int32(np.float32(65536) / np.float32(max(nearest, 1)) + np.float32(0.5)), 65535
-    )
-    inverse = inverse if nearest > 0 else 0
+    inverse = inverse_dr2(np.int32(dr2_min >> 5))
     for r in range(start, stop):
         n = min(counts[2][r], n_in)
         for i in range(n):
