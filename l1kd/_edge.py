@@ -139,7 +139,7 @@ def flat(array: ak.Array, dtype: npt.DTypeLike | None) -> AnyArray:
         raise
 
 
-def by_event(array: ak.Array, dtype: npt.DTypeLike) -> AnyArray:
+def by_event(array: ak.Array, dtype: npt.DTypeLike | None) -> AnyArray:
     """One value an event, from a flat column or from Delphes' lists of length one.
 
     Raises
