@@ -10,6 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
+from rich.markup import escape
 
 from l1kd.cli.arguments import OF_FILES
 from l1kd.errors import ConfigurationError
@@ -39,9 +40,14 @@ def _help(field: FieldInfo) -> str:
     """Describe an option, with its default if there is one to speak of."""
     default = field.default
     if default is None or default in ("", (), False):
-        return str(field.description)
+        return _literal(str(field.description))
     shown = " ".join(f"{x:g}" for x in default) if isinstance(default, tuple) else default
-    return f"{field.description} [default: {shown}]"
+    return _literal(f"{field.description} [default: {shown}]")
+
+
+def _literal(text: str) -> str:
+    """Keep rich from reading units in brackets as styles, and names between colons as emoji."""
+    return escape(text).replace(":", ":[none][/none]")
 
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:
@@ -66,7 +72,7 @@ _FILESET = Annotated[Path | None, typer.Option(help="YAML: dataset names with th
 _CONFIG = Annotated[
     Path | None, typer.Option(help="YAML: values of these options; an option given here wins.")
 ]
-_OUT = Annotated[Path | None, typer.Option(help="Folder of the results.  [required]")]
+_OUT = Annotated[Path | None, typer.Option(help=_literal("Folder of the results.  [required]"))]
 
 
 def takes(

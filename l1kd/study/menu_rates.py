@@ -23,7 +23,14 @@ from l1kd.trigger.conditions.prescales import PrescaleTable, read_mask
 from l1kd.trigger.counts.record import DatasetRates, RateRecord
 from l1kd.trigger.counts.resampling import Resampling
 from l1kd.trigger.counts.spectra import SpectrumClass, Survival, survival
-from l1kd.trigger.menus import Scan, groups_of, indices_of, open_menu
+from l1kd.trigger.menus import (
+    Scan,
+    fingerprint,
+    groups_of,
+    indices_of,
+    open_menu,
+    prescales_of,
+)
 from l1kd.trigger.plots import menus as menu_plots
 from l1kd.trigger.rates.classes import by_pileup, by_weight, in_sections, zero_bias
 from l1kd.trigger.rates.curves import (
@@ -53,17 +60,32 @@ def _quantities(texts: Sequence[str]) -> dict[str, tuple[str, float]]:
     return found
 
 
-def _kept(request: MenuRequest, indices: Mapping[str, int]) -> list[str] | None:
+def _table(
+    request: TableRequest, menu: str, own: Mapping[str, Mapping[str, float]]
+) -> PrescaleTable | None:
+    """Table of prescales that a request means: its file, or a column that the menu writes."""
+    if request.prescales is not None:
+        return PrescaleTable.read(request.prescales)
+    if request.column is None:
+        return None
+    if not own:
+        raise ConfigurationError("a column needs a prescale table: --prescales TABLE")
+    return PrescaleTable.of_menu(own, f"menu {menu}")
+
+
+def _kept(
+    request: MenuRequest, indices: Mapping[str, int], table: PrescaleTable | None
+) -> list[str] | None:
     """Seeds whose decisions are kept; None for all."""
     chosen = list(indices)
     if request.seeds is not None:
         chosen = [s for s in indices if any(fnmatch.fnmatchcase(s, p) for p in request.seeds)]
     if request.active:
-        if request.prescales is None:
+        if table is None:
             raise ConfigurationError(
                 "active seeds are those of a prescale table: --prescales TABLE"
             )
-        _, prescales, _ = PrescaleTable.read(request.prescales).column(request.column, indices)
+        _, prescales, _ = table.column(request.column, indices)
         chosen = [s for s in chosen if prescales[s]]
     if not chosen:
         raise ConfigurationError("no seed of the menu is left to keep")
@@ -94,9 +116,12 @@ def accumulate(
     """
     menu = open_menu(menu_source)
     indices = indices_of(menu)
+    own_prescales = prescales_of(menu)
+    table = _table(request, menu.name, own_prescales)
     scans = [Scan.parse(text) for text in request.scan]
     counters = None
     settings: dict[str, Any] = {
+        "menu": fingerprint(menu),
         "weights": request.weights,
         "algorithms": [str(getattr(a, "name", a)) for a in request.algorithms],
         "vertex": request.vertex if "linpuppi" in request.algorithms else None,
@@ -108,16 +133,15 @@ def accumulate(
         "decisions": "unprescaled",
     }
     if request.counters:
-        if request.prescales is None:
+        if table is None:
             raise ConfigurationError("counters need a prescale table: --prescales TABLE")
-        table = PrescaleTable.read(request.prescales)
         column, counters, _ = table.column(request.column, indices)
         settings["decisions"] = f"final, counters of {column}"
     if request.stored:
         if request.counters or scans:
             raise ConfigurationError("stored decisions have no counters and no scans")
         settings["decisions"] = "final, as stored"
-    keep = _kept(request, indices)
+    keep = _kept(request, indices, table)
     if keep is not None:
         settings["seeds"] = sorted(keep)
     pileup: PileupTable | str | None = request.pileup
@@ -166,6 +190,7 @@ def accumulate(
             )
             for name, own in sorted(result.output.items())
         },
+        own_prescales,
     )
 
 
@@ -271,20 +296,18 @@ def make_tables(record: RateRecord, request: TableRequest) -> RateReport:
             raise ConfigurationError(
                 f"these decisions are {column}: prescales and masks belong to unprescaled ones"
             )
-    elif request.prescales is not None:
-        table = PrescaleTable.read(request.prescales)
+    elif (table := _table(request, record.menu, record.prescales)) is not None:
         column, prescales, absent = table.column(request.column, record.indices)
         off = [seed for seed in absent if seed in set(seeds)]
         if off:
             notes.append(f"{len(off)} seeds are off: the prescale table lacks {', '.join(off[:5])}")
-    elif request.column is not None:
-        raise ConfigurationError("a column needs a prescale table: --prescales TABLE")
     if request.mask is not None:
         masked = [s for s in read_mask(request.mask, record.indices) if s in set(seeds)]
     if record.reasons:
+        name, reason = next(iter(record.reasons.items()))
         notes.append(
             f"{len(record.reasons)} of {len(record.indices)} seeds could not be evaluated; the "
-            "totals are those of the others"
+            f"totals are those of the others. The first is {name}: {reason}"
         )
     classes, more = _classes(request, record, norm)
     rates = menu_rates(

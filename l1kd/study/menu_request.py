@@ -46,7 +46,9 @@ class TableRequest(Settings):
         None, description="csv of low,high,weight: pile-up profile to reweight to."
     )
     prescales: Path | None = Field(None, description="Prescale table, csv or XML.")
-    column: str | None = Field(None, description="Column of the prescale table.")
+    column: str | None = Field(
+        None, description="Column of the prescale table, or one that a menu of objects writes."
+    )
     mask: Path | None = Field(None, description="XML with the mask of the final OR.")
     groups: Path | None = Field(
         None, description="YAML: groups with their seeds; * stands for any letters."

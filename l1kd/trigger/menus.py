@@ -1,5 +1,7 @@
 """Menus of either form behind one door, and copies of a menu with other thresholds."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +11,22 @@ from l1kd.errors import ConfigurationError, MenuError
 from l1kd.trigger.menu import Menu
 from l1kd.trigger.menu.expression import ExternalTerm, FunctionTerm, terms
 from l1kd.trigger.menu.model import Seed
+from l1kd.trigger.menu.reading import READERS
 from l1kd.trigger.object_menu import ObjectMenu, shipped_menus
 from l1kd.trigger.object_menu.menu import ObjectSeed
 from l1kd.trigger.rates.scans import legs, with_threshold
 
-__all__ = ["AnyMenu", "Scan", "groups_of", "indices_of", "is_menu", "open_menu", "scanned"]
+__all__ = [
+    "AnyMenu",
+    "Scan",
+    "fingerprint",
+    "groups_of",
+    "indices_of",
+    "is_menu",
+    "open_menu",
+    "prescales_of",
+    "scanned",
+]
 
 AnyMenu = Menu | ObjectMenu
 
@@ -26,13 +39,12 @@ _FAMILIES = {
     **dict.fromkeys(("ZDCP", "ZDCM"), "COUNT"),
     **dict.fromkeys(("AXO", "TOPO", "CICADA"), "SCORE"),
 }
-_ENDINGS = (".xml", ".html", ".json", ".yaml", ".yml")
 
 
 def is_menu(text: str) -> bool:
     """Whether a word of a command line names a menu: by its ending, or a shipped one."""
-    name = text.removesuffix(".gz")
-    return name.endswith(_ENDINGS) or text in shipped_menus()
+    name = text.lower().removesuffix(".gz")
+    return name.endswith(tuple(READERS)) or text in shipped_menus()
 
 
 def open_menu(source: str | Path) -> AnyMenu:
@@ -63,6 +75,40 @@ def groups_of(menu: AnyMenu) -> dict[str, list[str]]:
         if name:
             groups.setdefault(name, []).append(seed.name)
     return dict(sorted(groups.items()))
+
+
+def prescales_of(menu: AnyMenu) -> dict[str, dict[str, float]]:
+    """Prescale columns that a menu of objects writes, {column: {seed: prescale}}.
+
+    A seed that says nothing of a column keeps every event there.
+    """
+    if isinstance(menu, Menu):
+        return {}
+    columns = dict.fromkeys(column for seed in menu for column in seed.form.prescales)
+    return {
+        column: {seed.name: seed.form.prescales.get(column, 1.0) for seed in menu}
+        for column in columns
+    }
+
+
+def fingerprint(menu: AnyMenu) -> str:
+    """Digest of everything that a menu decides by: equal menus under any name have the same."""
+    if isinstance(menu, Menu):
+        text = menu._text
+        content = [
+            [(seed.name, seed.index, seed.expression) for seed in menu],
+            sorted((name, repr(cut)) for name, cut in text.cuts.items()),
+            sorted(text.externals.items()),
+            text.era,
+        ]
+    else:
+        form = menu.form.model_dump(mode="json", include={"scale", "scalings", "objects", "seeds"})
+        form["seeds"] = {
+            name: {k: v for k, v in seed.items() if k in ("legs", "pairs", "requires")}
+            for name, seed in form["seeds"].items()
+        }
+        content = [form]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _objects(seed: Seed) -> str:

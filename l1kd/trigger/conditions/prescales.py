@@ -61,6 +61,15 @@ class PrescaleTable:
             return _from_csv(path)
         raise ConfigurationError(f"{path}: a prescale table ends in .csv or .xml")
 
+    @classmethod
+    def of_menu(cls, columns: Mapping[str, Mapping[str, float]], where: str) -> "PrescaleTable":
+        """Make the table of the columns that a menu writes, {column: {seed: prescale}}."""
+        seeds = dict.fromkeys(seed for own in columns.values() for seed in own)
+        rows: dict[str | int, tuple[float, ...]] = {
+            seed: tuple(own[seed] for own in columns.values()) for seed in seeds
+        }
+        return cls(tuple(columns), rows, None, where)
+
     def column(
         self, name: str | None, indices: Mapping[str, int]
     ) -> tuple[str, dict[str, float], list[str]]:

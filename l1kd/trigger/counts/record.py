@@ -100,6 +100,8 @@ class RateRecord:
         {seed: why it could not be evaluated}.
     datasets
         By name.
+    prescales
+        {column: {seed: prescale}} that the menu writes.
     """
 
     menu: str
@@ -108,6 +110,7 @@ class RateRecord:
     settings: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     datasets: dict[str, DatasetRates] = field(default_factory=dict)
+    prescales: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def __add__(self, other: "RateRecord") -> "RateRecord":
         """Record of both jobs; the order does not matter.
@@ -119,6 +122,11 @@ class RateRecord:
         """
         if (self.menu, self.indices) != (other.menu, other.indices):
             raise InputError(f"rates of the menus {self.menu} and {other.menu} do not merge")
+        if self.settings.get("menu") != other.settings.get("menu"):
+            raise InputError(
+                f"rates of two menus that are both called {self.menu} do not merge: their seeds "
+                "have different thresholds or cuts"
+            )
         if self.settings != other.settings:
             odd = sorted(
                 key
@@ -139,6 +147,7 @@ class RateRecord:
             self.settings,
             dict(sorted((self.reasons | other.reasons).items())),
             dict(sorted(datasets.items())),
+            self.prescales,
         )
 
     def tables(self) -> dict[str, Decisions]:
@@ -169,6 +178,7 @@ class RateRecord:
             "menu": self.menu,
             "indices": self.indices,
             "groups": self.groups,
+            "prescales": self.prescales,
             "settings": self.settings,
             "reasons": self.reasons,
             "datasets": datasets,
@@ -205,6 +215,7 @@ class RateRecord:
                 content["settings"],
                 content["reasons"],
                 {name: _dataset(name, own, arrays) for name, own in content["datasets"].items()},
+                content.get("prescales", {}),
             )
         except _DAMAGES as e:
             words = " ".join(str(e).split())[:200]

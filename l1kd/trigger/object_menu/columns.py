@@ -1,6 +1,7 @@
 """Flat columns of the collections that a menu reads, whatever their form in the events."""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 import awkward as ak
@@ -47,11 +48,18 @@ class Collection:
 
 
 def missing_fields(events: Any, name: str, fields: Iterable[str]) -> str | None:
-    """Say what a collection lacks; None where it has all of `fields`."""
+    """Say what a collection lacks, with the nearest names; None where it has all of `fields`."""
     if name not in collections(events) or not events[name].fields:
-        return f"no collection {name}"
+        return f"no collection {name}{_nearest(name, collections(events))}"
     lacks = sorted(f for f in fields if f != "position" and not has_branch(events, name, f))
-    return f"{name} has no {', '.join(lacks)}" if lacks else None
+    known = events[name].fields
+    return f"{name} has no {', '.join(f + _nearest(f, known) for f in lacks)}" if lacks else None
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """Name what was likely meant, if anything is near."""
+    near = get_close_matches(name, sorted(known), 1)
+    return f" (the nearest is {near[0]})" if near else ""
 
 
 def open_collection(events: Any, name: str) -> Collection:

@@ -3,10 +3,12 @@
 import subprocess
 import sys
 
+import pytest
 import typer
 
 from l1kd.cli import app
-from l1kd.cli.arguments import expanded, swallowed
+from l1kd.cli.arguments import MERGE, OF_MENU, expanded, swallowed
+from l1kd.study.menu_request import MenuRequest, TableRequest
 
 VERBS = typer.main.get_command(app).commands
 
@@ -43,3 +45,22 @@ def test_the_command_line_starts_without_what_only_some_verbs_need():
     code = f"import sys, l1kd.cli; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def _verbs(commands, before=()):
+    for name, command in commands.items():
+        yield (*before, name), command
+        yield from _verbs(getattr(command, "commands", {}), (*before, name))
+
+
+@pytest.mark.parametrize("verb", [verb for verb, _ in _verbs(VERBS)], ids=" ".join)
+def test_help_shows_units_defaults_and_names_between_colons(l1kd, monkeypatch, verb):
+    monkeypatch.setenv("COLUMNS", "400")
+    result = l1kd(*verb, "--help")
+    assert result.exit_code == 0, result.output
+    shown = " ".join(result.stdout.split())
+    for model in (MenuRequest, TableRequest):
+        if verb == ({MenuRequest: OF_MENU, TableRequest: MERGE}[model],):
+            for name, field in model.model_fields.items():
+                assert field.description is None or field.description in shown, name
+            assert "[default: 750 100 30]" in shown

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
@@ -70,6 +71,40 @@ def test_thresholds_for_targets(record):
     assert not small.resolved
 
 
+def test_columns_that_the_menu_writes_need_no_table(record, tmp_path):
+    table = tmp_path / "ps.csv"
+    table.write_text("Index,Name,a,b\n0,L1_MET20,2,0\n1,L1_Jet30,1,1.5\n2,L1_DoubleJet20,1,1\n")
+    stored = RateRecord.read(record.write(tmp_path / "rates.npz"))
+    for column in ("a", "b"):
+        by_menu = make_tables(stored, TableRequest.of({"column": column})).rates
+        by_table = make_tables(
+            record, TableRequest.of({"column": column, "prescales": table})
+        ).rates
+        assert by_menu.total == by_table.total
+        assert [s.final for s in by_menu.seeds] == [s.final for s in by_table.seeds]
+        assert by_menu.total.value < make_tables(record, TableRequest()).rates.total.value
+    with pytest.raises(ConfigurationError, match=r"menu delphes: no column 'c'.* a, b"):
+        make_tables(record, TableRequest.of({"column": "c"}))
+
+
+def test_active_seeds_and_counters_of_a_column_that_the_menu_writes(menu, minbias):
+    options = {"weights": "none", "column": "b", "active": True, "counters": True}
+    found = accumulate(menu, [f"zb={minbias}"], MenuRequest.of(options))
+    assert found.tables()["zb"].seeds == ("L1_Jet30", "L1_DoubleJet20")
+    assert found.settings["decisions"] == "final, counters of b"
+
+
+def test_a_menu_with_another_threshold_under_the_same_name_does_not_merge(
+    record, menu, minbias, tmp_path
+):
+    other = tmp_path / "menu.yaml"
+    other.write_text(menu.read_text().replace("online: 30", "online: 31"))
+    options = {"weights": "none"}
+    pair = [accumulate(m, [f"zb={minbias}"], MenuRequest.of(options)) for m in (menu, other)]
+    with pytest.raises(InputError, match="both called delphes do not merge"):
+        pair[0] + pair[1]
+
+
 def test_prescales_masks_and_groups(record, tmp_path):
     table = tmp_path / "ps.csv"
     table.write_text(PRESCALES)
@@ -85,7 +120,7 @@ def test_prescales_masks_and_groups(record, tmp_path):
     with pytest.raises(ConfigurationError, match="name one of the columns"):
         make_tables(record, TableRequest.of({"prescales": table}))
     with pytest.raises(ConfigurationError, match="needs a prescale table"):
-        make_tables(record, TableRequest.of({"column": "high"}))
+        make_tables(replace(record, prescales={}), TableRequest.of({"column": "high"}))
     groups.write_text("none: [L1_Tau*]\n")
     with pytest.raises(ConfigurationError, match="no seed fits the group 'none'"):
         make_tables(record, TableRequest.of(options))

@@ -7,6 +7,7 @@ from typing import Final
 
 from l1kd.errors import MenuError
 from l1kd.trigger.menu.model import MenuText
+from l1kd.trigger.object_menu import shipped_menus
 
 from .html import read_html
 from .plain import read_plain
@@ -43,5 +44,8 @@ def read_text(path: str | PathLike[str]) -> MenuText:
     file = Path(path)
     ending = Path(file.stem).suffix if file.suffix == ".gz" else file.suffix
     if ending.lower() not in READERS:
-        raise MenuError(f"{file}: a menu ends in {', '.join(READERS)} (or that and .gz)")
+        raise MenuError(
+            f"{file}: a menu ends in {', '.join(READERS)} (or that and .gz), or is one that l1kd "
+            f"ships: {', '.join(shipped_menus())}"
+        )
     return READERS[ending.lower()](file)

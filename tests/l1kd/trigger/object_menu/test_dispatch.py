@@ -1,3 +1,4 @@
+import awkward as ak
 import pytest
 
 from l1kd.errors import MenuError
@@ -33,3 +34,18 @@ def test_damaged_files_are_menu_errors_that_name_the_file(tmp_path, text):
     path.write_text(text)
     with pytest.raises(MenuError, match=r"menu\.yaml"):
         Menu.read(path)
+
+
+def test_a_name_that_is_no_menu_lists_the_shipped_ones():
+    with pytest.raises(MenuError, match=r"v44: .*correlator, phase2_v44"):
+        Menu.read("v44")
+
+
+def test_an_unknown_field_or_collection_names_the_nearest(tmp_path):
+    path = tmp_path / "menu.yaml"
+    path.write_text(SMALL)
+    muon = {"ptt": 20.0, "eta": 0.0}
+    (reason,) = Menu.read(path).check(ak.Array([{"L1gmtTkMuon": [muon]}])).reasons.values()
+    assert reason == "L1gmtTkMuon has no pt (the nearest is ptt)"
+    (reason,) = Menu.read(path).check(ak.Array([{"L1gmtTkMuons": [muon]}])).reasons.values()
+    assert reason == "no collection L1gmtTkMuon (the nearest is L1gmtTkMuons)"
