@@ -67,7 +67,7 @@ def _codes_by_dz(particles: ak.Array, charge: AnyArray) -> AnyArray:
 def _vertex_count(events: ak.Array) -> AnyArray:
     """Count the vertices of every event, int64."""
     if "n_vertices" in events.fields:
-        values = by_event(events["n_vertices"], None)
+        values = by_event(events["n_vertices"], np.float64)
         return check(values, COUNT, "n_vertices", file_of(events)).astype(np.int64)
     counts = vertex_count(events)
     if counts is None:
