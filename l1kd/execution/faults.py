@@ -5,10 +5,12 @@ reads of events say themselves which file failed (`l1kd.datasets.opening.reading
 an algorithm did not accept is looked for in the file once more, without the user's code.
 """
 
+import errno
 import re
 import traceback
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -31,9 +33,13 @@ from l1kd.errors import (
 from l1kd.regions import region_sources, regions
 from l1kd.truth import gen_jets, gen_met
 
-__all__ = ["Fault", "Kind", "blame", "chain", "require_writable"]
+__all__ = ["Fault", "Kind", "blame", "chain", "require_writable", "writing"]
 
 Kind = Literal["input", "truth", "output", "machine", "code"]
+
+_OF_OUTPUTS = {errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPERM}
+_OF_OUTPUTS |= {errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR}
+"""What the system says when a disk is full, a quota is used up or a folder may not be written."""
 
 
 @dataclass(frozen=True)
@@ -195,3 +201,23 @@ def require_writable(folder: str | Path) -> None:
     finally:
         if probe.is_file():
             probe.unlink()
+
+
+@contextmanager
+def writing(folder: str | Path) -> Iterator[None]:
+    """Say of results which cannot be written where they should have gone.
+
+    Raises
+    ------
+    OutputError
+        Naming the folder and the reason.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, L1KDError) or error.errno not in _OF_OUTPUTS:
+            raise
+        raise OutputError(
+            f"{error.filename or folder} cannot be written: {error.strerror or error}; results in "
+            f"{folder} are not complete: make room, or choose another folder, and run again"
+        ) from error

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.execution import run
-from l1kd.execution.faults import require_writable
+from l1kd.execution.faults import require_writable, writing
 from l1kd.processors.efficiency import EVERYWHERE, EfficiencyProcessor
 from l1kd.processors.iso_rate import SpectraProcessor
 from l1kd.report import studies
@@ -299,22 +299,25 @@ def write_efficiency(
         "level": request.level,
         "provenance": provenance,
     }
-    (folder / "efficiency.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    _write_curves(results, folder / "efficiency.csv")
-    if lines:
-        write_scalings(folder / "scalings.json", lines)
-    page = folder / "index.html"
-    shown = {
-        "results": results,
-        "lines": lines,
-        "tables": tables,
-        "pictures": pictures_of(_figures(results, tables, _forms(request)), folder),
-        "about": provenance,
-        "label": request.label,
-        "level": request.level,
-        "everywhere": EVERYWHERE,
-    }
-    page.write_text(render("efficiency.html", shown), encoding="utf-8")
+    with writing(folder):
+        (folder / "efficiency.json").write_text(
+            json.dumps(content, indent=1) + "\n", encoding="utf-8"
+        )
+        _write_curves(results, folder / "efficiency.csv")
+        if lines:
+            write_scalings(folder / "scalings.json", lines)
+        page = folder / "index.html"
+        shown = {
+            "results": results,
+            "lines": lines,
+            "tables": tables,
+            "pictures": pictures_of(_figures(results, tables, _forms(request)), folder),
+            "about": provenance,
+            "label": request.label,
+            "level": request.level,
+            "everywhere": EVERYWHERE,
+        }
+        page.write_text(render("efficiency.html", shown), encoding="utf-8")
     return page
 
 

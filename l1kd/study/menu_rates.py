@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from l1kd._documents import read_document
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.execution import run
-from l1kd.execution.faults import require_writable
+from l1kd.execution.faults import require_writable, writing
 from l1kd.processors.menu_rates import MenuRateProcessor
 from l1kd.report import studies
 from l1kd.report.menu_page import RateReport, write_rate_page
@@ -462,7 +462,8 @@ def write_report(
     """
     folder = Path(out)
     require_writable(folder)
-    record.write(folder / "rates.npz")
+    with writing(folder):
+        record.write(folder / "rates.npz")
     provenance = studies.provenance({}, command=command).model_dump()
     more = {
         "menu": record.menu,
@@ -507,7 +508,8 @@ def write_report(
         },
         "provenance": provenance,
     }
-    write_tables(report.rates, folder, record.indices, more)
-    return write_rate_page(
-        record, report, figures(record, report), provenance, request.label, folder
-    )
+    with writing(folder):
+        write_tables(report.rates, folder, record.indices, more)
+        return write_rate_page(
+            record, report, figures(record, report), provenance, request.label, folder
+        )

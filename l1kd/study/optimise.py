@@ -10,7 +10,7 @@ import numpy as np
 from l1kd.emulators.array_types import Floats
 from l1kd.errors import ConfigurationError
 from l1kd.execution import run
-from l1kd.execution.faults import require_writable
+from l1kd.execution.faults import require_writable, writing
 from l1kd.processors.menu_rates import NOTHING, MenuRateProcessor
 from l1kd.report import studies
 from l1kd.study.chosen import chosen
@@ -223,5 +223,6 @@ def write_optimised(
             "menu": {k: v.as_dict() for k, v in extra.menu.items()},
         }
     path = folder / "optimised.json"
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    with writing(folder):
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return path

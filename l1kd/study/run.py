@@ -11,7 +11,7 @@ from l1kd import plots
 from l1kd.algorithms import ALGORITHMS, Algorithm, algorithm
 from l1kd.datasets import Dataset, InputFile
 from l1kd.errors import ConfigurationError
-from l1kd.execution import RunResult, require_writable
+from l1kd.execution import RunResult, require_writable, writing
 from l1kd.insertion import insert
 from l1kd.processors.multi import MultiProcessor
 from l1kd.processors.particles import CORRELATOR, DELPHES_PUPPI
@@ -118,7 +118,7 @@ def study(request: Request, out: str | Path) -> Summary:
     ConfigurationError
         If the request cannot be met, or nothing could be computed from the files.
     OutputError
-        If `out` cannot be written; nothing is computed then.
+        If `out` cannot be written, where nothing is computed, or the disk is full at the end.
     L1KDError
         As `l1kd.execution.run`; nothing is written then.
     """
@@ -144,8 +144,9 @@ def study(request: Request, out: str | Path) -> Summary:
             "nothing could be computed: the files hold neither particles nor a calorimeter that "
             f"the algorithms can read; ask l1kd inspect {passed.files[0].path}"
         )
-    write_page(summary, figures, folder)
-    summary.write(folder / "summary.json")
+    with writing(folder):
+        summary.write(folder / "summary.json")  # first: whatever happens to the plots
+        write_page(summary, figures, folder)
     return summary
 
 

@@ -21,7 +21,7 @@ from l1kd.candidates import candidates
 from l1kd.datasets import Dataset, InputFile, inspect_file, load_fileset
 from l1kd.emulators.array_types import Floats
 from l1kd.errors import ConfigurationError, UnknownFormatError, UnreadableFileError
-from l1kd.execution import require_writable
+from l1kd.execution import require_writable, writing
 from l1kd.models.evaluation.cost import latency, operations
 from l1kd.models.evaluation.drawn import Drawn
 from l1kd.models.evaluation.importance import permutation_importance
@@ -485,6 +485,7 @@ def evaluate(request: WeightRequest, out: str | Path, say: Say = lambda step: No
     require_writable(folder)
     summary, drawn = measure(request, say)
     say("plots and page")
-    write_page(summary, drawings(summary, drawn), folder)
-    summary.write(folder / "summary.json")
+    with writing(folder):
+        summary.write(folder / "summary.json")
+        write_page(summary, drawings(summary, drawn), folder)
     return summary

@@ -15,7 +15,7 @@ from l1kd.errors import (
     PairingError,
     UnreadableFileError,
 )
-from l1kd.execution import require_writable, run
+from l1kd.execution import require_writable, run, writing
 from l1kd.execution.faults import portable
 from l1kd.processors import ResolutionProcessor
 from tests.l1kd.execution.processors import SumPt
@@ -209,3 +209,20 @@ def test_folders_are_tried_before_any_work(tmp_path):
         require_writable(tmp_path / "file" / "below")
     with pytest.raises(OutputError, match="/proc/l1kd cannot be written"):
         require_writable("/proc/l1kd")
+
+
+def write_but_fail(folder, error):
+    with writing(folder):
+        raise error
+
+
+def test_a_disk_that_fills_up_at_the_end_is_the_outputs_fault(tmp_path):
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OutputError, match=r"results in .* are not complete: make room"):
+        write_but_fail(tmp_path, full)
+    with pytest.raises(OutputError, match=r"/proc/l1kd\.txt cannot be written"):
+        write_but_fail("/proc", OSError(errno.EACCES, "Permission denied", "/proc/l1kd.txt"))
+    with pytest.raises(OutputError, match=r"^said already$"):
+        write_but_fail(tmp_path, OutputError("said already"))
+    with pytest.raises(ConnectionResetError):  # nothing that a folder could be blamed for
+        write_but_fail(tmp_path, ConnectionResetError(errno.ECONNRESET, "reset"))
