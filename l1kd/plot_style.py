@@ -19,6 +19,7 @@ from l1kd.algorithms import ALGORITHMS
 
 __all__ = [
     "DASHES",
+    "FEWEST",
     "LABELS",
     "MARKERS",
     "band",
@@ -31,6 +32,9 @@ __all__ = [
     "save",
     "styled",
 ]
+
+FEWEST = 10
+"""A bin of fewer entries is not drawn: its interval would not mean anything."""
 
 LABELS: Mapping[str, str] = {
     **{name: kind.label for name, kind in ALGORITHMS.items()},

@@ -19,6 +19,7 @@ from l1kd.emulators.array_types import Floats
 from l1kd.physics.response import ResponseSample
 from l1kd.plot_style import (
     DASHES,
+    FEWEST,
     LABELS,
     MARKERS,
     band,
@@ -50,10 +51,6 @@ __all__ = [
     "score_distributions",
     "weight_histograms",
 ]
-
-FEWEST = 10
-"""A bin of fewer entries is not drawn: its interval would not mean anything."""
-
 
 FEW = 400
 """So many entries make a histogram; fewer are drawn as points and quartiles."""

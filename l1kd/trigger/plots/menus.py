@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from l1kd.plot_style import MARKERS, colour_of, drawn, frame, new_figure, styled
+from l1kd.plot_style import FEWEST, MARKERS, colour_of, drawn, frame, new_figure, styled
 from l1kd.statistics import Estimate
 from l1kd.trigger.counts.spectra import Survival
 from l1kd.trigger.efficiency.turn_on import Curve, Fit
@@ -211,13 +211,14 @@ def turn_ons(
 ) -> Figure:
     """Efficiency against the reference for several thresholds or regions; fits as lines.
 
-    `level` draws a line across, for example at 0.95.
+    Bins of fewer than `FEWEST` objects are not drawn; the fits know them. `level` draws a line
+    across, for example at 0.95.
     """
     figure = new_figure()
     axes = figure.add_subplot()
     low_edge, high_edge = np.inf, -np.inf
     for i, (name, curve) in enumerate(curves.items()):
-        some = np.isfinite(curve.value)
+        some = np.isfinite(curve.value) & (curve.n_effective >= FEWEST)
         x, colour = curve.centres[some], colour_of(name, i)
         value, low, high = curve.value[some], curve.low[some], curve.high[some]
         axes.errorbar(

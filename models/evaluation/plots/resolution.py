@@ -19,7 +19,7 @@ from l1kd.models.evaluation.plots.style import (
     percent,
 )
 from l1kd.physics.response import ResponseSample
-from l1kd.plot_style import band, legend, new_figure, styled
+from l1kd.plot_style import FEWEST, band, legend, new_figure, styled
 from l1kd.report.numbers import BinTable, Number, gain
 from l1kd.report.summary import Summary
 
@@ -35,8 +35,6 @@ _QUANTITIES = {
     "u_parallel_corrected": r"width of $u_\parallel$, corrected [GeV]",
     "u_perp_corrected": r"width of $u_\perp$, corrected [GeV]",
 }
-_FEWEST = 10
-"""Fewer entries in a bin give no width worth drawing."""
 
 _SQUEEZED = 6.0
 """An axis is logarithmic where the largest value is so many times the median one."""
@@ -185,7 +183,7 @@ def _drawable(b: BinTable, name: str, quantity: str) -> Number | None:
     """Return the number of a bin, unless it or the reference rests on too few entries."""
     rows = [b.table[n] for n in (name, "puppi") if n in b.table]
     base = quantity.removesuffix("_ratio")
-    if name not in b.table or any(row[base].n < _FEWEST for row in rows):
+    if name not in b.table or any(row[base].n < FEWEST for row in rows):
         return None
     return b.table[name].get(quantity)
 
