@@ -31,7 +31,7 @@ from l1kd.errors import (
     UnreadableFileError,
 )
 from l1kd.regions import region_sources, regions
-from l1kd.truth import gen_jets, gen_met
+from l1kd.truth import event_weight, gen_jets, gen_met
 
 __all__ = ["Fault", "Kind", "blame", "chain", "require_writable", "writing"]
 
@@ -145,6 +145,7 @@ def _refused(open_again: Callable[[], Any]) -> list[str]:
             attempt(lambda record, field: ak.materialize(record[field]), particles, column)
     for name in region_sources(events):
         attempt(regions, events, name)
+    attempt(event_weight, events)
     attempt(gen_met, events)
     attempt(gen_jets, events)
     return found

@@ -77,8 +77,7 @@ def pass_over(
     files, bad = read_fileset(datasets)
     if bad and not execution.skip_bad_files:
         raise next(iter(bad.values()))
-    if not execution.skip_bad_files:
-        require_weights(files)
+    require_weights(files, skip_bad_files=execution.skip_bad_files)
     results: dict[str, RunResult] = {}
     for name, dataset in datasets.items():
         first = next((file for file in files if file.dataset == name), None)

@@ -141,8 +141,9 @@ def study(request: Request, out: str | Path) -> Summary:
     summary, figures = _report(request, norm, passed, chosen)
     if not (summary.resolution or summary.rates or summary.scores):
         raise ConfigurationError(
-            "nothing could be computed: the files hold neither particles nor a calorimeter that "
-            f"the algorithms can read; ask l1kd inspect {passed.files[0].path}"
+            "nothing could be computed: resolutions need particles and an algorithm that weights "
+            "them, rates need zero-bias events and scores or weights; ask l1kd inspect "
+            f"{passed.files[0].path}"
         )
     with writing(folder):
         summary.write(folder / "summary.json")  # first: whatever happens to the plots

@@ -2,37 +2,43 @@
 
 from collections.abc import Sequence
 
-import awkward as ak
 import numpy as np
-import uproot
 from numpy.typing import NDArray
 
 from l1kd.datasets import InputFile
-from l1kd.errors import InputError
+from l1kd.errors import InputError, L1KDError
+from l1kd.formats import first
 
 __all__ = ["require_weights"]
 
-_BRANCHES = {"delphes": "Event.Weight"}
-_OTHERWISE = "genWeight"
-
 
 def _weights(file: InputFile) -> NDArray[np.float64] | None:
-    """Weights of a file's events; None where it has none or is no ROOT file."""
-    name = _BRANCHES.get(file.kind, _OTHERWISE)
-    if not file.path.endswith(".root"):
-        return None
-    with uproot.open({file.path: file.tree}) as tree:
-        found = [branch for branch in tree.keys(recursive=True) if branch.endswith(name)]
-        if not found:
+    """Weights of the entries of a file that are wanted; None where it has none."""
+    parts = []
+    for start, stop in file.ranges:
+        events = file.open(start, stop)
+        reader = first("event_weight", events)
+        if reader is None:
             return None
-        return ak.to_numpy(ak.flatten(tree[found[0]].array(), axis=None)).astype(np.float64)
+        parts.append(np.asarray(reader.read(events), dtype=np.float64))
+    return np.concatenate(parts) if parts else None
 
 
-def require_weights(files: Sequence[InputFile]) -> dict[str, float]:
+def _entry(file: InputFile, position: int) -> int:
+    """Entry of the file at a position among those that are wanted."""
+    entries = np.concatenate([np.arange(start, stop) for start, stop in file.ranges])
+    return int(entries[position])
+
+
+def require_weights(
+    files: Sequence[InputFile], *, skip_bad_files: bool = False
+) -> dict[str, float]:
     """Refuse datasets from whose event weights no number can be computed.
 
     Negative weights are fine as long as those of a dataset add up to more than zero: then
-    fractions, quantiles and distances are defined. Only the weights are read.
+    fractions, quantiles and distances are defined. Only the weights are read, of the entries that
+    are wanted. With `skip_bad_files` a file that cannot be read, or holds such a weight, is left to
+    the run, which skips and lists it.
 
     Returns
     -------
@@ -45,15 +51,23 @@ def require_weights(files: Sequence[InputFile]) -> dict[str, float]:
     """
     totals: dict[str, list[float]] = {}
     for file in files:
-        weights = _weights(file)
+        try:
+            weights = _weights(file)
+        except L1KDError:
+            if not skip_bad_files:
+                raise
+            continue
         if weights is None:
             continue
         wrong = np.flatnonzero(~np.isfinite(weights))
+        if wrong.size and skip_bad_files:
+            continue
         if wrong.size:
+            first_wrong = int(wrong[0])
             raise InputError(
                 f"{file.path}: {wrong.size} of {weights.size} event weights are not finite, the "
-                f"first is that of entry {wrong[0]}, {weights[wrong[0]]}; mend the file or "
-                "leave it out"
+                f"first is that of entry {_entry(file, first_wrong)}, {weights[first_wrong]}; mend "
+                "the file or leave it out"
             )
         totals.setdefault(file.dataset, []).append(float(weights.sum()))
     for dataset, sums in totals.items():

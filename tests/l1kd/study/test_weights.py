@@ -1,12 +1,16 @@
 """Event weights are refused before the work, or taken with their signs."""
 
+from dataclasses import replace
+
 import awkward as ak
 import numpy as np
 import pytest
 import uproot
 
-from l1kd.datasets import InputFile
+from l1kd.datasets import InputFile, load_fileset, read_fileset
 from l1kd.errors import InputError
+from l1kd.execution import run
+from l1kd.processors.insert import InsertProcessor
 from l1kd.study.weights import require_weights
 from l1kd.truth import event_weight
 
@@ -19,7 +23,7 @@ def written(tmp_path):
             columns = {"genWeight": np.asarray(weights, float), "run": np.arange(len(weights))}
             file["Events"].extend(columns)
         path = str(tmp_path / name)
-        return InputFile(path, dataset, "Events", "nanoaod", len(weights), b"")
+        return InputFile(path, dataset, "Events", "nanoaod", len(weights), bytes(16))
 
     return write
 
@@ -41,17 +45,41 @@ def test_weights_of_a_dataset_must_leave_something(written):
     require_weights([files[0], written([4.0], "d.root"), files[2]])
 
 
+def test_only_the_entries_that_are_wanted_are_looked_at(written):
+    file = written([1.0, np.nan, 2.0, 4.0, np.nan])
+    assert require_weights([replace(file, steps=((2, 4),))]) == {"top": 6.0}
+    with pytest.raises(InputError, match=r"1 of 3 .* entry 4, nan"):
+        require_weights([replace(file, steps=((2, 5),))])
+
+
+def test_a_file_that_is_skipped_later_does_not_count(written):
+    files = [written([1.0, np.nan]), written([3.0], "b.root")]
+    assert require_weights(files, skip_bad_files=True) == {"top": 3.0}
+    with pytest.raises(InputError, match="add up to -3"):
+        require_weights([files[0], written([-3.0], "c.root")], skip_bad_files=True)
+
+
+@pytest.mark.parametrize("form", ["root", "parquet"])
+def test_weights_of_skims_are_looked_at(data, tmp_path, form):
+    """Delphes calls them Event.Weight, its skims Event_Weight, and parquet is no ROOT file."""
+    source = {"top": [str(data / "ttbar2l_PU140.root")]}
+    run(InsertProcessor(tmp_path, form, ["puppi"], keep=["Event"]), source, chunksize=25)
+    files, bad = read_fileset(load_fileset({"top": str(tmp_path / "top")}))
+    assert not bad
+    assert require_weights(files) == {"top": 50.0}
+
+
 def test_files_without_weights_have_no_sum(tmp_path):
     with uproot.recreate(tmp_path / "a.root") as file:
         file.mktree("Events", {"run": "int64"})
         file["Events"].extend({"run": np.arange(3)})
     path = str(tmp_path / "a.root")
-    assert require_weights([InputFile(path, "top", "Events", "nanoaod", 3, b"")]) == {}
+    assert require_weights([InputFile(path, "top", "Events", "nanoaod", 3, bytes(16))]) == {}
 
 
 def test_delphes_weights_are_read(data):
     path = str(data / "ttbar2l_PU140.root")
-    found = require_weights([InputFile(path, "top", "Delphes", "delphes", 50, b"")])
+    found = require_weights([InputFile(path, "top", "Delphes", "delphes", 50, bytes(16))])
     assert found == {"top": 50.0}
 
 
