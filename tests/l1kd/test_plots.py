@@ -1,4 +1,4 @@
-"""Figures: what is drawn, labels with units, legends off the data, files that repeat exactly."""
+"""Plots: what is drawn, labels with units, legends off the data, files that repeat exactly."""
 
 import hist
 import numpy as np

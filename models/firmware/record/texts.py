@@ -133,7 +133,7 @@ def readme(description: dict[str, Any], network: Emulator, result: dict[str, Any
         lines += [f"- {step}: {reason}" for step, reason in description["failed"].items()]
     rows = metrics.summary(result["figures"])
     if rows:
-        lines += ["", "## Figures", "", "| figure | value |", "|---|---|"]
+        lines += ["", "## Metrics", "", "| metric | value |", "|---|---|"]
         lines += [f"| {label} | {value} |" for label, value in rows]
     return "\n".join([*lines, "", *_ports(description, network), ""])
 

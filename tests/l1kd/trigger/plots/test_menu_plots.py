@@ -1,4 +1,4 @@
-"""Figures of menus, turn-ons and comparisons: what is drawn."""
+"""Plots of menus, turn-ons and comparisons: what is drawn."""
 
 import numpy as np
 import pytest
