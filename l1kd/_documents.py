@@ -10,7 +10,10 @@ import yaml
 
 from l1kd.errors import ConfigurationError, UnreadableFileError
 
-__all__ = ["read_document", "shown_value"]
+__all__ = ["MOST_BYTES", "content_of", "read_document", "shown_value"]
+
+MOST_BYTES = 1 << 28
+"""Largest document that is read: devices have no end, and packed files may hide one."""
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -37,6 +40,25 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+def content_of(path: Path) -> bytes:
+    """Bytes of a file, unpacked if its name ends in `.gz`.
+
+    Raises
+    ------
+    OSError, EOFError
+        If it cannot be read.
+    UnreadableFileError
+        If it has more than `MOST_BYTES`.
+    """
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise UnreadableFileError(
+            f"{path}: expected at most {MOST_BYTES >> 20} MiB, found more; is this the right file?"
+        )
+    return content
+
+
 def read_document(path: Path) -> Any:
     """Read a YAML file, or a JSON file (`.json`, `.json.gz`).
 
@@ -49,10 +71,7 @@ def read_document(path: Path) -> Any:
     """
     kind = "JSON" if path.name.endswith((".json", ".json.gz")) else "YAML"
     try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-        text = content.decode("utf-8")
+        text = content_of(path).decode("utf-8")
         if kind == "JSON":
             return json.loads(text, object_pairs_hook=_pairs)
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506  (it is a SafeLoader)
@@ -63,6 +82,8 @@ def read_document(path: Path) -> Any:
         ) from error
     except RecursionError:
         raise ConfigurationError(f"{path}: expected {kind}, found one nested too deeply") from None
+    except UnreadableFileError:
+        raise
     except (OSError, EOFError) as error:
         raise UnreadableFileError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     except (yaml.YAMLError, ValueError) as error:

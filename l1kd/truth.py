@@ -41,6 +41,8 @@ def gen_met(events: ak.Array) -> ak.Array:
 def gen_jets(events: ak.Array) -> ak.Array:
     """Return the generated jets, jagged records: `pt` [GeV], `eta`, `phi`, `mass` [GeV].
 
+    The mass is zero where the file has none: no study reads it.
+
     Raises
     ------
     UnknownFormatError

@@ -235,8 +235,11 @@ def _gen_met(events: ak.Array, name: str) -> ak.Array:
 
 
 def _gen_jets(events: ak.Array) -> ak.Array:
-    branches = {"pt": PT, "eta": ETA, "phi": ANGLE, "mass": MASS}
+    branches = {"pt": PT, "eta": ETA, "phi": ANGLE}
+    if has_branch(events, "GenJet", "mass"):
+        branches["mass"] = MASS
     columns = {b: column(events, "GenJet", b, limits, np.float64) for b, limits in branches.items()}
+    columns.setdefault("mass", np.zeros_like(columns["pt"]))
     return ak.unflatten(ak.zip(columns), ak.num(read(events, "GenJet", "pt")))
 
 

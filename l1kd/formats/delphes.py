@@ -295,10 +295,13 @@ def _gen_met(events: ak.Array) -> ak.Array:
 
 
 def _gen_jets(events: ak.Array) -> ak.Array:
-    branches = {"PT": PT, "Eta": ETA, "Phi": ANGLE, "Mass": MASS}
+    branches = {"PT": PT, "Eta": ETA, "Phi": ANGLE}
+    if has_branch(events, "GenJet", "Mass"):
+        branches["Mass"] = MASS
     columns = {
         b.lower(): column(events, "GenJet", b, limits, np.float64) for b, limits in branches.items()
     }
+    columns.setdefault("mass", np.zeros_like(columns["pt"]))
     return ak.unflatten(ak.zip(columns), ak.num(read(events, "GenJet", "PT")))
 
 

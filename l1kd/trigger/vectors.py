@@ -4,7 +4,6 @@ One line a crossing, columns of hexadecimal digits: number of the crossing, 8 mu
 (2016: 8), 12 jets, 12 sums (2016: 4), external bits, algorithm bits, final OR.
 """
 
-import gzip
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd._documents import content_of
 from l1kd.emulators.global_trigger.words import SHOWER_BITS, SUM_WORDS, Bits, extract, unpack
 from l1kd.errors import InputError, UnreadableFileError
 from l1kd.trigger.hardware import HardwareEvents
@@ -79,8 +79,9 @@ def read_vector(path: str | PathLike[str]) -> tuple[HardwareEvents, StoredBits]:
     """
     file = Path(path)
     try:
-        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-        text = content.decode("ascii").splitlines()
+        text = content_of(file).decode("ascii").splitlines()
+    except UnreadableFileError:
+        raise
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise UnreadableFileError(f"{file}: cannot be read ({error})") from error
     lines = [(number, line.split()) for number, line in enumerate(text, 1) if line.strip()]

@@ -66,3 +66,15 @@ def test_two_generated_met_in_an_event():
     events = ak.Array([{"GenMissingET": [{"MET": 1.0, "Phi": 0.0}] * 2}])
     with pytest.raises(InputError, match="found 2 in event 0"):
         gen_met(events)
+
+
+@pytest.mark.parametrize(
+    ("file", "mass"), [("ttbar2l_PU140.root", "Mass"), ("minbias_PU140_l1nano.root", "mass")]
+)
+def test_jets_without_a_mass_are_massless(data, open_events, file, mass):
+    events = open_events(data / file, entry_stop=3)
+    plain = ak.Array(ak.to_layout(events.GenJet), behavior={})
+    bare = plain[[name for name in plain.fields if name != mass]]
+    jets = gen_jets(ak.zip({"GenJet": bare}, depth_limit=1))
+    assert ak.all(jets.mass == 0.0)
+    assert ak.array_equal(jets.pt, gen_jets(events).pt)

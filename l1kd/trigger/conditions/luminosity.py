@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from l1kd._documents import content_of
 from l1kd.emulators.array_types import Floats, Integers, Mask
 from l1kd.errors import ConfigurationError, InputError, UnreadableFileError
 
@@ -22,8 +23,10 @@ SECTION_SECONDS = 2**18 / 11246.0
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return content_of(path).decode("utf-8-sig")
+    except UnreadableFileError:
+        raise
+    except (OSError, EOFError, UnicodeDecodeError) as error:
         raise UnreadableFileError(f"{path}: cannot be read: {error}") from error
 
 

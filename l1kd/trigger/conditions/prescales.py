@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import ArrayLike
 
+from l1kd._documents import content_of
 from l1kd.emulators.array_types import Mask
 from l1kd.errors import ConfigurationError, InputError, UnreadableFileError
 
@@ -128,8 +129,10 @@ def _number(text: str, where: str) -> float:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return content_of(path).decode("utf-8-sig")
+    except UnreadableFileError:
+        raise
+    except (OSError, EOFError, UnicodeDecodeError) as error:
         raise UnreadableFileError(f"{path}: cannot be read: {error}") from error
 
 

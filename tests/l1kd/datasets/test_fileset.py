@@ -1,10 +1,12 @@
 """What may be written as a fileset, and what is refused."""
 
+import gzip
 import json
 from pathlib import Path
 
 import pytest
 
+from l1kd._documents import read_document
 from l1kd.datasets import Dataset, checked_name, load_fileset, named_after
 from l1kd.errors import ConfigurationError, L1KDError, UnreadableFileError
 
@@ -222,6 +224,16 @@ def test_missing_documents(tmp_path):
     (tmp_path / "folder.yaml").mkdir()
     with pytest.raises(UnreadableFileError, match="directory"):
         load_fileset(tmp_path / "folder.yaml")
+
+
+def test_documents_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("l1kd._documents.MOST_BYTES", 1 << 20)
+    with pytest.raises(UnreadableFileError, match=r"/dev/zero: expected at most 1 MiB"):
+        read_document(Path("/dev/zero"))
+    packed = tmp_path / "f.json.gz"
+    packed.write_bytes(gzip.compress(bytes(1 << 21)))
+    with pytest.raises(UnreadableFileError, match=r"f\.json\.gz: expected at most 1 MiB"):
+        load_fileset(packed)
 
 
 def test_errors_in_a_document_name_it(tmp_path):
