@@ -29,10 +29,11 @@ def _written(record: Any, request: Any, given: Given, quiet: bool, as_json: bool
         for note in report.rates.notes:
             out_console.print(f"[yellow]note[/] {escape(note)}")
         if report.rates.not_evaluated:
-            listed = ", ".join(report.rates.not_evaluated[:5])
+            listed = ", ".join(report.rates.not_evaluated)
             out_console.print(
-                f"[yellow]note[/] {len(report.rates.not_evaluated)} seeds with a prescale could "
-                f"not be evaluated, the true total is larger: {escape(listed)} ..."
+                f"[yellow]note[/] {len(report.rates.not_evaluated)} seeds of the prescale table "
+                "are not in the menu or could not be evaluated, with them the total is larger: "
+                f"{escape(listed)}"
             )
         out_console.print(f"page: {page}\nrecord: {Path(given['out']) / 'rates.npz'}")
 

@@ -49,3 +49,13 @@ def test_an_unknown_field_or_collection_names_the_nearest(tmp_path):
     assert reason == "L1gmtTkMuon has no pt (the nearest is ptt)"
     (reason,) = Menu.read(path).check(ak.Array([{"L1gmtTkMuons": [muon]}])).reasons.values()
     assert reason == "no collection L1gmtTkMuon (the nearest is L1gmtTkMuons)"
+
+
+def test_a_value_that_only_looks_like_one_with_a_hardware_scale_is_refused(tmp_path):
+    path = tmp_path / "menu.yaml"
+    text = SMALL.replace("L1gmtTkMuon}", "JetPUPPI, value: PT}")
+    path.write_text(text)
+    assert Menu.read(path).names == ("single",)
+    path.write_text(text + "scale: phase2_gt\n")
+    with pytest.raises(MenuError, match="'PT' has no hardware scale, 'pt' has"):
+        Menu.read(path)
