@@ -7,6 +7,7 @@ import numpy as np
 
 from l1kd.errors import MenuError
 
+from .compilation import _CHARGES, _SIGNS, _one_of
 from .expression import ExternalTerm, FunctionTerm, ObjectTerm, terms
 from .files import stretches
 from .menu import Menu
@@ -188,7 +189,14 @@ def _cut_change(old: Cut, new: Cut) -> str:
 
 
 def _values(cut: Cut) -> object:
-    """Return the data of a cut in one form, for masks and lists of values."""
+    """Return the data of a cut in one form, for charges, masks and lists of values."""
+    try:
+        if cut.kind == "CHGCOR":
+            return _SIGNS[_one_of(cut, _SIGNS)]
+        if cut.kind == "CHG":
+            return _CHARGES[_one_of(cut, _CHARGES)]
+    except MenuError:
+        return cut.data
     text = cut.data.strip("\"' ").lower()
     try:
         if text.startswith("0x"):

@@ -109,3 +109,13 @@ def test_verify_on_nanoaod_with_stored_bits(l1kd, shared):
     found = json.loads(result.stdout)
     assert len(found["equal"]) == 376
     assert found["consistent"] == found["contradicted"] == found["not_stored"] == []
+
+
+@pytest.mark.parametrize(("data", "changed"), [("0x0000", False), ('"OS"', False), ("ls", True)])
+def test_a_charge_that_older_pages_leave_to_the_name_is_no_change(l1kd, tmp_path, data, changed):
+    content = mapping_of(["comb{MU3, MU3}[CHGCOR_OS]"])
+    other = content | {"cuts": content["cuts"] | {"CHGCOR_OS": {"data": data}}}
+    for name, menu in (("old", other), ("new", content)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(menu))
+    result = l1kd("menu", "diff", tmp_path / "old.json", tmp_path / "new.json", "--json")
+    assert bool(json.loads(result.stdout)["changed"]) is changed
