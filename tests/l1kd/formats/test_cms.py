@@ -90,8 +90,7 @@ def test_without_errors_every_charged_particle_has_a_track():
 
 
 def jets(index):
-    given = ak.with_field(pfnano(), ak.zip({"pFCandsIdx": ak.Array(index)}), "JetPFCands")
-    return given
+    return ak.with_field(pfnano(), ak.zip({"pFCandsIdx": ak.Array(index)}), "JetPFCands")
 
 
 @pytest.mark.parametrize(
