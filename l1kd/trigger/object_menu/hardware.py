@@ -18,7 +18,15 @@ from l1kd.emulators.global_trigger.leg_cuts import Scale
 from l1kd.errors import MenuError
 from l1kd.trigger.object_menu.expressions import Node
 
-__all__ = ["FLOAT_SCALE", "HARDWARE_SCALE", "STEPS", "in_steps", "limit", "to_integers"]
+__all__ = [
+    "FLOAT_SCALE",
+    "HARDWARE_SCALE",
+    "STEPS",
+    "in_steps",
+    "limit",
+    "require_scale",
+    "to_integers",
+]
 
 _ANGLE: Final = math.pi / 4096
 STEPS: Final = {
@@ -88,14 +96,32 @@ def _number(node: Node) -> float | None:
     return float(node.value) if node.kind == "number" else None
 
 
+def require_scale(field: str, where: str) -> None:
+    """Refuse a field that is called like one with a scale but for its capitals (Delphes' `PT`).
+
+    Raises
+    ------
+    MenuError
+        It would be taken for a number without a scale, silently.
+    """
+    if field not in STEPS and field.lower() in STEPS:
+        raise MenuError(
+            f"{where}: {field!r} has no hardware scale, {field.lower()!r} has; name the field so, "
+            "or use scale: float"
+        )
+
+
 def in_steps(node: Node, where: str) -> Node:
     """Rewrite a cut for columns of integers.
 
     Raises
     ------
     MenuError
-        If a quantity with a scale is not compared with a number directly.
+        If a quantity with a scale is not compared with a number directly, or a field has the name
+        of one with a scale in other capitals.
     """
+    if node.kind in ("field", "leg field"):
+        require_scale(node.value if node.kind == "field" else node.value[1], where)
     if node.kind == "compare":
         operator, (left, right) = node.value, node.parts
         if _number(left) is not None:

@@ -28,6 +28,7 @@ from l1kd.trigger.object_menu.hardware import (
     STEPS,
     in_steps,
     limit,
+    require_scale,
     to_integers,
 )
 from l1kd.trigger.object_menu.schema import (
@@ -147,12 +148,8 @@ class ObjectMenu:
             ]
             for region, texts in by_region.items()
         }
-        near = form.value.lower()
-        if self.form.scale == "phase2_gt" and form.value not in STEPS and near in STEPS:
-            raise MenuError(
-                f"{where}: value {form.value!r} has no hardware scale, {near!r} has; name the "
-                "field so, or use scale: float"
-            )
+        if self.form.scale == "phase2_gt":
+            require_scale(form.value, where)
         return _Object(name, form, cuts, self._lines(form, name))
 
     def _cut(self, text: str, where: str) -> Node:

@@ -43,6 +43,13 @@ def test_a_scaled_quantity_is_only_compared_with_a_number():
     in_steps(parse_cut("abs(eta) < 2.4 and hwQual & 2 and 3 < pt", "x"), "x")
 
 
+@pytest.mark.parametrize("cut", ["abs(Eta) < 2", "a.PT > 3", "Phi > 1 and hwQual & 2"])
+def test_fields_in_other_capitals_have_no_scale_and_are_refused(cut):
+    legs = ("a",) if "a." in cut else None
+    with pytest.raises(MenuError, match="has no hardware scale"):
+        in_steps(parse_cut(cut, "x", legs), "x")
+
+
 def menu(scale, pairs):
     legs = {"a": {"object": "o", "online": "> 5"}, "b": {"object": "o", "online": 5.01}}
     return ObjectMenu(
