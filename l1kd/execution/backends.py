@@ -119,24 +119,40 @@ def _same(job: Job) -> Job:
 
 
 def _dask(job: Job, chunks: Iterable[Chunk], *, client: Any) -> Generator[Outcome, None, None]:
-    """Use dask's workers; the scheduler itself gives the chunks of a lost worker to another one."""
+    """Use dask's workers; the scheduler itself gives the chunks of a lost worker to another one.
+
+    A chunk on which several workers were lost may only have waited beside the one that killed them:
+    it is tried once more, alone, when all others are finished.
+    """
     from distributed import as_completed
     from distributed.comm import CommClosedError
     from distributed.scheduler import KilledWorker
 
     waiting = iter(chunks)
     in_hand: dict[str, tuple[Any, Chunk]] = {}
+    suspects: list[Chunk] = []
+    alone: Chunk | None = None
+    lost: MachineError | None = None
     # a task and not a scatter: dask makes it again when the worker that holds it is lost
     shared = client.submit(_same, job, pure=False)
     done = as_completed(loop=client.loop)
+
+    def submit(chunk: Chunk) -> None:
+        future = client.submit(process_chunk, shared, chunk, pure=False, retries=0)
+        in_hand[future.key] = future, chunk
+        done.add(future)
+
     try:
         while True:
             room = max(100, _AHEAD * sum(client.nthreads().values()))
             while len(in_hand) < room and (chunk := next(waiting, None)) is not None:
-                future = client.submit(process_chunk, shared, chunk, pure=False, retries=0)
-                in_hand[future.key] = future, chunk
-                done.add(future)
+                submit(chunk)
+            if not in_hand and suspects:
+                alone = suspects.pop(0)
+                submit(alone)
             if not in_hand:
+                if lost is not None:
+                    raise lost
                 return
             future = next(done)
             _, chunk = in_hand.pop(future.key)
@@ -144,8 +160,12 @@ def _dask(job: Job, chunks: Iterable[Chunk], *, client: Any) -> Generator[Outcom
                 raise _scheduler_gone(client)
             try:
                 outcome = future.result()
-            except KilledWorker as error:
-                raise _lost(chunk) from error
+            except KilledWorker:
+                if chunk is alone:
+                    lost = lost or _lost(chunk)
+                else:
+                    suspects.append(chunk)
+                continue
             except ModuleNotFoundError as error:
                 raise ConfigurationError(
                     f"a worker cannot import what the run needs: {error}; workers need the same "

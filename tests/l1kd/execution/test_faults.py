@@ -161,10 +161,11 @@ def test_errors_of_workers_come_with_their_traceback(fileset):
 
 
 class PickyError(Exception):
-    """Cannot be made from its own arguments, so it cannot be pickled back."""
+    """Holds what no pickle can hold."""
 
     def __init__(self):
         super().__init__("what happened")
+        self.why = lambda: None
 
 
 def test_errors_that_do_not_pickle_keep_their_words():
