@@ -92,6 +92,7 @@ def folder(tmp_path, data, monkeypatch):
     jobqueue = ModuleType("dask_jobqueue")
     jobqueue.SLURMCluster = SLURMCluster
     monkeypatch.setitem(sys.modules, "dask_jobqueue", jobqueue)
+    monkeypatch.setattr("l1kd.models.train._REGISTERED", {})
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     reset()
