@@ -30,12 +30,12 @@ from l1kd.emulators.array_types import (
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.particles.distillnet_inputs import LARGEST_LENGTH
 from l1kd.emulators.particles.grid import (
+    TWO_PI,
     grid_shape,
     longest_event,
-    particles_around,
     periodic,
+    row_spans,
     sort_into_cells,
-    squared_distances,
 )
 from l1kd.emulators.particles.neighbours import check_flat
 
@@ -81,6 +81,10 @@ LARGEST_LOG = 15.0
 UNIT_DZ, UNIT_D0 = 0.01, 0.002
 """Lengths [cm] on which the logarithms of dz and d0 begin to rise."""
 
+_VECTOR, _TOGETHER = 8, 64
+"""Particles of a cell whose sums are formed side by side: a multiple of the first, which is what a
+register holds, and at most the second."""
+
 
 def kinds(charge: AnyIntegers, puppi_weight: AnyFloats, d0: AnyFloats, dz: AnyFloats) -> Codes:
     """Sort particles into vertex 0, pile-up 1, neutral 2 and displaced 3.
@@ -116,45 +120,117 @@ def _density(value: float) -> float:
 
 
 @njit(nogil=True, error_model="numpy")
-def _around(
-    i: int,
-    near: Integers,
-    dr2: Floats,
-    pt: Floats,
-    kind: Codes,
-    listed: Integers,
-    rings: Floats,
-    densities: Floats,
+def _add(
+    here: Floats,
+    own: Integers,
+    width: int,
+    near: Floats,
+    members: Integers,
+    part: tuple[int, int],
+    sums: Floats,
 ) -> None:
-    """Sum over neighbours at these squared distances.
+    """Add neighbours of one kind, one after the other, to the sums of `width` particles.
 
-    `rings` receives the pT of every kind in the inner cone and in the ring around it, `densities`
-    the sums of (pT / dR)^2.
+    `here` holds the particles' eta and phi, `own` their numbers; `near` the neighbours' eta, phi
+    and pT, `members` their numbers. `sums` are the pT in the inner cone and in the ring around it,
+    and (pT / dR)^2. The loop over particles is free of branches and vectorises; each sum is formed
+    in the order of the neighbours.
     """
-    # which are inside is a matter of chance to the processor: list them without a branch
-    inside = 0
-    for k in range(len(near)):
-        listed[inside] = k
-        inside += (dr2[k] <= OUTER * OUTER) & (near[k] != i)
-    rings[:] = 0.0
-    densities[:] = 0.0
-    for n in range(inside):
-        k = listed[n]
-        of, here = kind[k], pt[k]
-        rings[2 * of + (0 if dr2[k] <= INNER * INNER else 1)] += here
-        within = (dr2[k] >= NEAREST * NEAREST) & (dr2[k] <= DENSITY * DENSITY)
-        densities[of] += here * here / dr2[k] if within else 0.0
+    for k in range(part[0], part[1]):
+        eta, phi, pt, member = near[0, k], near[1, k], near[2, k], members[k]
+        pt2 = pt * pt
+        for t in range(width):
+            d_phi = abs(here[1, t] - phi)
+            d_phi = min(d_phi, TWO_PI - d_phi)
+            d_eta = here[0, t] - eta
+            dr2 = d_eta * d_eta + d_phi * d_phi
+            is_inner = (dr2 <= INNER * INNER) & (own[t] != member)
+            is_outer = (dr2 <= OUTER * OUTER) & (dr2 > INNER * INNER)
+            is_dense = (dr2 >= NEAREST * NEAREST) & (dr2 <= DENSITY * DENSITY)
+            sums[0, t] += pt if is_inner else 0.0
+            sums[1, t] += pt if is_outer else 0.0
+            sums[2, t] += (pt2 if is_dense else 0.0) / (dr2 if is_dense else 1.0)
 
 
 @njit(nogil=True)
-def _write(rings: Floats, densities: Floats, of_event: Floats, out: Singles) -> None:
+def _sort_by_kind(
+    columns: tuple[Floats, Floats, Floats],
+    kind: Codes,
+    order: Integers,
+    starts: Integers,
+    sorted_: tuple[Floats, Integers, Integers],
+    of_event: Floats,
+) -> None:
+    """Part the particles that count, which are sorted by cell, into their kinds.
+
+    Parameters
+    ----------
+    columns
+        eta, phi and pT of all particles.
+    order, starts
+        As `sort_into_cells` leaves them.
+    sorted_
+        Receives, by kind: eta, phi and pT; numbers of the particles; where each cell begins.
+    of_event
+        Receives the pT of every kind.
+    """
+    eta, phi, pt = columns
+    values, members, begins = sorted_
+    filled = np.zeros(_N_KINDS, np.int64)
+    of_event[:] = 0.0
+    for cell in range(len(starts)):
+        begins[:, cell] = filled
+        for place in range(starts[cell], starts[min(cell + 1, len(starts) - 1)]):
+            i = order[place]
+            of = kind[i]
+            k = filled[of]
+            values[of, 0, k], values[of, 1, k], values[of, 2, k] = eta[i], phi[i], pt[i]
+            members[of, k] = i
+            # what does not count is overwritten by the next: no branch
+            counts = pt[i] >= LEAST_PT
+            of_event[of] += pt[i] if counts else 0.0
+            filled[of] += counts
+
+
+@njit(nogil=True)
+def _list_around(
+    cell: int,
+    shape: tuple[int, int],
+    sorted_: tuple[Floats, Integers, Integers],
+    near: Floats,
+    members: Integers,
+    parts: Integers,
+) -> None:
+    """Write the particles in a cell and around it, kind by kind; `parts` receives where each ends.
+
+    Of a kind they come row by row, so that sums are formed in one order for all particles of the
+    cell.
+    """
+    rows, columns = shape
+    row, column = cell // columns, cell % columns
+    values, numbers, begins = sorted_
+    spans = np.empty(4, np.int64)
+    n = 0
+    for of in range(_N_KINDS):
+        for r in range(max(row - 1, 0), min(row + 2, rows)):
+            row_spans(r, column, columns, begins[of], spans)
+            for part in range(0, 4, 2):
+                for k in range(spans[part], spans[part + 1]):
+                    near[0, n], near[1, n] = values[of, 0, k], values[of, 1, k]
+                    near[2, n], members[n] = values[of, 2, k], numbers[of, k]
+                    n += 1
+        parts[of + 1] = n
+
+
+@njit(nogil=True, inline="always")
+def _write(sums: Floats, t: int, of_event: Floats, out: Singles) -> None:
     """Write a particle's columns that are sums, from the first of `out` on."""
-    for k in range(_N_KINDS):
-        out[2 * k] = _log2(rings[2 * k])
-        out[2 * k + 1] = _log2(rings[2 * k] + rings[2 * k + 1])
-    out[_DENSITIES] = _density(densities[VERTEX] + densities[DISPLACED])
-    out[_DENSITIES + 1] = _density(densities[PILEUP])
-    out[_DENSITIES + 2] = _density(densities[NEUTRAL])
+    for of in range(_N_KINDS):
+        out[2 * of] = _log2(sums[of, 0, t])
+        out[2 * of + 1] = _log2(sums[of, 0, t] + sums[of, 1, t])
+    out[_DENSITIES] = _density(sums[VERTEX, 2, t] + sums[DISPLACED, 2, t])
+    out[_DENSITIES + 1] = _density(sums[PILEUP, 2, t])
+    out[_DENSITIES + 2] = _density(sums[NEUTRAL, 2, t])
     out[_EVENT] = of_event[VERTEX]
     out[_EVENT + 1] = of_event[PILEUP]
 
@@ -170,44 +246,46 @@ def _fill(
     offsets: Offsets,
     out: Singles,
 ) -> None:
-    rows, columns = grid_shape(OUTER)
-    shape, begin = (rows, columns), out.shape[1] - N_LOCAL
-    longest = longest_event(offsets)
-    starts = np.empty((2, rows * columns + 1), np.int64)
-    order = np.empty((2, longest), np.int64)
-    counted, everything = pt >= LEAST_PT, np.ones(len(pt), np.bool_)
-    spans, near = np.empty(11, np.int64), np.empty(longest, np.int64)
-    # eta, phi and pT of what is around a cell: read once for all particles of the cell
-    block, kinds_near = np.empty((3, longest)), np.empty(longest, np.int8)
-    dr2, listed = np.empty(longest), np.empty(longest, np.int64)
-    rings, densities, of_event = np.empty(2 * _N_KINDS), np.empty(_N_KINDS), np.empty(_N_KINDS)
+    shape, begin = grid_shape(OUTER), out.shape[1] - N_LOCAL
+    cells, longest = shape[0] * shape[1], longest_event(offsets)
+    everything = np.ones(len(pt), np.bool_)
+    starts, order = np.empty(cells + 1, np.int64), np.empty(longest, np.int64)
+    by_kind = (
+        np.empty((_N_KINDS, 3, longest + 1)),
+        np.empty((_N_KINDS, longest + 1), np.int64),
+        np.empty((_N_KINDS, cells + 1), np.int64),
+    )
+    near, members = np.empty((3, longest)), np.empty(longest, np.int64)
+    parts = np.zeros(_N_KINDS + 1, np.int64)
+    here, own = np.empty((2, _TOGETHER)), np.empty(_TOGETHER, np.int64)
+    sums, of_event = np.empty((_N_KINDS, 3, _TOGETHER)), np.empty(_N_KINDS)
     for event in range(len(offsets) - 1):
         span = (offsets[event], offsets[event + 1])
-        total = sort_into_cells(eta, phi, span, counted, shape, starts[0], order[0])
-        sort_into_cells(eta, phi, span, everything, shape, starts[1], order[1])
-        of_event[:] = 0.0
-        for k in range(total):
-            of_event[kind[order[0, k]]] += pt[order[0, k]]
-        for k in range(_N_KINDS):
-            of_event[k] = _log2(of_event[k])
-        for cell in range(rows * columns):
-            first, last = starts[1, cell], starts[1, cell + 1]
-            if first == last:
+        sort_into_cells(eta, phi, span, everything, shape, starts, order)
+        _sort_by_kind((eta, phi, pt), kind, order, starts, by_kind, of_event)
+        for of in range(_N_KINDS):
+            of_event[of] = _log2(of_event[of])
+        for cell in range(cells):
+            if starts[cell] == starts[cell + 1]:
                 continue
-            row, column = cell // columns, cell % columns
-            n = particles_around(row, column, shape, starts[0], order[0], spans, near)
-            for k in range(n):
-                j = near[k]
-                block[0, k], block[1, k], block[2, k] = eta[j], phi[j], pt[j]
-                kinds_near[k] = kind[j]
-            for place in range(first, last):
-                i = order[1, place]
-                squared_distances(eta[i], phi[i], block[0, :n], block[1, :n], dr2)
-                _around(i, near[:n], dr2, block[2], kinds_near, listed, rings, densities)
-                _write(rings, densities, of_event, out[i, begin:])
-                measured = kind[i] != NEUTRAL
-                out[i, begin + _TRACK] = _length(dz[i], UNIT_DZ) if measured else 0.0
-                out[i, begin + _TRACK + 1] = _length(d0[i], UNIT_D0) if measured else 0.0
+            _list_around(cell, shape, by_kind, near, members, parts)
+            for first in range(starts[cell], starts[cell + 1], _TOGETHER):
+                size = min(_TOGETHER, starts[cell + 1] - first)
+                width = (size + _VECTOR - 1) // _VECTOR * _VECTOR
+                for t in range(width):  # the last one fills the vector
+                    own[t] = order[first + min(t, size - 1)]
+                    here[0, t], here[1, t] = eta[own[t]], phi[own[t]]
+                for of in range(_N_KINDS):
+                    sums[of, :, :width] = 0.0
+                    part = (parts[of], parts[of + 1])
+                    _add(here, own, width, near, members, part, sums[of])
+                for t in range(size):
+                    i = own[t]
+                    row = out[i, begin:]
+                    _write(sums, t, of_event, row)
+                    measured = kind[i] != NEUTRAL
+                    row[_TRACK] = _length(dz[i], UNIT_DZ) if measured else 0.0
+                    row[_TRACK + 1] = _length(d0[i], UNIT_D0) if measured else 0.0
 
 
 @njit(nogil=True)

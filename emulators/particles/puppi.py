@@ -163,30 +163,50 @@ def puppi_weights(
     pool_bin = _bin_of(abs_true_eta, config) if config.eta_as_rapidity else own_bin
     counted = np.maximum(1, np.floor(config.vertex_efficiency * vertices))
     weights = np.where(np.abs(codes) == CHARGED_PV, 1.0, 0.0).astype(np.float32)
+    roles = []
     for number, eta_bin in enumerate(config.bins):
         neutral = (codes == NEUTRAL) & (own_bin == number)
         if eta_bin.pool_eta_max is None:
             region = pool_bin == number
         else:
             region = abs_true_eta < eta_bin.pool_eta_max
-        pool, signal = _pool(codes, region & (pt >= eta_bin.pool_pt_min), eta_bin.pool)
-        alpha = np.zeros(len(pt))
-        sources = codes == CHARGED_PV if eta_bin.charged_neighbours else codes >= NEUTRAL
-        targets = neutral | pool | signal
-        geometry = (pt, eta, angle, true_eta, edges)
-        pt2_over_dr2(*geometry, sources, targets, eta_bin.cone, NEAREST, alpha)
-        # Without neighbours alpha stays 0, which later stands for the median.
-        np.log(alpha, out=alpha, where=alpha > 0.0)
+        inside = region & (pt >= eta_bin.pool_pt_min)
+        roles.append((neutral, *_pool(codes, inside, eta_bin.pool)))
+    geometry = (pt, eta, angle, true_eta, edges)
+    alphas = _alphas(geometry, codes, roles, config)
+    for eta_bin, role in zip(config.bins, roles, strict=True):
         weigh_bin(
-            alpha,
+            alphas[eta_bin.cone, eta_bin.charged_neighbours],
             pt,
-            (neutral, pool, signal),
+            role,
             edges,
             eta_bin.neutral_pt_min + counted * eta_bin.neutral_pt_slope,
             (config.weight_min, eta_bin.median_scale, eta_bin.rms_scale),
             weights,
         )
     return weights
+
+
+def _alphas(
+    geometry: tuple[Floats, Floats, Floats, Floats, Integers],
+    codes: Codes,
+    roles: list[tuple[Mask, Mask, Mask]],
+    config: PuppiConfig,
+) -> dict[tuple[float, bool], Floats]:
+    """Return alpha by cone and neighbours, computed once for all bins that share them."""
+    targets: dict[tuple[float, bool], Mask] = {}
+    for eta_bin, (neutral, pool, signal) in zip(config.bins, roles, strict=True):
+        around = (eta_bin.cone, eta_bin.charged_neighbours)
+        targets[around] = neutral | pool | signal | targets.get(around, np.False_)
+    alphas = {}
+    for (cone, charged_neighbours), wanted in targets.items():
+        alpha = np.zeros(len(codes))
+        sources = codes == CHARGED_PV if charged_neighbours else codes >= NEUTRAL
+        pt2_over_dr2(*geometry, sources, wanted, cone, NEAREST, alpha)
+        # Without neighbours alpha stays 0, which later stands for the median.
+        np.log(alpha, out=alpha, where=alpha > 0.0)
+        alphas[cone, charged_neighbours] = alpha
+    return alphas
 
 
 def _bin_of(abs_eta: AnyFloats, config: PuppiConfig) -> Codes:

@@ -57,6 +57,24 @@ def test_the_columns_are_what_they_say():
     assert (wanted.max(axis=0) > 1.0).all()  # every column was put to the test
 
 
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 63, 64, 65, 130])
+def test_any_number_of_particles_may_share_a_cell(n):
+    p = event(n, n)
+    p["eta"], p["phi"] = 0.05 + p["eta"] / 15, 0.2 + p["phi"] / 60
+    found = local_inputs(**p, offsets=np.array([0, n]))
+    wanted = np.array([by_hand(p, i) for i in range(n)])
+    np.testing.assert_allclose(found, wanted, rtol=2e-6, atol=2e-6)
+
+
+def test_a_particle_is_not_its_own_neighbour_and_its_twin_is_one():
+    p = {name: np.repeat(column, 2) for name, column in event(1, 6).items()}
+    p["pt"][:] = 3.0
+    p["charge"][:] = 0
+    row = dict(zip(LOCAL_FEATURES, local_inputs(**p, offsets=np.array([0, 2]))[0], strict=True))
+    assert row["neutral_pt_02"] == row["neutral_pt_04"] == 2.0
+    assert row["neutral_density"] == 0.0  # nearer than 0.01
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=5), st.integers(0, 1000))
 def test_events_do_not_see_each_other(sizes, seed):

@@ -141,6 +141,17 @@ def test_turning_the_event_in_phi_changes_nothing(config):
     )
 
 
+def test_bins_that_share_their_neighbours_weigh_as_each_alone():
+    event = random_events(seed=8)
+    whole = puppi_weights(**event, config=PHASE2)
+    eta = np.abs(event["eta"])
+    for eta_bin in PHASE2.bins:
+        here = (event["association"] == NEUTRAL) & (eta > eta_bin.eta_min) & (eta < eta_bin.eta_max)
+        alone = puppi_weights(**event, config=replace(PHASE2, bins=(eta_bin,)))
+        np.testing.assert_array_equal(whole[here], alone[here])
+        assert (whole[here] > 0.0).any()
+
+
 def test_empty_events_and_no_events():
     event = random_events(2)
     padded = {
