@@ -188,7 +188,7 @@ def puppi_weights(
 
 
 def _alphas(
-    geometry: tuple[Floats, Floats, Floats, Floats, Integers],
+    geometry: tuple[AnyFloats, AnyFloats, Floats, AnyFloats, Integers],
     codes: Codes,
     roles: list[tuple[Mask, Mask, Mask]],
     config: PuppiConfig,
