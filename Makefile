@@ -23,7 +23,11 @@ test: $(VENV)/.full
 test-fast: $(VENV)/.full
 	@echo "== running the tests that need no compiler, no training and no simulator"
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not heavy and not slow" -q \
-	  --ignore=tests/models --ignore=tests/test_docs.py
+	  --ignore=tests/models --ignore=tests/test_docs.py --ignore=tests/test_examples.py \
+	  --ignore=tests/test_wheel.py --ignore=tests/emulators/network/layers \
+	  --ignore=tests/emulators/network/native --ignore=tests/emulators/network/cpp \
+	  --ignore=tests/emulators/test_compilation.py --ignore=tests/l1kd/execution \
+	  --ignore=tests/l1kd/cli/test_verbs.py
 
 test-heavy: $(VENV)/.full
 	@echo "== running the comparisons with firmware that compiles for minutes"
