@@ -9,8 +9,8 @@ from l1kd.cli.arguments import swallowed
 from l1kd.cli.options import Given, require_files, settings, takes
 from l1kd.study.request import Request
 
-_NOT_RATES = ("minbias", "zero_bias", "normalisation", "bunches", "targets", "ht_min_pt",
-              "ht_max_eta")  # fmt: skip
+_NOT_RATES = ("minbias", "zero_bias", "normalisation", "bunches", "library", "mean_pileup",
+              "targets", "ht_min_pt", "ht_max_eta")  # fmt: skip
 _NOT_RESOLUTION = ("truth", "max_dr", "met_edges", "jet_edges")
 
 

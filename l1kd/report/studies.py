@@ -249,6 +249,7 @@ def rate_study(
             "normalisation": norm.name,
             "bunches": norm.bunches,
             "input_hz": norm.input_hz,
+            "shared_hz": norm.shared_hz,
             "level": level,
             "n_events": int(np.size(next(iter(columns.values())))),
             "curves": curves,

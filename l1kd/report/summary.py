@@ -124,7 +124,8 @@ class ThresholdRow(_Record):
 
     `value`, `low` and `high` are the threshold and its interval in the unit of the variable; null
     for `value` or `low` means that all events may pass, for `high` that the sample is too small to
-    bound it. `resolved` is false where not one event of the sample may pass.
+    bound it. `resolved` is false where not one event of the
+    sample may pass, or one collision that events share makes more than the target.
     """
 
     value: float | None
@@ -153,6 +154,9 @@ class RateStudy(_Record):
     normalisation: str
     bunches: int
     input_hz: float
+    shared_hz: float = Field(
+        default=0.0, description="of the crossings that one collision of the library is in"
+    )
     level: float
     n_events: int
     curves: dict[str, RateCurveRecord]

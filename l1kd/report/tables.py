@@ -50,7 +50,7 @@ def _resolution(summary: Summary) -> Iterator[Table]:
 def _threshold(row: ThresholdRow) -> str:
     if row.value is None:
         return "-"
-    return f"{row.value:.1f}" if row.resolved else f"> {row.value:.1f} (too few events)"
+    return f"{row.value:.1f}" if row.resolved else f"> {row.value:.1f} (not resolved)"
 
 
 def _rates(summary: Summary) -> Iterator[Table]:

@@ -144,6 +144,12 @@ class Request(Execution):
     bunches: int | None = Field(
         None, gt=0, le=3564, description="Colliding bunches, instead of the normalisation's."
     )
+    library: int | None = Field(
+        None, gt=0, description="Collisions that the zero bias was overlaid from, and shares."
+    )
+    mean_pileup: float | None = Field(
+        None, gt=0, description="Mean number of collisions of a crossing, for the library."
+    )
     targets: tuple[float, ...] = Field(
         (750.0, 100.0, 30.0), description="Rates for which thresholds are given [kHz]."
     )

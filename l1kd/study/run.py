@@ -110,6 +110,22 @@ def _require_sense(request: Request, datasets: Mapping[str, Dataset]) -> None:
         )
 
 
+def _normalisation(request: Request) -> Normalisation:
+    """Return what rates are normalised to, and what the zero bias can resolve."""
+    if (request.library is None) != (request.mean_pileup is None):
+        raise ConfigurationError(
+            "library and mean_pileup belong together: one collision of a library is in mean_pileup "
+            "/ library of the crossings"
+        )
+    given = {
+        "bunches": request.bunches,
+        "library": request.library,
+        "mean_pileup": request.mean_pileup,
+    }
+    known = {name: value for name, value in given.items() if value is not None}
+    return normalisation(request.normalisation).model_copy(update=known)
+
+
 def study(request: Request, out: str | Path) -> Summary:
     """Run the studies and write `summary.json`, `index.html` and `figures/` into `out`.
 
@@ -123,9 +139,7 @@ def study(request: Request, out: str | Path) -> Summary:
         As `l1kd.execution.run`; nothing is written then.
     """
     _check_algorithms(request)
-    norm = normalisation(request.normalisation)
-    if request.bunches is not None:
-        norm = norm.model_copy(update={"bunches": request.bunches})
+    norm = _normalisation(request)
     datasets = datasets_of(request)
     _require_sense(request, datasets)
     folder = Path(out)

@@ -229,7 +229,7 @@ def test_text_is_escaped(folder):
 
 
 def test_upper_limits_are_written_as_such(page):
-    limits = [cell.strip() for cell in page.cells if "under one event" in cell]
+    limits = [cell.strip() for cell in page.cells if "not resolved" in cell]
     assert limits
     assert all(cell.startswith("<") for cell in limits)
 

@@ -45,18 +45,32 @@ REVOLUTION_FREQUENCY = 11246.0
 
 
 class Normalisation(BaseModel):
-    """Rate of the collisions that a zero-bias sample stands for."""
+    """Rate of the collisions that a zero-bias sample stands for.
+
+    Where its crossings are overlaid from a library of `library` collisions, `mean_pileup` in each,
+    one collision takes part in `shared_hz` of them: smaller rates are not resolved by any number of
+    crossings.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     bunches: int = Field(gt=0, le=3564, description="colliding bunch pairs")
     budget_hz: float | None = Field(default=None, gt=0, description="accept rate of the trigger")
+    mean_pileup: float | None = Field(default=None, gt=0, description="collisions a crossing")
+    library: int | None = Field(default=None, gt=0, description="collisions to draw from")
 
     @property
     def input_hz(self) -> float:
         """Rate of bunch crossings [Hz]."""
         return self.bunches * REVOLUTION_FREQUENCY
+
+    @property
+    def shared_hz(self) -> float:
+        """Rate of the crossings that one collision of the library is in [Hz]; 0 without one."""
+        if self.library is None or self.mean_pileup is None:
+            return 0.0
+        return self.input_hz * self.mean_pileup / self.library
 
 
 NORMALISATIONS: Mapping[str, Normalisation] = MappingProxyType(
@@ -216,7 +230,7 @@ def threshold_for_rate(
     hertz = norm.input_hz
     if isinstance(values, Spectrum):
         found = threshold_at(_classes(values, norm), target_hz, step=step, level=level)
-        return found._replace(resolved=hertz / values.n_events <= target_hz)
+        return found._replace(resolved=max(hertz / values.n_events, norm.shared_hz) <= target_hz)
     x = np.sort(_checked(values))
     if x.size == 0:
         raise InputError("threshold_for_rate: no zero-bias events")
@@ -241,7 +255,7 @@ def threshold_for_rate(
         threshold(high * hertz <= target_hz),
         rate_at(x, value, norm, level),
         target_hz,
-        hertz / x.size <= target_hz,
+        max(hertz / x.size, norm.shared_hz) <= target_hz,
     )
 
 
@@ -275,7 +289,7 @@ def _weighted_threshold(
         first(curve.high),
         rate_at(values, value, norm, level, weights),
         target_hz,
-        bool(norm.input_hz * w.max() / w.sum() <= target_hz),
+        bool(max(norm.input_hz * w.max() / w.sum(), norm.shared_hz) <= target_hz),
     )
 
 

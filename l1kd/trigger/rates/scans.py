@@ -30,8 +30,9 @@ class Threshold(NamedTuple):
     `value`, `low`, `high` are in the unit of the variable; `rate` [Hz] is what passes at `value`.
     `value` and `low` are minus infinity where all events may pass; `high` is infinite where the
     sample is too small to show that any threshold suffices.
-    `resolved` is false where not a single event may pass: the true threshold is not below `value`
-    on the evidence of the sample, and may lie above all it holds.
+    `resolved` is false where not a single event may pass, or where one collision that the events
+    share makes more than the target: the true threshold is not below `value` on the evidence of the
+    sample, and may lie above all it holds.
     """
 
     value: float

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.statistics import clopper_pearson
+from l1kd.trigger.counts.spectra import Spectrum
 from l1kd.trigger.rates import curves as rates
 from l1kd.trigger.rates.curves import NORMALISATIONS
 
@@ -193,3 +194,22 @@ def test_weights_of_stitched_samples_count():
     assert not found.resolved
     same = rates.threshold_for_rate(values, 5e6, norm, weights=np.full(130, 7.0))
     assert same == rates.threshold_for_rate(values, 5e6, norm)
+
+
+def test_a_shared_collision_limits_what_is_resolved():
+    """140 of 20,000 collisions: one is in 217 kHz of 31 MHz, whatever the number of crossings."""
+    norm = HL_LHC.model_copy(update={"library": 20_000, "mean_pileup": 140.0})
+    assert norm.shared_hz == pytest.approx(217.3e3, rel=1e-3)
+    assert HL_LHC.shared_hz == 0.0
+    values = np.random.default_rng(1).exponential(20.0, 5000)
+    plain = rates.threshold_for_rate(values, 100e3, HL_LHC)
+    shared = rates.threshold_for_rate(values, 100e3, norm)
+    assert plain.resolved
+    assert not shared.resolved
+    assert shared.value == plain.value
+    assert rates.threshold_for_rate(values, 300e3, norm).resolved
+    weights = np.linspace(0.9, 1.1, 5000)
+    assert not rates.threshold_for_rate(values, 100e3, norm, weights=weights).resolved
+    spectrum = Spectrum.of(values, step=1.0)
+    assert not rates.threshold_for_rate(spectrum, 100e3, norm).resolved
+    assert rates.threshold_for_rate(spectrum, 300e3, norm).resolved
