@@ -12,7 +12,8 @@ SOURCES := setup.cfg pyproject.toml constraints.txt
 demo: $(VENV)/.base
 	@echo "== running the main job on the bundled events"
 	$(BIN)/l1kd run tests/data/ttbar2l_PU140.root --truth tests/data/ttbar2l_PU0.root \
-	  --minbias tests/data/zerobias_PU140.root --min-pt 1 --out demo \
+	  --minbias tests/data/zerobias_PU140.root --min-pt 1 --library 20000 --mean-pileup 140 \
+	  --out demo \
 	  --label "Delphes simulation, 14 TeV, pile-up 140"
 	@echo "== open demo/index.html"
 
