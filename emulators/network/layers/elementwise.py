@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from l1kd.emulators.array_types import Indices, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp.model import Call, CppType
 from l1kd.emulators.network.graph import Binary, Gather, Layer, Operation, Tensor
@@ -17,7 +18,7 @@ from l1kd.emulators.network.layers.lowering import (
     handles,
     layer_of,
 )
-from l1kd.emulators.network.layers.products import product_of
+from l1kd.emulators.network.layers.products import Product, read_product, shifted
 
 __all__ = ["element_pair", "parameter"]
 
@@ -200,22 +201,22 @@ def _ternary(output: Tensor, source: Tensor, high: Any, low: Any) -> list[Any]:
 def normalize(lowering: Lowering, call: Call) -> Layer:
     """Batch normalisation: exact product and sum, one cast."""
     config, source, output = element_pair(lowering, call)
-    channels = _channels(config, source.size)
-    scale, form = lowering.weights(call, 0, channels)
+    size = source.size
+    channels = _channels(config, size)
+    kind = config.word("product")
+    product, form, zeros = read_product(lowering, call, 0, channels, kind, source.format)
     bias, bias_form = lowering.weights(call, 1, channels)
-    product = product_of(config.word("product"), scale, form, source.format)
     if product.binary_input or product.xnor:
         raise config.refuse("one-bit data are not supported in batch normalisation")
+    repeat = np.arange(size) % channels
+    operations, factors = _scaled(product, source, output, repeat)
+    source = operations[-1].output if operations else source
     exact = source.format.fraction + product.fraction
-    repeat = np.arange(source.size) % channels
-    operations: list[Operation] = []
     if any(lowering.says("normalize", f"scale_t , {word}") for word in ("res_T", "typename res_T")):
         # Before hls4ml 0.7 the product is cast to the result's type before the bias is added.
         scaled = Tensor(f"{output.name}.scaled", output.shape, output.format)
-        operations = [affine_segments(scaled, source, exact, (product.weights[repeat], 0))]
-        source, exact, factors = scaled, scaled.format.fraction, np.ones(source.size, np.int64)
-    else:
-        factors = product.weights[repeat]
+        operations.append(affine_segments(scaled, source, exact, (factors, 0)))
+        source, exact, factors = scaled, scaled.format.fraction, np.ones(size, np.int64)
     fraction = max(exact, bias_form.fraction)
     line = affine_segments(
         output,
@@ -231,9 +232,21 @@ def normalize(lowering: Lowering, call: Call) -> Layer:
         [*operations, line],
         formats={"weight": form, "bias": bias_form},
         parameters=2 * channels,
-        zeros=int((scale == 0).sum()),
-        multiplications=source.size,
+        zeros=zeros,
+        multiplications=size,
     )
+
+
+def _scaled(
+    product: Product, source: Tensor, output: Tensor, repeat: Indices
+) -> tuple[list[Operation], Integers]:
+    """Return what a scale of powers of two does to the data first, and the factors left."""
+    weights = product.weights[repeat]
+    if product.exponents is None or product.shifted is None:
+        return [], weights
+    scaled = Tensor(f"{output.name}.shifted", source.shape, product.shifted)
+    steps = shifted(scaled, source, product.shifted, product.exponents[repeat], weights)
+    return steps, np.ones_like(weights)
 
 
 @handles("normalize_binary_tanh", "normalize_ternary_tanh")

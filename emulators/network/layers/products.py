@@ -14,7 +14,7 @@ from l1kd.emulators.network.cpp.model import Call
 from l1kd.emulators.network.graph import Affine, Lookup, Operation, Piecewise, Tensor
 from l1kd.emulators.network.layers.lowering import Lowering, affine_segments, integer_literals
 
-__all__ = ["Product", "affine", "per_output", "product_of", "read_product"]
+__all__ = ["Product", "affine", "per_output", "product_of", "read_product", "shifted"]
 
 BIT = FixedPoint(1, 1, False)
 MAX_EXPONENT = 1 << 10
@@ -226,17 +226,30 @@ def _bits(name: str, source: Tensor, signs: bool) -> Lookup:
 def _shifted(name: str, source: Tensor, form: FixedPoint, shifts: AnyArray) -> list[Operation]:
     """Return the source once for every pair (exponent, sign) of ``shifts``, shape (2, pairs)."""
     count, size = shifts.shape[1], source.size
-    wide, moved, result = (
-        Tensor(f"{name}.{part}", (length,), form)
-        for part, length in (("wide", size), ("moved", count * size), ("signed", count * size))
-    )
-    lowest = int(min(shifts[0].min(), 0))
-    scale = np.repeat([1 << (int(exponent) - lowest) for exponent in shifts[0]], size)
+    result = Tensor(f"{name}.signed", (count * size,), form)
     every = np.tile(np.arange(size), count)
+    return shifted(result, source, form, *shifts.repeat(size, 1), index=every)
+
+
+def shifted(
+    output: Tensor,
+    source: Tensor,
+    form: FixedPoint,
+    exponents: Integers,
+    signs: Integers,
+    index: AnyArray | None = None,
+) -> list[Operation]:
+    """Return elements of the source times ``sign * 2**exponent``, shifted within a type."""
+    lowest = int(min(exponents.min(), 0))
+    if int(exponents.max()) - lowest > 61:
+        raise ValueError("the shifts of powers of two span more than 61 bits")
+    wide = Tensor(f"{output.name}.wide", (source.size,), form)
+    moved = Tensor(f"{output.name}.moved", (output.size,), form)
+    scale = np.int64(1) << (exponents - lowest)
     return [
         affine_segments(wide, source, source.format.fraction),
-        affine_segments(moved, wide, form.fraction - lowest, (scale, 0), index=every),
-        affine_segments(result, moved, form.fraction, (np.repeat(shifts[1], size), 0)),
+        affine_segments(moved, wide, form.fraction - lowest, (scale, 0), index=index),
+        affine_segments(output, moved, form.fraction, (signs, 0)),
     ]
 
 

@@ -27,7 +27,10 @@ def name_of(layer):
         return layer["op"]
     if "activation" in layer and kind not in ("LSTM", "GRU"):
         return layer["activation"]
-    return f"{kind}, weights of powers of two" if "weight_quantizer" in layer else kind
+    if kind == "ApplyAlpha":
+        return "BatchNormalization, scales of powers of two"
+    powers = any(key.endswith("_quantizer") for key in layer)
+    return f"{kind}, weights of powers of two" if powers else kind
 
 
 def columns_of(model, layer):

@@ -219,6 +219,35 @@ def dense(exponents=True, **options):
     return model
 
 
+def powers(model, bits, *shape):
+    """Return signed powers of two, and the quantizer that writes them as signs and exponents."""
+    limit = 2 ** (bits - 1)
+    exponents = model.rng.integers(-limit, limit, shape)
+    return model.rng.choice([-1.0, 1.0], shape) * 2.0**exponents, PowersOfTwo(bits)
+
+
+def powers_of_two(rank, **options):
+    """Scales as QKeras' ``auto_po2`` leaves them, and weights, with and without lost bits."""
+    model = Model(seed=17 + rank, **options)
+    for form, bits in (("fixed<9,4>", 3), ("ufixed<8,0>", 5), ("fixed<6,6>", 4), ("fixed<5,9>", 4)):
+        shape = ((6,), (3, 4))[model.count % 2]
+        scale, quantizer = powers(model, bits, shape[-1])
+        model.layer("ApplyAlpha", model.input(shape, form), scale_data=scale,
+                    scale_quantizer=quantizer, bias_data=model.values(shape[-1], spread=2),
+                    n_in=int(np.prod(shape)),
+                    n_filt=shape[-1] if len(shape) > 1 else -1)  # fmt: skip
+    for kind, geometry in zip(("Conv", "Conv", "DepthwiseConv"), WINDOWS[rank], strict=True):
+        size, kernel, _, _ = geometry
+        filters = 2 if kind == "DepthwiseConv" else 3
+        x = model.input((*size, 2), ("fixed<9,4>", "fixed<8,8>")[model.count % 2])
+        data, quantizer = powers(model, 3, *kernel, 2, 1 if kind == "DepthwiseConv" else filters)
+        word = "depthwise" if kind == "DepthwiseConv" else "weight"
+        arrays = {f"{word}_data": data, f"{word}_quantizer": quantizer, "depth_multiplier": 1}
+        model.layer(f"{kind}{rank}D", x, bias_data=model.values(filters), n_chan=2, n_filt=filters,
+                    **arrays, **window(*geometry))  # fmt: skip
+    return model
+
+
 FINE = ("fixed<18,4>", "ufixed<8,0,RND_CONV,SAT>", "fixed<12,5,RND,SAT_SYM>")
 FUNCTIONS = ("relu", "sigmoid", "tanh", "softplus", "softsign", "selu", "elu", "hard_sigmoid",
              "hard_tanh", "leaky_relu", "thresholded_relu", "prelu", "binary_tanh",
@@ -478,6 +507,13 @@ CASES = {
     "dense da": lambda: dense(False, strategy="distributed_arithmetic"),
     "dense da stream": lambda: dense(False, strategy="distributed_arithmetic", io="io_stream"),
     **{
+        f"powers of two {r}d{' stream' * (io == 'io_stream')}": (
+            lambda r=r, io=io: powers_of_two(r, io=io)
+        )
+        for r in (1, 2)
+        for io in ("io_parallel", "io_stream")
+    },
+    **{
         f"{name}{' stream' * (io == 'io_stream')}": (lambda make=make, io=io: make(io=io))
         for name, make in (
             ("activations", activations),
@@ -496,7 +532,7 @@ CASES = {
 
 
 # Compiled in seconds; the others are for `pytest -m heavy`.
-QUICK = ("convolution 1d", "einsum", "softmax stream")
+QUICK = ("convolution 1d", "einsum", "powers of two 1d", "softmax stream")
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
