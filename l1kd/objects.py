@@ -20,7 +20,7 @@ from l1kd.errors import InputError, MissingBranchError, UnknownFormatError, Unre
 from l1kd.formats.columns import wrapped
 from l1kd.registry import nearest
 
-__all__ = ["KINDS", "N_OBJECTS", "SOURCES", "objects", "read_object_array"]
+__all__ = ["KINDS", "N_OBJECTS", "SOURCES", "object_sources", "objects", "read_object_array"]
 
 KINDS: Final = {"muon": (0, 4), "electron": (4, 8), "jet": (8, 18), "met": (18, 19)}
 """Rows of each kind of object: first, last (exclusive)."""
@@ -135,6 +135,11 @@ def _holds(events: Any, source: Mapping[str, _Columns]) -> bool:
         and any(has_branch(events, columns.collection, name) for name, _ in columns.pt)
         for columns in source.values()
     )
+
+
+def object_sources(events: Any) -> list[str]:
+    """Names of the sources of objects that `events` hold, the default one first."""
+    return [name for name, source in SOURCES.items() if _holds(events, source)]
 
 
 def _source(events: Any, name: str | None) -> Mapping[str, _Columns]:

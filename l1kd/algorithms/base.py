@@ -10,10 +10,10 @@ import numpy as np
 
 from l1kd._coffea import numpy_call_wrapper
 from l1kd._edge import collections, flat, jagged, note, offsets_of, partitioned
+from l1kd.algorithms.event_inputs import EVENT_INPUTS, event_input
 from l1kd.candidates import DTYPES, candidates, recorded_source, sources
 from l1kd.emulators.array_types import AnyArray
 from l1kd.errors import ConfigurationError, InputError, MissingBranchError
-from l1kd.regions import region_sources, regions
 from l1kd.validation import CANONICAL, check, file_of, require_columns
 
 __all__ = ["Algorithm", "CandidateWeight", "EventScore"]
@@ -232,36 +232,51 @@ def require_source(particles: ak.Array, source: str | None) -> None:
 
 
 class EventScore(Algorithm):
-    """One number for every event, from the calorimeter image.
+    """One number for every event.
 
-    Subclasses implement `numpy_call(image)`: uint16 of shape (n_events, 18, 14), result float32 of
-    shape (n_events,).
+    `inputs` names what it reads, entries of `l1kd.algorithms.event_inputs.EVENT_INPUTS`: "regions",
+    the calorimeter image, uint16 of shape (n_events, 18, 14), if nothing else is said; "objects",
+    `l1kd.objects.objects`, float32 of shape (n_events, 19, 3). Subclasses implement
+    `numpy_call(*arrays)` with one array for each, in that order, and return float32 of shape
+    (n_events,). They set `name`, `adds` ("<collection>.<field>"), and `step` where the score has a
+    grid; `self.source` chooses among several sources of an input.
+
+    A score of something else implements `arrays(events)`, which returns NumPy arrays with one row
+    an event, and `applies_to(events)`; `inputs` then only documents what it reads. One that
+    inserts more than its score (a raw integer, a decision) extends `fields(events)`.
     """
 
     inputs = ("regions",)
 
     def applies_to(self, events: Any) -> bool:
-        """Whether the events have a calorimeter."""
-        return bool(region_sources(events))
+        """Whether the events hold all its inputs."""
+        return all(event_input(name).held_by(events) for name in self.inputs)
 
-    def prepare_awkward(self, events: ak.Array) -> tuple[tuple[AnyArray], dict[str, AnyArray]]:
-        """Open awkward: the calorimeter image."""
-        return (regions(events, self.source),), {}
+    def arrays(self, events: ak.Array) -> tuple[AnyArray, ...]:
+        """Read its inputs: arrays with one row an event, in the order of `numpy_call`."""
+        return tuple(event_input(name).read(events, self.source) for name in self.inputs)
 
-    def validate_numpy_input(self, image: AnyArray) -> None:
-        """Check the image's shape and type.
+    def prepare_awkward(self, events: ak.Array) -> tuple[tuple[AnyArray, ...], dict[str, AnyArray]]:
+        """Open awkward: the arrays of the inputs."""
+        return self.arrays(events), {}
+
+    def validate_numpy_input(self, *arrays: AnyArray) -> None:
+        """Check that shapes and types are those of the inputs, and that lengths agree.
 
         Raises
         ------
         InputError
-            If it is not uint16 of shape (n_events, 18, 14).
+            If an array is of another shape or type, or has another number of events.
         """
-        if image.ndim != 3 or image.shape[1:] != (18, 14) or image.dtype != np.uint16:
+        if len({len(values) for values in arrays}) > 1:
             raise InputError(
-                f"{self.name}: expected uint16 regions of shape (n_events, 18, 14), found "
-                f"{image.dtype} of shape {image.shape}"
+                f"{self.name}: expected arrays with one row an event, found lengths "
+                f"{[len(values) for values in arrays]}"
             )
+        for name, values in zip(self.inputs, arrays, strict=False):
+            if name in EVENT_INPUTS:
+                EVENT_INPUTS[name].check(values, self.name)
 
     @abstractmethod
-    def numpy_call(self, image: AnyArray) -> AnyArray:
+    def numpy_call(self, *arrays: AnyArray) -> AnyArray:
         """Scores of all events, float32."""
