@@ -14,7 +14,6 @@ _FORMER: Final = {
     "linpuppi": "correlator.linpuppi",
     "linpuppi_parameters": "correlator.linpuppi.parameters",
     "local_inputs": "particles.local_inputs",
-    "local_inputs_integer": "particles.local_inputs_integer",
     "neighbours": "particles.neighbours",
     "puppi": "particles.puppi",
     "region_geometry": "correlator.regionizer.geometry",

@@ -10,11 +10,12 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyArray, Shorts
+from l1kd.emulators.array_types import AnyArray, Codes, Indices, Shorts
 from l1kd.emulators.correlator.linpuppi.integer_variant import LegacyTables, run_legacy
 from l1kd.emulators.correlator.linpuppi.output_kernels import run_forward, run_tracker
 from l1kd.emulators.correlator.linpuppi.output_lists import OutputLists, final_arrays
 from l1kd.emulators.correlator.linpuppi.parameters import PRESETS, LinPuppiParameters
+from l1kd.emulators.correlator.linpuppi.weight_kernels import weigh_forward, weigh_tracker
 from l1kd.emulators.correlator.named_arrays import matrices, row_limits, vectors
 from l1kd.emulators.correlator.sorting import sort_network
 from l1kd.emulators.correlator.tables import WEIGHT
@@ -194,6 +195,37 @@ class LinPuppi:
             track, charged, neutral, region, counts, setup, bins, tables, self._exchanges, False,
             lists.charged(1) + lists.neutral(), out,
         )  # fmt: skip
+
+    @property
+    def setup(self) -> Indices:
+        """The integers that hold for all eta bins, as the kernels read them."""
+        return self._setup
+
+    def weigh(
+        self, track: Arrays, charged: Arrays, neutral: Arrays, region: Arrays, counts: Arrays,
+        kept: Codes, result: Arrays,
+    ) -> None:  # fmt: skip
+        """Weigh, and neither sort nor write, arrays that are known to be valid.
+
+        Parameters
+        ----------
+        track, charged, neutral, region, counts : tuple of ndarray of int16
+            As for `run_final`.
+        kept : ndarray of int8, shape (n, slots)
+            Gets 1 for the tracks that are kept; not read without tracks.
+        result : tuple of three ndarray of int16, shape (n, n_in)
+            Get the weight of every neutral, its weighted momentum, and the same or -1 where it is
+            dropped.
+        """
+        wide = (max(self.parameters.n_track, self.parameters.n_in) + 64) & ~31
+        scratch = np.zeros((6, wide), dtype=np.int32)
+        work = (np.empty_like(kept), kept, result, scratch[:2], scratch[2:5], scratch[5])
+        rows = (0, len(region[0]))
+        common = (region, counts, self._setup, self._bins, self._tables, work)
+        if self.parameters.forward:
+            weigh_forward(*rows, neutral[:4], *common)
+        else:
+            weigh_tracker(*rows, track, charged, neutral[:4], *common)
 
     def _tracker(
         self, n: int, track: Arrays, charged: Arrays, neutral: Arrays, region: Arrays,

@@ -1,0 +1,312 @@
+# mypy: ignore-errors
+# ruff: noqa: ANN001, ANN201, ANN202
+"""Kernels that form the inputs of a network from the tracks and neutrals of regions.
+
+Targets lie in lanes, 32 at a time, so that loops over them become vector instructions.
+"""
+
+import numpy as np
+
+from l1kd.emulators.compilation import njit
+from l1kd.emulators.correlator.linpuppi.weight_kernels import (
+    fiducial,
+    inverse_dr2,
+    neighbour_sums,
+)
+from l1kd.emulators.correlator.types import wrap
+from l1kd.emulators.correlator.weighing.columns import CONES, LOGARITHM, NAMES, ONE
+
+__all__ = ["FIRST_NEUTRAL", "event_sums", "fill_inputs", "work_arrays"]
+
+LANES = 64
+FIRST_NEUTRAL = 64
+"""Slots of neutrals are counted from here, those of tracks from 0."""
+SMALL, MIDDLE, LARGE = CONES
+NEAR_VERTEX = 4
+"""Steps of z0: 0.2 cm."""
+LARGEST_TRACK = 200
+"""Cap on a track's pt in the event's sums: 50 GeV."""
+VERTEX, PILEUP, NEUTRAL, EM = range(4)
+ETA, PHI, PT2, PT, SLOT, IS_EM = range(6)
+"""Fields of sources; targets have the first two, then those below."""
+KIND, MUON, DZ, WEIGHT = 2, 6, 7, 8
+
+(
+    OWN_PT, ABS_ETA, OWN_EM, TRACK, OWN_MUON, TRACKER, HF, OWN_DZ, OWN_WEIGHT, ALPHA,
+    VERTEX_PT, _, _, VERTEX_MAX, PILEUP_PT, _, _, PILEUP_COUNT, NEUTRAL_PT, _, _, NEUTRAL_MAX,
+    NEUTRAL_COUNT, EM_PT, PILEUP_ALPHA, NEUTRAL_ALPHA, REGION_PT, _, _, REGION_PILEUP,
+    REGION_NEUTRAL, EVENT, _, _,
+) = range(len(NAMES))  # fmt: skip
+"""Positions of the columns."""
+
+
+@njit(nogil=True)
+def event_sums(n_events, boards, tracks, counts, region, pv, out) -> None:
+    """Add up the tracks near the vertex of every event, and count the others.
+
+    Parameters
+    ----------
+    n_events : int
+        Events of the batch.
+    boards : int32[4, 5]
+        First row and regions per event of every board type.
+    tracks : tuple of int16[rows, slots]
+        pt, eta, phi, id, z0, bend.
+    counts : int16[rows]
+        Tracks in every row.
+    region : tuple of int16[rows]
+        eta centre, phi centre, eta half width, phi half width.
+    pv : int16[rows]
+        z0 of the vertex.
+    out : int64[n_events, 3]
+        Sum of pt, number near the vertex, number elsewhere; a track counts in the region to which
+        its position belongs.
+    """
+    for event in range(n_events):
+        out[event] = 0
+        for b in range(2):
+            begin = boards[b, 0] + event * boards[b, 1]
+            for r in range(begin, begin + boards[b, 1]):
+                for i in range(counts[r]):
+                    if not fiducial(tracks[1][r, i], tracks[2][r, i], region[2][r], region[3][r]):
+                        continue
+                    if abs(np.int32(tracks[4][r, i]) - np.int32(pv[r])) <= NEAR_VERTEX:
+                        out[event, 0] += min(np.int64(tracks[0][r, i]), LARGEST_TRACK)
+                        out[event, 1] += 1
+                    else:
+                        out[event, 2] += 1
+
+
+def work_arrays():
+    """Allocate sources, targets, sums around targets, and sizes and totals by kind."""
+    return (
+        np.zeros((4, 6, LANES), np.int32),
+        np.zeros((9, LANES), np.int32),
+        np.zeros((4, 5, LANES), np.int32),
+        np.zeros((3, LANES), np.int32),
+        np.zeros((2, 4), np.int64),
+    )
+
+
+@njit(nogil=True, inline="always")
+def _log(value):
+    """Return the logarithm of a sum, as `LOGARITHM` has it."""
+    return np.int16(LOGARITHM[min(np.int64(value), np.int64(65535))])
+
+
+@njit(nogil=True, inline="always")
+def _add_source(sources, sizes, kind, eta, phi, pt, slot, is_em, pt2_max):
+    m = sizes[0, kind]
+    sources[kind, ETA, m] = eta
+    sources[kind, PHI, m] = phi
+    sources[kind, PT2, m] = min((pt * pt) >> 5, pt2_max)
+    sources[kind, PT, m] = pt
+    sources[kind, SLOT, m] = slot
+    sources[kind, IS_EM, m] = is_em
+    sizes[0, kind] += pt != 0
+    sizes[1, kind] += pt
+
+
+@njit(nogil=True)
+def _sources(r, n_trk, n_neu, track, neutral, pv, setup, sources, sizes):
+    """Sort the objects of a region by kind; `sizes` gets their numbers and sums of pt."""
+    sizes[:] = 0
+    pt2_max, dz_cut = setup[4], setup[5]
+    for i in range(n_trk):
+        near = abs(np.int32(track[3][r, i]) - pv) <= dz_cut
+        kind = VERTEX if near else PILEUP
+        pt = np.int32(track[0][r, i])
+        _add_source(sources, sizes, kind, track[1][r, i], track[2][r, i], pt, i, 0, pt2_max)
+    for i in range(n_neu):
+        eta, phi, pt = neutral[1][r, i], neutral[2][r, i], np.int32(neutral[0][r, i])
+        is_em = neutral[3][r, i] != 0
+        slot = FIRST_NEUTRAL + i
+        _add_source(sources, sizes, NEUTRAL, eta, phi, pt, slot, is_em, pt2_max)
+        if is_em:
+            _add_source(sources, sizes, EM, eta, phi, pt, slot, 1, pt2_max)
+
+
+@njit(nogil=True, inline="always")
+def _add_target(target, n, eta, phi, kind, pt, slot, is_em):
+    target[ETA, n] = eta
+    target[PHI, n] = phi
+    target[KIND, n] = kind
+    target[PT, n] = pt
+    target[SLOT, n] = slot
+    target[IS_EM, n] = is_em
+    target[MUON, n] = 0
+    target[DZ, n] = 0
+
+
+@njit(nogil=True)
+def _targets(r, n_trk, n_neu, track, label, neutral, puppi, region, pv, setup, with_tracks, target):
+    """List the candidates of a region that are weighed; return how many."""
+    kept, weight = puppi
+    n = 0
+    for i in range(n_neu):
+        eta, phi, pt = neutral[1][r, i], neutral[2][r, i], np.int32(neutral[0][r, i])
+        _add_target(target, n, eta, phi, NEUTRAL, pt, FIRST_NEUTRAL + i, neutral[3][r, i] != 0)
+        target[WEIGHT, n] = weight[r, i]
+        n += fiducial(eta, phi, region[2][r], region[3][r]) & (pt != 0)
+    if with_tracks:
+        for i in range(n_trk):
+            if not kept[r, i]:
+                continue
+            distance = abs(np.int32(track[3][r, i]) - pv)
+            kind = VERTEX if distance <= setup[5] else PILEUP
+            pt, flavour = np.int32(track[0][r, i]), label[r, i] >> 1
+            _add_target(target, n, track[1][r, i], track[2][r, i], kind, pt, i, flavour == 2)
+            target[MUON, n] = flavour == 3
+            target[DZ, n] = min(distance, 63)
+            target[WEIGHT, n] = 256
+            n += 1
+    return n
+
+
+@njit(nogil=True)
+def _cone_sums(n, m, target, source, sums):
+    """Add up m sources around every target, the target itself left out.
+
+    `sums` int32[5, 64] gets the pt in the small, middle and large cone, the largest pt in the
+    middle one and the number in the large one.
+    """
+    for first in range(0, n, 32):
+        for row in range(5):
+            for lane in range(32):
+                sums[row, first + lane] = 0
+        for k in range(m):
+            eta, phi, pt, slot = source[ETA, k], source[PHI, k], source[PT, k], source[SLOT, k]
+            for lane in range(32):
+                deta = np.int32(target[ETA, first + lane] - eta)
+                dphi = np.int32(target[PHI, first + lane] - phi)
+                dr2 = np.int32(np.int32(deta * deta) + np.int32(dphi * dphi))
+                dr2 = np.int32(LARGE) if target[SLOT, first + lane] == slot else dr2
+                middle = pt if dr2 < MIDDLE else np.int32(0)
+                sums[0, first + lane] += pt if dr2 < SMALL else np.int32(0)
+                sums[1, first + lane] += middle
+                sums[2, first + lane] += pt if dr2 < LARGE else np.int32(0)
+                sums[3, first + lane] = max(sums[3, first + lane], middle)
+                sums[4, first + lane] += np.int32(1) if dr2 < LARGE else np.int32(0)
+
+
+@njit(nogil=True)
+def _density(n, m, kind, target, source, setup, sums):
+    """Add up pt^2/dR^2 as LinPuppi does, and take away the term of the target itself."""
+    neighbour_sums(n, m, setup[2], setup[3], target, source, sums)
+    inverse = inverse_dr2(np.int32(setup[2] >> 5))
+    for lane in range(n):
+        if target[KIND, lane] == kind:
+            pt = target[PT, lane]
+            pt2 = np.int32(min((pt * pt) >> 5, setup[4]))
+            sums[lane] -= min(np.int32(pt2 * inverse) >> 10, np.int32(4095))
+
+
+@njit(nogil=True)
+def _neighbourhood(n, setup, wanted, work):
+    """Form the sums around the targets of one region that are wanted."""
+    sources, target, sums, densities, sizes = work
+    for kind in range(4):
+        if wanted[kind]:
+            _cone_sums(n, sizes[0, kind], target, sources[kind], sums[kind])
+    for number in range(3):
+        if wanted[4 + number]:
+            kind = NEUTRAL if number == 0 and setup[0] == 0 else number
+            _density(
+                n, sizes[0, kind], kind, target, sources[kind], setup, densities[number]
+            )  # fmt: skip
+
+
+@njit(nogil=True)
+def _row(lane, eta_centre, flags, work, event, row):
+    """Write every column of one candidate."""
+    _, target, sums, densities, sizes = work
+    row[OWN_PT] = _log(target[PT, lane])
+    row[ABS_ETA] = min(abs(wrap(np.int32(eta_centre) + target[ETA, lane], 12)) >> 3, 255)
+    row[OWN_EM] = ONE * target[IS_EM, lane]
+    row[TRACK] = ONE if target[KIND, lane] != NEUTRAL else 0
+    row[OWN_MUON] = ONE * target[MUON, lane]
+    row[TRACKER] = flags[0]
+    row[HF] = flags[1]
+    row[OWN_DZ] = target[DZ, lane]
+    row[OWN_WEIGHT] = target[WEIGHT, lane]
+    for number in range(3):
+        place = ALPHA if number == 0 else PILEUP_ALPHA + number - 1
+        row[place] = _log(densities[number, lane])
+    for kind in range(3):
+        place = VERTEX_PT if kind == VERTEX else (PILEUP_PT if kind == PILEUP else NEUTRAL_PT)
+        for cone in range(3):
+            row[place + cone] = _log(sums[kind, cone, lane])
+        row[REGION_PT + kind] = _log(sizes[1, kind])
+    row[VERTEX_MAX] = _log(sums[VERTEX, 3, lane])
+    row[NEUTRAL_MAX] = _log(sums[NEUTRAL, 3, lane])
+    row[PILEUP_COUNT] = sums[PILEUP, 4, lane]
+    row[NEUTRAL_COUNT] = sums[NEUTRAL, 4, lane]
+    row[EM_PT] = _log(sums[EM, 1, lane])
+    row[REGION_PILEUP] = sizes[0, PILEUP]
+    row[REGION_NEUTRAL] = sizes[0, NEUTRAL]
+    for number in range(3):
+        row[EVENT + number] = _log(event[number])
+
+
+@njit(nogil=True)
+def fill_inputs(
+    board, event_rows, track, label, neutral, region, counts, setup, puppi, flags, events,
+    with_tracks, chosen, wanted, work, out, m,
+):  # fmt: skip
+    """Write the inputs of all candidates that are weighed, of one board type in a batch.
+
+    Parameters
+    ----------
+    board, event_rows : int
+        Number of the board type, regions per event.
+    track, neutral : tuple of int16[n, slots]
+        pt, eta, phi, z0; pt, eta, phi, isEM.
+    label : int16[n, slots]
+        Identification of tracks.
+    region, counts, setup : as for `weigh_tracker`
+        Setup with no tracks: counts but the number of neutrals are not read.
+    puppi : tuple of int8[n, slots], int16[n, slots]
+        Which tracks LinPuppi keeps, and its weights of neutrals.
+    flags : tuple of int
+        Values of `tracker` and `hf`.
+    events : int64[n_events, 3]
+        Output of `event_sums`.
+    with_tracks : bool
+        Whether tracks are weighed as well.
+    chosen : int64[n_chosen]
+        Positions of the columns to write.
+    wanted : bool[7]
+        Sums that these need: cones of the three kinds and of electromagnetic neutrals, densities.
+    work : tuple
+        `work_arrays`.
+    out : tuple
+        int16[rows, n_chosen] and int16[rows, 3] board type, row, slot, written from m on.
+
+    Returns
+    -------
+    int
+        The first row that is not written.
+    """
+    values, places = out
+    n_track, n_in = setup[0], setup[1]
+    row = np.empty(len(NAMES), np.int16)
+    for r in range(region[0].shape[0]):
+        n_trk = min(counts[1][r], n_track) if n_track > 0 else 0
+        n_neu = min(counts[2][r], n_in)
+        pv = np.int32(counts[0][r]) if n_track > 0 else np.int32(0)
+        n = _targets(
+            r, n_trk, n_neu, track, label, neutral, puppi, region, pv, setup, with_tracks, work[1]
+        )
+        if n == 0:
+            continue
+        _sources(r, n_trk, n_neu, track, neutral, pv, setup, work[0], work[4])
+        _neighbourhood(n, setup, wanted, work)
+        for lane in range(n):
+            _row(lane, region[0][r], flags, work, events[r // event_rows], row)
+            for c in range(len(chosen)):
+                values[m, c] = row[chosen[c]]
+            places[m, 0] = board
+            places[m, 1] = r
+            places[m, 2] = work[1][SLOT, lane]
+            m += 1
+    return m
