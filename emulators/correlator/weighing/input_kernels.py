@@ -77,7 +77,7 @@ def event_sums(n_events, boards, tracks, counts, region, pv, out) -> None:
                         out[event, 2] += 1
 
 
-def work_arrays():
+def work_arrays() -> tuple:
     """Allocate sources, targets, sums around targets, and sizes and totals by kind."""
     return (
         np.zeros((4, 6, LANES), np.int32),
