@@ -5,12 +5,13 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Integers, Shorts, Singles
+from l1kd.emulators.correlator.clusters.clusterer import Clusterer, Clusters
 from l1kd.emulators.correlator.jets.seeded_cone import SeededCone
 from l1kd.emulators.correlator.linpuppi.linpuppi import LinPuppi
 from l1kd.emulators.correlator.linpuppi.output_lists import final_arrays
@@ -42,11 +43,13 @@ class CorrelatorResult:
         Weight of every source particle, in its order: 0 where dropped, 1 for charged particles
         that are kept, the firmware's weight/256 for neutral ones. It comes from the region to
         which the particle's position belongs; copies in the overlap of others do not leave layer 1.
+        With clusters a neutral particle has the mean of its clusters' by its share in them.
     vertex : ndarray of int16
         z0 of the primary vertex, 0.05 cm.
     candidates : dict of ndarray
         `n_cand` (n,); `cand_hwPt`, `cand_hwEta`, `cand_hwPhi`, `cand_hwPuppiW`, `cand_hwId` and
-        `cand_source`, the index of the source particle, (n, 128), as layer 2 receives them.
+        `cand_source`, the index of the source particle, (n, 128), as layer 2 receives them. With
+        clusters it is the index in `clusters`.
     jets : dict of ndarray
         Output of `SeededCone.run`.
     met, ht : dict of ndarray
@@ -56,7 +59,10 @@ class CorrelatorResult:
         `soft_tracks` below the tracker's threshold, `forward_muons` where there is no tracker,
         `regionizer_tracks` and `regionizer_neutrals` beyond the multiplicity limits of the region
         they belong to, `puppi_tracks` that LinPuppi does not read, `final_sort` candidates beyond
-        the final list of a region, `layer2_list` candidates beyond the 128th.
+        the final list of a region, `layer2_list` candidates beyond the 128th. With clusters those
+        of `Clusters` too.
+    clusters : Clusters or None
+        Tracks and clusters that entered instead of the particles, where clusters were formed.
     """
 
     weights: Singles
@@ -66,6 +72,7 @@ class CorrelatorResult:
     met: dict[str, AnyArray]
     ht: dict[str, AnyArray]
     losses: dict[str, Integers]
+    clusters: Clusters | None = None
 
 
 def correlate(
@@ -76,6 +83,7 @@ def correlate(
     regionizer: Regionizer | None = None,
     puppi: Mapping[str, LinPuppi] | None = None,
     jets: SeededCone | None = None,
+    clusters: Clusterer | None = None,
 ) -> CorrelatorResult:
     """Run the correlator on events given as flat columns.
 
@@ -96,6 +104,8 @@ def correlate(
         and have no more than 18 final candidates, the slots on the links to layer 2.
     jets : SeededCone, optional
         Other jets than 16 of radius 0.4 with mass.
+    clusters : Clusterer, optional
+        Form clusters of the neutral particles first; without it they enter one by one.
 
     Returns
     -------
@@ -106,6 +116,18 @@ def correlate(
     ValueError
         If a column is missing or wrong, or a LinPuppi configuration does not fit its board.
     """
+    if clusters is not None:
+        reach = (regionizer or Regionizer()).track_max_abs_eta
+        formed = clusters.run(particles, offsets, track_max_abs_eta=reach)
+        result = correlate(
+            formed.particles, formed.offsets, vertex, regionizer=regionizer, puppi=puppi, jets=jets
+        )
+        return replace(
+            result,
+            weights=formed.spread(result.weights),
+            losses=result.losses | formed.losses,
+            clusters=formed,
+        )
     columns, bounds = read_particles(particles, offsets)
     n = len(bounds) - 1
     vertices = read_vertices(vertex, n)

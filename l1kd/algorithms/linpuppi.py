@@ -10,6 +10,7 @@ from l1kd.algorithms.base import CandidateWeight
 from l1kd.algorithms.puppi import Association
 from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.correlator.chain import CorrelatorResult, correlate
+from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
 from l1kd.errors import ConfigurationError, InputError, MissingBranchError
 
@@ -43,6 +44,10 @@ class LinPuppi(CandidateWeight):
     vertex
         "simulated": the primary vertex is the true one, dz being relative to it. "tracks": the
         vertex that the correlator chooses from the tracks.
+    clusters
+        True: neutral particles become clusters first, as layer 1 has them; a `Clusterer` says how.
+        A neutral particle's weight is then the mean of its clusters'. For candidates that are
+        trigger towers.
     """
 
     name = "linpuppi"
@@ -56,6 +61,7 @@ class LinPuppi(CandidateWeight):
         *,
         association: Association = "dz",
         vertex: Vertex = "simulated",
+        clusters: bool | Clusterer = False,
     ) -> None:
         super().__init__(source)
         if association not in ("dz", "truth"):
@@ -66,12 +72,14 @@ class LinPuppi(CandidateWeight):
         if vertex not in ("simulated", "tracks"):
             raise ConfigurationError(f"unknown vertex {vertex!r}; expected 'simulated' or 'tracks'")
         self.vertex: Vertex = vertex
+        self.clusters = Clusterer() if clusters is True else clusters or None
 
     @property
     def version(self) -> str:
         """Reference of the firmware and the vertex."""
         ideal = "-truth" if self.association == "truth" else ""
-        return f"cmssw-1c4c42c4-{self.vertex}{ideal}"
+        clusters = "-clusters" if self.clusters else ""
+        return f"cmssw-1c4c42c4-{self.vertex}{ideal}{clusters}"
 
     def prepare_awkward(self, events: ak.Array) -> tuple[tuple[()], dict[str, AnyArray]]:
         """Open awkward: the flat columns, with dz as the association has it."""
@@ -118,7 +126,7 @@ class LinPuppi(CandidateWeight):
         # a charged particle without a track cannot be associated: far from every vertex
         z0 = np.clip(np.nan_to_num(dz, nan=_LARGEST_Z0), -_LARGEST_Z0, _LARGEST_Z0)
         vertex = 0.0 if self.vertex == "simulated" else None
-        return correlate({**columns, "z0": z0}, offsets, vertex)
+        return correlate({**columns, "z0": z0}, offsets, vertex, clusters=self.clusters)
 
 
 def _by_event(counts: AnyArray, columns: dict[str, AnyArray]) -> ak.Array:

@@ -6,6 +6,7 @@ import pytest
 
 import l1kd
 from l1kd.algorithms import LinPuppi
+from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.errors import ConfigurationError
 
 
@@ -96,3 +97,19 @@ def test_no_events_and_masked_events(data, open_events, inserted):
 def test_unknown_vertex():
     with pytest.raises(ConfigurationError, match="unknown vertex 'best'"):
         LinPuppi(vertex="best")
+
+
+def test_clusters_of_the_neutral_particles(data, open_events, inserted):
+    events = open_events(data / "ttbar2l_PU140.root")[:20]
+    with_clusters = l1kd.insert(events, [LinPuppi(clusters=True)])
+    losses = with_clusters.L1PuppiLosses
+    assert ak.sum(losses.regionizer_neutrals) < ak.sum(inserted.L1PuppiLosses.regionizer_neutrals)
+    assert ak.sum(losses.unclustered_cells) > 0
+    weight = with_clusters.L1Cand.linpuppi_weight
+    tracks = (with_clusters.L1Cand.charge != 0) & (abs(with_clusters.L1Cand.eta) < 2.3)
+    # the tracks are the same, and the vertex
+    assert ak.all(weight[tracks] == inserted.L1Cand.linpuppi_weight[tracks])
+    assert ak.all((weight >= 0) & (weight <= 1))
+    assert LinPuppi(clusters=True).version.endswith("-clusters")
+    few = LinPuppi(clusters=Clusterer(limits=(1, 1, 1))).correlator(events)
+    assert few.losses["sector_clusters"].sum() > losses.sector_clusters.to_numpy().sum()
