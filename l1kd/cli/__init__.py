@@ -1,6 +1,7 @@
 """The command line: `app` with all verbs, `main` to run it."""
 
 from l1kd.cli import (
+    bench,
     efficiency,
     evaluate,
     firmware,
@@ -8,6 +9,7 @@ from l1kd.cli import (
     menu,
     menu_optimise,
     menu_rates,
+    networks,
     study,
     tools,
 )
@@ -15,6 +17,7 @@ from l1kd.cli.application import app, main
 
 __all__ = [
     "app",
+    "bench",
     "efficiency",
     "evaluate",
     "firmware",
@@ -23,6 +26,7 @@ __all__ = [
     "menu",
     "menu_optimise",
     "menu_rates",
+    "networks",
     "study",
     "tools",
 ]

@@ -27,7 +27,16 @@ from l1kd.models.firmware.tools import cpp, verilator
 from l1kd.models.firmware.vectors import vectors
 from l1kd.models.firmware.vectors.vectors import Emulator, Vectors
 
-__all__ = ["CPP", "FRAMEWORK", "READ_BACK", "RTL", "Verified", "prove_project", "verify"]
+__all__ = [
+    "CPP",
+    "FRAMEWORK",
+    "READ_BACK",
+    "RTL",
+    "Verified",
+    "prove_project",
+    "record_waveform",
+    "verify",
+]
 
 Progress = Callable[[str], None]
 CPP = "hls4ml C++, compiled"
@@ -157,6 +166,45 @@ def _simulate(
         return verilator.simulate(folder, design, ports, np.asarray(raw, np.int64), build_dir=build)
     except verilator.VerilatorError as error:
         raise ToolError(str(error)) from error
+
+
+def record_waveform(folder: Path, raw: Integers, out: Path) -> Path:
+    """Simulate the RTL of a built project and record its ports.
+
+    Parameters
+    ----------
+    raw : int64 array, shape (n, elements)
+    out : pathlib.Path
+        Folder that gets ``<top>.vcd``.
+
+    Raises
+    ------
+    FirmwareError
+        The folder is no project, was changed, has no RTL, or gives other results than the emulator.
+    ToolError
+        Verilator is missing or fails.
+    """
+    description = project.read_description(folder)
+    changed = project.changes(folder, description).refused
+    if changed:
+        raise FirmwareError(f"{folder}: changed since the build: {', '.join(changed[:5])}")
+    if not description.get("rtl"):
+        raise FirmwareError(
+            f"{folder} has no RTL to simulate: build it with --backend da4ml or alkaid"
+        )
+    network = project.read_network(folder)
+    design = project.design_from(description["rtl"], folder)
+    out.mkdir(parents=True, exist_ok=True)
+    target = out / f"{design.top}.vcd"
+    ports: Any = network
+    with tempfile.TemporaryDirectory() as scratch:
+        found = verilator.simulate(
+            folder, design, ports, raw, build_dir=Path(scratch), waveform=target
+        )
+    wrong = int((found != vectors.emulate(network, raw)).any(axis=1).sum())
+    if wrong:
+        raise FirmwareError(f"{folder}: the RTL differs from the emulator in {wrong} rows")
+    return target
 
 
 @dataclass(frozen=True)

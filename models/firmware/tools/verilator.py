@@ -62,6 +62,7 @@ def simulate(
     raw_inputs: Integers,
     *,
     build_dir: Path,
+    waveform: Path | None = None,
 ) -> Integers:
     """Run a design on vectors, a new one every clock cycle where it is pipelined.
 
@@ -72,6 +73,8 @@ def simulate(
     raw_inputs : int64 array, shape (n, elements of all inputs)
     build_dir : Path
         Receives the compiled simulation.
+    waveform : Path, optional
+        File for a VCD of the ports, two time steps a clock cycle.
 
     Returns
     -------
@@ -82,7 +85,8 @@ def simulate(
     VerilatorError
         If the design cannot be compiled or simulated.
     """
-    program, build_dir = compile_simulation(folder, design, build_dir), build_dir.resolve()
+    program = compile_simulation(folder, design, build_dir, traced=waveform is not None)
+    build_dir = build_dir.resolve()
     inputs = [t.format for t in network.inputs for _ in range(t.size)]
     outputs = [t.format for t in network.outputs for _ in range(t.size)]
     source, target = build_dir / "stimulus.bin", build_dir / "response.bin"
@@ -90,6 +94,7 @@ def simulate(
         for start in range(0, len(raw_inputs), CHUNK):
             pack(raw_inputs[start : start + CHUNK], inputs).tofile(stream)
     command = [str(program.resolve()), str(source), str(target)]
+    command += [str(waveform.resolve())] if waveform is not None else []
     _run(command, bare_environment(), folder=build_dir)
     words = np.fromfile(target, np.uint32).reshape(-1, -(-design.output_bits // 32))
     if len(words) != len(raw_inputs):
@@ -98,7 +103,9 @@ def simulate(
     return np.concatenate(parts) if parts else np.zeros((0, len(outputs)), np.int64)
 
 
-def compile_simulation(folder: Path, design: RtlDesign, build_dir: Path) -> Path:
+def compile_simulation(
+    folder: Path, design: RtlDesign, build_dir: Path, *, traced: bool = False
+) -> Path:
     """Compile a design and its driver; return the program.
 
     The C++ that Verilator writes is compiled in one piece and without optimization: a hundred
@@ -113,14 +120,15 @@ def compile_simulation(folder: Path, design: RtlDesign, build_dir: Path) -> Path
     command, environment = _command()
     sources = [str((folder / path).resolve()) for path in design.sources]
     verilate = ["--cc", "-O3", "-Wno-fatal", "--top-module", design.top, "-Mdir", str(objects)]
+    verilate += ["--trace", "--trace-depth", "1"] if traced else []
     _run([*command, *verilate, *sources], environment)
     whole, program = objects / "whole.cc", objects / "simulation"
     parts = [f'#include "{path.name}"' for path in sorted(objects.glob("V*.cpp"))]
-    whole.write_text("\n".join([*parts, driver_source(design)]))
+    whole.write_text("\n".join([*parts, driver_source(design, traced)]))
     include = _include(command, environment)
-    library = _library(include, build_dir)
+    library = _library(include, build_dir, traced)
     link = [str(whole), str(library), "-pthread", "-o", str(program)]
-    _run([*_compiler(include), f"-I{objects}", *link], os.environ)
+    _run([*_compiler(include, traced), f"-I{objects}", *link], os.environ)
     return program
 
 
@@ -132,17 +140,19 @@ def _include(command: list[str], environment: Mapping[str, str]) -> Path:
     )
 
 
-def _compiler(include: Path) -> list[str]:
+def _compiler(include: Path, traced: bool) -> list[str]:
     kinds = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_SAIF", "TRACE_VCD")
-    switches = [f"-DVM_{kind}=0" for kind in kinds]
+    on = ("TRACE", "TRACE_VCD") if traced else ()
+    switches = [f"-DVM_{kind}={int(kind in on)}" for kind in kinds]
     folders = [f"-I{include}", f"-I{include / 'vltstd'}"]
     return ["g++", "-O0", "-w", "-std=gnu++17", "-DVERILATOR=1", *switches, *folders]
 
 
-def _library(include: Path, build_dir: Path) -> Path:
+def _library(include: Path, build_dir: Path, traced: bool) -> Path:
     """Return Verilator's compiled library, from the user's cache where it is there."""
-    source = [f'#include "{include / name}.cpp"' for name in ("verilated", "verilated_threads")]
-    command = [*_compiler(include), "-c", "-x", "c++", "-", "-o"]
+    names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if traced else [])]
+    source = [f'#include "{include / name}.cpp"' for name in names]
+    command = [*_compiler(include, traced), "-c", "-x", "c++", "-", "-o"]
     stamp = hashlib.sha256("\n".join(command).encode())
     stamp.update((include / "verilated.cpp").read_bytes())
     stamp.update(_run(["g++", "--version"], os.environ).encode())
@@ -171,8 +181,10 @@ def _run(
     return done.stdout
 
 
-def driver_source(design: RtlDesign) -> str:
+def driver_source(design: RtlDesign, traced: bool = False) -> str:
     """Return the C++ program that feeds packed vectors and writes packed results.
+
+    With a third argument and where it is `traced`, it writes a VCD there.
 
     A pipelined design gets a new vector in every cycle; results are taken ``latency_cycles`` later.
     """
@@ -192,22 +204,39 @@ def driver_source(design: RtlDesign) -> str:
 
     latency = design.latency_cycles
     count = words(design.input_bits)
-    tick = "dut.clk = 1; dut.eval(); dut.clk = 0; dut.eval();" if latency else "dut.eval();"
+    note = " trace.dump(time++);" if traced else ""
+    low, high = (f"dut.clk = {level}; dut.eval();{note}" for level in (0, 1))
+    tick = (
+        f"{low if traced else ''} {high} dut.clk = 0; dut.eval();"
+        if latency
+        else f"dut.eval();{note}"
+    )
     settle = "dut.clk = 0; dut.eval();" if latency else ""
+    header = '#include "verilated_vcd_c.h"' if traced else ""
+    begin = (
+        "context.traceEverOn(true); VerilatedVcdC trace; uint64_t time = 0; "
+        "dut.trace(&trace, 99); trace.open(argv[3]);"
+        if traced
+        else ""
+    )
+    # one more edge shows the last result
+    end = f"{f'{low} {high}' if latency else ''} trace.close();" if traced else ""
     return f"""#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include "V{design.top}.h"
 #include "verilated.h"
+{header}
 
 int main(int argc, char** argv) {{
-    if (argc != 3) return 2;
+    if (argc != {4 if traced else 3}) return 2;
     FILE* in = std::fopen(argv[1], "rb");
     FILE* out = std::fopen(argv[2], "wb");
     if (!in || !out) return 3;
     VerilatedContext context;
     V{design.top} dut(&context);
     uint32_t row[{max(words(design.input_bits), words(design.output_bits), 2)}];
+    {begin}
     {settle}
     long cycle = 0, read = 0, written = 0;
     bool more = true;
@@ -227,6 +256,7 @@ int main(int argc, char** argv) {{
             ++written;
         }}
     }}
+    {end}
     dut.final();
     return std::fclose(out) ? 4 : 0;
 }}

@@ -1,0 +1,143 @@
+"""Verbs for the bench: compare, vectors, emulate, inspect-network."""
+
+import json
+
+import numpy as np
+import pytest
+import uproot
+
+from l1kd.algorithms import Cicada
+from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.network import Network
+from l1kd.emulators.network.graph import Graph
+from l1kd.models.firmware.vectors import vectors
+from tests.models.firmware.networks import dense, make_network
+
+
+@pytest.fixture
+def network(tmp_path):
+    network = make_network()
+    network.save(tmp_path / "small.npz")
+    return network
+
+
+def test_patterns_go_to_the_bench_and_come_back(l1kd, network, tmp_path):
+    folder, file = tmp_path / "bench", tmp_path / "small.npz"
+    for kind, suffix in (("emp", "txt"), ("apx", "txt"), ("hex", "hex"), ("csv", "csv")):
+        arguments = (file, "--kind", kind, "--count", 200, "--out", folder, "--field", 16)
+        done = l1kd("vectors", *arguments, "--links", "4-5")
+        assert done.exit_code == 0, done.output
+        inputs, outputs = folder / f"inputs.{suffix}", folder / f"outputs.{suffix}"
+        same = ("--inputs", inputs, "--field", 16, "--links", "4-5", "--json")
+        done = l1kd("compare", file, outputs, *same)
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout)["rows"] == 200
+    text = (folder / "outputs.hex").read_text()
+    (folder / "outputs.hex").write_text(("f" if text[0] != "f" else "0") + text[1:])
+    done = l1kd("compare", file, folder / "outputs.hex", "--inputs", folder / "inputs.hex",
+                "--field", 16, "--out", tmp_path / "report")  # fmt: skip
+    assert done.exit_code == 1
+    assert "row 0" in done.output or "1 of 200 rows differ" in done.output
+
+
+def test_results_need_their_inputs(l1kd, network, tmp_path):
+    np.save(tmp_path / "results.npy", np.zeros((3, 2), np.int64))
+    done = l1kd("compare", tmp_path / "small.npz", tmp_path / "results.npy")
+    assert done.exit_code == 1
+    assert "--inputs" in done.stderr
+
+
+def test_two_networks_are_compared_with_a_report(l1kd, network, tmp_path):
+    inputs = network.inputs[0]
+    layers = [*network.graph.layers]
+    layers[2] = dense("last", layers[1].output, 2, FixedPoint(9, 6, True, "RND", "WRAP"), seed=5)
+    Network(Graph("other", (inputs,), (layers[2].output.name,), tuple(layers))).save(
+        tmp_path / "other.npz"
+    )
+    done = l1kd("compare", tmp_path / "small.npz", tmp_path / "other.npz", "--vectors", 500,
+                "--out", tmp_path / "report")  # fmt: skip
+    assert done.exit_code == 1
+    assert "last" in done.stdout
+    found = json.loads((tmp_path / "report" / "comparison.json").read_text())
+    assert found["first_layers"] == {"last": found["differing"]}
+    assert {d["what"] for d in found["differences"]} >= {"weights", "biases"}
+    assert "| last |" in (tmp_path / "report" / "comparison.md").read_text()
+    same = l1kd("compare", tmp_path / "small.npz", tmp_path / "small.npz", "--vectors", 500)
+    assert same.exit_code == 0, same.output
+
+
+def test_a_branch_of_nano_is_a_record(l1kd, data, tmp_path):
+    source = data / "ttbar2l_PU140_l1nano.root"
+    scores = tmp_path / "scores.npy"
+    done = l1kd("emulate", "cicada-v1", source, "--out", scores)
+    assert done.exit_code == 0, done.output
+    with uproot.open(source) as file:
+        columns = file["Events"].arrays(library="ak")
+    with uproot.recreate(tmp_path / "nano.root") as file:
+        names = [n for n in columns.fields if not n.startswith("n")]
+        content = {name: columns[name] for name in names}
+        file["Events"] = {**content, "CICADA_score": np.load(scores)[:, 0].astype(np.float32)}
+    nano = tmp_path / "nano.root"
+    done = l1kd("compare", "cicada-v1", nano, "--branch", "CICADA_score", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["rows"] == 50
+    wrong = l1kd("compare", "cicada-v1", nano, "--branch", "CICADA_scores")
+    assert wrong.exit_code == 1
+    assert "found CICADA_score" in wrong.stderr
+
+
+def two_outputs(tmp_path):
+    inputs = make_network().inputs[0]
+    first = dense("first", inputs, 3, FixedPoint(9, 5), seed=1)
+    second = dense("second", inputs, 2, FixedPoint(7, 5), seed=2)
+    outputs = (first.output.name, second.output.name)
+    network = Network(Graph("two", (inputs,), outputs, (first, second)))
+    network.save(tmp_path / "two.npz")
+    return network
+
+
+def test_emulate_writes_several_outputs_and_all_layers(l1kd, tmp_path):
+    network = two_outputs(tmp_path)
+    raw = vectors.make(network, 100, 1).raw.astype(np.int64)
+    np.save(tmp_path / "rows.npy", raw)
+    arguments = ("emulate", tmp_path / "two.npz", tmp_path / "rows.npy", "--out")
+    refused = l1kd(*arguments, tmp_path / "out.npy")
+    assert refused.exit_code == 1
+    assert "need a file of suffix .npz" in refused.stderr
+    assert l1kd(*arguments, tmp_path / "out.npz", "--raw").exit_code == 0
+    with np.load(tmp_path / "out.npz") as found:
+        for name, expected in zip(network.graph.outputs, network.predict_raw(raw), strict=True):
+            np.testing.assert_array_equal(found[name], expected)
+    assert l1kd(*arguments, tmp_path / "layers.npz", "--layers").exit_code == 0
+    with np.load(tmp_path / "layers.npz") as found:
+        for layer in network.graph.layers:
+            expected = layer.output.format.to_float(network.trace(raw)[layer.name])
+            np.testing.assert_array_equal(found[layer.name], expected)
+    assert l1kd(*arguments, tmp_path / "out.csv").exit_code == 0
+    expected = np.concatenate(network.predict_raw(raw), axis=1)
+    found = np.loadtxt(tmp_path / "out.csv", delimiter=",", skiprows=1)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_inspect_network_lists_all_and_speaks_json(l1kd, tmp_path):
+    two_outputs(tmp_path)
+    shown = json.loads(l1kd("inspect-network", tmp_path / "two.npz", "--json").stdout)
+    assert [t["shape"] for t in shown["outputs"]] == [[3], [2]]
+    assert [layer["formats"]["weight"] for layer in shown["layers"]] == ["ap_fixed<5,2>"] * 2
+    assert "output second_out: 2, " in l1kd("inspect-network", tmp_path / "two.npz").stdout
+    names = [row["network"] for row in json.loads(l1kd("inspect-network", "--json").stdout)]
+    assert {"cicada-v1", "qdistillnet_local-v1", "cicada_logic-v1"} <= set(names)
+    assert "cicada-v1" in l1kd("inspect-network").stdout
+    logic = json.loads(l1kd("inspect-network", "cicada_logic-v1", "--json").stdout)
+    assert logic["kind"] == "logic gates"
+    assert Cicada().network.inputs[0].size == 252
+
+
+def test_inspect_network_lists_the_versions_of_a_checkout(l1kd, tmp_path):
+    from tests.l1kd.outside import write_halving_firmware
+
+    for version in ("v1", "v2"):
+        write_halving_firmware(tmp_path / version)
+    rows = json.loads(l1kd("inspect-network", tmp_path, "--json").stdout)
+    assert len(rows) == 2
+    assert all("halve" in row["error"] for row in rows)
