@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from l1kd.emulators.array_types import Exact, Indices
+from l1kd.emulators.array_types import Exact, Indices, Mask
 from l1kd.emulators.fixed_point import MAX_WIDTH, FixedPoint
 from l1kd.emulators.network.graph import (
     Affine,
@@ -20,7 +20,17 @@ from l1kd.emulators.network.graph import (
     Piecewise,
 )
 
-__all__ = ["Bounds", "Facts", "Sums", "after_cast", "analyse", "hull", "in_order"]
+__all__ = [
+    "Bounds",
+    "Facts",
+    "PartialSums",
+    "Sums",
+    "after_cast",
+    "analyse",
+    "hull",
+    "in_order",
+    "partial_sums",
+]
 
 
 class Bounds(NamedTuple):
@@ -169,6 +179,64 @@ def of_sums(operation: Affine, source: Bounds, fraction: int) -> Sums:
     return Sums(reach, exact, inside)
 
 
+class PartialSums(NamedTuple):
+    """What can happen while the terms of an `Affine` are added in their order.
+
+    Attributes
+    ----------
+    product_below, product_above, below, above : bool arrays, shape (terms, positions, filters)
+        Whether the product of a term, and the sum that ends with it, can leave the accumulator's
+        format on either side.
+    reach : int
+        Largest magnitude of a product or a sum before it is limited.
+    last : Bounds
+        Of the sums.
+    """
+
+    product_below: Mask
+    product_above: Mask
+    below: Mask
+    above: Mask
+    reach: int
+    last: Bounds
+
+
+def partial_sums(operation: Affine, source: Bounds, fraction: int) -> PartialSums:
+    """Follow the bounds of the sums term by term, saturated as the accumulator saturates."""
+    form, shift = operation.accumulator, fraction + operation.weight_fraction
+    symmetric = form.overflow == "SAT_SYM" and form.signed and form.width > 1
+    smallest = -form.maximum if symmetric else form.minimum
+    shift -= form.fraction
+    sides = [np.append(side, 0)[operation.index].astype(object) for side in source]
+    start = operation.bias[operation.group].astype(object)
+    low, high, reach = start, start, int(abs(start).max(initial=0))
+    flags: list[list[Mask]] = [[], [], [], []]
+    for k in range(operation.index.shape[1]):
+        weight = operation.weight[operation.group, k].astype(object)
+        ends = [side[:, k, None] * weight for side in sides]
+        product = rounded(Bounds(np.minimum(*ends), np.maximum(*ends)), shift, form.rounding)
+        outside = product.low < smallest, product.high > form.maximum
+        reach = max(reach, product.reach())
+        if form.overflow != "WRAP" and not operation.late:
+            product = _saturated(product, smallest, form)
+        total = Bounds(low + product.low, high + product.high)
+        reach = max(reach, total.reach())
+        outside += total.low < smallest, total.high > form.maximum
+        for mine, flag in zip(flags, outside, strict=True):
+            mine.append(flag.astype(bool))
+        low, high = total if form.overflow == "WRAP" else _saturated(total, smallest, form)
+    below = [np.array(mine, bool).reshape(-1, *start.shape) for mine in flags]
+    last = Bounds(low.reshape(-1), high.reshape(-1))
+    return PartialSums(below[0], below[1], below[2], below[3], reach, last)
+
+
+def _saturated(bounds: Bounds, smallest: int, form: FixedPoint) -> Bounds:
+    low, high = (np.clip(side, smallest, form.maximum) for side in bounds)
+    if form.overflow == "SAT_ZERO":
+        low, high = np.minimum(low, 0), np.maximum(high, 0)
+    return Bounds(low, high)
+
+
 def _aligned(values: Exact, shift: int, upward: int) -> Exact:
     """Bring products to the accumulator's fraction, ``upward`` steps above the floor."""
     return values << -shift if shift <= 0 else (values >> shift) + upward
@@ -226,6 +294,8 @@ def _facts_of(
         exact, fraction = sums.exact, accumulator.fraction
         if in_order(operation, sums, form.fraction) and not sums.never_overflows:
             exact = Bounds.of_format(accumulator, output.size)
+            if accumulator.overflow != "WRAP":
+                exact = partial_sums(operation, source, form.fraction).last
         elif not sums.never_overflows:
             exact, _ = after_cast(exact, fraction, accumulator)
     elif isinstance(operation, Piecewise):

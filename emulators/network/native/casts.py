@@ -7,7 +7,8 @@ from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.analysis.intervals import Bounds, after_cast, rounded
 from l1kd.emulators.network.native.ir import Function, Number
 
-__all__ = ["EXACT", "Stage", "cast", "narrowest", "raw", "to_integer"]
+__all__ = ["EXACT", "Stage", "cast", "narrowest", "raw", "rounded_integer",
+           "to_integer"]  # fmt: skip
 
 # Up to here every integer is exact in single precision.
 EXACT = 1 << 24
@@ -164,7 +165,7 @@ def _cast_integer(code: Function, number: Number, stage: Stage, element: int) ->
     if stage.relu:
         name = code.most(kind, name, 0)
     if drop > 0:
-        name = _rounded(code, name, kind, form.rounding, drop)
+        name = rounded_integer(code, name, kind, form.rounding, drop)
     elif drop < 0:
         name = code.binary("shl", kind, name, code.splat(kind, -drop))
     if stage.inside(element):
@@ -190,7 +191,7 @@ def _cast_integer(code: Function, number: Number, stage: Stage, element: int) ->
     return Number(name, kind, form.fraction)
 
 
-def _rounded(code: Function, name: str, kind: str, rounding: str, drop: int) -> str:
+def rounded_integer(code: Function, name: str, kind: str, rounding: str, drop: int) -> str:
     """Drop bits of integers."""
     shift, half = code.splat(kind, drop), 1 << (drop - 1)
     plus = {"RND": half, "RND_INF": half, "TRN": 0, "TRN_ZERO": 0}.get(rounding, half - 1)

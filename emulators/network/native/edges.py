@@ -96,7 +96,7 @@ def float_reader(
 
 def takes_floats(form: FixedPoint) -> bool:
     """Tell whether `float_reader` knows the casts to a format."""
-    saturates = form.overflow == "SAT" and form.rounding in ("RND", "RND_CONV")
+    saturates = form.overflow == "SAT" and form.rounding in ("TRN", "RND", "RND_CONV")
     wraps = form.overflow == "WRAP" and form.rounding == "TRN"
     return (saturates or wraps) and form.width <= 53 and 0 <= form.fraction <= 100
 

@@ -60,6 +60,7 @@ from l1kd.emulators.network.native.ir import (
     declarations,
     scalar,
 )
+from l1kd.emulators.network.native.ordered import Ordered
 from l1kd.emulators.network.native.sums import FLOORED, Sums
 
 __all__ = ["NativeText", "UnsuitableError", "write_native"]
@@ -156,11 +157,11 @@ class NativeBuilder:
         facts = self.facts[output.name]
         sums = facts.sums
         assert sums is not None
-        if intervals.in_order(operation, sums, fraction):
-            raise UnsuitableError("sums in the order of the firmware")
+        source_bounds = self.facts[operation.source].bounds
+        ordered = intervals.in_order(operation, sums, fraction)
         kernel = affine_kernel(operation, self.facts, fraction)
         stages, exact, accumulator = [], facts.exact, operation.accumulator
-        if not sums.never_overflows:
+        if not sums.never_overflows and not (ordered and accumulator.overflow != "WRAP"):
             limit = 1 << (max(kernel.width, 32) - 1)
             low, high = (np.clip(side, -limit, limit - 1) for side in sums.exact)
             stages.append(Stage(accumulator, accumulator.fraction, Bounds(low, high)))
@@ -173,9 +174,15 @@ class NativeBuilder:
         every = range(output.size)
         while len(stages) > 1 and all(stages[0].nothing(e) for e in every):
             stages = self._without_first(stages)
-        part = Sums.plan(
-            operation, self.facts, kernel.weights.astype(object), kernel.shift, kernel.width, stages
-        )
+        part: Ordered | Sums
+        if ordered:
+            try:
+                part = Ordered.plan(operation, source_bounds, fraction, stages)
+            except ValueError as error:
+                raise UnsuitableError(str(error)) from error
+        else:
+            weights = kernel.weights.astype(object)
+            part = Sums.plan(operation, self.facts, weights, kernel.shift, kernel.width, stages)
         source, held = self.take(operation.source, operation.index), self.new(target.name)
 
         def write(name: str, tile: Tile, address: Any, table: WeightTable) -> Iterator[Function]:

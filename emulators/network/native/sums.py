@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from l1kd.emulators.array_types import Exact, Mask
+from l1kd.emulators.array_types import Exact, Indices, Mask
 from l1kd.emulators.network.analysis.intervals import Bounds, Facts
 from l1kd.emulators.network.graph import Affine
 from l1kd.emulators.network.native.casts import EXACT, Stage, cast
@@ -112,7 +112,7 @@ class Sums:
         blocks, most = SHAPES[tile.lanes][self.way]
         fraction, unit = self.operation.accumulator.fraction, self.stages[-1].form.fraction
         code, number = Function(f"{name}_0", tile, blocks), 0
-        for outputs in self._groups(most):
+        for outputs in output_groups(self.weights, self.operation.group, most):
             if code.length > MOST_LINES:
                 yield code
                 number += 1
@@ -125,20 +125,6 @@ class Sums:
                     value = cast(code, value, self.stages, output, fraction, half)
                     keep(code, value, unit, real, int(targets[output]), block)
         yield code
-
-    def _groups(self, most: int) -> Iterator[list[int]]:
-        """Group outputs that share terms; few enough for the registers."""
-        filters = self.weights.shape[2]
-        chosen = [clusters(weights != 0, most) for weights in self.weights]
-        pending: list[int] = []
-        for position, group in enumerate(self.operation.group):
-            for cluster in chosen[group]:
-                if len(pending) + len(cluster) > most:
-                    yield pending
-                    pending = []
-                pending += [position * filters + f for f in cluster]
-        if pending:
-            yield pending
 
     @property
     def _scale(self) -> int:
@@ -161,7 +147,8 @@ class Sums:
                 # Else the compiler fills the many registers with weights that later rows repeat,
                 # and has to put sums aside.
                 code.barrier()
-            values = [self._data(code, row, long, block) for block in range(code.blocks)]
+            values = [row_data(code, row, long, block, self.way, self.kind)
+                      for block in range(code.blocks)]  # fmt: skip
             for term in users:
                 factor = self._factor(code, term.weight, table)
                 for block in range(code.blocks):
@@ -204,18 +191,6 @@ class Sums:
     @property
     def _half(self) -> float:
         return self.stages[0].half if self._scale else 0.0
-
-    def _data(self, code: Function, row: int, long: bool, block: int) -> str:
-        value = code.load("i64" if long else "float", row, block)
-        if self.way != INTEGER:
-            if long:
-                value = code.convert("trunc", "i64", value, "i32")
-                value = code.convert("sitofp", "i32", value, "float")
-            return value
-        if not long:
-            value = code.convert("fptosi", "float", value, "i32")
-            return value if self.kind == "i32" else code.convert("sext", "i32", value, "i64")
-        return value if self.kind == "i64" else code.convert("trunc", "i64", value, "i32")
 
     def _factor(self, code: Function, weight: int, table: WeightTable) -> str:
         if self.way == INTEGER:
@@ -305,6 +280,21 @@ def parts(terms: Sequence[Term]) -> dict[int, float]:
     return starts | {first: float(ANCHOR - low)}
 
 
+def output_groups(weights: Exact, groups: Indices, most: int) -> Iterator[list[int]]:
+    """Group outputs that share terms; few enough for the registers."""
+    filters = weights.shape[2]
+    chosen = [clusters(matrix != 0, most) for matrix in weights]
+    pending: list[int] = []
+    for position, group in enumerate(groups):
+        for cluster in chosen[group]:
+            if len(pending) + len(cluster) > most:
+                yield pending
+                pending = []
+            pending += [position * filters + f for f in cluster]
+    if pending:
+        yield pending
+
+
 def clusters(used: Mask, most: int) -> list[list[int]]:
     """Group columns so that the columns of a group use few rows in all; greedily."""
     left, found = set(range(used.shape[1])), []
@@ -321,6 +311,20 @@ def clusters(used: Mask, most: int) -> list[list[int]]:
             rows |= used[:, best]
         found.append(group)
     return found
+
+
+def row_data(code: Function, row: int, long: bool, block: int, way: str, kind: str) -> str:
+    """Load a row as the factors of a sum: floating point, or integers of ``kind``."""
+    value = code.load("i64" if long else "float", row, block)
+    if way != INTEGER:
+        if long:
+            value = code.convert("trunc", "i64", value, "i32")
+            value = code.convert("sitofp", "i32", value, "float")
+        return value
+    if not long:
+        value = code.convert("fptosi", "float", value, "i32")
+        return value if kind == "i32" else code.convert("sext", "i32", value, "i64")
+    return value if kind == "i64" else code.convert("trunc", "i64", value, "i32")
 
 
 def keep(code: Function, number: Number, unit: int, real: bool, row: int, block: int = 0) -> None:

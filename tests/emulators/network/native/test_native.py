@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network, Tensor
 from l1kd.emulators.network.analysis.fusion import affine_kernel
-from l1kd.emulators.network.analysis.intervals import analyse
+from l1kd.emulators.network.analysis.intervals import analyse, in_order
 from l1kd.emulators.network.graph import (
     Affine,
     Binary,
@@ -24,6 +24,7 @@ from l1kd.emulators.network.graph import (
 )
 from l1kd.emulators.network.native import code as native_code
 from l1kd.emulators.network.native.code import NativeCode, key_of, translate
+from l1kd.emulators.network.native.ordered import Ordered
 from l1kd.emulators.network.native.program import UnsuitableError
 from l1kd.emulators.network.native.sums import FLOORED, INTEGER, REAL, Sums
 from tests.emulators.network import oracle
@@ -120,7 +121,8 @@ def test_random_sums_equal_the_oracle(source, accumulator, result, fraction, rel
     weights = [[random.randint(-reach, reach) for _ in range(n_out)] for _ in range(n_in)]
     bias = [random.randint(accumulator.minimum, accumulator.maximum) for _ in range(n_out)]
     middle = accumulator if random.random() < 0.5 else result
-    operations = [dense("x", weights, bias, accumulator, middle, fraction)]
+    late = random.random() < 0.3
+    operations = [dense("x", weights, bias, accumulator, middle, fraction, late)]
     if relu:
         zero, one = np.zeros(n_out, np.int64), np.ones(n_out, np.int64)
         each, scale = np.arange(n_out, dtype=np.int32), 1 << random.randint(0, 2)
@@ -132,7 +134,7 @@ def test_random_sums_equal_the_oracle(source, accumulator, result, fraction, rel
     try:
         check(network, extremes(source, n_in, 40, random.randint(0, 99)))
     except UnsuitableError:
-        assert accumulator.overflow != "WRAP" or accumulator.rounding != "TRN"
+        assert late and accumulator.rounding not in ("TRN", "RND", "RND_MIN_INF")
 
 
 @settings(max_examples=40, deadline=None)
@@ -388,10 +390,41 @@ def test_compilation_begins_after_some_events():
 
 
 def test_unsuitable_networks_keep_the_general_machine():
-    accumulator = FixedPoint(8, 8, True, "TRN", "SAT")
-    network = network_of(accumulator, 2, dense("x", [[9], [9]], [0], accumulator, accumulator))
+    form, accumulator = FixedPoint(8, 8), FixedPoint(8, 7, True, "RND_CONV", "SAT")
+    late = dense("x", [[9], [9]], [0], accumulator, accumulator, 3, late=True)
+    network = network_of(form, 2, late)
     assert not network.specialise()
-    assert network.predict_raw([[100, -100]]).tolist() == [[-1]]
+    assert network.predict_raw([[100, -100]]).tolist() == [[-98]]
+
+
+LIMITED = {
+    "floored": (FixedPoint(9, 9, True, "TRN", "SAT"), 3, FLOORED),
+    "whole": (FixedPoint(9, 9, True, "RND", "SAT"), 0, REAL),
+    "rounded": (FixedPoint(9, 9, True, "RND", "SAT"), 3, INTEGER),
+    "to zero": (FixedPoint(9, 9, True, "TRN", "SAT_ZERO"), 3, INTEGER),
+    "symmetric": (FixedPoint(9, 9, True, "TRN", "SAT_SYM"), 3, FLOORED),
+    "unsigned": (FixedPoint(9, 9, False, "TRN", "SAT"), 3, FLOORED),
+    "wraps around": (FixedPoint(9, 9, True, "RND", "WRAP"), 3, INTEGER),
+    "beyond 32 bits": (FixedPoint(40, 40, True, "RND_INF", "SAT"), 3, INTEGER),
+}
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("name", LIMITED)
+def test_sums_in_the_order_of_the_firmware(name, late):
+    accumulator, drop, way = LIMITED[name]
+    if late and accumulator.rounding == "RND_INF":
+        late = False
+    rng = np.random.default_rng(1)
+    form = FixedPoint(8, 8) if accumulator.width < 20 else FixedPoint(21, 21)
+    weights = rng.integers(-40, 40, (9, 5)) << (16 if accumulator.width == 40 else 0)
+    bias = rng.integers(accumulator.minimum // 2, accumulator.maximum, 5)
+    operation = dense("x", weights, bias, accumulator, FixedPoint(50, 50), drop, late)
+    network = network_of(form, 9, operation)
+    facts = analyse(network.graph)
+    assert in_order(operation, facts["y"].sums, 0)
+    assert Ordered.plan(operation, facts["x"].bounds, 0, []).way == way
+    check(network, extremes(form, 9, 200))
 
 
 def test_golden_networks(shared):
