@@ -182,7 +182,8 @@ def report(folder):
 
 def main(paths):
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, "
-          f"NumPy {np.__version__}; one thread, medians of {REPEATS}; g++ {' '.join(FLAGS)}")  # fmt: skip
+          f"NumPy {np.__version__}; one thread, medians of {REPEATS}")  # fmt: skip
+    print(f"g++ {' '.join(FLAGS)}")
     for path in paths:
         report(Path(path))
 
