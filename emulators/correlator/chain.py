@@ -25,6 +25,7 @@ from l1kd.emulators.correlator.regionizer.regionizer import (
     read_vertices,
 )
 from l1kd.emulators.correlator.sums.sums import ht_raw, met_raw, select_jets
+from l1kd.emulators.correlator.weighing.network_weight import NetworkWeigher, NetworkWeight
 
 __all__ = ["CorrelatorResult", "correlate"]
 
@@ -41,9 +42,10 @@ class CorrelatorResult:
     ----------
     weights : ndarray of float32
         Weight of every source particle, in its order: 0 where dropped, 1 for charged particles
-        that are kept, the firmware's weight/256 for neutral ones. It comes from the region to
-        which the particle's position belongs; copies in the overlap of others do not leave layer 1.
-        With clusters a neutral particle has the mean of its clusters' by its share in them.
+        that are kept (or what a network gives them), the firmware's weight/256 for neutral ones.
+        It comes from the region to which the particle's position belongs; copies in the overlap of
+        others do not leave layer 1. With clusters a neutral particle has the mean of its clusters'
+        by its share in them.
     vertex : ndarray of int16
         z0 of the primary vertex, 0.05 cm.
     candidates : dict of ndarray
@@ -84,6 +86,7 @@ def correlate(
     puppi: Mapping[str, LinPuppi] | None = None,
     jets: SeededCone | None = None,
     clusters: Clusterer | None = None,
+    weight: NetworkWeight | None = None,
 ) -> CorrelatorResult:
     """Run the correlator on events given as flat columns.
 
@@ -106,6 +109,8 @@ def correlate(
         Other jets than 16 of radius 0.4 with mass.
     clusters : Clusterer, optional
         Form clusters of the neutral particles first; without it they enter one by one.
+    weight : NetworkWeight, optional
+        A network that weighs the candidates in LinPUPPI's place.
 
     Returns
     -------
@@ -114,14 +119,15 @@ def correlate(
     Raises
     ------
     ValueError
-        If a column is missing or wrong, or a LinPuppi configuration does not fit its board.
+        If a column is missing or wrong, or a LinPuppi configuration or a network does not fit.
     """
     if clusters is not None:
         reach = (regionizer or Regionizer()).track_max_abs_eta
         formed = clusters.run(particles, offsets, track_max_abs_eta=reach)
         result = correlate(
-            formed.particles, formed.offsets, vertex, regionizer=regionizer, puppi=puppi, jets=jets
-        )
+            formed.particles, formed.offsets, vertex, regionizer=regionizer, puppi=puppi,
+            jets=jets, weight=weight,
+        )  # fmt: skip
         return replace(
             result,
             weights=formed.spread(result.weights),
@@ -141,14 +147,19 @@ def correlate(
     final = final_arrays(batch.rows[-1].stop, FINAL_SLOTS, algorithms[0].parameters)
     parts = [_rows(final, rows) for rows in batch.rows]
     collected = ((*final[0][:3], final[0][5]), final[1][0], *final[3:])
+    weigher = None if weight is None else NetworkWeigher(weight, batch, algorithms)
+    track_weights = batch.whole if weigher is None else weigher.track_weights
     for first in range(0, n, batch.n_events):
         last = min(first + batch.n_events, n)
         batch.fill(first, last, bounds, columns, limits, vertices, lost)
-        for algorithm, inputs, out in zip(algorithms, arguments, parts, strict=True):
-            algorithm.run_final(*inputs, out)
+        if weigher is not None:
+            weigher.run(parts)
+        else:
+            for algorithm, inputs, out in zip(algorithms, arguments, parts, strict=True):
+                algorithm.run_final(*inputs, out)
         collect(
             first, last, ORDER, batch.boards, PUPPI_TRACKS, collected, batch.tracks[1],
-            batch.neutrals[1], weights, lists, lost,
+            batch.neutrals[1], track_weights, weights, lists, lost,
         )  # fmt: skip
     return _result(weights, vertices, lists, jets or SeededCone(), lost)
 

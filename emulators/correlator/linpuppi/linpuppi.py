@@ -12,7 +12,12 @@ import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Codes, Indices, Shorts
 from l1kd.emulators.correlator.linpuppi.integer_variant import LegacyTables, run_legacy
-from l1kd.emulators.correlator.linpuppi.output_kernels import run_forward, run_tracker
+from l1kd.emulators.correlator.linpuppi.output_kernels import (
+    finish_forward,
+    finish_tracker,
+    run_forward,
+    run_tracker,
+)
 from l1kd.emulators.correlator.linpuppi.output_lists import OutputLists, final_arrays
 from l1kd.emulators.correlator.linpuppi.parameters import PRESETS, LinPuppiParameters
 from l1kd.emulators.correlator.linpuppi.weight_kernels import weigh_forward, weigh_tracker
@@ -226,6 +231,27 @@ class LinPuppi:
             weigh_forward(*rows, neutral[:4], *common)
         else:
             weigh_tracker(*rows, track, charged, neutral[:4], *common)
+
+    def finish(
+        self, charged: Arrays, neutral: Arrays, region: Arrays, counts: Arrays, kept: Codes,
+        result: Arrays, out: tuple[Any, ...],
+    ) -> None:  # fmt: skip
+        """Sort and write the final candidates of what was weighed, by `weigh` or otherwise.
+
+        Parameters
+        ----------
+        charged, neutral, region, counts, kept, result
+            As for `weigh`; the momenta of `charged` are those that leave.
+        out : tuple of ndarray
+            As for `run_final`.
+        """
+        if self.parameters.forward:
+            finish_forward(neutral[:4], region, counts, self._setup, result, out)
+            return
+        exchanges = self._exchanges
+        finish_tracker(
+            charged, neutral, region, counts, self._setup, exchanges, kept, result, out
+        )  # fmt: skip
 
     def _tracker(
         self, n: int, track: Arrays, charged: Arrays, neutral: Arrays, region: Arrays,

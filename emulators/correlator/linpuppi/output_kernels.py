@@ -18,7 +18,7 @@ from l1kd.emulators.correlator.linpuppi.weight_kernels import (
 )
 from l1kd.emulators.correlator.types import global_phi, wrap
 
-__all__ = ["run_forward", "run_tracker"]
+__all__ = ["finish_forward", "finish_tracker", "run_forward", "run_tracker"]
 
 
 @njit(nogil=True, inline="always")
@@ -230,3 +230,46 @@ def run_forward(cluster, region, counts, setup, bins, tables, full, lists, out) 
             _write_neutral(start, stop, cluster, region, counts, setup, result, selected, lists)
         else:
             _write_selected(start, stop, cluster, region, counts, setup, result, selected, out)
+
+
+@njit(nogil=True)
+def finish_tracker(charged, neutral, region, counts, setup, network, kept, result, out) -> None:
+    """Sort and write the final candidates of regions with tracks that have been weighed.
+
+    Parameters
+    ----------
+    charged, neutral, region, counts, setup, network, out
+        As for `run_tracker`.
+    kept : int8[n, slots]
+        Which tracks leave.
+    result : tuple of int16[n, n_in]
+        Weight, weighted momentum, and the same or -1 where dropped, of the neutrals.
+    """
+    n_track, n_in, n_out, n_final = setup[0], setup[1], setup[6], setup[7]
+    rows = np.zeros((4, (max(n_track, n_in) + n_track + n_out + 64) & ~31), np.int32)
+    selected = np.empty((BLOCK, n_out), np.int16)
+    wires = np.zeros((network[2], BLOCK), np.int32)
+    order = np.zeros((BLOCK, max(n_final, 1)), np.int32)
+    for start in range(0, region[0].shape[0], BLOCK):
+        stop = min(start + BLOCK, region[0].shape[0])
+        weight, passed = result[0][start:stop], result[2][start:stop]
+        if n_out != n_in:
+            select(start, stop, counts, setup, passed, selected, rows[1], rows[2], rows[3])
+        final_sort(
+            start, stop, charged[0], counts, setup, network, (kept[start:stop], passed, selected),
+            (rows[1], rows[2], wires), order, out[5],
+        )  # fmt: skip
+        _write_final(start, stop, charged, neutral, region, setup, weight, order, out)
+
+
+@njit(nogil=True)
+def finish_forward(cluster, region, counts, setup, result, out) -> None:
+    """Sort and write the final candidates of regions without tracks that have been weighed."""
+    n_in, n_out = setup[1], setup[6]
+    rows = np.zeros((3, (n_in + n_out + 64) & ~31), np.int32)
+    selected = np.empty((BLOCK, n_out), np.int16)
+    for start in range(0, region[0].shape[0], BLOCK):
+        stop = min(start + BLOCK, region[0].shape[0])
+        part = (result[0][start:stop], result[1][start:stop], result[2][start:stop])
+        select(start, stop, counts, setup, part[2], selected, rows[0], rows[1], rows[2])
+        _write_selected(start, stop, cluster, region, counts, setup, part, selected, out)

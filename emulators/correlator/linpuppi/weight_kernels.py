@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-# ruff: noqa: ANN001, ANN202
+# ruff: noqa: ANN001, ANN201, ANN202
 """Kernels of LinPuppi: sums over neighbours, weights, final sort; blocks of 64 regions.
 
 Every stage runs over one block of regions whose work arrays stay in the first-level cache.
@@ -12,7 +12,7 @@ from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.sorting import insertion_order, network_order
 from l1kd.emulators.correlator.types import wrap
 
-__all__ = ["BLOCK", "final_sort", "select", "weigh_forward", "weigh_tracker"]
+__all__ = ["BLOCK", "eta_bin", "final_sort", "select", "weigh_forward", "weigh_tracker"]
 
 BLOCK = 64
 
@@ -30,7 +30,7 @@ def fiducial(eta, phi, eta_half, phi_half):
 
 
 @njit(nogil=True, inline="always")
-def _eta_bin(eta, edges):
+def eta_bin(eta, edges):
     """Count the edges below the size of a global pseudorapidity."""
     size = abs(wrap(eta, 12))
     n = 0
@@ -99,7 +99,7 @@ def weigh(r, lane, n, neutral, region, sums, bins, tables, work):
     weight, nocut, passed = work
     eta_centre, eta_half, phi_half = region[0][r], region[2][r], region[3][r]
     for i in range(n):
-        b = _eta_bin(eta_centre + eta[r, i], edges)
+        b = eta_bin(eta_centre + eta[r, i], edges)
         kind = 3 if em[r, i] else 0
         raw = np.int32(pt[r, i])
         x2pt = saturate12((bins[b, kind + 1] * (raw - bins[b, kind + 2])) >> 3)

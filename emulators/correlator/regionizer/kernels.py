@@ -266,8 +266,9 @@ def regionize(
 
 @njit(nogil=True)
 def collect(
-    first, last, sequence, boards, n_track, final, tracks, neutrals, weights, out, lost
-) -> None:
+    first, last, sequence, boards, n_track, final, tracks, neutrals, track_weights, weights, out,
+    lost,
+) -> None:  # fmt: skip
     """Write the candidates of events first to last in the order of layer 2, and the weights.
 
     Parameters
@@ -281,6 +282,8 @@ def collect(
         int16[rows, 18] slot of origin; int16[rows] number before the crop.
     tracks, neutrals : int32[rows, slots]
         Source particles.
+    track_weights : int16[rows, slots]
+        Weights of tracks, 1/256.
     weights : float32[particles]
         Weight of every source particle, zeros on entry.
     out : tuple
@@ -305,7 +308,7 @@ def collect(
             place = np.int64(origin[row, slot])
             charged = place < n_track[b]
             source = tracks[row, place] if charged else neutrals[row, place - n_track[b]]
-            weight = 256 if charged else fields[3][row, slot]
+            weight = track_weights[row, place] if charged else fields[3][row, slot]
             weights[source] = np.float32(weight) / np.float32(256)
             if n == out[1].shape[1]:
                 lost[event, LIST] += 1

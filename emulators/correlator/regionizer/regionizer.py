@@ -69,6 +69,7 @@ class Batch:
         self.neutrals = _slots(4, n, width_n)
         self.pv = np.zeros(with_tracks, dtype=np.int16)
         self.nothing = np.zeros((with_tracks, width_t), dtype=np.int16)
+        self.whole = np.full((with_tracks, width_t), 256, dtype=np.int16)
         geometry = [np.tile(np.stack(b.geometry()), n_events) for b in BOARDS]
         self.region = tuple(np.ascontiguousarray(np.concatenate(geometry, axis=1)))
 

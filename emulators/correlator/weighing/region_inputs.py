@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyArray, Codes, Integers, Mask, Shorts
+from l1kd.emulators.array_types import Codes, Integers, Mask, Shorts
 from l1kd.emulators.correlator.linpuppi.linpuppi import LinPuppi
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.regionizer.kernels import LOSSES
@@ -19,27 +19,12 @@ from l1kd.emulators.correlator.regionizer.regionizer import (
     read_particles,
     read_vertices,
 )
-from l1kd.emulators.correlator.weighing.columns import NAMES, ONE, numbers_of
-from l1kd.emulators.correlator.weighing.input_kernels import (
-    FIRST_NEUTRAL,
-    event_sums,
-    fill_inputs,
-    work_arrays,
-)
+from l1kd.emulators.correlator.weighing.columns import NAMES
+from l1kd.emulators.correlator.weighing.former import InputFormer
 
-__all__ = ["InputFormer", "RegionInputs", "region_inputs"]
+__all__ = ["RegionInputs", "region_inputs"]
 
 BATCH: Final = 16
-_SUMS: Final = (
-    ("vertex_pt_01", "vertex_pt_02", "vertex_pt_04", "vertex_max_02"),
-    ("pileup_pt_01", "pileup_pt_02", "pileup_pt_04", "pileup_count_04"),
-    ("neutral_pt_01", "neutral_pt_02", "neutral_pt_04", "neutral_max_02", "neutral_count_04"),
-    ("em_pt_02",),
-    ("alpha",),
-    ("pileup_alpha",),
-    ("neutral_alpha",),
-)
-"""The columns that need each of the sums over neighbours."""
 
 
 @dataclass(frozen=True)
@@ -85,121 +70,6 @@ class RegionInputs:
     linpuppi: Shorts
     pt_cut: Shorts
     vertex: Shorts
-
-
-class InputFormer:
-    """Forms the inputs of the candidates of one batch of events after another.
-
-    Parameters
-    ----------
-    batch : Batch
-        The regions, which `Batch.fill` fills.
-    algorithms : sequence of LinPuppi
-        One for every board type.
-    names : sequence of str
-        Inputs, of `columns.NAMES`.
-    tracks : bool
-        Whether the tracks that LinPUPPI keeps are weighed as well.
-
-    Attributes
-    ----------
-    kept : ndarray of int8, shape (rows, slots)
-        Which tracks LinPUPPI keeps.
-    results : list of tuple of ndarray of int16
-        For every board type LinPUPPI's weights, weighted momenta, and these or -1 where dropped.
-    values, places : ndarray of int16, shape (capacity, inputs) and (capacity, 3)
-        Inputs, and board type, row within it, and slot (neutrals from 64 on), of the candidates.
-    """
-
-    def __init__(
-        self, batch: Batch, algorithms: Sequence[LinPuppi], names: Sequence[str], *, tracks: bool
-    ) -> None:
-        self._batch = batch
-        self._algorithms = algorithms
-        self._chosen = np.array(numbers_of(names), dtype=np.int64)
-        self._wanted = np.array([any(n in names for n in group) for group in _SUMS])
-        self._tracks = tracks
-        self._arguments = [batch.arguments(kind) for kind in range(len(BOARDS))]
-        self._work = work_arrays()
-        self._events = np.zeros((batch.n_events, 3), dtype=np.int64)
-        self.kept = np.zeros(batch.tracks[0][0].shape, dtype=np.int8)
-        self.results = [
-            tuple(np.zeros((3, rows.stop - rows.start, a.parameters.n_in), dtype=np.int16))
-            for rows, a in zip(batch.rows, algorithms, strict=True)
-        ]
-        capacity = sum(
-            (rows.stop - rows.start) * (a.parameters.n_in + a.parameters.n_track * tracks)
-            for rows, a in zip(batch.rows, algorithms, strict=True)
-        )
-        self.values = np.zeros((capacity, len(names)), dtype=np.int16)
-        self.places = np.zeros((capacity, 3), dtype=np.int16)
-
-    def form(self) -> int:
-        """Weigh with LinPUPPI, form the inputs of the batch, and return how many candidates."""
-        batch = self._batch
-        event_sums(
-            batch.n_events, batch.boards, batch.tracks[0], batch.tracks[2], batch.region, batch.pv,
-            self._events,
-        )  # fmt: skip
-        m = 0
-        for kind, (board, algorithm) in enumerate(zip(BOARDS, self._algorithms, strict=True)):
-            track, charged, neutral, region, counts = self._arguments[kind]
-            kept = self.kept[batch.rows[kind]] if board.n_tracks else self.kept[:0]
-            algorithm.weigh(*self._arguments[kind], kept, self.results[kind])
-            flags = (ONE * (board.n_tracks > 0), ONE * (board.name == "hf"))
-            m = fill_inputs(
-                kind, board.n_regions, track or neutral[:4],
-                charged[3] if charged else neutral[0], neutral[:4], region, counts,
-                algorithm.setup, (kept, self.results[kind][0]), flags, self._events,
-                self._tracks, self._chosen, self._wanted, self._work, (self.values, self.places), m,
-            )  # fmt: skip
-        return m
-
-    def describe(self, m: int, first: int) -> dict[str, AnyArray]:
-        """Say what the first m candidates are, as `RegionInputs` has it; `first` event of all."""
-        parts: list[dict[str, AnyArray]] = []
-        for kind, (board, algorithm) in enumerate(zip(BOARDS, self._algorithms, strict=True)):
-            mine = self.places[:m, 0] == kind
-            parts.append(self._of_board(kind, board.n_regions, algorithm, self.places[:m][mine]))
-            parts[-1]["event"] += first
-        return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
-
-    def _of_board(
-        self, kind: int, n_regions: int, algorithm: LinPuppi, places: AnyArray
-    ) -> dict[str, AnyArray]:
-        """Describe the candidates of one board type."""
-        batch = self._batch
-        row, slot = places[:, 1].astype(np.int64), places[:, 2].astype(np.int64)
-        is_track = slot < FIRST_NEUTRAL
-        track, _, neutral, region, _ = self._arguments[kind]
-        track = track or neutral
-        t, k = np.where(is_track, slot, 0), np.where(is_track, 0, slot - FIRST_NEUTRAL)
-        pt, eta, phi = (
-            np.where(is_track, a[row, t], b[row, k])
-            for a, b in zip(track[:3], neutral[:3], strict=True)
-        )
-        eta = region[0][row] + eta
-        phi = region[1][row] + phi
-        phi = np.where(phi > 720, phi - 1440, np.where(phi <= -720, phi + 1440, phi))
-        absolute_row = row + batch.rows[kind].start
-        from_tracks = batch.tracks[1][np.where(is_track, absolute_row, 0), t]
-        raw = algorithm.parameters.raw()
-        bins = np.searchsorted(raw.edges, np.abs(eta))
-        return {
-            "source": np.where(is_track, from_tracks, batch.neutrals[1][absolute_row, k]).astype(
-                np.int64
-            ),
-            "event": row // n_regions,
-            "board": np.full(len(row), kind, np.int8),
-            "region": (row % n_regions).astype(np.int8),
-            "slot": (t + k).astype(np.int8),
-            "track": is_track,
-            "hw_pt": pt.astype(np.int16),
-            "hw_eta": eta.astype(np.int16),
-            "hw_phi": phi.astype(np.int16),
-            "linpuppi": np.where(is_track, 256, self.results[kind][0][row, k]).astype(np.int16),
-            "pt_cut": np.where(is_track, 0, raw.bins[bins, 0]).astype(np.int16),
-        }
 
 
 def region_inputs(

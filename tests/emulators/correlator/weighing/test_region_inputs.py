@@ -5,29 +5,10 @@ import pytest
 
 from l1kd.emulators.correlator.regionizer import Regionizer
 from l1kd.emulators.correlator.weighing import COLUMNS, FORMAT, NAMES, region_inputs
+from tests.emulators.correlator.weighing.crowds import crowded
 from tests.emulators.correlator.weighing.model import all_rows
 
 STEP = np.pi / 720
-
-
-def crowded(n: int, per_event: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Particles in bunches, so that regions are full, and some of which are very hard."""
-    rng = np.random.default_rng(seed)
-    counts = rng.integers(0, 2 * per_event, n)
-    total = counts.sum()
-    pid = rng.choice([0, 1, 2, 3, 4, 5, 6], total, p=[0.4, 0.05, 0.03, 0.3, 0.2, 0.01, 0.01])
-    eta = np.where(rng.random(total) < 0.5, rng.uniform(-5, 5, total), rng.normal(1.5, 1.2, total))
-    hard = rng.random(total) < 0.03
-    return {
-        "pt": 1 + rng.exponential(3, total) + np.where(hard, rng.exponential(600, total), 0),
-        "eta": np.clip(eta, -5.4, 5.4),
-        "phi": np.where(
-            rng.random(total) < 0.5, rng.uniform(-3.14, 3.14, total), rng.normal(0.4, 0.3, total)
-        ),
-        "charge": np.where(pid <= 2, rng.choice([-1, 1], total), 0),
-        "pid": pid,
-        "z0": rng.choice([0.0, 0.2, 0.5, 0.55, 3.0, -8.0], total),
-    }, np.concatenate([[0], np.cumsum(counts)])
 
 
 def test_every_input_equals_the_model():
