@@ -21,6 +21,7 @@ from l1kd.cli.arguments import routed
 from l1kd.datasets import inspect_file, load_fileset
 from l1kd.emulators.network.layers.registry import HANDLERS
 from l1kd.registry import reset
+from tests.l1kd.datasets.overlay.libraries import write_library
 from tests.l1kd.outside import write_halving_firmware
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -89,6 +90,8 @@ def folder(tmp_path, data, monkeypatch):
     (tmp_path / "my-firmware").symlink_to(folders / "single")
     write_halving_firmware(tmp_path / "my-halving-firmware" / "firmware")
     write_onnx(tmp_path / "my_model.onnx")
+    for seed, name in enumerate(("minbias", "tt2l2nu")):
+        write_library(tmp_path / f"regions_{name}.npz", 200, seed)
     jobqueue = ModuleType("dask_jobqueue")
     jobqueue.SLURMCluster = SLURMCluster
     monkeypatch.setitem(sys.modules, "dask_jobqueue", jobqueue)

@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import uproot
-from numpy.typing import NDArray
 
 from l1kd.columns import offsets_from_counts
+from l1kd.datasets.overlay import Calibration, Overlay, RegionLibrary, calibrate
 from l1kd.emulators.array_types import Images
 from l1kd.emulators.calorimeter import image_from_towers
 from l1kd.models.cicada.config import ImageData
-from l1kd.models.cicada.overlay import Calibration, RegionLibrary, calibrate, collisions, overlay
 from l1kd.statistics import Blocks
 
 __all__ = ["ImageSource", "OverlaidTest", "read_images"]
@@ -81,9 +80,8 @@ class ImageSource:
         calibration = Calibration.identity()
         if data.reference is not None:
             images = read_images(data.folder / data.reference)
-            rng = np.random.default_rng([seed, _CALIBRATION])
-            train = library.part(0.0, data.split[0])
-            calibration = calibrate(train, data.mu, rng, images[: len(images) // 2])
+            train = Overlay(library.part(0.0, data.split[0]), data.mu, (seed, _CALIBRATION))
+            calibration = calibrate(train, images[: len(images) // 2])
         return cls(data, seed, library, calibration)
 
     def files(self) -> list[Path]:
@@ -102,30 +100,32 @@ class ImageSource:
         return self.library.part(*ends[part])
 
     def _overlay(
-        self, part: str, n: int, stream: list[int], signal: NDArray[np.float32] | None = None
-    ) -> Images:
-        rng = np.random.default_rng([self.seed, *stream])
-        library = self._part(part)
-        return overlay(library, n, self.data.mu, rng, self.calibration, signal)
+        self, part: str, stream: tuple[int, ...], signal: RegionLibrary | None = None
+    ) -> Overlay:
+        seed = (self.seed, *stream)
+        return Overlay(self._part(part), self.data.mu, seed, signal, self.calibration)
+
+    def _tested(self, signal: str | None) -> Overlay:
+        if signal is None:
+            return self._overlay("test", (_TEST,))
+        events = RegionLibrary.read(self.data.folder / _LIBRARY.format(signal)).part(0.5, 1.0)
+        return self._overlay("test", (_TEST, self.data.signals.index(signal)), events)
 
     def training(self, n: int, epoch: int) -> Images:
         """Overlay `n` zero-bias images for an epoch; every epoch gives new ones."""
-        return self._overlay("train", n, [_TRAIN, epoch])
+        return self._overlay("train", (_TRAIN, epoch)).images(n)
 
     def validation(self, n: int) -> Images:
         """Overlay `n` zero-bias images of collisions that training never uses."""
-        return self._overlay("validation", n, [_VALIDATION])
+        return self._overlay("validation", (_VALIDATION,)).images(n)
 
     def test(self, n: int) -> Images:
         """Overlay `n` zero-bias images of collisions kept for the test."""
-        return self._overlay("test", n, [_TEST])
+        return self._tested(None).images(n)
 
     def collisions(self, n: int, signal: str | None = None) -> Blocks:
         """Tell which collisions of the library the `n` images of `test` or of `signal` hold."""
-        stream = [_TEST] if signal is None else [_TEST, self.data.signals.index(signal)]
-        rng = np.random.default_rng([self.seed, *stream])
-        part = self._part("test")
-        return collisions(part, n, self.data.mu, rng, signal=signal is not None)
+        return self._tested(signal).blocks(n)
 
     def exposure(self, n: int) -> Images:
         """Overlay `n` signal-like images in all, from the first half of the exposure samples."""
@@ -134,15 +134,13 @@ class ImageSource:
         for number, name in enumerate(names):
             signal = RegionLibrary.read(self.data.folder / _LIBRARY.format(name)).part(0.0, 0.5)
             share = n // len(names) + (number < n % len(names))
-            stream = [_EXPOSURE, number]
-            parts.append(self._overlay("train", share, stream, signal.images()))
+            parts.append(self._overlay("train", (_EXPOSURE, number), signal).images(share))
         return np.concatenate(parts) if parts else np.empty((0, 18, 14), np.uint16)
 
     def signal(self, name: str) -> Images:
         """Overlay every event of the second half of a signal sample once, for the test."""
-        signal = RegionLibrary.read(self.data.folder / _LIBRARY.format(name)).part(0.5, 1.0)
-        number = self.data.signals.index(name)
-        return self._overlay("test", len(signal), [_TEST, number], signal.images())
+        overlay = self._tested(name)
+        return overlay.images(0 if overlay.signal is None else len(overlay.signal))
 
     def test_images(self, n: int) -> OverlaidTest:
         """Overlay the whole test: `n` zero-bias images and every signal."""

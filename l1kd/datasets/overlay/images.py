@@ -1,0 +1,238 @@
+"""Images as sums of Poisson(mu) collisions, counted and clipped as the trigger does."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from l1kd.columns import offsets_from_counts
+from l1kd.datasets.overlay.library import RegionLibrary
+from l1kd.emulators.array_types import Floats, Images, Integers
+from l1kd.emulators.calorimeter import N_ETA
+from l1kd.emulators.overlay import add_collisions, draw_collisions, poisson_counts, uniforms
+from l1kd.errors import InputError
+from l1kd.statistics import Blocks
+
+__all__ = ["Calibration", "Overlay", "Profile", "calo_overlay", "suppression_for_occupancy"]
+
+_MEAN, _COUNT = 1, 2
+"""Purposes of an image's random numbers: its mean pile-up, its number of collisions."""
+_LARGEST_MEAN = 1000.0
+
+
+class Profile(Protocol):
+    """A profile of pile-up, such as `l1kd.trigger.conditions.PileupProfile`.
+
+    Attributes
+    ----------
+    edges, shares
+        float64[n + 1], ascending, and float64[n] with sum one; within a bin the mean is uniform.
+    """
+
+    @property
+    def edges(self) -> Floats:
+        """Edges of the bins, ascending."""
+
+    @property
+    def shares(self) -> Floats:
+        """Share of the crossings in each bin."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How summed pile-up is brought to the scale of another simulation, ring by ring in eta.
+
+    Attributes
+    ----------
+    gain : numpy.ndarray, shape (14,), float64
+        Factor on the energy of the pile-up.
+    pedestal : numpy.ndarray, shape (14,), float64
+        Counts of 0.5 GeV that each collision leaves in every region below the library's tower
+        thresholds.
+    """
+
+    gain: Floats
+    pedestal: Floats
+
+    @classmethod
+    def identity(cls) -> "Calibration":
+        """Return the calibration that leaves the library as it is."""
+        return cls(np.ones(N_ETA), np.zeros(N_ETA))
+
+    def as_dict(self) -> dict[str, list[float]]:
+        """Return what the metrics of a training keep of it."""
+        return {"gain": self.gain.tolist(), "pedestal": self.pedestal.tolist()}
+
+
+def _means(mu: float | ArrayLike | Profile, n: int, first: int, key: np.uint64) -> Floats:
+    """Mean pile-up of each image."""
+    if hasattr(mu, "edges") and hasattr(mu, "shares"):
+        steps = np.concatenate([[0.0], np.cumsum(mu.shares)])
+        means = np.interp(uniforms(n, first, key, _MEAN) * steps[-1], steps, mu.edges)
+    else:
+        given = np.asarray(mu, dtype=np.float64)
+        if given.shape not in ((), (n,)):
+            raise InputError(f"mu: expected one number, {n} numbers or a profile, found {given!r}")
+        means = np.broadcast_to(given, (n,))
+    if not (np.isfinite(means).all() and (means >= 0.0).all() and (means <= _LARGEST_MEAN).all()):
+        raise InputError(f"mu: expected 0 to {_LARGEST_MEAN:g} collisions a crossing, found {mu!r}")
+    return np.ascontiguousarray(means)
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A stream of images: image `i` depends on the arguments and `i` alone.
+
+    Attributes
+    ----------
+    library : RegionLibrary
+        Collisions of pile-up, drawn with replacement.
+    mu : float, float[n] or Profile
+        Mean number of collisions in a crossing: of all, of each image of a call, or a profile.
+    seed : int or tuple of int
+        Of all that is random.
+    signal : RegionLibrary, optional
+        Image `i` gets event ``i % len(signal)`` of it besides, turned and mirrored at random.
+    calibration : Calibration, optional
+        Of the pile-up. The signal is taken as it is.
+    zero_suppression : int or int[14]
+        Regions with fewer counts read zero; one number, or one a ring in eta.
+    """
+
+    library: RegionLibrary
+    mu: float | ArrayLike | Profile
+    seed: int | tuple[int, ...]
+    signal: RegionLibrary | None = None
+    calibration: Calibration | None = None
+    zero_suppression: int | ArrayLike = 0
+
+    @property
+    def _key(self) -> np.uint64:
+        key: np.uint64 = np.random.SeedSequence(self.seed).generate_state(1, np.uint64)[0]
+        return key
+
+    def collisions(self, n: int, first: int = 0) -> Integers:
+        """Numbers of collisions in images `first` to `first + n - 1`, int64[n]."""
+        means = _means(self.mu, n, first, self._key)
+        return poisson_counts(means, uniforms(n, first, self._key, _COUNT))
+
+    def images(self, n: int, first: int = 0) -> Images:
+        """Images `first` to `first + n - 1`: uint16[n, 18, 14], counts of 0.5 GeV."""
+        scale = self.calibration or Calibration.identity()
+        least = np.broadcast_to(np.asarray(self.zero_suppression, np.int64), (N_ETA,))
+        offset, words = np.zeros(1, np.int64), np.zeros(0, np.uint32)
+        if self.signal is not None:
+            offset, words = self.signal.offset, self.signal.words
+        return add_collisions(
+            self.library.offset, self.library.words, self.collisions(n, first), first, self._key,
+            offset, words, scale.gain, scale.pedestal, np.ascontiguousarray(least),
+        )  # fmt: skip
+
+    def blocks(self, n: int, first: int = 0) -> Blocks:
+        """Which collisions of the library the images hold, for errors that know what is shared."""
+        counts = self.collisions(n, first)
+        picks = draw_collisions(len(self.library), counts, first, self._key)
+        return Blocks.of(picks, offsets_from_counts(counts), len(self.library))
+
+
+def _library(given: RegionLibrary | str | Path) -> RegionLibrary:
+    return given if isinstance(given, RegionLibrary) else RegionLibrary.read(given)
+
+
+def calo_overlay(
+    library: RegionLibrary | str | Path,
+    mu: float | ArrayLike | Profile,
+    n: int,
+    seed: int | tuple[int, ...],
+    signal: RegionLibrary | str | Path | None = None,
+    *,
+    first: int = 0,
+    calibration: Calibration | None = None,
+    zero_suppression: int | ArrayLike = 0,
+) -> Images:
+    """Make calorimeter images with pile-up, as the trigger would see them.
+
+    An image is the sum of Poisson(mu) collisions of the library, drawn with replacement, each
+    turned by a random number of regions in phi and mirrored in eta at random (the library is
+    symmetric in both), and of one signal event where a signal is given. The sum is counted and
+    clipped.
+
+    Parameters
+    ----------
+    library
+        Minimum-bias collisions: a `RegionLibrary`, or the path of its file.
+    mu
+        Mean number of collisions in a crossing; float[n], one for each image; or a profile of
+        pile-up with `edges` and `shares`.
+    n
+        Number of images.
+    seed
+        The same seed gives the same images, on every machine.
+    signal
+        Library of signal events; image `i` gets event ``i % len(signal)``.
+    first
+        Number of the first image: ``calo_overlay(..., n=10, first=5)`` gives images 5 to 14 of the
+        stream of this seed, so that pieces can be made apart.
+    calibration
+        Scale of the pile-up, see `calibrate`.
+    zero_suppression
+        Regions with fewer counts read zero: one number or int[14]; see
+        `suppression_for_occupancy`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, 18, 14), uint16
+        Counts of 0.5 GeV, floor, clipped at 1023.
+
+    Raises
+    ------
+    InputError
+        If mu or n are out of range, or a file is no library.
+    UnreadableFileError
+        If a file cannot be read.
+
+    Examples
+    --------
+    >>> images = calo_overlay("regions_minbias.npz", 60.0, 1000, seed=1)  # doctest: +SKIP
+    >>> images.shape, images.dtype  # doctest: +SKIP
+    ((1000, 18, 14), dtype('uint16'))
+    """
+    if n < 0 or first < 0:
+        raise InputError(f"calo_overlay: {n} images from number {first}; neither may be negative")
+    source = Overlay(
+        _library(library),
+        mu,
+        seed,
+        None if signal is None else _library(signal),
+        calibration,
+        zero_suppression,
+    )
+    return source.images(n, first)
+
+
+def suppression_for_occupancy(images: Images, occupancy: float) -> Integers:
+    """Find the zero suppression that leaves a given share of regions above zero.
+
+    Parameters
+    ----------
+    images
+        uint16[n, 18, 14] without zero suppression.
+    occupancy
+        Share of regions that may be left, between 0 and 1, the same in every ring.
+
+    Returns
+    -------
+    int64[14]
+        For each ring in eta, the same on both sides, the smallest threshold, in counts, at which
+        no more is left.
+    """
+    if not 0.0 < occupancy < 1.0:
+        raise InputError(f"occupancy: expected a share between 0 and 1, found {occupancy!r}")
+    both = np.concatenate([images, images[:, :, ::-1]]).reshape(-1, N_ETA)
+    thresholds = []
+    for ring in both.T:
+        share_from = np.cumsum(np.bincount(ring, minlength=1024)[::-1])[::-1] / ring.size
+        thresholds.append(int(np.argmax(np.append(share_from, 0.0) <= occupancy)))
+    return np.maximum(np.array(thresholds, np.int64), 1)

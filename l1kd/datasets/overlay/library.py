@@ -1,0 +1,160 @@
+"""Libraries of single collisions: sparse calorimeter regions, and what was generated."""
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l1kd.emulators.array_types import Bytes, Images, Mask, Offsets, Singles
+from l1kd.emulators.calorimeter import N_ETA, N_PHI
+from l1kd.emulators.overlay import packed
+from l1kd.errors import InputError, UnreadableFileError
+
+__all__ = ["RegionLibrary"]
+
+_LSB_GEV = 1.0 / 16.0
+_ARRAYS = ("region_offset", "region_index", "region_et16", "lsb_gev")
+_GENERATED = ("gen_lead_jet_pt", "gen_ht", "gen_ht_central", "gen_met")
+
+
+@dataclass(frozen=True)
+class RegionLibrary:
+    """Sparse calorimeter regions of single collisions.
+
+    Attributes
+    ----------
+    offset : numpy.ndarray, shape (n + 1,), int64
+        Collision `i` owns the entries ``offset[i]:offset[i + 1]``.
+    index : numpy.ndarray, uint8
+        Region of an entry, ``iphi * 14 + ieta``.
+    et16 : numpy.ndarray, uint16
+        Transverse energy of an entry in 1/16 GeV.
+    generated : mapping
+        float32[n] of each collision, as far as the file has them: ``gen_lead_jet_pt``, ``gen_ht``,
+        ``gen_ht_central``, ``gen_met`` [GeV].
+    path : str
+        Where it was read, for messages.
+    """
+
+    offset: Offsets
+    index: Bytes
+    et16: NDArray[np.uint16]
+    generated: Mapping[str, Singles] = field(default_factory=dict)
+    path: str = "library"
+
+    def __len__(self) -> int:
+        return len(self.offset) - 1
+
+    @classmethod
+    def read(cls, path: str | Path) -> "RegionLibrary":
+        """Read a ``regions_*.npz`` file.
+
+        Raises
+        ------
+        UnreadableFileError
+            There is no such file, or it is no npz archive of plain arrays.
+        InputError
+            An array is missing, another unit is stated, or the arrays do not fit together.
+        """
+        try:
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as data:
+                content = {name: data[name] for name in (*_ARRAYS, *_GENERATED) if name in data}
+        except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+            raise UnreadableFileError(
+                f"{path}: expected a library of regions (.npz), which cannot be read: {error}"
+            ) from error
+        missing = [name for name in _ARRAYS if name not in content]
+        if missing:
+            raise InputError(f"{path} is no library of regions: it lacks {', '.join(missing)}")
+        if float(content["lsb_gev"]) != _LSB_GEV:
+            raise InputError(
+                f"{path}: expected E_T in units of {_LSB_GEV} GeV (lsb_gev), found "
+                f"{float(content['lsb_gev'])}; write the library in that unit"
+            )
+        library = cls(
+            content["region_offset"].astype(np.int64),
+            content["region_index"].astype(np.uint8),
+            content["region_et16"].astype(np.uint16),
+            {name: content[name].astype(np.float32) for name in _GENERATED if name in content},
+            str(path),
+        )
+        library._check(content["region_index"], content["region_et16"])
+        return library
+
+    def _check(self, index: NDArray[Any], et16: NDArray[Any]) -> None:
+        n, entries = len(self.offset) - 1, len(self.index)
+        ends = (self.offset[0], self.offset[-1]) if len(self.offset) else (-1, -1)
+        if n < 1 or ends != (0, entries) or (np.diff(self.offset) < 0).any():
+            raise InputError(
+                f"{self.path}: region_offset must rise from 0 to the {entries} entries, for one "
+                f"collision or more; found {len(self.offset)} offsets"
+            )
+        if len(et16) != entries or (entries and not 0 <= int(index.max()) < N_PHI * N_ETA):
+            raise InputError(
+                f"{self.path}: expected {entries} E_T values and region numbers below "
+                f"{N_PHI * N_ETA}, found {len(et16)} and {index.max() if entries else 0}"
+            )
+        for name, values in self.generated.items():
+            if len(values) != n:
+                raise InputError(f"{self.path}: {len(values)} values of {name} for {n} collisions")
+
+    @cached_property
+    def words(self) -> NDArray[np.uint32]:
+        """Entries as the overlay's kernel reads them."""
+        return packed(self.index, self.et16)
+
+    def part(self, begin: float, end: float) -> "RegionLibrary":
+        """Return the collisions between two fractions of the library, both in [0, 1]."""
+        first, last = round(begin * len(self)), round(end * len(self))
+        chosen = np.zeros(len(self), bool)
+        chosen[first:last] = True
+        return self.where(chosen)
+
+    def where(self, chosen: Mask) -> "RegionLibrary":
+        """Return the collisions that are chosen by bool[n].
+
+        Raises
+        ------
+        InputError
+            None is.
+        """
+        if not chosen.any():
+            raise InputError(f"{self.path}: none of {len(self)} collisions is left")
+        sizes = np.diff(self.offset)
+        entries = np.repeat(chosen, sizes)
+        return RegionLibrary(
+            np.concatenate([[0], np.cumsum(sizes[chosen])]).astype(np.int64),
+            self.index[entries],
+            self.et16[entries],
+            {name: values[chosen] for name, values in self.generated.items()},
+            self.path,
+        )
+
+    def column(self, name: str) -> Singles:
+        """Return what was generated, float32[n].
+
+        Raises
+        ------
+        InputError
+            The file does not have it.
+        """
+        if name not in self.generated:
+            found = ", ".join(self.generated) or "nothing of the kind"
+            raise InputError(f"{self.path}: expected {name} of every collision, found {found}")
+        return self.generated[name]
+
+    def images(self) -> Singles:
+        """Return all collisions as dense images, shape (n, 18, 14), float32, GeV."""
+        row = np.repeat(np.arange(len(self)), np.diff(self.offset))
+        dense = np.zeros((len(self), N_PHI * N_ETA), np.float32)
+        dense[row, self.index] = self.et16 * np.float32(_LSB_GEV)
+        return dense.reshape(-1, N_PHI, N_ETA)
+
+    def counts(self) -> Images:
+        """Return all collisions as the trigger would see them alone: uint16, shape (n, 18, 14)."""
+        return np.minimum(np.floor(self.images() * 2.0), 1023).astype(np.uint16)
