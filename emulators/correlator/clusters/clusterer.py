@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyArray, Floats, Indices, Integers, Singles
+from l1kd.emulators.array_types import AnyArray, Indices, Integers, Singles
 from l1kd.emulators.correlator.clusters.geometry import GRIDS, SECTOR_LIMITS, tables
 from l1kd.emulators.correlator.clusters.kernels import LOSSES, cluster, spread
 from l1kd.emulators.correlator.regionizer.particle_columns import read_particles
@@ -211,7 +211,7 @@ def _columns(
     return result
 
 
-def _joined(passed: AnyArray, source: Integers, old: AnyArray, new: Floats) -> AnyArray:
+def _joined(passed: AnyArray, source: Integers, old: AnyArray, new: AnyArray) -> AnyArray:
     """Return the old values where something passed, the new ones of clusters."""
     result = np.array(new)
     result[passed] = old[source[passed]]

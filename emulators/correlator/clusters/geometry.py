@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from l1kd.emulators.array_types import Floats, Integers
-from l1kd.emulators.correlator.types import ETA_PHI_LSB, HALF_TURN, TURN
+from l1kd.emulators.correlator.types import ETA_PHI_LSB, TURN
 
 __all__ = ["GRIDS", "MAX_RAW_ETA", "N_SECTORS", "SECTOR_LIMITS", "Grid", "tables"]
 
@@ -86,10 +86,12 @@ GRIDS: Final = (
     Grid(_HF, 36, 2, sectors=6),
 )
 """Barrel, HGCal and HF, the side of negative eta first."""
+COLUMNS: Final = (72, 36)
+"""Cells around in azimuth that there are."""
 N_SECTORS: Final = sum(g.sectors * g.halves for g in GRIDS)
 
 
-def tables() -> tuple[Integers, Integers, Integers, int]:
+def tables() -> tuple[Integers, Integers, Integers, Integers, int]:
     """Return where positions lie and what the grids look like, for the kernel.
 
     Every grid is stored with a border of one cell on each side: the columns of the border repeat
@@ -97,17 +99,20 @@ def tables() -> tuple[Integers, Integers, Integers, int]:
 
     Returns
     -------
-    rings : ndarray of int64, shape (2521, 2)
-        Grid and ring of the raw pseudorapidity, index + 1260; -1 where there is none.
+    rows : ndarray of int64, shape (2521, 2)
+        Position of the ring's first cell, in the border, by raw pseudorapidity, index + 1260; and
+        which row of `columns` holds its columns.
     grids : ndarray of int64, shape (5, 7)
         Of every grid: position of its first cell (in the border), rings, columns, raw width of a
         column, first sector, sectors in azimuth, rings of one sector.
     centres : ndarray of int64, shape (5, 36)
         Raw pseudorapidity of every ring's centre; the border's repeat the last one.
+    columns : ndarray of int64, shape (2, 1440)
+        Position within a ring by raw azimuth, index + 720, of 72 and of 36 columns.
     cells : int
         Number of cells, borders included.
     """
-    rings = np.full((2 * MAX_RAW_ETA + 1, 2), -1, dtype=np.int64)
+    rows = np.full((2 * MAX_RAW_ETA + 1, 2), -1, dtype=np.int64)
     grids, first, sector = [], 0, 0
     centres = np.zeros((len(GRIDS), 2 + max(g.rings for g in GRIDS)), dtype=np.int64)
     eta = np.arange(-MAX_RAW_ETA, MAX_RAW_ETA + 1) * ETA_PHI_LSB
@@ -117,7 +122,8 @@ def tables() -> tuple[Integers, Integers, Integers, int]:
         inward = np.searchsorted(grid.edges, eta, side="left") - 1
         ring = np.where(eta >= 0, outward, inward)
         inside = (ring >= 0) & (ring < grid.rings)
-        rings[inside] = np.stack([np.full(inside.sum(), number), ring[inside]], axis=1)
+        rows[inside, 0] = first + (ring[inside] + 1) * (grid.columns + 2)
+        rows[inside, 1] = COLUMNS.index(grid.columns)
         raw = np.round(grid.centres() / ETA_PHI_LSB).astype(np.int64)
         centres[number, 1 : 1 + len(raw)] = raw
         centres[number, 0], centres[number, 1 + len(raw) :] = raw[0], raw[-1]
@@ -127,9 +133,5 @@ def tables() -> tuple[Integers, Integers, Integers, int]:
         )
         first += (grid.rings + 2) * (grid.columns + 2)
         sector += grid.sectors * grid.halves
-    return rings, np.array(grids, dtype=np.int64), centres, first
-
-
-def column_centre(column: int, width: int) -> int:
-    """Return the raw azimuth of a column's centre, in (-720, 720]."""
-    return column * width + width // 2 - HALF_TURN
+    columns = np.array([1 + np.arange(TURN) * n // TURN for n in COLUMNS])
+    return rows, np.array(grids, dtype=np.int64), centres, columns, first

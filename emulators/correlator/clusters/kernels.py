@@ -47,7 +47,7 @@ def _mean(moment, total):
 def _fill(start, stop, particles, hard, track_eta, tables, towers, cell_of):
     """Add the deposits of one event to the towers; cell -1 is given to what is no deposit."""
     pt, eta, phi, charge, pid = particles
-    rings, grids = tables[0], tables[1]
+    rows, columns = tables[0], tables[3]
     em, had, truth = towers
     for i in range(start, stop):
         cell_of[i] = -1
@@ -57,13 +57,11 @@ def _fill(start, stop, particles, hard, track_eta, tables, towers, cell_of):
         if pid[i] == MUON or raw == 0 or abs(eta[i]) >= 6:
             continue
         raw_eta = _round(np.float64(np.float32(eta[i]) / LSB))
-        if abs(raw_eta) > MAX_ETA or rings[raw_eta + MAX_ETA, 0] < 0:
+        if abs(raw_eta) > MAX_ETA:
             continue
         raw_phi = _round(np.float64(np.float32(phi[i]) / LSB))
-        number, ring = rings[raw_eta + MAX_ETA]
-        first, _, columns, width = grids[number, :4]
-        column = (raw_phi + 720) % 1440 // width
-        cell = first + (ring + 1) * (columns + 2) + column + 1
+        cell = rows[raw_eta + MAX_ETA, 0]
+        cell += columns[rows[raw_eta + MAX_ETA, 1], (raw_phi + 720) % 1440]
         if pid[i] == PHOTON or pid[i] == FORWARD_PHOTON or pid[i] == 1:
             em[cell] += raw
         else:
@@ -84,43 +82,76 @@ def _close(grids, values):
 
 
 @njit(nogil=True)
-def _seeds(tables, pt, seed, clusters, which):
-    """Write the local maxima into `clusters` (cell, grid, ring, column); return their number.
-
-    Of equal neighbours the one of larger eta, and at equal eta of larger azimuth, is the maximum.
-    """
-    grids = tables[1]
+def _occupied(grids, pt, cells):
+    """List the towers with energy: cell, grid, ring, column; return their number."""
     m = 0
     for number in range(grids.shape[0]):
         first, n_rings, columns = grids[number, :3]
-        w = columns + 2
         for ring in range(n_rings):
+            row = first + (ring + 1) * (columns + 2) + 1
             for column in range(columns):
-                c = first + (ring + 1) * w + column + 1
-                e = pt[c]
-                if e < seed or e == 0:
-                    continue
-                before = max(pt[c - w - 1], pt[c - w], pt[c - w + 1], pt[c - 1])
-                after = max(pt[c + 1], pt[c + w - 1], pt[c + w], pt[c + w + 1])
-                if before > e or after >= e:
-                    continue
-                clusters[m, 0], clusters[m, 1], clusters[m, 2], clusters[m, 3] = (
-                    c, number, ring, column,
-                )  # fmt: skip
-                m += 1
-                which[c] = m
+                cells[m, 0], cells[m, 1] = row + column, number
+                cells[m, 2], cells[m, 3] = ring, column
+                m += pt[row + column] > 0
     return m
 
 
 @njit(nogil=True)
-def _share(tables, towers, which, slots, sums, truths, links, n_links, lost):
-    """Give the energy of every tower to the maximum that it is or that it touches.
+def _seeds(grids, cells, n_cells, pt, seed, seeds, which):
+    """List the local maxima and write their numbers, from one, to `which`; return how many.
 
-    A tower between several maxima is split in proportion to their towers, electromagnetic and
-    hadronic part each rounded down; what is left goes to the largest. Returns the number of links.
+    Of equal neighbours the one of larger eta, and at equal eta of larger azimuth, is the maximum.
+    """
+    m = 0
+    for k in range(n_cells):
+        c, w = cells[k, 0], grids[cells[k, 1], 2] + 2
+        e = pt[c]
+        before = max(pt[c - w - 1], pt[c - w], pt[c - w + 1], pt[c - 1])
+        after = max(pt[c + 1], pt[c + w - 1], pt[c + w], pt[c + w + 1])
+        # whether it is one is a matter of chance to the processor: no branch, here and below
+        is_seed = (e >= seed) & (before <= e) & (after < e)
+        seeds[m] = k
+        m += is_seed
+        which[c] = m * is_seed
+    return m
+
+
+@njit(nogil=True, inline="always")
+def _touching(c, w, which, near):
+    """List the maxima around a cell, their cell and their place of nine; return their number."""
+    k = 0
+    for place in range(9):
+        other = c + (place // 3 - 1) * w + place % 3 - 1
+        near[k], near[k + 9] = other, place
+        k += which[other] > 0
+    return k
+
+
+@njit(nogil=True, inline="always")
+def _split(energy, k, near, pt, part):
+    """Split an energy among k maxima by their towers; the largest takes what rounding leaves.
+
+    The quotient in floating point is exact after rounding down: products stay below 2^53.
+    """
+    total, largest = 0, 0
+    for j in range(k):
+        total += pt[near[j]]
+        largest = j if pt[near[j]] > pt[near[largest]] else largest
+    left = energy
+    for j in range(k):
+        part[j] = np.int64(np.float64(energy * pt[near[j]]) / np.float64(total))
+        left -= part[j]
+    part[largest] += left
+
+
+@njit(nogil=True)
+def _share(tables, cells, n_cells, towers, which, slots, sums, truths, links, n_links, lost):
+    """Give the energy of every tower to the maximum that it is or to those that it touches.
 
     Parameters
     ----------
+    cells, n_cells
+        The occupied towers.
     towers : tuple of arrays
         em, had, pt int64 and truth float64, of every cell.
     which : int32[cells]
@@ -133,94 +164,80 @@ def _share(tables, towers, which, slots, sums, truths, links, n_links, lost):
         Receives the energy of the hard collision.
     links : tuple of arrays
         Receives the maximum (from 0) and the fraction of each link; a tower's links are ended by
-        one with the maximum -1.
+        one with the maximum -1. From position `n_links` on; the new number is returned.
     """
     em, had, pt, truth = towers
     grids, centres = tables[1], tables[2]
-    near = np.empty(8, np.int64)
-    for number in range(grids.shape[0]):
-        first, n_rings, columns, width = grids[number, :4]
-        w = columns + 2
-        for ring in range(n_rings):
-            for column in range(columns):
-                c = first + (ring + 1) * w + column + 1
-                if pt[c] == 0:
-                    continue
-                slots[c] = n_links
-                own = which[c] - 1
-                if own >= 0:
-                    sums[own, 0] += em[c]
-                    sums[own, 1] += had[c]
-                    truths[own] += truth[c]
-                    links[0][n_links], links[1][n_links] = own, 1
-                    links[0][n_links + 1] = -1
-                    n_links += 2
-                    continue
-                k, total, largest = 0, 0, -1
-                for de in range(-1, 2):
-                    for dp in range(-1, 2):
-                        other = c + de * w + dp
-                        if which[other] > 0:
-                            near[k], near[k + 4] = other, 3 * (de + 1) + dp + 1
-                            total += pt[other]
-                            if largest < 0 or pt[other] > pt[near[largest]]:
-                                largest = k
-                            k += 1
-                if k == 0:
-                    lost[CELLS] += 1
-                    lost[CELLS_PT] += pt[c]
-                left_em, left_had = em[c], had[c]
-                for j in range(k):
-                    left_em -= em[c] * pt[near[j]] // total
-                    left_had -= had[c] * pt[near[j]] // total
-                for j in range(k):
-                    part_em = em[c] * pt[near[j]] // total + (left_em if j == largest else 0)
-                    part_had = had[c] * pt[near[j]] // total + (left_had if j == largest else 0)
-                    s, place = which[near[j]] - 1, near[j + 4]
-                    part = part_em + part_had
-                    sums[s, 0] += part_em
-                    sums[s, 1] += part_had
-                    de, dp = place // 3 - 1, place % 3 - 1
-                    sums[s, 2] += part * (
-                        centres[number, ring + 1] - centres[number, ring + 1 + de]
-                    )
-                    sums[s, 3] -= part * dp * width
-                    fraction = part / pt[c]
-                    truths[s] += truth[c] * fraction
-                    links[0][n_links], links[1][n_links] = s, fraction
-                    n_links += 1
-                links[0][n_links] = -1
-                n_links += 1
+    near, part = np.empty(18, np.int64), np.empty(8, np.int64)
+    for tower in range(n_cells):
+        c, number, ring = cells[tower, 0], cells[tower, 1], cells[tower, 2]
+        slots[c] = n_links
+        if which[c] > 0:
+            k, near[0], near[9] = 1, c, 4
+        else:
+            k = _touching(c, grids[number, 2] + 2, which, near)
+        part[0], part[4] = em[c], had[c]
+        if k > 1:
+            _split(em[c], k, near, pt, part[:4])
+            _split(had[c], k, near, pt, part[4:])
+        for j in range(k):
+            s, given = which[near[j]] - 1, part[j] + part[j + 4]
+            d_ring, d_column = near[j + 9] // 3 - 1, near[j + 9] % 3 - 1
+            sums[s, 0] += part[j]
+            sums[s, 1] += part[j + 4]
+            shift = centres[number, ring + 1] - centres[number, ring + 1 + d_ring]
+            sums[s, 2] += given * shift
+            sums[s, 3] -= given * d_column * grids[number, 3]
+            fraction = given / pt[c]
+            truths[s] += truth[c] * fraction
+            links[0][n_links], links[1][n_links] = s, fraction
+            n_links += 1
+        links[0][n_links] = -1
+        n_links += 1
+        if k == 0:
+            lost[CELLS] += 1
+            lost[CELLS_PT] += pt[c]
     return n_links
 
 
+@njit(nogil=True, inline="always")
+def _sector(grids, number, ring, column):
+    """Return the sector of a tower."""
+    columns, first, around, per = (
+        grids[number, 2], grids[number, 4], grids[number, 5], grids[number, 6],
+    )  # fmt: skip
+    return first + ring // per * around + column * around // columns
+
+
 @njit(nogil=True)
-def _limit(grids, clusters, m, pt, limits, minimum, kept, best, used, lost):
-    """Decide which clusters leave: of every sector the largest, equal ones as they come."""
+def _limit(grids, cells, seeds, m, pt, limits, minimum, kept, best, used, lost):
+    """Decide which clusters leave: of every sector the largest, equal ones as they come.
+
+    `used` int64[2, sectors] and `best` int64[sectors, largest limit] are work arrays.
+    """
     used[:] = 0
     for s in range(m):
+        number, ring, column = cells[seeds[s], 1], cells[seeds[s], 2], cells[seeds[s], 3]
         kept[s] = pt[s] >= minimum
+        used[0, _sector(grids, number, ring, column)] += kept[s]
+    for s in range(m):
         if not kept[s]:
             lost[SMALL] += 1
             lost[SMALL_PT] += pt[s]
             continue
-        number, ring, column = clusters[s, 1], clusters[s, 2], clusters[s, 3]
-        limit = limits[number]
-        if limit < 0:
+        number, ring, column = cells[seeds[s], 1], cells[seeds[s], 2], cells[seeds[s], 3]
+        limit, sector = limits[number], _sector(grids, number, ring, column)
+        if limit < 0 or used[0, sector] <= limit:
             continue
-        columns, first, around, per = (
-            grids[number, 2], grids[number, 4], grids[number, 5], grids[number, 6],
-        )  # fmt: skip
-        sector = first + ring // per * around + column * around // columns
-        place = used[sector]
+        place = used[1, sector]
         while place > 0 and pt[best[sector, place - 1]] < pt[s]:
             place -= 1
         dropped = -1
-        if used[sector] < limit:
-            used[sector] += 1
+        if used[1, sector] < limit:
+            used[1, sector] += 1
         else:
             dropped = s if place == limit else best[sector, limit - 1]
-        for k in range(used[sector] - 1, place, -1):
+        for k in range(used[1, sector] - 1, place, -1):
             best[sector, k] = best[sector, k - 1]
         if place < limit:
             best[sector, place] = s
@@ -231,7 +248,7 @@ def _limit(grids, clusters, m, pt, limits, minimum, kept, best, used, lost):
 
 
 @njit(nogil=True)
-def _write(m, tables, clusters, sums, truths, pt, kept, em_cut, n, out, target, lost):
+def _write(m, tables, cells, seeds, sums, truths, pt, kept, em_cut, n, out, target, lost):
     """Write the clusters of one event behind position n; return the position behind the last.
 
     `target` int64[maxima] receives the position of each, -1 where it is dropped.
@@ -242,7 +259,7 @@ def _write(m, tables, clusters, sums, truths, pt, kept, em_cut, n, out, target, 
         target[s] = -1
         if not kept[s]:
             continue
-        number, ring, column = clusters[s, 1], clusters[s, 2], clusters[s, 3]
+        number, ring, column = cells[seeds[s], 1], cells[seeds[s], 2], cells[seeds[s], 3]
         width = grids[number, 3]
         total = pt[s]
         eta = centres[number, ring + 1] + _mean(sums[s, 2], total)
@@ -304,53 +321,63 @@ def cluster(
     int
         Number of links.
     """
-    grids, cells = tables[1], tables[3]
-    first_link, link_target, link_fraction = links
-    em, had, pt = np.zeros(cells, np.int64), np.zeros(cells, np.int64), np.zeros(cells, np.int64)
-    truth, which, slots = np.zeros(cells), np.zeros(cells, np.int32), np.empty(cells, np.int64)
-    clusters, sums = np.empty((cells, 4), np.int64), np.empty((cells, 4), np.int64)
-    truths, sizes = np.empty(cells), np.empty(cells, np.int64)
-    kept, target = np.empty(cells, np.bool_), np.empty(cells, np.int64)
+    grids, size = tables[1], tables[4]
+    em, had, pt = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros(size, np.int64)
+    truth, which, slots = np.zeros(size), np.zeros(size, np.int32), np.empty(size, np.int64)
+    cells, seeds = np.empty((size, 4), np.int64), np.empty(size, np.int64)
+    sums, truths, sizes = np.empty((size, 4), np.int64), np.empty(size), np.empty(size, np.int64)
+    kept, target = np.empty(size, np.bool_), np.empty(size, np.int64)
     sectors = grids[-1, 4] + grids[-1, 5]
-    best = np.empty((sectors, max(limits.max(), 1)), np.int64)
-    used = np.empty(sectors, np.int64)
+    best, used = (
+        np.empty((sectors, max(limits.max(), 1)), np.int64),
+        np.empty((2, sectors), np.int64),
+    )
     n, n_links = 0, 0
     for event in range(len(offsets) - 1):
         start, stop = offsets[event], offsets[event + 1]
         em[:], had[:], truth[:], which[:] = 0, 0, 0, 0
-        _fill(start, stop, particles, hard, track_eta, tables, (em, had, truth), first_link)
+        _fill(start, stop, particles, hard, track_eta, tables, (em, had, truth), links[0])
         pt[:] = em + had
+        n_cells = _occupied(grids, pt, cells)
         _close(grids, pt)
-        m = _seeds(tables, pt, cuts[0], clusters, which)
+        m = _seeds(grids, cells, n_cells, pt, cuts[0], seeds, which)
         _close(grids, which)
         sums[:m], truths[:m] = 0, 0
         begin = n_links
         n_links = _share(
-            tables, (em, had, pt, truth), which, slots, sums, truths,
-            (link_target, link_fraction), n_links, lost[event],
+            tables, cells, n_cells, (em, had, pt, truth), which, slots, sums, truths, links[1:],
+            n_links, lost[event],
         )  # fmt: skip
         sizes[:m] = sums[:m, 0] + sums[:m, 1]
-        _limit(grids, clusters, m, sizes, limits, cuts[1], kept, best, used, lost[event])
-        for i in range(start, stop):
-            if first_link[i] >= 0:
-                first_link[i] = slots[first_link[i]]
-                continue
-            out[5][n] = i
-            first_link[i] = n_links
-            link_target[n_links], link_fraction[n_links] = n, 1
-            link_target[n_links + 1] = -1
-            n_links += 2
-            n += 1
-        own_links = n_links - 2 * (n - bounds[event])
+        _limit(grids, cells, seeds, m, sizes, limits, cuts[1], kept, best, used, lost[event])
+        end = n_links
+        n, n_links = _passing(start, stop, slots, links, n_links, n, out[5])
         n = _write(
-            m, tables, clusters, sums, truths, sizes, kept, cuts[2], n, out, target, lost[event]
+            m, tables, cells, seeds, sums, truths, sizes, kept, cuts[2], n, out, target, lost[event]
         )
-        for k in range(begin, own_links):
-            if link_target[k] >= 0:
-                place = target[link_target[k]]
-                link_target[k] = place if place >= 0 else -2
+        for k in range(begin, end):
+            if links[1][k] >= 0:
+                place = target[links[1][k]]
+                links[1][k] = place if place >= 0 else -2
         bounds[event + 1] = n
     return n_links
+
+
+@njit(nogil=True)
+def _passing(start, stop, slots, links, n_links, n, source):
+    """Link deposits to their towers and let the rest pass; return positions behind the last."""
+    first_link, link_target, link_fraction = links
+    for i in range(start, stop):
+        if first_link[i] >= 0:
+            first_link[i] = slots[first_link[i]]
+            continue
+        source[n] = i
+        first_link[i] = n_links
+        link_target[n_links], link_fraction[n_links] = n, 1
+        link_target[n_links + 1] = -1
+        n_links += 2
+        n += 1
+    return n, n_links
 
 
 @njit(nogil=True)
