@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.array_types import AnyFloats, AnyIntegers, Floats, Integers
+from l1kd.emulators.array_types import AnyFloats, AnyIntegers, Floats, Integers, Singles
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 
@@ -279,6 +279,7 @@ class Cicada:
         scores: Integers = self.network.predict_raw(flat, threads=threads).reshape(len(flat))
         return scores
 
-    def score(self, regions: npt.ArrayLike, threads: int = 1) -> Floats:
-        """Return the score of every event; shape (n,)."""
-        return self.network.outputs[0].format.to_float(self.score_raw(regions, threads))
+    def score(self, regions: npt.ArrayLike, threads: int = 1) -> Singles:
+        """Return the score of every event; float32, shape (n,)."""
+        form = self.network.outputs[0].format
+        return form.to_float(self.score_raw(regions, threads)).astype(np.float32)

@@ -3,6 +3,13 @@
 from typing import Any
 
 from l1kd.algorithms.base import Algorithm, CandidateWeight, EventScore
+from l1kd.algorithms.image_scores import (
+    CaloHottest,
+    CaloRms,
+    CaloSum,
+    RingChi2,
+    RingChi2Integer,
+)
 from l1kd.algorithms.linpuppi import LinPuppi
 from l1kd.algorithms.models import FirmwareNetwork, OnnxModel, columns_of
 from l1kd.algorithms.networks import Cicada, DistillNet, QDistillNet
@@ -13,6 +20,9 @@ from l1kd.registry import Registry
 __all__ = [
     "ALGORITHMS",
     "Algorithm",
+    "CaloHottest",
+    "CaloRms",
+    "CaloSum",
     "CandidateWeight",
     "Cicada",
     "DistillNet",
@@ -22,6 +32,8 @@ __all__ = [
     "OnnxModel",
     "Puppi",
     "QDistillNet",
+    "RingChi2",
+    "RingChi2Integer",
     "algorithm",
     "columns_of",
 ]
@@ -32,8 +44,13 @@ def _is_algorithm(item: Any) -> bool:
 
 
 ALGORITHMS: Registry[Any] = Registry(
-    "algorithm", _is_algorithm, (Puppi, LinPuppi, DistillNet, QDistillNet, Cicada)
-)
+    "algorithm",
+    _is_algorithm,
+    (
+        Puppi, LinPuppi, DistillNet, QDistillNet, Cicada,
+        RingChi2, RingChi2Integer, CaloHottest, CaloSum, CaloRms,
+    ),
+)  # fmt: skip
 """Algorithms by the name under which `l1kd.insert` knows them: classes, or a user's instances."""
 
 

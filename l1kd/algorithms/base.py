@@ -12,7 +12,7 @@ from l1kd._coffea import numpy_call_wrapper
 from l1kd._edge import collections, flat, jagged, note, offsets_of, partitioned
 from l1kd.algorithms.event_inputs import EVENT_INPUTS, event_input
 from l1kd.candidates import DTYPES, candidates, recorded_source, sources
-from l1kd.emulators.array_types import AnyArray
+from l1kd.emulators.array_types import AnyArray, Singles
 from l1kd.errors import ConfigurationError, InputError, MissingBranchError
 from l1kd.validation import CANONICAL, check, file_of, require_columns
 
@@ -276,6 +276,29 @@ class EventScore(Algorithm):
         for name, values in zip(self.inputs, arrays, strict=False):
             if name in EVENT_INPUTS:
                 EVENT_INPUTS[name].check(values, self.name)
+
+    def score(self, *arrays: AnyArray) -> Singles:
+        """Score arrays, without events around them: ``score(images)`` for what reads the regions.
+
+        Parameters
+        ----------
+        *arrays
+            One for each of `inputs`, with one row an event. Images are uint16 of shape (n, 18, 14),
+            trigger counts of 0.5 GeV clipped at 1023, as `l1kd.regions` and
+            `l1kd.datasets.calo_overlay` give them. What a network needs beside (its input format,
+            its normalisation) is done inside.
+
+        Returns
+        -------
+        float32[n], what insertion puts into events with these inputs.
+
+        Raises
+        ------
+        InputError
+            If an array has another type or shape.
+        """
+        self.validate_numpy_input(*arrays)
+        return np.asarray(self.numpy_call(*arrays), np.float32)
 
     @abstractmethod
     def numpy_call(self, *arrays: AnyArray) -> AnyArray:

@@ -17,6 +17,7 @@ from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.emulators.particles.input_matrix import InputSet, input_matrix
+from l1kd.errors import ArtefactError
 
 __all__ = ["Cicada", "DistillNet", "QDistillNet"]
 
@@ -125,10 +126,16 @@ _COUNTS = FixedPoint(10, 10, False)
 
 
 class Cicada(EventScore):
-    """CICADA-style anomaly score of the calorimeter image, on the firmware's grid of 1/256.
+    """CICADA-style anomaly score of the calorimeter image, on the firmware's grid.
 
-    Every model of the kind serves: ``cicada-v1``, ``cicada_hgq-v1`` (mixed precision) and
-    ``cicada_logic-v1`` (logic gates).
+    Parameters
+    ----------
+    model
+        An artefact of the kind, by name or folder: ``cicada-v1``, ``cicada_hgq-v1`` (mixed
+        precision), ``cicada_logic-v1`` (logic gates), your own. Or firmware: the folder of an
+        hls4ml project, such as those deployed in CMS, or the file of a network.
+    source
+        Calorimeter collection.
     """
 
     name = "cicada"
@@ -146,23 +153,50 @@ class Cicada(EventScore):
         return _artefact(self.model, "cicada")
 
     @property
+    def _firmware(self) -> Path | None:
+        """Firmware folder or network file, if the model is one."""
+        path = Path(self.model)
+        is_project = path.is_dir() and not (path / "manifest.json").is_file()
+        return path if is_project or path.is_file() else None
+
+    @property
     def version(self) -> str:
-        """Name and version of the model."""
-        return self.artefact.title
+        """Name and version of the model, or the name of the firmware folder."""
+        firmware = self._firmware
+        return self.artefact.title if firmware is None else firmware.name
 
     @property
     def network(self) -> Network | LogicNetwork:
-        """The integer network, or the network of logic gates, that runs."""
+        """The integer network, or the network of logic gates, that runs.
+
+        Raises
+        ------
+        ArtefactError, FirmwareSourceError
+            If it cannot be read, or does not turn 252 regions into one score.
+        """
+        firmware = self._firmware
+        if firmware is not None:
+            return _of_regions(read_network(firmware), firmware)
         artefact = self.artefact
         if "logic.npz" in artefact.manifest["files"]:
             return _logic(artefact.file("logic.npz"))
         return read_network(artefact.file("network.npz"))
 
     def numpy_call(self, image: AnyArray) -> AnyArray:
-        """Scores of all events, float32, multiples of 1/256 in [0, 256)."""
+        """Scores of all events, float32, on the grid of the network's output."""
         network = self.network
         counts = image.reshape(len(image), N_PHI * N_ETA).astype(np.int64)
         # a network may read less than every bit of a count
         raw = network.predict_raw(network.inputs[0].format.cast(counts, _COUNTS))
         scale = 2.0 ** -network.outputs[0].format.fraction
-        return (raw[:, 0] * scale).astype(np.float32)
+        return (raw.reshape(len(image)) * scale).astype(np.float32)
+
+
+def _of_regions(network: Network, path: Path) -> Network:
+    sizes = [[tensor.size for tensor in side] for side in (network.inputs, network.outputs)]
+    if sizes != [[N_PHI * N_ETA], [1]]:
+        raise ArtefactError(
+            f"{path}: expected a network of 252 regions with one score, found inputs and outputs "
+            f"of {sizes[0]} and {sizes[1]} numbers"
+        )
+    return network

@@ -1,0 +1,79 @@
+"""Event scores of the calorimeter image that need no training, by name."""
+
+import numpy as np
+
+from l1kd.algorithms.base import EventScore
+from l1kd.emulators.array_types import AnyArray
+from l1kd.emulators.image_scores import (
+    CHI2_FRACTION,
+    chi2_of_rings,
+    chi2_of_rings_raw,
+    hottest_region,
+    rms_of_regions,
+    sum_of_regions,
+)
+
+__all__ = ["CaloHottest", "CaloRms", "CaloSum", "RingChi2", "RingChi2Integer"]
+
+
+class CaloSum(EventScore):
+    """Sum of the transverse energy of all regions, in counts of 0.5 GeV."""
+
+    name = "calo_sum"
+    adds = "CaloSum.score"
+    label = "sum of regions"
+    step = 1.0
+
+    def numpy_call(self, image: AnyArray) -> AnyArray:
+        """Scores of all events, float32, whole numbers."""
+        return sum_of_regions(image)
+
+
+class CaloHottest(EventScore):
+    """Transverse energy of the hottest region, in counts of 0.5 GeV."""
+
+    name = "calo_hottest"
+    adds = "CaloHottest.score"
+    label = "hottest region"
+    step = 1.0
+
+    def numpy_call(self, image: AnyArray) -> AnyArray:
+        """Scores of all events, float32, whole numbers."""
+        return hottest_region(image)
+
+
+class CaloRms(EventScore):
+    """Standard deviation of the 252 regions, in counts of 0.5 GeV."""
+
+    name = "calo_rms"
+    adds = "CaloRms.score"
+    label = "rms of regions"
+
+    def numpy_call(self, image: AnyArray) -> AnyArray:
+        """Scores of all events, float32."""
+        return rms_of_regions(image)
+
+
+class RingChi2(EventScore):
+    """Chi-squared of rings: mean over regions of (x - m)^2 / m, m the mean of the ring in eta."""
+
+    name = "ring_chi2"
+    adds = "RingChi2.score"
+    label = "chi2 of rings"
+
+    def numpy_call(self, image: AnyArray) -> AnyArray:
+        """Scores of all events, float32."""
+        return chi2_of_rings(image)
+
+
+class RingChi2Integer(EventScore):
+    """Chi-squared of rings in the integers of a possible firmware, 252/256 of `RingChi2`."""
+
+    name = "ring_chi2_integer"
+    adds = "RingChi2Integer.score"
+    label = "chi2 of rings, integers"
+    step = 2.0**-CHI2_FRACTION
+
+    def numpy_call(self, image: AnyArray) -> AnyArray:
+        """Scores of all events, float32, multiples of 1/4096."""
+        return (chi2_of_rings_raw(image) * 2.0**-CHI2_FRACTION).astype(np.float32)

@@ -1,0 +1,78 @@
+"""Every score of the calorimeter image has `score(images)`, and inserts what it gives."""
+
+import numpy as np
+import pytest
+
+import l1kd
+from l1kd.algorithms import ALGORITHMS, Cicada, EventScore, RingChi2, algorithm
+from l1kd.artefacts import shipped
+from l1kd.datasets import RegionLibrary, calo_overlay, inspect_file
+from l1kd.emulators.deployed import Cicada as Deployed
+from l1kd.emulators.network import Network
+from l1kd.errors import ArtefactError, InputError
+from tests.l1kd.datasets.overlay.libraries import write_library
+
+SCORES = sorted(
+    name
+    for name in ALGORITHMS
+    if isinstance(algorithm(name), EventScore) and algorithm(name).inputs == ("regions",)
+)
+NETWORKS = sorted(name for name in shipped() if name.startswith("cicada"))
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    library = write_library(tmp_path_factory.mktemp("library") / "library.npz")
+    return calo_overlay(RegionLibrary.read(library), 60.0, 40, seed=1)
+
+
+def test_the_simple_scores_are_there():
+    assert {"ring_chi2", "ring_chi2_integer", "calo_sum", "calo_hottest", "calo_rms"} <= set(SCORES)
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_scores_by_name(name, images, data):
+    score = algorithm(name)
+    found = score.score(images)
+    assert found.shape == (len(images),)
+    assert found.dtype == np.float32
+    if score.step:
+        assert (found / score.step == np.round(found / score.step)).all()
+    events = inspect_file(str(data / "ttbar2l_PU140.root")).open(0, 3)
+    inserted = l1kd.insert(events, [name])
+    collection, field = score.adds.split(".")
+    np.testing.assert_array_equal(inserted[collection][field], score.score(l1kd.regions(events)))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_scores_of_networks(name, images):
+    found = Cicada(name).score(images)
+    assert (found.shape, found.dtype) == ((len(images),), np.float32)
+    assert len(np.unique(found)) > len(images) // 2
+
+
+def test_a_network_file_is_a_model_as_well(images, tmp_path):
+    network = Cicada("cicada-v1").network
+    network.save(tmp_path / "mine.npz")
+    mine = Cicada(tmp_path / "mine.npz")
+    assert mine.version == "mine.npz"
+    np.testing.assert_array_equal(mine.score(images), Cicada("cicada-v1").score(images))
+    np.testing.assert_array_equal(Deployed(network).score(images), mine.score(images))
+    assert Deployed(network).score(images).dtype == np.float32
+
+
+def test_a_network_of_other_inputs_is_refused(images, tmp_path):
+    folder = "tests/emulators/network/cpp/folders/single"
+    Network.from_hls_project(folder).save(tmp_path / "other.npz")
+    with pytest.raises(ArtefactError, match=r"other\.npz: expected a network of 252 regions"):
+        Cicada(tmp_path / "other.npz").score(images)
+    with pytest.raises(ArtefactError, match="single: expected a network of 252 regions"):
+        Cicada(folder).score(images)
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((3, 252), np.uint16), np.zeros((3, 18, 14)), np.zeros((3, 14, 18), "u2")]
+)
+def test_other_arrays_are_refused(wrong):
+    with pytest.raises(InputError, match="18, 14"):
+        RingChi2().score(wrong)
