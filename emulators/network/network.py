@@ -195,12 +195,13 @@ class Network:
         return self._programs[names]
 
     def _of_floats(self, inputs: Sequence[npt.ArrayLike], threads: int) -> list[Integers] | None:
-        """Compute results from single precision, where the machine code casts such numbers itself.
+        """Compute results of floating-point arrays, where the machine code casts them itself.
 
         None where there is no such code, and where a number wraps around or is none.
         """
-        single = all(getattr(values, "dtype", None) == np.float32 for values in inputs)
-        code = self._native(0) if single else None
+        kinds = {getattr(values, "dtype", None) for values in inputs}
+        same = len(kinds) == 1 and kinds <= {np.dtype(np.float32), np.dtype(np.float64)}
+        code = self._native(0) if same else None
         if code is None or not code.takes_floats:
             return None
         x = _side_by_side(self.inputs, inputs)

@@ -20,7 +20,7 @@ from llvmlite import binding  # type: ignore[import-untyped]
 from l1kd.emulators.array_types import AnyArray, Integers
 from l1kd.emulators.compilation import keep, kept, source_digest
 from l1kd.emulators.network.graph import Graph
-from l1kd.emulators.network.native.edges import FLOATS, WORDS
+from l1kd.emulators.network.native.edges import DOUBLES, FLOATS, WORDS
 from l1kd.emulators.network.native.program import UnsuitableError, write_native
 
 __all__ = [
@@ -61,7 +61,7 @@ class NativeCode:
         self._engine.finalize_object()
         pointer, whole = ctypes.c_void_p, ctypes.c_int64
         kind = ctypes.CFUNCTYPE(whole, pointer, pointer, whole, pointer)
-        names = {f"i{bits // 8}": str(bits) for bits in WORDS} | {"f4": FLOATS}
+        names = {f"i{bits // 8}": str(bits) for bits in WORDS} | {"f4": FLOATS, "f8": DOUBLES}
         places = {
             np.dtype(key): self._engine.get_function_address(f"run{name}")
             for key, name in names.items()
@@ -70,7 +70,7 @@ class NativeCode:
 
     @property
     def takes_floats(self) -> bool:
-        """Whether single-precision values are cast on the way in."""
+        """Whether floating-point values are cast on the way in."""
         return np.dtype(np.float32) in self._run
 
     def execute(self, x: AnyArray, y: Integers) -> bool:
@@ -79,7 +79,7 @@ class NativeCode:
         Parameters
         ----------
         x : int16, int32 or int64 array, shape (events, inputs)
-            Or float32, if it takes such: numbers that saturate are inside.
+            Or float32 or float64, if it takes such: numbers that saturate are inside.
         y : int64 array, shape (events, outputs), contiguous
             Filled by this function.
         """

@@ -4,19 +4,24 @@ from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.native.ir import Tile, scalar, vector
 
-__all__ = ["FLOATS", "WORDS", "float_reader", "reader", "runner", "takes_floats", "writer"]
+__all__ = [
+    "DOUBLES",
+    "FLOATS",
+    "WORDS",
+    "float_reader",
+    "reader",
+    "runner",
+    "takes_floats",
+    "writer",
+]
 
 WORDS = (16, 32, 64)
-FLOATS = "float"
-"""What ends the name of the function that takes single-precision values."""
-# Events that are turned at once: as many as registers of 256 bits hold numbers of 32 bits.
+FLOATS, DOUBLES = "float", "double"
+"""What ends the names of the functions that take floating-point values."""
+_BYTES = {FLOATS: 4, DOUBLES: 8}
+# Elements that are turned at once, of as many events as a register has numbers of 32 bits.
 TURNED = 8
 _HALVES = [[0, 8, 1, 9, 2, 10, 3, 11], [4, 12, 5, 13, 6, 14, 7, 15]]
-
-
-def _turn(kind: str) -> str:
-    """Return the type of a register of the events that are turned at once."""
-    return vector(kind, TURNED)
 
 
 class _Block:
@@ -54,18 +59,16 @@ def reader(
     """
     block, width = _Block("a"), TURNED if size >= TURNED else 1
     kind = f"<{width} x i{bits}>"
-    values = _loaded(block, f"i{bits}", width, total, bits // 8)
+    values = _loaded(block, f"i{bits}", width, total, bits // 8, tile.lanes)
     check = misfit(form, bits)
     if check is not None:
         plus, mask = (_constant(bits, number, width) for number in check)
         wrong = block.let(f"load {kind}, ptr %wrong, align 8")
         for value in values:
-            moved = block.let(f"add {kind} {value}, {plus}") if check[0] else value
-            wrong = (
-                block.let(f"or {kind} {wrong}, {moved}")
-                if not check[0]
-                else block.let(f"or {kind} {wrong}, {block.let(f'and {kind} {moved}, {mask}')}")
-            )
+            if check[0]:
+                moved = block.let(f"add {kind} {value}, {plus}")
+                value = block.let(f"and {kind} {moved}, {mask}")
+            wrong = block.let(f"or {kind} {wrong}, {value}")
         if not check[0]:
             wrong = block.let(f"and {kind} {wrong}, {mask}")
         block.do(f"store {kind} {wrong}, ptr %wrong, align 8")
@@ -74,24 +77,33 @@ def reader(
 
 
 def float_reader(
-    name: str, form: FixedPoint, size: int, first: int, total: int, row: int, real: bool,
-    tile: Tile,
+    name: str, kind: str, form: FixedPoint, size: int, first: int, total: int, row: int,
+    real: bool, tile: Tile,
 ) -> str:  # fmt: skip
-    """Return a function like `reader` for events of single-precision values, which it casts.
+    """Return a function like `reader` for events of floating-point values, which it casts.
 
     A value misfits, too, where the cast would wrap around, and where there is none.
     """
-    block, width = _Block("a"), TURNED if size >= TURNED else 1
-    values = _across(block, _loaded(block, "float", width, total, 4), "float", width)
-    kind = _turn("i32")
-    wrong = block.let(f"load {kind}, ptr %wrong, align 8")
-    misfits = [_none(block, values)] if form.overflow == "SAT" else []
-    rows = [_cast(block, value, form, real, misfits) for value in values]
+    block, width, lanes = _Block("a"), TURNED if size >= TURNED else 1, tile.lanes
+    values = _loaded(block, kind, width, total, _BYTES[kind], lanes)
+    base = "float" if real and kind == FLOATS else "double"
+    early = kind == DOUBLES and width > 1
+    count = width if early else lanes
+    if not early:
+        values = _across(block, values, kind, width)
+    misfits = [_none(block, values, kind, count)] if form.overflow == "SAT" else []
+    held = "float" if real else "i64"
+    rows = [_cast(block, value, kind, base, form, held, count, misfits) for value in values]
+    if early:
+        rows = _across(block, rows, held, width)
+    wrong = block.let(f"load <{count} x i32>, ptr %wrong, align 8")
     for misfit in misfits:
-        wide = block.let(f"sext {_turn('i1')} {misfit} to {kind}")
-        wrong = block.let(f"or {kind} {wrong}, {wide}")
-    block.do(f"store {kind} {wrong}, ptr %wrong, align 8")
-    return _loop(name, block, rows, kind, size, first, total, 4, row, real, tile)
+        wide = block.let(f"sext <{count} x i1> {misfit} to <{count} x i32>")
+        wrong = block.let(f"or <{count} x i32> {wrong}, {wide}")
+    block.do(f"store <{count} x i32> {wrong}, ptr %wrong, align 8")
+    typed = [f"{vector(held, lanes)} {value}" for value in rows]
+    flags = f"<{count} x i32>"
+    return _loop(name, block, typed, flags, size, first, total, _BYTES[kind], row, real, tile)
 
 
 def takes_floats(form: FixedPoint) -> bool:
@@ -101,12 +113,12 @@ def takes_floats(form: FixedPoint) -> bool:
     return (saturates or wraps) and form.width <= 53 and 0 <= form.fraction <= 100
 
 
-def _none(block: _Block, values: list[str]) -> str:
+def _none(block: _Block, values: list[str], base: str, count: int) -> str:
     """Return the lanes in which any register holds infinity or what is no number.
 
     The difference of such a value and itself is no number, nor is a sum with it.
     """
-    kind = _turn("float")
+    kind = vector(base, count)
     differences = [block.let(f"fsub {kind} {value}, {value}") for value in values]
     while len(differences) > 1:
         first, second, *others = differences
@@ -114,50 +126,54 @@ def _none(block: _Block, values: list[str]) -> str:
     return block.let(f"fcmp uno {kind} {differences[0]}, {differences[0]}")
 
 
-def _cast(block: _Block, value: str, form: FixedPoint, real: bool, misfits: list[str]) -> str:
-    """Return the typed raw values of a register of numbers.
+def _cast(
+    block: _Block, value: str, given: str, base: str, form: FixedPoint, held: str, count: int,
+    misfits: list[str],
+) -> str:  # fmt: skip
+    """Return the raw values of a register of ``given`` numbers, computed in ``base``.
 
     Where the format wraps around, a flag of those that would is added to ``misfits``. Numbers times
     a power of two from 1 on are exact, or infinite.
     """
-    base, suffix = ("float", "f32") if real else ("double", "f64")
-    kind, single = _turn(base), _turn("float")
-    number = value if real else block.let(f"fpext {single} {value} to {kind}")
-    scaled = block.let(f"fmul {kind} {number}, {_floats(base, 2.0**form.fraction)}")
+    kind, suffix = vector(base, count), "f32" if base == "float" else "f64"
+    if base != given:
+        value = block.let(f"fpext {vector(given, count)} {value} to {kind}")
+
+    def constant(number: float) -> str:
+        return f"<{', '.join([f'{base} {scalar(base, number)}'] * count)}>"
+
+    scaled = block.let(f"fmul {kind} {value}, {constant(2.0**form.fraction)}")
     word = "roundeven" if form.rounding == "RND_CONV" else "floor"
-    whole = block.let(f"call {kind} @llvm.{word}.v{TURNED}{suffix}({kind} {scaled})")
+    whole = block.let(f"call {kind} @llvm.{word}.v{count}{suffix}({kind} {scaled})")
+    bits = vector("i1", count)
     if form.rounding == "RND":
         lost = block.let(f"fsub {kind} {scaled}, {whole}")
-        up = block.let(f"fcmp oge {kind} {lost}, {_floats(base, 0.5)}")
-        one = block.let(
-            f"select {_turn('i1')} {up}, {kind} {_floats(base, 1.0)}, {kind} {_floats(base, 0.0)}"
-        )
+        up = block.let(f"fcmp oge {kind} {lost}, {constant(0.5)}")
+        one = block.let(f"select {bits} {up}, {kind} {constant(1.0)}, {kind} {constant(0.0)}")
         whole = block.let(f"fadd {kind} {whole}, {one}")
-    low, high = (_floats(base, float(end)) for end in (form.minimum, form.maximum))
+    low, high = constant(float(form.minimum)), constant(float(form.maximum))
     below = block.let(f"fcmp ult {kind} {whole}, {low}")
     above = block.let(f"fcmp ugt {kind} {whole}, {high}")
     if form.overflow == "SAT":
         for outside, end in ((below, low), (above, high)):
-            whole = block.let(f"select {_turn('i1')} {outside}, {kind} {end}, {kind} {whole}")
+            whole = block.let(f"select {bits} {outside}, {kind} {end}, {kind} {whole}")
     else:
-        misfits.append(block.let(f"or {_turn('i1')} {below}, {above}"))
-    if not real:
-        whole = block.let(f"fptosi {kind} {whole} to {_turn('i64')}")
-    return f"{kind if real else _turn('i64')} {whole}"
+        misfits.append(block.let(f"or {bits} {below}, {above}"))
+    if held == "i64":
+        return block.let(f"fptosi {kind} {whole} to {vector('i64', count)}")
+    if base == "double":
+        return block.let(f"fptrunc {kind} {whole} to {vector('float', count)}")
+    return whole
 
 
-def _floats(kind: str, value: float) -> str:
-    return f"<{', '.join([f'{kind} {scalar(kind, value)}'] * TURNED)}>"
-
-
-def _loaded(block: _Block, kind: str, width: int, total: int, step: int) -> list[str]:
+def _loaded(block: _Block, kind: str, width: int, total: int, step: int, lanes: int) -> list[str]:
     """Load a register of elements for each of the events that are turned at once."""
     values = []
-    for event in range(TURNED):
+    for event in range(lanes):
         place = block.let(f"add i64 %start, {event * total * step}")
         pointer = block.let(f"getelementptr i8, ptr %events, i64 {place}")
         values.append(block.let(f"load <{width} x {kind}>, ptr {pointer}, align {step}"))
-    for line in range(-(-TURNED * width * step // 64)):
+    for line in range(-(-lanes * width * step // 64)):
         place = block.let(f"add i64 %soon, {64 * line}")
         pointer = block.let(f"getelementptr i8, ptr %events, i64 {place}")
         block.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 3, i32 1)")
@@ -173,7 +189,7 @@ def _loop(
     for number, value in enumerate(rows):
         place = block.let(f"add i64 %target, {number * byte * tile.block}")
         pointer = block.let(f"getelementptr i8, ptr %{base}, i64 {place}")
-        block.do(f"store {value}, ptr {pointer}, align 32")
+        block.do(f"store {value}, ptr {pointer}, align {4 * tile.lanes}")
     lanes = kind[1:].split()[0]
     head = f"""define internal i64 @{name}(ptr %events, ptr %tile) noinline nounwind {{
 entry:
@@ -190,8 +206,8 @@ inner:
   %across = mul i64 %element, {step}
   %moved = add i64 %origin, {first * step}
   %start = add i64 %moved, %across
-  %linear = mul i64 %element, {step * TURNED}
-  %later_events = add i64 %origin, {2 * TURNED * total * step}
+  %linear = mul i64 %element, {step * tile.lanes}
+  %later_events = add i64 %origin, {2 * tile.lanes * total * step}
   %soon = add i64 %linear, %later_events
   %down = mul i64 %element, {byte * tile.block}
   %target = add i64 %down, {row}
@@ -203,7 +219,7 @@ inner:
   %end = icmp eq i64 %element, {size - width}
   br i1 %end, label %after, label %inner
 after:
-  %later = add i64 %event, {TURNED}
+  %later = add i64 %event, {tile.lanes}
   %more = icmp ult i64 %later, {tile.events}
   br i1 %more, label %outer, label %done
 done:
@@ -223,18 +239,43 @@ def _constant(bits: int, value: int, count: int) -> str:
 
 def _across(block: _Block, values: list[str], kind: str, width: int) -> list[str]:
     """Return registers of elements, of all events, from registers of events."""
-    turned = _turn(kind)
+    lanes = len(values)
     if width == 1:
         joined = "poison"
         for lane, value in enumerate(values):
             single = block.let(f"extractelement <1 x {kind}> {value}, i32 0")
-            joined = block.let(f"insertelement {turned} {joined}, {kind} {single}, i32 {lane}")
+            joined = block.let(
+                f"insertelement {vector(kind, lanes)} {joined}, {kind} {single}, i32 {lane}"
+            )
         return [joined]
+    if lanes == TURNED:
+        return _turned(block, values, kind)
+    halves = values[:TURNED], values[TURNED:]
+    if kind in ("i64", "double"):
+        turned = [_turned(block, half, kind) for half in halves]
+        return [_joined(block, *pair, kind) for pair in zip(*turned, strict=True)]
+    pairs = [_joined(block, *pair, kind) for pair in zip(*halves, strict=True)]
+    return _turned(block, pairs, kind, 2)
+
+
+def _joined(block: _Block, first: str, second: str, kind: str) -> str:
+    """Return the numbers of two registers side by side."""
+    half = vector(kind, TURNED)
+    order = ", ".join(f"i32 {n}" for n in range(2 * TURNED))
+    return block.let(
+        f"shufflevector {half} {first}, {half} {second}, <{2 * TURNED} x i32> <{order}>"
+    )
+
+
+def _turned(block: _Block, values: list[str], kind: str, parts: int = 1) -> list[str]:
+    """Transpose 8 registers of 8 numbers, or of ``parts`` times 8, part by part."""
+    count = TURNED * parts
+    turned = vector(kind, count)
     for _ in range(3):
         values = [
             block.let(
                 f"shufflevector {turned} {values[i]}, {turned} {values[i + 4]}, "
-                f"<8 x i32> <{', '.join(f'i32 {n}' for n in order)}>"
+                f"<{count} x i32> <{', '.join(f'i32 {n}' for n in _parted(order, parts))}>"
             )
             for i in range(4)
             for order in _HALVES
@@ -242,57 +283,137 @@ def _across(block: _Block, values: list[str], kind: str, width: int) -> list[str
     return values
 
 
+def _parted(order: list[int], parts: int) -> list[int]:
+    """Repeat the order of a shuffle for every part of two registers."""
+    return [
+        n % TURNED + TURNED * part + (n // TURNED) * TURNED * parts
+        for part in range(parts)
+        for n in order
+    ]
+
+
 def _of_integers(block: _Block, values: list[str], bits: int, real: bool, width: int) -> list[str]:
     """Return typed registers of elements from registers of events."""
-    kept = bits
+    lanes, kept = len(values), bits
     if real and bits == 64 and width > 1:
         kept = 32
-        values = [block.let(f"trunc {_turn('i64')} {v} to {_turn('i32')}") for v in values]
-    values = _across(block, values, f"i{kept}", width)
+        if lanes > TURNED:
+            pairs = zip(values[:TURNED], values[TURNED:], strict=True)
+            values = _turned(block, [_low_words(block, *pair) for pair in pairs], "i32", 2)
+        else:
+            values = [block.let(f"trunc <8 x i64> {v} to <8 x i32>") for v in values]
+            values = _across(block, values, "i32", width)
+    else:
+        values = _across(block, values, f"i{kept}", width)
     target = "i32" if real else "i64"
     word = "trunc" if kept > int(target[1:]) else "sext"
     if f"i{kept}" != target:
-        values = [block.let(f"{word} {_turn(f'i{kept}')} {v} to {_turn(target)}") for v in values]
+        source, result = vector(f"i{kept}", lanes), vector(target, lanes)
+        values = [block.let(f"{word} {source} {v} to {result}") for v in values]
     if real:
-        values = [block.let(f"sitofp {_turn('i32')} {v} to {_turn('float')}") for v in values]
-    return [f"{_turn('float' if real else 'i64')} {value}" for value in values]
+        whole, single = vector("i32", lanes), vector("float", lanes)
+        values = [block.let(f"sitofp {whole} {v} to {single}") for v in values]
+    return [f"{vector('float' if real else 'i64', lanes)} {value}" for value in values]
+
+
+def _low_words(block: _Block, first: str, second: str) -> str:
+    """Return the low words of two registers of 64-bit integers side by side."""
+    words = [block.let(f"bitcast <8 x i64> {value} to <16 x i32>") for value in (first, second)]
+    order = ", ".join(f"i32 {2 * n}" for n in range(2 * TURNED))
+    return block.let(
+        f"shufflevector <16 x i32> {words[0]}, <16 x i32> {words[1]}, <16 x i32> <{order}>"
+    )
 
 
 def writer(rows: AnyArray, wide: AnyArray, tile: Tile) -> str:
     """Return the function that writes the results of a tile, 64-bit integers, event by event."""
     block, count = _Block("a"), rows.size
-    for number, (row, long) in enumerate(zip(rows.tolist(), wide.tolist(), strict=True)):
-        pointer = block.let(f"getelementptr i8, ptr %{'i64' if long else 'float'}, i64 {row}")
-        kind = _turn("i64" if long else "float")
-        value = block.let(f"load {kind}, ptr {pointer}, align 32")
-        if not long:
-            whole = block.let(f"fptosi {kind} {value} to {_turn('i32')}")
-            value = block.let(f"sext {_turn('i32')} {whole} to {_turn('i64')}")
-        if count == 1:
-            out = block.let("getelementptr i64, ptr %results, i64 %event")
-            block.do(f"store {_turn('i64')} {value}, ptr {out}, align 8")
-            continue
-        for lane in range(TURNED):
-            single = block.let(f"extractelement {_turn('i64')} {value}, i32 {lane}")
-            which = block.let(f"mul i64 %event, {count}")
-            offset = block.let(f"add i64 {which}, {lane * count + number}")
-            out = block.let(f"getelementptr i64, ptr %results, i64 {offset}")
-            block.do(f"store i64 {single}, ptr {out}, align 8")
+    every = list(zip(rows.tolist(), wide.tolist(), strict=True))
+    if count < TURNED:
+        for number, (row, long) in enumerate(every):
+            _write_one(block, _result(block, row, long, tile), number, count, tile)
+    else:
+        for first in [*range(0, count - TURNED, TURNED), count - TURNED]:
+            _write_turned(block, every[first : first + TURNED], first, count, tile)
     head = """define internal void @write(ptr %results, ptr %tile) noinline nounwind {
 entry:
   br label %loop
 loop:
   %event = phi i64 [ 0, %entry ], [ %next, %loop ]
 """
-    head += "\n".join(tile.bases()) + "\n"
+    head += "\n".join(tile.bases()) + f"\n  %which = mul i64 %event, {count}\n"
     tail = f"""
-  %next = add i64 %event, {TURNED}
+  %next = add i64 %event, {tile.lanes}
   %more = icmp ult i64 %next, {tile.events}
   br i1 %more, label %loop, label %done
 done:
   ret void
 }}"""
     return head + "\n".join(block.lines) + tail
+
+
+def _result(block: _Block, row: int, long: bool, tile: Tile) -> tuple[str, str]:
+    """Load a row of results; return its integers and their kind."""
+    pointer = block.let(f"getelementptr i8, ptr %{'i64' if long else 'float'}, i64 {row}")
+    kind = vector("i64" if long else "float", tile.lanes)
+    value = block.let(f"load {kind}, ptr {pointer}, align 32")
+    if long:
+        return value, "i64"
+    return block.let(f"fptosi {kind} {value} to {vector('i32', tile.lanes)}"), "i32"
+
+
+def _write_one(block: _Block, result: tuple[str, str], number: int, count: int, tile: Tile) -> None:
+    value, kind = result
+    wide = vector("i64", tile.lanes)
+    if kind == "i32":
+        value = block.let(f"sext {vector('i32', tile.lanes)} {value} to {wide}")
+    if count == 1:
+        out = block.let("getelementptr i64, ptr %results, i64 %event")
+        block.do(f"store {wide} {value}, ptr {out}, align 8")
+        return
+    for lane in range(tile.lanes):
+        single = block.let(f"extractelement {wide} {value}, i32 {lane}")
+        offset = block.let(f"add i64 %which, {lane * count + number}")
+        out = block.let(f"getelementptr i64, ptr %results, i64 {offset}")
+        block.do(f"store i64 {single}, ptr {out}, align 8")
+
+
+def _write_turned(
+    block: _Block, every: list[tuple[int, bool]], first: int, count: int, tile: Tile
+) -> None:
+    """Turn 8 rows of results into pieces of events."""
+    loaded = [_result(block, row, long, tile) for row, long in every]
+    kind = "i64" if any(kind == "i64" for _, kind in loaded) else "i32"
+    wide = vector("i64", tile.lanes)
+    values = [
+        value if held == kind else block.let(f"sext {vector(held, tile.lanes)} {value} to {wide}")
+        for value, held in loaded
+    ]
+    parts = tile.lanes // TURNED
+    if kind == "i64":
+        turned = [_turned(block, part, kind) for part in _parts_of(block, values, kind, parts)]
+    else:
+        turned = _parts_of(block, _turned(block, values, kind, parts), kind, parts)
+    for part, events in enumerate(turned):
+        for event, value in enumerate(events):
+            if kind == "i32":
+                value = block.let(f"sext <8 x i32> {value} to <8 x i64>")
+            offset = block.let(f"add i64 %which, {(part * TURNED + event) * count + first}")
+            out = block.let(f"getelementptr i64, ptr %results, i64 {offset}")
+            block.do(f"store <8 x i64> {value}, ptr {out}, align 8")
+
+
+def _parts_of(block: _Block, values: list[str], kind: str, parts: int) -> list[list[str]]:
+    return [[_part(block, value, kind, part, parts) for value in values] for part in range(parts)]
+
+
+def _part(block: _Block, value: str, kind: str, part: int, parts: int) -> str:
+    """Return 8 numbers of a register."""
+    if parts == 1:
+        return value
+    whole = vector(kind, TURNED * parts)
+    order = ", ".join(f"i32 {n}" for n in range(part * TURNED, (part + 1) * TURNED))
+    return block.let(f"shufflevector {whole} {value}, {whole} poison, <8 x i32> <{order}>")
 
 
 def runner(kind: str, step: int, readers: list[str], total: int, count: int, tile: Tile) -> str:

@@ -211,8 +211,7 @@ def declarations(lanes: int) -> str:
     """Return the declarations of the intrinsics that functions may call."""
     kind = vector("float", lanes)
     lines = [f"declare {kind} @llvm.fma.v{lanes}f32({kind}, {kind}, {kind})"]
-    # events are read and turned 8 at a time, whatever registers hold
-    for count, base in dict.fromkeys([(lanes, "float"), (8, "float"), (8, "double")]):
+    for count, base in dict.fromkeys([(lanes, "float"), (8, "double"), (lanes, "double")]):
         kind = vector(base, count)
         for name in ("roundeven", "floor", "ceil", "trunc"):
             lines.append(f"declare {kind} @llvm.{name}.v{count}{_suffix(base)}({kind})")

@@ -35,6 +35,7 @@ from l1kd.emulators.network.graph import (
 )
 from l1kd.emulators.network.native.casts import EXACT, Stage
 from l1kd.emulators.network.native.edges import (
+    DOUBLES,
     FLOATS,
     WORDS,
     float_reader,
@@ -353,14 +354,14 @@ class NativeBuilder:
         places = [(int(address(held.rows[:1])[0]), not held.wide[0]) for held in inputs]
         kinds: list[tuple[str, int]] = [(str(bits), bits // 8) for bits in WORDS]
         if all(takes_floats(tensor.format) for tensor in tensors):
-            kinds.append((FLOATS, 4))
+            kinds += [(FLOATS, 4), (DOUBLES, 8)]
         for kind, step in kinds:
             names = [f"read{kind}_{number}" for number in range(len(tensors))]
             for name, tensor, first, place in zip(names, tensors, firsts, places, strict=False):
                 where = (tensor.size, first, total, *place, tile)
                 parts.append(
-                    float_reader(name, tensor.format, *where)
-                    if kind == FLOATS
+                    float_reader(name, kind, tensor.format, *where)
+                    if kind in (FLOATS, DOUBLES)
                     else reader(name, int(kind), tensor.format, *where)
                 )
             parts.append(runner(kind, step, names, total, count, tile))

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -224,6 +225,8 @@ def test_misfits_are_seen_wherever_they_are(form, size, width):
 FLOATS = st.one_of(
     st.floats(-300.0, 300.0, width=32),
     st.floats(allow_nan=False, allow_infinity=False, width=32),
+    st.floats(-300.0, 300.0),
+    st.floats(allow_nan=False, allow_infinity=False),
     st.integers(-4000, 4000).map(lambda n: n / 64),
 )
 
@@ -233,7 +236,7 @@ FLOATS = st.one_of(
     st.integers(1, 40),
     st.integers(0, 30),
     st.booleans(),
-    st.sampled_from([("RND_CONV", "SAT"), ("RND", "SAT"), ("TRN", "WRAP")]),
+    st.sampled_from([("RND_CONV", "SAT"), ("RND", "SAT"), ("TRN", "SAT"), ("TRN", "WRAP")]),
     st.sampled_from([1, 3, 8, 13]),
     st.randoms(use_true_random=False),
     st.lists(FLOATS, min_size=1, max_size=60),
@@ -242,17 +245,41 @@ def test_numbers_are_cast_on_the_way_in(width, fraction, signed, modes, size, ra
     form = FixedPoint(width, width - fraction, signed, *modes)
     same = FixedPoint(60, 60 - fraction)
     network = network_of(form, size, dense("x", np.eye(size, dtype=int), [0] * size, same, same))
-    x = np.array(random.choices(numbers, k=100 * size), np.float32).reshape(100, size)
-    raw = form.from_float(x)
-    whole = np.floor(x.astype(np.float64) * 2.0**fraction)
-    outside = (whole < form.minimum) | (whole > form.maximum)
-    for lanes in WIDTHS:
-        code = compiled(network, lanes)
-        assert code.takes_floats
-        y, inside = run(code, network, x, np.float32)
-        assert inside == (modes[1] == "SAT" or not outside.any())
-        if inside:
-            np.testing.assert_array_equal(y, raw)
+    exact = np.array(random.choices(numbers, k=100 * size)).reshape(100, size)
+    with np.errstate(over="ignore"):
+        single = exact.astype(np.float32)
+    for x in (exact, np.where(np.isfinite(single), single, np.float32(1.5))):
+        raw = form.from_float(x)
+        with np.errstate(over="ignore"):
+            whole = np.floor(x.astype(np.float64) * 2.0**fraction)
+        outside = (whole < form.minimum) | (whole > form.maximum)
+        for lanes in WIDTHS:
+            code = compiled(network, lanes)
+            assert code.takes_floats
+            y, inside = run(code, network, x, x.dtype)
+            assert inside == (modes[1] == "SAT" or not outside.any())
+            if inside:
+                np.testing.assert_array_equal(y, raw)
+
+
+@pytest.mark.parametrize("counts", [(3, 9), (9, 3), (20, 17), (1, 1)])
+def test_results_of_both_kinds_are_written_side_by_side(counts):
+    form, rng = FixedPoint(9, 9), np.random.default_rng(7)
+    layers, names = [], []
+    for number, (count, reach) in enumerate(zip(counts, (30, 1 << 40), strict=True)):
+        weights = rng.integers(-reach, reach, (4, count))
+        operation = dense("x", weights, [0] * count, WIDE, WIDE)
+        operation = replace(operation, output=Tensor(f"y{number}", (count,), WIDE))
+        layers.append(Layer(f"y{number}", "test", (operation,)))
+        names.append(f"y{number}")
+    network = Network(Graph("test", (Tensor("x", (4,), form),), tuple(names), tuple(layers)))
+    x = extremes(form, 4, 300)
+    values = oracle.evaluate(network.graph, x)
+    expected = np.concatenate([values[name] for name in names], 1).astype(np.int64)
+    for width in WIDTHS:
+        y = np.zeros((len(x), sum(counts)), np.int64)
+        assert compiled(network, width).execute(x, y)
+        np.testing.assert_array_equal(y, expected)
 
 
 @pytest.mark.parametrize("modes", [("RND_CONV", "SAT"), ("RND", "SAT"), ("TRN", "WRAP")])
@@ -301,9 +328,8 @@ def test_inputs_of_several_tensors_are_cast_side_by_side():
 
 @pytest.mark.parametrize(
     "form",
-    [FixedPoint(12, 5, True, "RND_ZERO", "SAT"), FixedPoint(12, 5, True, "TRN", "SAT"),
-     FixedPoint(12, 14), FixedPoint(54, 30)],
-)  # fmt: skip
+    [FixedPoint(12, 5, True, "RND_ZERO", "SAT"), FixedPoint(12, 14), FixedPoint(54, 30)],
+)
 def test_other_casts_are_left_to_the_formats(form):
     same = FixedPoint(60, 60 - form.fraction)
     network = network_of(form, 2, dense("x", np.eye(2, dtype=int), [0, 0], same, same))
