@@ -121,9 +121,16 @@ def _insert(events: ak.Array, algorithms: Sequence[Algorithm], source: str | Non
     elif any(a.is_weight for a in algorithms):
         events = ak.with_field(events, candidates(events, asked), "L1Cand")
         note("inserted", "L1Cand")
+    writers: dict[str, str] = {}
     for each in algorithms:
         for place, result in each.fields(events).items():
             collection, _, field = place.partition(".")
+            if place in writers:
+                raise ConfigurationError(
+                    f"{writers[place]!r} and {each.name!r} both insert {place}; insert one of "
+                    "them, or give a Correlator another prefix"
+                )
+            writers[place] = each.name
             if len(result) != len(events):
                 raise InputError(
                     f"{each.name}: expected a result for {len(events)} events, found {len(result)}"

@@ -46,7 +46,9 @@ DELPHES_PUPPI = "delphes_puppi"
 """Delphes' own PUPPI, from its branches PuppiMissingET and JetPUPPI: a cross-check."""
 
 CORRELATOR = "correlator"
-"""The Level-1 correlator's own MET and seeded-cone jets, with the firmware's steps and limits."""
+"""The Level-1 correlator's own MET and seeded-cone jets, with the firmware's steps and limits.
+
+So is every weighting that is named as the prefix of a `Correlator`."""
 
 NONE, SOFT_TRUTH, NO_PILEUP = "none", "soft_truth", "no_pileup"
 """Weight one; the share of hard energy that the simulation knows; all particles of the same event
@@ -175,16 +177,25 @@ def generated_jets(records: ak.Array, min_pt: float) -> Jets:
     return jets.select(jets.pt > min_pt)
 
 
-def _correlator_met(events: ak.Array) -> tuple[Floats, Floats]:
-    """MET that LinPUPPI leaves in the events."""
-    met = events["L1PuppiMET"]
+def _correlator_objects(weighting: str, events: ak.Array) -> tuple[str, str] | None:
+    """Name the MET and the jets that the correlator of this weighting leaves in the events."""
+    if weighting == CORRELATOR:
+        return "L1PuppiMET", "L1SeededConeJet"
+    names = f"{weighting}MET", f"{weighting}Jet"
+    is_prefix = has_branch(events, "L1Cand", f"{weighting}_weight")
+    return names if is_prefix and set(names) <= collections(events) else None
+
+
+def _correlator_met(events: ak.Array, collection: str) -> tuple[Floats, Floats]:
+    """MET that a correlator leaves in the events."""
+    met = events[collection]
     size, azimuth = (ak.to_numpy(met[x]).astype(np.float64) for x in ("pt", "phi"))
     return size * np.cos(azimuth), size * np.sin(azimuth)
 
 
-def _correlator_jets(events: ak.Array, min_pt: float) -> Jets:
-    """Jets that LinPUPPI leaves in the events."""
-    found = events["L1SeededConeJet"]
+def _correlator_jets(events: ak.Array, collection: str, min_pt: float) -> Jets:
+    """Jets that a correlator leaves in the events."""
+    found = events[collection]
     pt, eta, phi, mass = (flat(found[x], np.float64) for x in ("pt", "eta", "phi", "mass"))
     jets = sorted_jets(pt, eta, phi, mass, offsets_of(found["pt"]))
     return jets.select(jets.pt > min_pt)
@@ -284,8 +295,9 @@ class Weighted:
         """MET (px, py) [GeV] of each event."""
         if self.weighting == DELPHES_PUPPI:
             return delphes_puppi_met(self.events)
-        if self.weighting == CORRELATOR:
-            return _correlator_met(self.events)
+        objects = _correlator_objects(self.weighting, self.events)
+        if objects is not None:
+            return _correlator_met(self.events, objects[0])
         return self.particles.met(self.weights)
 
     @cached_property
@@ -293,8 +305,9 @@ class Weighted:
         """Jets of each event."""
         if self.weighting == DELPHES_PUPPI:
             return delphes_puppi_jets(self.events, self.jet_min_pt)
-        if self.weighting == CORRELATOR:
-            return _correlator_jets(self.events, self.jet_min_pt)
+        objects = _correlator_objects(self.weighting, self.events)
+        if objects is not None:
+            return _correlator_jets(self.events, objects[1], self.jet_min_pt)
         found: Jets = _once(
             (self.weighting, self.min_pt, self.jet_min_pt),
             lambda: self.particles.jets(self.weights, self.jet_min_pt),

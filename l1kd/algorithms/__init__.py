@@ -3,6 +3,7 @@
 from typing import Any
 
 from l1kd.algorithms.base import Algorithm, CandidateWeight, EventScore
+from l1kd.algorithms.correlator import Correlator
 from l1kd.algorithms.image_scores import (
     CaloHottest,
     CaloRms,
@@ -25,6 +26,7 @@ __all__ = [
     "CaloSum",
     "CandidateWeight",
     "Cicada",
+    "Correlator",
     "DistillNet",
     "EventScore",
     "FirmwareNetwork",

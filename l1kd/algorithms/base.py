@@ -13,7 +13,7 @@ from l1kd._edge import collections, flat, jagged, note, offsets_of, partitioned
 from l1kd.algorithms.event_inputs import EVENT_INPUTS, event_input
 from l1kd.candidates import DTYPES, candidates, recorded_source, sources
 from l1kd.emulators.array_types import AnyArray, Singles
-from l1kd.errors import ConfigurationError, InputError, MissingBranchError
+from l1kd.errors import ConfigurationError, InputError, L1KDError, MissingBranchError
 from l1kd.validation import CANONICAL, check, file_of, require_columns
 
 __all__ = ["Algorithm", "CandidateWeight", "EventScore"]
@@ -205,7 +205,7 @@ class CandidateWeight(Algorithm):
         try:
             return super()._call_numpy(**columns)
         except ValueError as error:  # kernels know nothing of l1kd's errors
-            if isinstance(error, InputError):
+            if isinstance(error, L1KDError):
                 raise
             raise InputError(f"{self.name}: {error}") from error
 

@@ -6,13 +6,13 @@ import awkward as ak
 import numpy as np
 
 from l1kd._edge import flat, jagged, offsets_of
+from l1kd.algorithms import layer2
 from l1kd.algorithms.base import CandidateWeight
 from l1kd.algorithms.puppi import Association
 from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.correlator.chain import CorrelatorResult, correlate
 from l1kd.emulators.correlator.clusters import Clusterer
-from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
-from l1kd.errors import ConfigurationError, InputError, MissingBranchError
+from l1kd.errors import ConfigurationError, InputError, L1KDError, MissingBranchError
 
 __all__ = ["LinPuppi", "Vertex"]
 
@@ -20,8 +20,6 @@ Vertex = Literal["simulated", "tracks"]
 
 _LARGEST_Z0 = 25.0
 """Tracks farther from the vertex [cm] are put here: the firmware's z0 would wrap at 25.6 cm."""
-_MASS2_LSB = 0.25
-_WEIGHT_LSB = 1.0 / 256.0
 
 
 class LinPuppi(CandidateWeight):
@@ -102,6 +100,8 @@ class LinPuppi(CandidateWeight):
         try:
             return self._correlate(**columns)
         except ValueError as error:  # the emulator knows nothing of l1kd's errors
+            if isinstance(error, L1KDError):
+                raise
             raise InputError(f"{self.name}: {error}") from error
 
     def numpy_call(self, *, offsets: AnyArray, **columns: AnyArray) -> AnyArray:
@@ -113,10 +113,10 @@ class LinPuppi(CandidateWeight):
         result = self.correlator(events)
         return {
             self.adds: jagged(result.weights, offsets_of(self.particles(events)["pt"])),
-            "L1PuppiCand": _candidates(result.candidates),
-            "L1SeededConeJet": _jets(result.jets),
-            "L1PuppiMET": _met(result.met),
-            "L1PuppiHT": _ht(result.ht),
+            "L1PuppiCand": layer2.candidates(result.candidates),
+            "L1SeededConeJet": layer2.jets(result.jets),
+            "L1PuppiMET": layer2.met(result.met),
+            "L1PuppiHT": layer2.ht(result.ht),
             "L1PuppiLosses": ak.zip(dict(result.losses)),
         }
 
@@ -126,67 +126,8 @@ class LinPuppi(CandidateWeight):
         # a charged particle without a track cannot be associated: far from every vertex
         z0 = np.clip(np.nan_to_num(dz, nan=_LARGEST_Z0), -_LARGEST_Z0, _LARGEST_Z0)
         vertex = 0.0 if self.vertex == "simulated" else None
-        return correlate({**columns, "z0": z0}, offsets, vertex, clusters=self.clusters)
+        return correlate({**columns, "z0": z0}, offsets, vertex, **self._chain())
 
-
-def _by_event(counts: AnyArray, columns: dict[str, AnyArray]) -> ak.Array:
-    """Make records of the first `counts` entries of padded columns of shape (n_events, slots)."""
-    kept = np.arange(next(iter(columns.values())).shape[1]) < counts[:, np.newaxis]
-    flat = {name: values[kept] for name, values in columns.items()}
-    return ak.unflatten(ak.zip(flat), np.asarray(counts, np.int64))
-
-
-def _momentum(raw: Any, prefix: str) -> dict[str, AnyArray]:
-    return {
-        "pt": (raw[f"{prefix}hwPt"] * PT_LSB).astype(np.float32),
-        "eta": (raw[f"{prefix}hwEta"] * ETA_PHI_LSB).astype(np.float32),
-        "phi": _azimuth(raw[f"{prefix}hwPhi"]),
-    }
-
-
-def _azimuth(raw: AnyArray) -> AnyArray:
-    """Azimuth in (-pi, pi]; the firmware's integer of a jet may lie a turn further."""
-    turned = raw - 1440 * np.ceil((raw - 720) / 1440)
-    return (turned * ETA_PHI_LSB).astype(np.float32)
-
-
-def _candidates(raw: dict[str, AnyArray]) -> ak.Array:
-    names = ("hwPt", "hwEta", "hwPhi", "hwPuppiW", "hwId")
-    columns = _momentum(raw, "cand_") | {
-        "puppi_weight": (raw["cand_hwPuppiW"] * _WEIGHT_LSB).astype(np.float32),
-        **{name: raw[f"cand_{name}"] for name in names},
-    }
-    return _by_event(raw["n_cand"], columns)
-
-
-def _jets(raw: dict[str, AnyArray]) -> ak.Array:
-    columns = _momentum(raw, "") | {
-        "mass": np.sqrt(raw["hwMassSq"] * _MASS2_LSB).astype(np.float32),
-        **{name: raw[name] for name in ("hwPt", "hwEta", "hwPhi", "hwMassSq")},
-    }
-    return _by_event(raw["n_jets"], columns)
-
-
-def _met(raw: dict[str, AnyArray]) -> ak.Array:
-    return ak.zip(
-        {
-            "pt": (raw["met_hwPt"] * PT_LSB).astype(np.float32),
-            "phi": _azimuth(raw["met_hwPhi"]),
-            "hwPt": raw["met_hwPt"],
-            "hwPhi": raw["met_hwPhi"],
-        }
-    )
-
-
-def _ht(raw: dict[str, AnyArray]) -> ak.Array:
-    """HT, and the missing HT's magnitude and azimuth; the firmware's vector is the jets' sum."""
-    return ak.zip(
-        {
-            "ht": (raw["ht_hwSumPt"] * PT_LSB).astype(np.float32),
-            "mht": (raw["mht_hwPt"] * PT_LSB).astype(np.float32),
-            "mht_phi": _azimuth(raw["mht_hwPhi"]),
-            "hwHt": raw["ht_hwSumPt"],
-            "hwMht": raw["mht_hwPt"],
-            "hwMhtPhi": raw["mht_hwPhi"],
-        }
-    )
+    def _chain(self) -> dict[str, Any]:
+        """Return what differs from the usual correlator."""
+        return {"clusters": self.clusters}

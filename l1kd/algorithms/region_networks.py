@@ -1,0 +1,122 @@
+"""Networks that weigh candidates in the correlator's regions, as artefacts of kind "correlator".
+
+The manifest says what such a network reads and weighs, `describe` writes it and `region_network`
+reads it: one home for training, insertion and firmware.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from l1kd.algorithms.models import read_network
+from l1kd.artefacts import Artefact, load
+from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppi
+from l1kd.emulators.correlator.weighing import COLUMNS, FORMAT, NetworkWeight
+from l1kd.errors import ArtefactError
+
+__all__ = ["KIND", "RegionNetwork", "describe", "region_network"]
+
+KIND: Final = "correlator"
+"""Kind of the artefacts."""
+
+
+@dataclass(frozen=True)
+class RegionNetwork:
+    """A network of the correlator, and the correlator for which it was trained.
+
+    Attributes
+    ----------
+    artefact : Artefact
+        Its files.
+    weight : NetworkWeight
+        What `correlate` takes.
+    puppi : dict of LinPuppi
+        LinPUPPI configurations that are not the presets, by board type: the network reads their
+        weights and sums, and their dz says which tracks are kept.
+    clusters : bool
+        Whether neutral particles become clusters first.
+    """
+
+    artefact: Artefact
+    weight: NetworkWeight
+    puppi: dict[str, LinPuppi]
+    clusters: bool
+
+
+def describe(
+    names: Sequence[str],
+    *,
+    tracks: bool,
+    clusters: bool,
+    pt_cut: Mapping[str, Sequence[float]] | None = None,
+    linpuppi: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Return what a manifest says under "inputs".
+
+    Parameters
+    ----------
+    names
+        Inputs of the network, of `l1kd.emulators.correlator.weighing.NAMES`, in its order.
+    tracks
+        Whether it weighs the tracks that LinPUPPI keeps as well as neutrals.
+    clusters
+        Whether its neutrals are clusters.
+    pt_cut
+        As for `NetworkWeight`.
+    linpuppi
+        Parameters that are not the preset's, by board type and name of the parameter.
+    """
+    meanings = {column.name: column.meaning for column in COLUMNS}
+    return {
+        "candidates": {
+            "shape": ["n", len(names)],
+            "columns": list(names),
+            "meanings": {name: meanings[name] for name in names},
+            "made_by": "l1kd.emulators.correlator.weighing.region_inputs",
+            "weighs": "all" if tracks else "neutrals",
+            "clusters": clusters,
+            "pt_cut": {board: list(cuts) for board, cuts in (pt_cut or {}).items()},
+            "linpuppi": {board: dict(own) for board, own in (linpuppi or {}).items()},
+        },
+        "format": str(FORMAT),
+    }
+
+
+@cache
+def region_network(model: str | Path) -> RegionNetwork:
+    """Read an artefact of kind "correlator": a shipped name, or a folder.
+
+    Raises
+    ------
+    ArtefactError
+        If it is none, or damaged, or its manifest does not fit its network.
+    """
+    artefact = load(model, KIND)
+    try:
+        given = artefact.manifest["inputs"]["candidates"]
+        cuts = {board: tuple(map(float, own)) for board, own in given["pt_cut"].items()}
+        puppi = {board: _puppi(board, own) for board, own in given["linpuppi"].items()}
+        network = read_network(artefact.file("network.npz"))
+        weight = NetworkWeight(
+            network, tuple(given["columns"]), tracks=_tracks(given["weighs"]), pt_cut=cuts
+        )
+        return RegionNetwork(artefact, weight, puppi, bool(given["clusters"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArtefactError(
+            f"artefact {artefact.title}: expected under 'inputs' what "
+            f"l1kd.algorithms.region_networks.describe gives; {error}"
+        ) from error
+
+
+def _tracks(weighs: str) -> bool:
+    if weighs not in ("all", "neutrals"):
+        raise ValueError(f"weighs {weighs!r}: expected 'all' or 'neutrals'")
+    return weighs == "all"
+
+
+def _puppi(board: str, own: Mapping[str, Any]) -> LinPuppi:
+    """Make LinPuppi with parameters of its own; JSON has lists where it has tuples."""
+    changes = {name: tuple(x) if isinstance(x, list) else x for name, x in own.items()}
+    return LinPuppi(PRESETS[board].replace(**changes))
