@@ -153,7 +153,7 @@ def chain(path: Path, repeats: int) -> None:
     collected = ((*final[0][:3], final[0][5]), final[1][0], *final[3:])
     shortest = {"regionizer": np.inf, "108 regions": np.inf, "list": np.inf, "jets, sums": np.inf}
     for _ in range(repeats):
-        spent, vertices = dict.fromkeys(shortest, 0.0), read_vertices(None, n)
+        spent, vertices = dict.fromkeys(shortest, 0.0), read_vertices(None, columns, bounds)
         for first in range(0, n, BATCH):
             last = min(first + BATCH, n)
             t0 = time.process_time()
@@ -202,7 +202,7 @@ def main() -> None:
     )
     print(f"reference: {origin}\n")
     compare(folder, recorded["results"], arguments.repeats)
-    sample = arguments.shared / "samples" / "minbias_PU200.root"
+    sample = arguments.shared / "samples" / "pu200" / "test_minbias.root"
     if sample.is_file():
         chain(sample, arguments.repeats)
 

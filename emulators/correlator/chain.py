@@ -98,8 +98,8 @@ def correlate(
     offsets : array_like of int
         Position of the first particle of every event, and the number of particles at the end.
     vertex : array_like of float, optional
-        z0 of the primary vertex of every event [cm], or one for all; chosen from the tracks if
-        not given.
+        z0 of the primary vertex of every event [cm], or one for all; if not given the one that
+        `VertexFinder` finds from the tracks, whose z0 are then relative to the detector's centre.
     regionizer : Regionizer, optional
         Track thresholds other than those of the trigger.
     puppi : mapping of LinPuppi, optional
@@ -136,7 +136,7 @@ def correlate(
         )
     columns, bounds = read_particles(particles, offsets)
     n = len(bounds) - 1
-    vertices = read_vertices(vertex, n)
+    vertices = read_vertices(vertex, columns, bounds)
     algorithms = _algorithms(puppi or {})
     limits = (regionizer or Regionizer()).limits
     lost = np.zeros((n, len(LOSSES)), dtype=np.int64)

@@ -9,7 +9,7 @@ import numpy as np
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.types import global_phi
 
-__all__ = ["LOSSES", "choose_vertices", "collect", "digitize", "distribute", "regionize"]
+__all__ = ["LOSSES", "collect", "digitize", "distribute", "regionize"]
 
 LOSSES = (
     "outside",
@@ -29,8 +29,6 @@ LSB = np.float32(np.pi / 720)
 BARREL_BEND = 0.3 * 3.81 / 2 * 1.29
 ENDCAP_BEND = 0.3 * 3.81 / 2 * 3.2
 BARREL_END = 1.479
-# raw vertex position that asks for a choice
-CHOOSE = -32768
 
 
 @njit(nogil=True, inline="always")
@@ -133,31 +131,6 @@ def _descending(pt, kind, n, order, spare, count):
     return m
 
 
-@njit(nogil=True)
-def choose_vertices(n, words, kind, histogram) -> int:
-    """Return the raw z0 of the vertex with the largest sum of track momenta of one event.
-
-    A histogram with bins of 0.15 cm, momenta capped at 50 GeV, is searched for the largest sum of
-    three neighbours; the vertex is the weighted mean of their tracks. 0 without tracks.
-    """
-    histogram[:] = 0
-    for i in range(n):
-        if kind[i] >= TRACK:
-            histogram[(words[4, i] + 512) // 3 + 1] += min(np.int64(words[0, i]), 200)
-    best, where = 0, -1
-    for b in range(1, len(histogram) - 1):
-        total = histogram[b - 1] + histogram[b] + histogram[b + 1]
-        if total > best:
-            best, where = total, b
-    if where < 0:
-        return 0
-    moment = 0
-    for i in range(n):
-        if kind[i] >= TRACK and abs((words[4, i] + 512) // 3 + 1 - where) <= 1:
-            moment += min(np.int64(words[0, i]), 200) * words[4, i]
-    return _round(moment / best)
-
-
 @njit(nogil=True, inline="always")
 def _put(objects, row, slot, source, pt, deta, dphi, label):
     """Write what tracks and neutrals have in common into a slot."""
@@ -239,8 +212,8 @@ def regionize(
 ) -> None:
     """Digitize, sort and distribute the particles of events first to last.
 
-    `vertices` int16[n_events] holds raw z0, or CHOOSE where the vertex is to be chosen; `pv`
-    int16[rows] receives it for every region with tracks, `lost` int64[n_events, 8] the losses.
+    `vertices` int16[n_events] holds the raw z0 of the primary vertex; `pv` int16[rows] receives it
+    for every region with tracks, `lost` int64[n_events, 8] the losses.
     """
     longest = 0
     for event in range(first, last):
@@ -248,14 +221,12 @@ def regionize(
     words = np.empty((6, longest + 1), np.int16)
     kind = np.empty(longest + 1, np.int8)
     order, spare = np.empty(longest + 1, np.int32), np.empty(longest + 1, np.int32)
-    count, histogram = np.empty(128, np.int64), np.empty(344, np.int64)
+    count = np.empty(128, np.int64)
     tracks[2][:] = 0
     neutrals[2][:] = 0
     for event in range(first, last):
         start, stop = offsets[event], offsets[event + 1]
         digitize(start, stop, particles, limits, words, kind, lost[event])
-        if vertices[event] == CHOOSE:
-            vertices[event] = choose_vertices(stop - start, words, kind, histogram)
         m = _descending(words[0], kind, stop - start, order, spare, count)
         e = event - first
         for b in range(2):

@@ -7,8 +7,8 @@ import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Codes, Floats, Integers, Shorts
 from l1kd.emulators.compilation import njit
-from l1kd.emulators.correlator.regionizer.kernels import CHOOSE
 from l1kd.emulators.correlator.types import z0_to_raw
+from l1kd.emulators.correlator.vertex.finder import VertexFinder
 
 __all__ = ["read_particles", "read_vertices"]
 
@@ -95,8 +95,15 @@ _COLUMNS: Final = (
 )
 
 
-def read_vertices(vertex: Any, n_events: int) -> Shorts:
-    """Return raw vertex positions of given ones [cm], or the request to choose for None.
+def read_vertices(vertex: Any, columns: tuple[AnyArray, ...], offsets: Integers) -> Shorts:
+    """Return raw vertex positions: of given ones [cm], or of those that `VertexFinder` finds.
+
+    Parameters
+    ----------
+    vertex : array_like or None
+        One position for each event, one for all, or None.
+    columns, offsets
+        What `read_particles` returned.
 
     Raises
     ------
@@ -104,8 +111,10 @@ def read_vertices(vertex: Any, n_events: int) -> Shorts:
         If there is not one finite position per event.
     """
     if vertex is None:
-        return np.full(n_events, CHOOSE, dtype=np.int16)
-    given = np.broadcast_to(np.asarray(vertex, dtype=np.float64), (n_events,))
+        pt, eta, _, charge, _, z0 = columns
+        tracks = {"pt": pt, "eta": eta, "charge": charge, "z0": z0}
+        return z0_to_raw(VertexFinder().run(tracks, offsets).z0)
+    given = np.broadcast_to(np.asarray(vertex, dtype=np.float64), (len(offsets) - 1,))
     if not np.all(np.isfinite(given)):
         raise ValueError("a vertex position is not finite")
     return z0_to_raw(given)

@@ -141,8 +141,8 @@ class Regionizer:
         particles, offsets
             As for `read_particles`, and `dxy` [cm] where there is one.
         vertex : array_like of float, optional
-            Position of the primary vertex of every event [cm]; without it the one with the largest
-            sum of track momenta is chosen.
+            Position of the primary vertex of every event [cm]; without it the one that
+            `VertexFinder` finds.
 
         Returns
         -------
@@ -156,7 +156,7 @@ class Regionizer:
         """
         columns, bounds = read_particles(particles, offsets)
         n = len(bounds) - 1
-        vertices = read_vertices(vertex, n)
+        vertices = read_vertices(vertex, columns, bounds)
         lost = np.zeros((n, len(LOSSES)), dtype=np.int64)
         batch = Batch(n)
         batch.fill(0, n, bounds, columns, self.limits, vertices, lost)

@@ -12,6 +12,7 @@ from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppi
 from l1kd.emulators.correlator.regionizer import LOSSES, Regionizer, deregionize
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS, EXTRA, layer2_order, slice_tables
 from l1kd.emulators.correlator.sums import ht, met, select_jets
+from l1kd.emulators.correlator.vertex import VertexFinder
 
 STEP = np.pi / 720
 
@@ -179,12 +180,16 @@ def test_charged_particles_beyond_the_tracker_are_clusters():
     assert inputs["hgcal"]["n_trk"].sum() == 0
 
 
-def test_vertex_is_the_heaviest_cluster_of_tracks():
+def test_vertex_is_found_from_the_tracks_or_given():
     rows = [(3, 0, 40 * i, 1, 0, 5.0 + 0.02 * i) for i in range(6)] + [(10, 0, 0, -1, 0, -8.0)]
     event, offsets = particles(*rows)
-    assert correlate(event, offsets).vertex.tolist() == [101]  # 5.05 cm
+    found = VertexFinder().run(event, offsets).z0
+    assert abs(found[0] - 5.05) < 0.1
+    assert correlate(event, offsets).vertex.tolist() == [round(found[0] / 0.05)]
+    assert Regionizer().run(event, offsets)[1]["pv_hwZ0"].tolist() == [round(found[0] / 0.05)]
     assert correlate(event, offsets, vertex=-8.0).vertex.tolist() == [-160]
-    assert correlate(*particles((5, 0, 0, 0, 3, 0))).vertex.tolist() == [0]
+    # without tracks the finder's word is the lowest, and so is the one of layer 1
+    assert correlate(*particles((5, 0, 0, 0, 3, 0))).vertex.tolist() == [-512]
 
 
 @pytest.mark.parametrize(("n", "per_event"), [(1, 3000), (40, 150), (3, 0)])
