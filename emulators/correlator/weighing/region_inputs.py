@@ -104,7 +104,7 @@ def region_inputs(
     """
     columns, bounds = read_particles(particles, offsets)
     n = len(bounds) - 1
-    vertices = read_vertices(vertex, n)
+    vertices = read_vertices(vertex, columns, bounds)
     limits = (regionizer or Regionizer()).limits
     given = puppi or {}
     algorithms = [given.get(b.name) or LinPuppi.preset(b.name) for b in BOARDS]
