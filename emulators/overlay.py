@@ -208,19 +208,29 @@ def add_collisions(
 
 
 @njit(nogil=True)
-def draw_collisions(size: int, counts: Integers, first: int, key: np.uint64) -> Integers:
+def draw_collisions(
+    size: int, counts: Integers, first: int, key: np.uint64
+) -> tuple[Integers, Integers]:
     """Tell which collisions of a library of `size` the images of `add_collisions` hold.
 
     Returns
     -------
-    int64[sum of counts], image by image.
+    (picks, offsets): image `i` holds the collisions ``picks[offsets[i]:offsets[i + 1]]``, rising,
+    each named once however often it was drawn. int64[m] and int64[n + 1].
     """
     picks = np.empty(counts.sum(), np.int64)
+    offsets = np.zeros(len(counts) + 1, np.int64)
     position = 0
     for i in range(len(counts)):
         state = _stream(key, first + i)
-        for _ in range(counts[i]):
+        drawn = np.empty(counts[i], np.int64)
+        for k in range(counts[i]):
             state += _GAMMA
-            picks[position] = _pick(_mixed(state), size)
-            position += 1
-    return picks
+            drawn[k] = np.int64(_pick(_mixed(state), size))
+        drawn.sort()
+        for k in range(counts[i]):
+            if k == 0 or drawn[k] != drawn[k - 1]:
+                picks[position] = drawn[k]
+                position += 1
+        offsets[i + 1] = position
+    return picks[:position].copy(), offsets

@@ -90,7 +90,7 @@ def folder(tmp_path, data, monkeypatch):
     (tmp_path / "my-firmware").symlink_to(folders / "single")
     write_halving_firmware(tmp_path / "my-halving-firmware" / "firmware")
     write_onnx(tmp_path / "my_model.onnx")
-    for seed, name in enumerate(("minbias", "tt2l2nu")):
+    for seed, name in enumerate(("minbias", "tt2l2nu", "qcd35", "qcd50")):
         write_library(tmp_path / f"regions_{name}.npz", 200, seed)
     jobqueue = ModuleType("dask_jobqueue")
     jobqueue.SLURMCluster = SLURMCluster

@@ -35,6 +35,7 @@ from l1kd.statistics.separation import delong, delong_difference, emd, roc_auc
 from l1kd.statistics.sharing import (
     SEVERAL,
     Blocks,
+    SharedEvents,
     SharedFraction,
     independent_events,
     resolution_limit,
@@ -50,6 +51,7 @@ __all__ = [
     "Bootstrap",
     "Estimate",
     "ReplicaHistogram",
+    "SharedEvents",
     "SharedFraction",
     "WeightSums",
     "block_bootstrap",

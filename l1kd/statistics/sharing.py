@@ -20,6 +20,7 @@ from l1kd.statistics.fractions import checked_weights, clopper_pearson
 __all__ = [
     "SEVERAL",
     "Blocks",
+    "SharedEvents",
     "SharedFraction",
     "independent_events",
     "resolution_limit",
@@ -192,6 +193,83 @@ def shared_variance(deviations: ArrayLike, blocks: Blocks) -> float:
     return float(shared_covariance(deviations, blocks)[0, 0])
 
 
+class SharedEvents:
+    """Events that share blocks, for the fractions of many different selections of them.
+
+    What does not depend on the selection is computed once; a fraction then costs as much as the
+    events that pass it.
+
+    Parameters
+    ----------
+    blocks
+        What each event holds.
+    weights
+        float[n], event weights; None is one for every event. With negative ones the effective
+        number is that of the signed sums, and a fraction outside [0, 1] is set to the nearest end.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a weight is NaN or infinite, or all together are not positive.
+    """
+
+    def __init__(self, blocks: Blocks, weights: ArrayLike | None = None) -> None:
+        n = blocks.n_events
+        w = checked_weights(np.ones(n) if weights is None else weights, n)
+        total = float(w.sum())
+        if n and not total > 0.0:
+            raise InputError(f"shared_fraction: the weights of {n} events add up to {total:g}")
+        self.blocks = blocks
+        self.weights = w
+        self.total = total
+        self._counts = np.diff(blocks.offsets)
+        self._of_block = self._sum_by_block(np.arange(n))
+        self._own = float((self._counts * w**2).sum())
+        self._squares = float((w**2).sum())
+        self._kish = total**2 / self._squares if n else 0.0
+        self._most = min(self._kish, independent_events(blocks))
+
+    def _sum_by_block(self, events: NDArray[np.int64]) -> Floats:
+        """Weight of events in each block."""
+        counts = self._counts[events]
+        ends = np.cumsum(counts)
+        entry = np.arange(counts.sum()) + np.repeat(
+            self.blocks.offsets[events] - np.append(0, ends)[:-1], counts
+        )
+        each = np.repeat(self.weights[events], counts)
+        return np.bincount(self.blocks.block[entry], each, self.blocks.n_blocks)
+
+    def _variance(self, passed: NDArray[np.int64], share: float) -> float:
+        """Variance of the fraction, as `shared_variance` of the deviations gives it."""
+        w = self.weights[passed]
+        squares, own = float((w * w).sum()), float((self._counts[passed] * w * w).sum())
+        alone = (1.0 - 2.0 * share) * squares + share**2 * self._squares
+        own_blocks = (1.0 - 2.0 * share) * own + share**2 * self._own
+        each = self._sum_by_block(passed) - share * self._of_block
+        return (alone + max(float(each @ each) - own_blocks, 0.0)) / self.total**2
+
+    def fraction(self, passed: ArrayLike, level: float = ONE_SIGMA) -> SharedFraction:
+        """Fraction of the weight that passes, bool[n], as `shared_fraction` gives it."""
+        mask = np.asarray(passed, dtype=bool)
+        if mask.shape != (self.blocks.n_events,):
+            raise InputError(
+                f"shared_fraction: {mask.shape} decisions for {self.blocks.n_events} events"
+            )
+        if mask.size == 0:
+            return SharedFraction(Estimate(math.nan, 0.0, 1.0, 0), 0.0, 0.0)
+        events = np.flatnonzero(mask)
+        share = min(max(float(self.weights[events].sum()) / self.total, 0.0), 1.0)
+        n_effective = self._most
+        if 0.0 < share < 1.0:
+            variance = self._variance(events, share)
+            n_effective = min(share * (1.0 - share) / variance, self._kish)
+        k = share * n_effective
+        low, high = clopper_pearson(min(k, n_effective), n_effective, level)
+        return SharedFraction(
+            Estimate(share, float(low), float(high), mask.size), float(n_effective), float(k)
+        )
+
+
 def shared_fraction(
     passed: ArrayLike,
     blocks: Blocks,
@@ -219,23 +297,4 @@ def shared_fraction(
     InputError
         If lengths differ, a weight is NaN or infinite, or all together are not positive.
     """
-    mask = np.asarray(passed, dtype=bool)
-    if mask.shape != (blocks.n_events,):
-        raise InputError(f"shared_fraction: {mask.shape} decisions for {blocks.n_events} events")
-    if mask.size == 0:
-        return SharedFraction(Estimate(math.nan, 0.0, 1.0, 0), 0.0, 0.0)
-    w = checked_weights(np.ones(mask.size) if weights is None else weights, mask.size)
-    total = float(w.sum())
-    if not total > 0.0:
-        raise InputError(f"shared_fraction: the weights of {mask.size} events add up to {total:g}")
-    share = min(max(float(w[mask].sum()) / total, 0.0), 1.0)
-    kish = total**2 / float((w * w).sum())
-    n_effective = min(kish, independent_events(blocks))
-    if 0.0 < share < 1.0:
-        variance = shared_variance(w * (mask - share) / total, blocks)
-        n_effective = min(share * (1.0 - share) / variance, kish)
-    k = share * n_effective
-    low, high = clopper_pearson(min(k, n_effective), n_effective, level)
-    return SharedFraction(
-        Estimate(share, float(low), float(high), mask.size), float(n_effective), float(k)
-    )
+    return SharedEvents(blocks, weights).fraction(passed, level)

@@ -7,7 +7,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from l1kd.columns import offsets_from_counts
 from l1kd.datasets.overlay.library import RegionLibrary
 from l1kd.emulators.array_types import Floats, Images, Integers
 from l1kd.emulators.calorimeter import N_ETA
@@ -133,8 +132,8 @@ class Overlay:
     def blocks(self, n: int, first: int = 0) -> Blocks:
         """Which collisions of the library the images hold, for errors that know what is shared."""
         counts = self.collisions(n, first)
-        picks = draw_collisions(len(self.library), counts, first, self._key)
-        return Blocks.of(picks, offsets_from_counts(counts), len(self.library))
+        size = len(self.library)
+        return Blocks(*draw_collisions(size, counts, first, self._key), size)
 
 
 def _library(given: RegionLibrary | str | Path) -> RegionLibrary:
