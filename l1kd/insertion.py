@@ -94,7 +94,8 @@ def _resolve(
         inserted = "L1Cand" in events.fields and "puppi_weight" in events["L1Cand"].fields
         if not inserted:
             chosen.append(Puppi())
-    return sorted(chosen, key=lambda a: a.name != "puppi")
+    # scores may read what weights insert, the correlator's collections among it
+    return sorted(chosen, key=lambda a: (a.name != "puppi", not a.is_weight))
 
 
 def _source(algorithms: Sequence[Algorithm], source: str | None) -> str | None:

@@ -56,6 +56,8 @@ class Algorithm(numpy_call_wrapper):
         How plots and tables call it; its name where it is empty.
     step
         Natural spacing of thresholds on a score, None where every number is one.
+    unit
+        Of a score; empty for a pure number.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Algorithm(numpy_call_wrapper):
     adds: str
     label: str = ""
     step: float | None = None
+    unit: str = ""
 
     def __init__(self, source: str | None = None) -> None:
         super().__init__()

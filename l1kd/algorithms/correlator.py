@@ -125,12 +125,14 @@ class Correlator(LinPuppi):
     def fields(self, events: ak.Array) -> dict[str, ak.Array]:
         """Return the weight and the collections."""
         result = self.correlator(events)
+        offsets = offsets_of(self.particles(events)["pt"])
         return {
-            self.adds: jagged(result.weights, offsets_of(self.particles(events)["pt"])),
-            f"{self.prefix}Cand": layer2.candidates(result.candidates),
+            self.adds: jagged(result.weights, offsets),
+            f"{self.prefix}Cand": layer2.candidates(result, offsets),
             f"{self.prefix}Jet": layer2.jets(result.jets),
             f"{self.prefix}MET": layer2.met(result.met),
             f"{self.prefix}HT": layer2.ht(result.ht),
+            f"{self.prefix}Vertex": layer2.vertex(result),
             f"{self.prefix}Losses": ak.zip(dict(result.losses)),
         }
 

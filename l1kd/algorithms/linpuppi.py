@@ -14,11 +14,11 @@ from l1kd.emulators.correlator.chain import CorrelatorResult, correlate
 from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.errors import ConfigurationError, InputError, L1KDError, MissingBranchError
 
-__all__ = ["LinPuppi", "Vertex"]
+__all__ = ["LARGEST_Z0", "LinPuppi", "Vertex"]
 
 Vertex = Literal["simulated", "tracks"]
 
-_LARGEST_Z0 = 25.0
+LARGEST_Z0 = 25.0
 """Tracks farther from the vertex [cm] are put here: the firmware's z0 would wrap at 25.6 cm."""
 
 
@@ -29,7 +29,8 @@ class LinPuppi(CandidateWeight):
     (also by a full region), 1 for charged particles that are kept. Beside it collections are
     inserted, in physical units and with the firmware's integers (`hw*`): `L1PuppiCand` (up to 128
     an event), `L1SeededConeJet` (radius 0.4, up to 16), `L1PuppiMET` and `L1PuppiHT`.
-    `L1PuppiLosses` counts the particles that each limit of the firmware dropped.
+    `L1PuppiVertex` is the vertex that it used, `L1PuppiLosses` counts the particles that each limit
+    of the firmware dropped.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ class LinPuppi(CandidateWeight):
                     "lack; use the association 'dz'"
                 )
             pileup = flat(particles["is_reco_pu"], np.bool_) & (columns["charge"] != 0)
-            columns["dz"] = np.where(pileup, _LARGEST_Z0, 0.0).astype(np.float32)
+            columns["dz"] = np.where(pileup, LARGEST_Z0, 0.0).astype(np.float32)
         return (), columns
 
     def correlator(self, events: ak.Array) -> CorrelatorResult:
@@ -111,12 +112,14 @@ class LinPuppi(CandidateWeight):
     def fields(self, events: ak.Array) -> dict[str, ak.Array]:
         """Return the weight and the collections."""
         result = self.correlator(events)
+        offsets = offsets_of(self.particles(events)["pt"])
         return {
-            self.adds: jagged(result.weights, offsets_of(self.particles(events)["pt"])),
-            "L1PuppiCand": layer2.candidates(result.candidates),
+            self.adds: jagged(result.weights, offsets),
+            "L1PuppiCand": layer2.candidates(result, offsets),
             "L1SeededConeJet": layer2.jets(result.jets),
             "L1PuppiMET": layer2.met(result.met),
             "L1PuppiHT": layer2.ht(result.ht),
+            "L1PuppiVertex": layer2.vertex(result),
             "L1PuppiLosses": ak.zip(dict(result.losses)),
         }
 
@@ -124,7 +127,7 @@ class LinPuppi(CandidateWeight):
         self, *, offsets: AnyArray, dz: AnyArray, **columns: AnyArray
     ) -> CorrelatorResult:
         # a charged particle without a track cannot be associated: far from every vertex
-        z0 = np.clip(np.nan_to_num(dz, nan=_LARGEST_Z0), -_LARGEST_Z0, _LARGEST_Z0)
+        z0 = np.clip(np.nan_to_num(dz, nan=LARGEST_Z0), -LARGEST_Z0, LARGEST_Z0)
         vertex = 0.0 if self.vertex == "simulated" else None
         return correlate({**columns, "z0": z0}, offsets, vertex, **self._chain())
 

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from l1kd import plots
-from l1kd.algorithms import ALGORITHMS, Algorithm, algorithm
+from l1kd.algorithms import ALGORITHMS, Algorithm, algorithm, known_algorithm
 from l1kd.datasets import Dataset, InputFile
 from l1kd.errors import ConfigurationError
 from l1kd.execution import RunResult, require_writable, writing
@@ -36,7 +36,7 @@ _TRUTH_WEIGHTINGS = ("soft_truth", "no_pileup", DELPHES_PUPPI)
 
 def _check_algorithms(request: Request) -> None:
     for name in request.algorithms or ():
-        if isinstance(name, str) and name != "none" and name not in ALGORITHMS:
+        if isinstance(name, str) and name != "none" and not known_algorithm(name):
             hint = nearest(name, ALGORITHMS)
             if Path(name).suffix:
                 hint = "; if that is a file, put files before options"
