@@ -7,8 +7,10 @@ from l1kd.emulators.network import FixedPoint, Network
 from l1kd.emulators.network.cpp.model import FirmwareSourceError
 
 pytest.importorskip("hls4ml")
-trace = pytest.importorskip("da4ml.trace")
-codegen = pytest.importorskip("da4ml.codegen.hls")
+pytest.importorskip("da4ml")
+from da4ml import trace
+from da4ml.codegen import hls as codegen
+
 from tests.emulators.network.firmware import Firmware, check
 
 KINDS = {"ap_fixed<6,3>": (1, 2, 3), "ap_ufixed<5,2>": (0, 2, 3)}
