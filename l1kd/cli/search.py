@@ -106,3 +106,30 @@ def search(
     elif not quiet:
         out_console.print(_table(found, trials))
         out_console.print(f"best: {f'trial {best.number}' if best else 'none'}; {page}")
+
+
+@app.command("report-objects")
+@explained
+def report_objects(
+    out: Out,
+    searches: Annotated[
+        list[Path] | None, typer.Option(help="Folders of `l1kd search objects`.")
+    ] = None,
+    students: Annotated[
+        list[str] | None, typer.Option(help="Students, shipped or folders.")
+    ] = None,
+    teacher: Annotated[str, typer.Option(help="Their teacher.")] = "object_teacher-v1",
+    config: Annotated[
+        Path | None, typer.Option(help="YAML configuration of a student: whose data tests.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compare strategies of a search, and test students beside their teacher: one page."""
+    from l1kd.models.config import read_config
+    from l1kd.models.objects.report import report
+    from l1kd.models.objects.students.config import ObjectStudentConfig
+
+    files = read_config(config, ObjectStudentConfig).data if config else None
+    page = report(out, searches or (), students or (), teacher, files)
+    if not quiet:
+        out_console.print(str(page))
