@@ -15,7 +15,7 @@ from l1kd.candidates import DTYPES, candidates, recorded_source, recorded_vertex
 from l1kd.emulators.array_types import AnyArray, Singles
 from l1kd.errors import ConfigurationError, InputError, L1KDError, MissingBranchError
 from l1kd.validation import CANONICAL, check, file_of, require_columns
-from l1kd.vertices import SIMULATED, Vertex, checked_vertex
+from l1kd.vertices import FOUND, SIMULATED, Vertex, checked_vertex
 
 __all__ = ["Algorithm", "CandidateWeight", "EventScore"]
 
@@ -250,6 +250,13 @@ def require_source(particles: ak.Array, source: str | None) -> None:
             f"{made_from or 'an unknown source'}; insert into events without L1Cand, or leave "
             "source out"
         )
+
+
+def with_simulated_dz(events: ak.Array, particles: ak.Array) -> ak.Array:
+    """Return candidates whose dz is relative to the simulated vertex: these, or read anew."""
+    if recorded_vertex(particles) != FOUND:
+        return particles
+    return candidates(events, recorded_source(particles))
 
 
 def require_vertex(particles: ak.Array, vertex: Vertex | None) -> None:

@@ -129,7 +129,7 @@ class Correlator(LinPuppi):
             f"{self.prefix}Jet": layer2.jets(result.jets),
             f"{self.prefix}MET": layer2.met(result.met),
             f"{self.prefix}HT": layer2.ht(result.ht),
-            f"{self.prefix}Vertex": layer2.vertex(result),
+            f"{self.prefix}Vertex": layer2.vertex(result, self._finds(self.particles(events))),
             f"{self.prefix}Losses": ak.zip(dict(result.losses)),
         }
 

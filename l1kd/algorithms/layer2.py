@@ -55,9 +55,14 @@ def candidates(result: CorrelatorResult, offsets: AnyArray) -> ak.Array:
     return _by_event(raw["n_cand"], columns)
 
 
-def vertex(result: CorrelatorResult) -> ak.Array:
-    """Primary vertex that the correlator used: `z0` [cm] and its integer."""
-    return ak.zip({"z0": (result.vertex * Z0_LSB).astype(np.float32), "hwZ0": result.vertex})
+def vertex(result: CorrelatorResult, found: bool) -> ak.Array:
+    """Primary vertex that the correlator used: `z0` [cm], its integer, and whether it was found.
+
+    A found one is relative to the centre of the detector, as `z0` of the tracks; the simulated one
+    is 0, as dz is relative to it.
+    """
+    z0 = (result.vertex * Z0_LSB).astype(np.float32)
+    return ak.zip({"z0": z0, "hwZ0": result.vertex, "found": np.full(len(z0), found)})
 
 
 def jets(raw: dict[str, AnyArray]) -> ak.Array:

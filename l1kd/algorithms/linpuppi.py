@@ -7,7 +7,7 @@ import numpy as np
 
 from l1kd._edge import flat, jagged, note, offsets_of
 from l1kd.algorithms import layer2
-from l1kd.algorithms.base import CandidateWeight, require_source
+from l1kd.algorithms.base import CandidateWeight, require_source, with_simulated_dz
 from l1kd.algorithms.puppi import Association
 from l1kd.candidates import candidates, recorded_source, recorded_vertex
 from l1kd.emulators.array_types import AnyArray
@@ -92,17 +92,13 @@ class LinPuppi(CandidateWeight):
     def prepare_awkward(self, events: ak.Array) -> tuple[tuple[()], dict[str, AnyArray]]:
         """Open awkward: the flat columns, with `z0` or `dz` as vertex and association have it."""
         particles = self.particles(events)
-        recorded = recorded_vertex(particles)
-        found = (self.vertex or recorded) == FOUND and self.association == "dz"
+        found = self._finds(particles)
         tracking = "z0" if found else "dz"
         if found and "z0" not in particles.fields:
             raise no_z0(recorded_source(particles), file_of(events))
         columns = {name: self.column(particles, name) for name in self.inputs[:-1]}
-        if not found and recorded == FOUND:  # dz of these is relative to another vertex
-            original = candidates(events, recorded_source(particles))
-            columns[tracking] = self.column(original, tracking)
-        else:
-            columns[tracking] = self.column(particles, tracking)
+        tracks = particles if found else with_simulated_dz(events, particles)
+        columns[tracking] = self.column(tracks, tracking)
         require_columns(self.name, columns, tuple(columns), file_of(events))
         if self.association == "truth":
             if "is_reco_pu" not in particles.fields:
@@ -113,6 +109,11 @@ class LinPuppi(CandidateWeight):
             pileup = flat(particles["is_reco_pu"], np.bool_) & (columns["charge"] != 0)
             columns["dz"] = np.where(pileup, LARGEST_Z0, 0.0).astype(np.float32)
         return (), {"offsets": offsets_of(particles["pt"]), **columns}
+
+    def _finds(self, particles: ak.Array) -> bool:
+        """Whether the vertex is found, and tracks have their z0; else dz is relative to it."""
+        vertex = self.vertex or recorded_vertex(particles)
+        return vertex == FOUND and self.association == "dz"
 
     def correlator(self, events: ak.Array) -> CorrelatorResult:
         """Run the whole correlator; raw integers, and the counts of lost particles."""
@@ -139,7 +140,7 @@ class LinPuppi(CandidateWeight):
             "L1SeededConeJet": layer2.jets(result.jets),
             "L1PuppiMET": layer2.met(result.met),
             "L1PuppiHT": layer2.ht(result.ht),
-            "L1PuppiVertex": layer2.vertex(result),
+            "L1PuppiVertex": layer2.vertex(result, self._finds(self.particles(events))),
             "L1PuppiLosses": ak.zip(dict(result.losses)),
         }
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from l1kd._edge import by_event, collections, flat, has_branch, note, offsets_of, read, shown
 from l1kd.algorithms import layer2
+from l1kd.algorithms.base import with_simulated_dz
 from l1kd.algorithms.linpuppi import LARGEST_Z0, LinPuppi
 from l1kd.candidates import sources
 from l1kd.emulators.array_types import AnyArray
@@ -211,7 +212,11 @@ def _inserted(
     start = np.repeat(offsets_of(particles["pt"])[:-1], np.diff(offsets_of(events[name]["hwPt"])))
     position = np.where(index >= 0, index + start, 0)
     charged = columns["hwId"] >= CHARGED
-    along = _track_column(particles, "dz", position, charged)
+    found = events[name.removesuffix("Cand") + "Vertex"]
+    if by_event(found["found"], np.bool_).any():
+        along = _track_column(particles, "z0", position, charged)
+    else:  # the simulated vertex is at 0 of dz
+        along = _track_column(with_simulated_dz(events, particles), "dz", position, charged)
     # the correlator puts a charged particle without a track here, too
     along = np.clip(np.nan_to_num(along, nan=LARGEST_Z0), -LARGEST_Z0, LARGEST_Z0)
     across = np.abs(_track_column(particles, "d0", position, charged))
@@ -222,7 +227,7 @@ def _inserted(
         )
     across = np.nan_to_num(across, nan=0.0)
     vertex = np.repeat(
-        by_event(events[name.removesuffix("Cand") + "Vertex"]["z0"], np.float32),
+        by_event(found["z0"], np.float32),
         np.diff(offsets_of(events[name]["hwPt"])),
     )
     columns["hwZ0"] = z0_to_raw(along).astype(np.int64)
