@@ -15,7 +15,6 @@ from l1kd.statistics import event_ids
 from l1kd.trigger.counts.resampling import Resampling
 from l1kd.trigger.counts.spectra import Spectrum
 from l1kd.trigger.quantities import Quantity
-from l1kd.vertices import Vertex
 
 __all__ = ["SpectraProcessor", "event_numbers"]
 
@@ -38,15 +37,14 @@ class SpectraProcessor(processor.ProcessorABC):
         Name of a registered quantity (`l1kd.trigger.quantities`).
     algorithms
         The user's own algorithm objects.
-    source, vertex, min_pt
+    source, min_pt
         As for `RateProcessor`.
     resampling, step
         Bootstrap of events, and spacing of the values.
 
     Notes
     -----
-    The result is {dataset: {"seen", "used", "skipped", "vertex", "spectra": {algorithm:
-    Spectrum}}}.
+    The result is {dataset: {"seen", "used", "skipped", "spectra": {algorithm: Spectrum}}}.
     """
 
     def __init__(
@@ -56,7 +54,6 @@ class SpectraProcessor(processor.ProcessorABC):
         quantity: str | Quantity = "met",
         algorithms: Sequence[Algorithm] = (),
         source: str | None = None,
-        vertex: Vertex | None = None,
         min_pt: float = 0.0,
         resampling: Resampling | None = None,
         step: float = 0.25,
@@ -67,7 +64,6 @@ class SpectraProcessor(processor.ProcessorABC):
             algorithms=algorithms,
             quantities=[quantity],
             source=source,
-            vertex=vertex,
             min_pt=min_pt,
         )
         self.resampling = resampling
@@ -88,7 +84,6 @@ class SpectraProcessor(processor.ProcessorABC):
                 "seen": found["seen"],
                 "used": found["used"],
                 "skipped": {},
-                "vertex": found["vertex"],
                 "spectra": {
                     name.partition(":")[2] or name: Spectrum.of(
                         values, weight, step=self.step, resampling=self.resampling, blocks=blocks

@@ -10,7 +10,6 @@ from l1kd.cli import (
     menu_optimise,
     menu_rates,
     networks,
-    search,
     study,
     tools,
 )
@@ -28,7 +27,6 @@ __all__ = [
     "menu_optimise",
     "menu_rates",
     "networks",
-    "search",
     "study",
     "tools",
 ]

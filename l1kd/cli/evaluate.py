@@ -1,4 +1,4 @@
-"""The verb `evaluate`: what particle weights are worth."""
+"""The verb `evaluate`: what particle weights are worth, and what scores of the image are."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from l1kd.cli.application import AsJson, Quiet, app, explained, out_console
-from l1kd.cli.arguments import swallowed
+from l1kd.cli.arguments import OF_IMAGES, swallowed
 from l1kd.cli.options import Given, require_files, settings, takes
-from l1kd.study.request import WeightRequest
+from l1kd.study.request import CicadaRequest, WeightRequest
 
 if TYPE_CHECKING:
     from l1kd.report.summary import Number, Summary
@@ -50,7 +50,10 @@ def _tables(summary: "Summary") -> list[Table]:
 @explained
 @takes(WeightRequest)
 def evaluate(given: Given, quiet: Quiet = False, as_json: AsJson = False) -> None:
-    """Compare particle weights: resolutions, tails, agreement, importance of inputs, cost."""
+    """Compare particle weights: resolutions, tails, agreement, importance of inputs, cost.
+
+    `l1kd evaluate cicada FOLDER --out RESULTS` compares scores of the calorimeter image instead.
+    """
     from l1kd.models.evaluation.evaluate import evaluate as compare
 
     require_files(given, swallowed(given))
@@ -64,3 +67,41 @@ def evaluate(given: Given, quiet: Quiet = False, as_json: AsJson = False) -> Non
         for table in _tables(found):
             out_console.print(table)
         out_console.print(f"page: {out / 'index.html'}\nnumbers: {out / 'summary.json'}")
+
+
+@app.command(name=OF_IMAGES, hidden=True)
+@explained
+@takes(CicadaRequest)
+def evaluate_cicada(given: Given, quiet: Quiet = False, as_json: AsJson = False) -> None:
+    """Compare scores of the calorimeter image: `l1kd evaluate cicada FOLDER --out RESULTS`."""
+    from l1kd.models.evaluation.images.evaluate import evaluate as compare
+
+    require_files(given, "; these are libraries regions_NAME.npz, or their folder")
+    talk = not quiet and not as_json
+    request = settings(CicadaRequest, given)
+    out = given["out"]
+    found = compare(request, out, Console(stderr=True).print if talk else lambda step: None)
+    if as_json:
+        typer.echo((out / "cicada.json").read_text(encoding="utf-8"))
+    elif not quiet:
+        for entry in found["at"]:
+            out_console.print(_areas_table(entry, found["reference"]))
+        out_console.print(f"page: {out / 'index.html'}\nnumbers: {out / 'cicada.json'}")
+
+
+def _areas_table(entry: dict[str, Any], reference: str) -> Table:
+    table = Table(
+        "score",
+        "mean area",
+        f"minus {reference}",
+        "p",
+        title=f"mean pile-up {entry['mu']:g}",
+    )
+    for name, row in entry["areas"]["mean"].items():
+        table.add_row(
+            name,
+            f"{row['value']:.4f} ({row['low']:.4f} to {row['high']:.4f})",
+            f"{row['difference']['value']:+.4f}",
+            f"{row['p_value']:.2g}",
+        )
+    return table

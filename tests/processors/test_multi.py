@@ -32,7 +32,7 @@ def clustered(monkeypatch):
 
 def parts(jet_min_pt=15.0):
     return {
-        "resolution": ResolutionProcessor(WEIGHTINGS, vertex="found"),
+        "resolution": ResolutionProcessor(WEIGHTINGS),
         "rates": RateProcessor(WEIGHTINGS, score=False, jet_min_pt=jet_min_pt),
     }
 

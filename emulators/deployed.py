@@ -1,0 +1,285 @@
+"""The wrappers of deployed trigger networks: from trigger objects or regions to the score.
+
+AXOL1TL scales the hardware integers of 19 objects inside ``ap_fixed<18,13>`` before its network and
+turns the latent vector (or the network's own loss) into an anomaly score. CICADA's wrapper only
+copies. Both are reproduced to the bit; see ``docs/networks.md``.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from l1kd.emulators.array_types import AnyFloats, AnyIntegers, Floats, Integers, Singles
+from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.network import Network
+
+__all__ = ["Axol1tl", "Cicada", "axol1tl_inputs"]
+
+
+UNSCALED = FixedPoint(18, 13)
+SCORE = FixedPoint(18, 14, False)
+EXACT = FixedPoint(64, 64)
+# Objects of one event, in the order of the network's inputs.
+MAX_OBJECTS = {"egammas": 4, "muons": 4, "jets": 10}
+N_INPUTS = 57
+MAX_SOURCE_BYTES = 1 << 20
+
+
+def axol1tl_inputs(
+    met: npt.ArrayLike,
+    egammas: npt.ArrayLike,
+    muons: npt.ArrayLike,
+    jets: npt.ArrayLike,
+    *,
+    legacy: bool = False,
+) -> Floats:
+    """Arrange hardware integers of trigger objects as AXOL1TL reads them.
+
+    Parameters
+    ----------
+    met : integers, shape (n, 2)
+        hwPt and hwPhi of the MET (``kMissingEt``, without the forward calorimeter).
+    egammas, jets : integers, shape (n, k, 3)
+        hwPt, hwEta, hwPhi, in the trigger's order; absent objects are zero. Objects beyond 4
+        e/gamma, 4 muons and 10 jets are dropped, as in the trigger.
+    muons : integers, shape (n, k, 3)
+        hwPt, hwEtaAtVtx, hwPhiAtVtx: coordinates extrapolated to the vertex, as the firmware
+        takes them. `legacy` emulators took hwEta and hwPhi, those at the second muon station.
+    legacy : bool, optional
+        Halve momenta to whole GeV, as the emulator of CMSSW did until January 2026 (before
+        cms-sw/cmssw#49753), for comparison with scores that it wrote. The firmware never did.
+
+    Returns
+    -------
+    float64, shape (n, 57)
+        hwPt / 2 [GeV], eta and phi in hardware units, of MET (eta 0), e/gamma, muons, jets:
+        multiples of 1/2, which ``ap_fixed<18,13>`` holds exactly (raw hwPt * 16).
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree or numbers are not integers.
+    """
+    missing = _integers("met", met)
+    if missing.ndim != 2 or missing.shape[1] != 2:
+        raise ValueError(f"met: shape (n, 2) expected, not {missing.shape}")
+    count = len(missing)
+    parts = [np.stack([missing[:, 0], np.zeros(count, np.int64), missing[:, 1]], 1)[:, None]]
+    for (name, most), values in zip(MAX_OBJECTS.items(), (egammas, muons, jets), strict=True):
+        objects = _integers(name, values)
+        if objects.ndim != 3 or objects.shape[0] != count or objects.shape[2] != 3:
+            raise ValueError(f"{name}: shape ({count}, k, 3) expected, not {objects.shape}")
+        kept = objects[:, :most]
+        parts.append(np.pad(kept, ((0, 0), (0, most - kept.shape[1]), (0, 0))))
+    table = np.concatenate(parts, axis=1).astype(np.float64)
+    table[..., 0] /= 2
+    if legacy:
+        # C++ divides integers towards zero; hardware momenta are never negative.
+        table[..., 0] = np.trunc(table[..., 0])
+    return table.reshape(count, -1)
+
+
+def _integers(name: str, values: npt.ArrayLike) -> Integers:
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name}: integers expected, not {array.dtype}")
+    return array.astype(np.int64)
+
+
+class Axol1tl:
+    """AXOL1TL: hardware numbers of trigger objects to the anomaly score.
+
+    Parameters
+    ----------
+    network : Network
+        The network of one version.
+    shifts, offsets : sequence of 57 numbers
+        The constants of the version's wrapper, as its source spells them.
+    shift_format, offset_format : FixedPoint
+        Their types in the wrapper, to which they are cast first.
+
+    Raises
+    ------
+    ValueError
+        If the network or the constants do not have 57 inputs.
+
+    Notes
+    -----
+    Where the network ends in one number, that is the score (version 5: the loss is part of the
+    network); else the score is the sum of the squares of its outputs (versions 1, 3, 4), every
+    square and sum held in ``ap_ufixed<18,14>``.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        shifts: Sequence[float],
+        offsets: Sequence[float],
+        shift_format: FixedPoint,
+        offset_format: FixedPoint,
+    ) -> None:
+        if [tensor.size for tensor in network.inputs] != [N_INPUTS] or len(network.outputs) != 1:
+            raise ValueError("an AXOL1TL network has one input of 57 numbers and one output")
+        if len(shifts) != N_INPUTS or len(offsets) != N_INPUTS:
+            raise ValueError("57 shifts and offsets expected")
+        self.network = network
+        whole = FixedPoint(32, 32).cast(shift_format.from_float(shifts), shift_format)
+        self.shifts: Integers = whole
+        raw = offset_format.from_float(offsets)
+        # Differences are exact with the finer of the two fractions.
+        self._fraction = max(UNSCALED.fraction, offset_format.fraction)
+        self.offsets: Integers = raw << (self._fraction - offset_format.fraction)
+
+    @classmethod
+    def from_folder(cls, folder: str | Path) -> "Axol1tl":
+        """Read a version's folder: the network, and the wrapper's constants from its source.
+
+        Raises
+        ------
+        ValueError
+            If no source defines ``ad_shift`` and ``ad_offsets`` with their types.
+        FirmwareSourceError
+            If the network is not understood.
+        """
+        constants = _wrapper_constants(Path(folder))
+        return cls(Network.from_hls_project(folder), *constants)
+
+    def scale(self, raw: npt.ArrayLike) -> Integers:
+        """Return what the network receives, as raw integers of its input format.
+
+        Parameters
+        ----------
+        raw : integers or floats, shape (n, 57)
+            Integers are raw values of ``ap_fixed<18,13>`` (number times 32); floating-point numbers
+            are the numbers themselves, see `axol1tl_inputs`, and are cast to that type.
+        """
+        values = np.asarray(raw)
+        values = _raw(values) if values.dtype.kind == "f" else _integers("raw", values)
+        if values.ndim != 2 or values.shape[1] != N_INPUTS:
+            raise ValueError(f"shape (n, 57) expected, not {values.shape}")
+        spare = self._fraction - UNSCALED.fraction
+        exact = FixedPoint(64, 64 - self._fraction)
+        shifted = UNSCALED.cast((values << spare) - self.offsets, exact)
+        right = shifted >> np.maximum(self.shifts, 0)
+        left = UNSCALED.cast(right << np.maximum(-self.shifts, 0), UNSCALED)
+        return self.network.inputs[0].format.cast(left, UNSCALED)
+
+    def score_raw(self, raw: npt.ArrayLike, threads: int = 1) -> Integers:
+        """Return the loss in counts of 1/16 for values as in `scale`; int64, shape (n,).
+
+        This is the number that CMSSW calls the score: thresholds of menus and branches of NANO
+        files mean it, and a threshold is passed where it is at least as large.
+        """
+        latent = self.network.predict_raw(self.scale(raw), threads=threads)
+        latent = latent.reshape(len(latent), -1)
+        form = self.network.outputs[0].format
+        if latent.shape[1] == 1:
+            return SCORE.cast(latent[:, 0], form)
+        exact = FixedPoint(2 * form.width, 2 * form.integer)
+        squares = SCORE.cast(latent * latent, exact)
+        return SCORE.cast(squares.sum(axis=1), SCORE)
+
+    def score(self, inputs: npt.ArrayLike, threads: int = 1) -> Floats:
+        """Return the loss of hardware numbers, see `axol1tl_inputs`; float64, shape (n,).
+
+        A sixteenth of the number of `score_raw`, with which menus compare.
+
+        Parameters
+        ----------
+        inputs : integers or floats, shape (n, 57)
+            hwPt / 2, eta and phi, as numbers: integers here are no raw values.
+        threads : int
+            Chunks of events are spread over this many threads.
+        """
+        values = np.asarray(inputs)
+        raw = _raw(values) if values.dtype.kind == "f" else _whole(values)
+        return SCORE.to_float(self.score_raw(raw, threads))
+
+
+def _raw(values: AnyFloats) -> Integers:
+    """Return numbers as raw integers of the type that the wrapper takes."""
+    return UNSCALED.from_float(values)
+
+
+def _whole(values: AnyIntegers) -> Integers:
+    raw: Integers = UNSCALED.cast(_integers("inputs", values), EXACT)
+    return raw
+
+
+def _wrapper_constants(folder: Path) -> tuple[Any, ...]:
+    """Find shifts, offsets and their types in the sources of a folder."""
+    texts = []
+    for path in sorted([*folder.rglob("*.cpp"), *folder.rglob("*.h")]):
+        if path.is_file() and path.stat().st_size <= MAX_SOURCE_BYTES:
+            text = path.read_text(errors="replace")
+            texts.append(re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.S))
+    found = {}
+    for name in ("ad_shift", "ad_offsets"):
+        pattern = rf"(\w+)\s+{name}\s*\[[^\]]*\]\s*=\s*\{{([^}}]*)\}}"
+        matches = [match for text in texts for match in re.finditer(pattern, text)]
+        if not matches:
+            raise ValueError(f"{folder}: no source defines {name}")
+        kind, body = matches[0].groups()
+        try:
+            numbers = [float(number) for number in body.split(",") if number.strip()]
+        except ValueError:
+            raise ValueError(f"{folder}: {name} holds something else than numbers") from None
+        alias = rf"typedef\s+(ap_\w+\s*<[^>;]*>)\s*{kind}\s*;"
+        types = [match[1] for text in texts for match in re.finditer(alias, text)]
+        if not types:
+            raise ValueError(f"{folder}: the type {kind} of {name} is not defined")
+        found[name] = (numbers, FixedPoint.parse(re.sub(r"\s+", "", types[0])))
+    shifts, offsets = found["ad_shift"], found["ad_offsets"]
+    return shifts[0], offsets[0], shifts[1], offsets[1]
+
+
+class Cicada:
+    """CICADA: calorimeter regions to the anomaly score.
+
+    Parameters
+    ----------
+    network : Network
+        The network of one version; its input has 252 elements, its output one.
+
+    Raises
+    ------
+    ValueError
+        If the network has other sizes.
+    """
+
+    SHAPE = (18, 14)
+
+    def __init__(self, network: Network) -> None:
+        sizes = [[tensor.size for tensor in side] for side in (network.inputs, network.outputs)]
+        if sizes != [[252], [1]]:
+            raise ValueError("a CICADA network has one input of 252 numbers and one output")
+        self.network = network
+
+    @classmethod
+    def from_folder(cls, folder: str | Path) -> "Cicada":
+        """Read a version's firmware folder."""
+        return cls(Network.from_hls_project(folder))
+
+    def score_raw(self, regions: npt.ArrayLike, threads: int = 1) -> Integers:
+        """Return the raw score of every event; shape (n,).
+
+        Parameters
+        ----------
+        regions : integers, shape (n, 18, 14) or (n, 252)
+            Transverse energy of the regions in trigger counts, row = phi, column = eta.
+        """
+        values = _integers("regions", regions)
+        if values.shape[1:] not in (self.SHAPE, (252,)):
+            raise ValueError(f"shape (n, 18, 14) expected, not {values.shape}")
+        flat = values.reshape(len(values), 252)
+        scores: Integers = self.network.predict_raw(flat, threads=threads).reshape(len(flat))
+        return scores
+
+    def score(self, regions: npt.ArrayLike, threads: int = 1) -> Singles:
+        """Return the score of every event; float32, shape (n,)."""
+        form = self.network.outputs[0].format
+        return form.to_float(self.score_raw(regions, threads)).astype(np.float32)

@@ -1,1 +1,0 @@
-"""The anomaly trigger on objects: autoencoders, and small quantized networks that mimic them."""

@@ -1,1 +1,0 @@
-"""Small quantized networks that mimic a teacher's score of an event."""
