@@ -112,7 +112,9 @@ def cast_raw(raw: int, shift: int, rounding: int, width: int, signed: bool, over
         return _wrap(raw << -shift, width, signed) if shift > -64 else 0
     smallest, largest = _bounds(width, signed, overflow)
     distance = min(-shift, 63)
-    if raw > largest >> distance or -raw > (-smallest) >> distance:
+    lowest = smallest >> distance
+    lowest += (lowest << distance) != smallest  # rounded up; -smallest would not fit 64 bits
+    if raw > largest >> distance or raw < lowest or (shift < -63 and raw != 0):
         if overflow == SAT_ZERO:
             return 0
         return smallest if raw < 0 else largest

@@ -4,7 +4,7 @@
 the particles is the source's; none is dropped or added.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import awkward as ak
@@ -16,6 +16,7 @@ from l1kd.emulators.array_types import AnyArray
 from l1kd.formats import choose, known, readers
 from l1kd.formats.columns import FORWARD_ETA, PID, PID_NAMES, Column, energy_of, wrapped
 from l1kd.validation import ANGLE, CANONICAL, ETA, MASS, PT, check, file_of
+from l1kd.vertices import FOUND, Vertex, checked_vertex, dz_to_found, no_z0
 
 __all__ = [
     "FORWARD_ETA",
@@ -24,7 +25,9 @@ __all__ = [
     "as_candidates",
     "behavior",
     "candidates",
+    "has_z0",
     "recorded_source",
+    "recorded_vertex",
     "source_of",
     "sources",
 ]
@@ -39,7 +42,8 @@ class L1Cand(candidate.PtEtaPhiECandidate, base.NanoCollection):
     """A particle as the Level-1 trigger could have it: a Lorentz vector with a charge.
 
     `pt`, `energy` [GeV], `eta`, `phi` [rad, (-pi, pi]], `charge` [e], `pid` (position in
-    `PID_NAMES`), `d0`, `dz` relative to the primary vertex, `dz_error` [cm].
+    `PID_NAMES`), `d0`, `dz` relative to the primary vertex, `dz_error` [cm]; `z0` [cm] relative to
+    the centre of the detector.
     """
 
 
@@ -60,6 +64,7 @@ DTYPES: dict[str, type[np.generic]] = {
     "pid": np.uint8,
     "d0": np.float32,
     "dz": np.float32,
+    "z0": np.float32,
     "dz_error": np.float32,
     "puppi_weight": np.float32,
     "hard_fraction": np.float32,
@@ -69,6 +74,8 @@ DTYPES: dict[str, type[np.generic]] = {
 
 SOURCE = "l1kd_source"
 """Parameter of the records that holds the name of their source."""
+VERTEX = "l1kd_vertex"
+"""Parameter of the records that says which vertex their dz is relative to."""
 
 
 def sources(events: Any) -> list[str]:
@@ -122,7 +129,7 @@ def _checked(make: Column, field: str, where: str, file: str) -> Column:
     return checked
 
 
-def candidates(events: Any, source: str | None = None) -> ak.Array:
+def candidates(events: Any, source: str | None = None, vertex: Vertex = "simulated") -> ak.Array:
     """Particles of `events` in the canonical record, with vector behaviour.
 
     Parameters
@@ -132,13 +139,17 @@ def candidates(events: Any, source: str | None = None) -> ak.Array:
     source
         One of `sources(events)`; the default is the first: for Delphes the E-Flow collections
         (track, photon, neutral hadron, joined in this order), which are before PUPPI.
+    vertex
+        Vertex that `dz` is relative to. "simulated": the file's own, in Delphes the true one.
+        "found": the one that the trigger finds from these tracks (`l1kd.vertices`).
 
     Returns
     -------
     ak.Array
         Jagged records, order of the source: `pt` [GeV], `eta`, `phi` [rad, (-pi, pi]], `energy`
         [GeV], all float32; `charge` int8; `pid` uint8 (`PID_NAMES`); `d0`, `dz`, `dz_error` [cm],
-        float32: 0 for neutrals, NaN for charged particles where the file has no value.
+        float32: 0 for neutrals, NaN for charged particles where the file has no value. `z0` [cm],
+        relative to the centre of the detector, where the source has it.
         A source without charges (perfNano `L1PFCands`) gives momenta only.
         Where the source has them: `puppi_weight`, `hard_fraction`, `is_pu`, `is_reco_pu`.
         Every column is read when it is first used.
@@ -147,12 +158,15 @@ def candidates(events: Any, source: str | None = None) -> ak.Array:
     ------
     RefusedFormatError, UnknownFormatError
         As `source_of`.
+    MissingBranchError
+        If a vertex is to be found and the source has no `z0`.
     MissingBranchError, InputError
         When a column is used that the file lacks, or that holds NaN, infinity or negative pt.
     """
+    checked_vertex(vertex)
     reader = choose("candidates", events, source, _nothing_found)
     if is_dask(events):
-        return partitioned(candidates, events, reader.name)
+        return partitioned(candidates, events, reader.name, vertex)
     if source is None:
         note("particles", reader.name)
     offsets, columns = _opened(reader.read(events))
@@ -161,14 +175,40 @@ def candidates(events: Any, source: str | None = None) -> ak.Array:
         field: (DTYPES[field], _checked(make, field, reader.name, file))
         for field, make in columns.items()
     }
+    if vertex == FOUND:
+        if "z0" not in made:
+            raise no_z0(reader.name, file)
+        made["dz"] = (DTYPES["dz"], _relative_to_found(made, offsets))
     return lazy_record(
         "L1Cand" if "charge" in columns else "PtEtaPhiELorentzVector",
         offsets,
         made,
         behavior,
         virtual=not ak.to_layout(events).is_all_materialized,
-        parameters={SOURCE: reader.name},
+        parameters={SOURCE: reader.name, VERTEX: vertex},
     )
+
+
+def _relative_to_found(
+    made: Mapping[str, tuple[Any, Callable[[], AnyArray]]], offsets: AnyArray
+) -> Callable[[], AnyArray]:
+    """Return the function that makes dz relative to the found vertex."""
+
+    def dz() -> AnyArray:
+        tracks = {name: made[name][1]() for name in ("pt", "eta", "charge", "z0")}
+        return dz_to_found(tracks, offsets).astype(np.float32)
+
+    return dz
+
+
+def has_z0(events: Any, source: str | None = None) -> bool:
+    """Whether the trigger's vertex can be found from the candidates; nothing is read but lengths.
+
+    False where there are none, and where their dz alone is known.
+    """
+    if not sources(events):
+        return False
+    return "z0" in _opened(choose("candidates", events, source, _nothing_found).read(events))[1]
 
 
 def as_candidates(particles: ak.Array) -> ak.Array:
@@ -196,6 +236,12 @@ def as_candidates(particles: ak.Array) -> ak.Array:
     if {"pt", "eta", "charge", "energy"} <= set(particles.fields):
         return ak.with_name(particles, "L1Cand", behavior=behavior)
     return particles
+
+
+def recorded_vertex(particles: ak.Array) -> Vertex | None:
+    """Vertex that dz of candidates is relative to; None for those that a user made."""
+    found: Vertex | None = ak.to_layout(particles).purelist_parameter(VERTEX)
+    return found
 
 
 def recorded_source(particles: ak.Array) -> str | None:

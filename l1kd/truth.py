@@ -17,6 +17,7 @@ __all__ = [
     "event_weight",
     "gen_jets",
     "gen_met",
+    "hard_vertex",
     "open_without_pileup",
     "require_pairing",
     "vertex_count",
@@ -71,6 +72,18 @@ def event_weight(events: ak.Array) -> AnyArray:
 def vertex_count(events: ak.Array) -> AnyArray | None:
     """Count the vertices of each event, int64; None if the events cannot tell."""
     reader = first("vertices", events)
+    return None if reader is None else reader.read(events)
+
+
+def hard_vertex(events: ak.Array) -> AnyArray | None:
+    """Position z [cm] of the simulated hard vertex of each event; None if the events cannot tell.
+
+    Raises
+    ------
+    MissingBranchError, InputError
+        If the events should have one, see `l1kd.formats.delphes.hard_vertex_z`.
+    """
+    reader = first("hard_vertex", events)
     return None if reader is None else reader.read(events)
 
 

@@ -79,7 +79,7 @@ CANONICAL: Mapping[str, Limits] = {
     "puppi_weight": FINITE,
     "hard_fraction": FINITE,
 }
-"""Limits of the canonical columns (`l1kd.candidates`); `d0`, `dz` and `dz_error` may be NaN."""
+"""Limits of the canonical columns (`l1kd.candidates`); `d0`, `dz`, `z0`, `dz_error` may be NaN."""
 
 
 def file_of(events: Any) -> str:
@@ -194,7 +194,11 @@ def require_columns(
             check(np.asarray(columns[column_name]), limits, f"{name}: {column_name}", file)
     for needed in needs:
         values = columns.get(needed)
-        if values is None or values.dtype.kind != "f" or needed not in ("d0", "dz", "dz_error"):
+        if (
+            values is None
+            or values.dtype.kind != "f"
+            or needed not in ("d0", "dz", "dz_error", "z0")
+        ):
             continue
         own = values[columns["charge"] != 0] if "charge" in columns else values
         if own.size and np.isnan(own).all():

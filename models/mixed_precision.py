@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from l1kd.errors import ConfigurationError
 from l1kd.models import backend
 
-__all__ = ["adam", "ebops", "frameworks", "fused", "regularise_ebops"]
+__all__ = ["adam", "ebops", "firmware", "frameworks", "fused", "regularise_ebops"]
 
 _ROWS = 12288
 """XLA compiles for a fixed number of rows: this many, or two, four, ... times as many."""
@@ -80,3 +81,20 @@ def regularise_ebops(model: Any, beta: float, factors: Mapping[str, float] | Non
     for layer in model.layers:
         if hasattr(layer, "ebops"):
             layer._beta.assign(beta * (factors or {}).get(layer.name, 1.0))
+
+
+def firmware(model: Any, folder: Path) -> Any:
+    """Convert with hls4ml (Vitis backend, latency strategy) and compile: a `ModelGraph`."""
+    hls4ml = backend.hls4ml()
+
+    with backend.quiet():
+        hls_model = hls4ml.converters.convert_from_keras_model(
+            model,
+            output_dir=str(folder),
+            project_name=model.name,
+            backend="Vitis",
+            hls_config={"Model": {"Precision": "ap_fixed<1,0>", "ReuseFactor": 1}},
+            io_type="io_parallel",
+        )
+        hls_model.compile()
+    return hls_model

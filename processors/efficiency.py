@@ -13,11 +13,13 @@ from l1kd.emulators.array_types import Floats, Integers, Mask
 from l1kd.errors import MissingBranchError
 from l1kd.insertion import insert
 from l1kd.physics.matching import delta_phi
+from l1kd.processors.vertices import trigger_vertex, vertex_counts
 from l1kd.trigger.efficiency.form import INCLUSIVE, TurnOnForm, by_region
 from l1kd.trigger.efficiency.turn_on import TurnOn
 from l1kd.trigger.object_menu.columns import Collection, missing_fields, open_collection
 from l1kd.trigger.object_menu.expressions import fields_of, on_columns, parse_cut
 from l1kd.truth import event_weight
+from l1kd.vertices import Vertex, checked_vertex
 
 __all__ = ["EVERYWHERE", "EfficiencyProcessor"]
 
@@ -32,15 +34,16 @@ class EfficiencyProcessor(processor.ProcessorABC):
     ----------
     turn_ons
         {name: description}.
-    algorithms, source
-        Inserted first, as by `l1kd.insert`, for online objects that an algorithm makes.
+    algorithms, source, vertex
+        Inserted first, with the vertex as for `RateProcessor`, for online objects that an
+        algorithm makes.
 
     Notes
     -----
-    The result is {dataset: {"seen", "used", "skipped", "turn_ons": {"name:region": TurnOn}}}. With
-    a match the reference is the largest one of an event after its cuts (or every one), and the
-    online value is that of the largest online object after its cuts within dR; without one the
-    largest of both are compared. What has no online object counts as failed.
+    The result is {dataset: {"seen", "used", "skipped", "vertex", "turn_ons": {"name:region":
+    TurnOn}}}. With a match the reference is the largest one of an event after its cuts (or every
+    one), and the online value is that of the largest online object after its cuts within dR;
+    without one the largest of both are compared. What has no online object counts as failed.
     """
 
     def __init__(
@@ -49,16 +52,19 @@ class EfficiencyProcessor(processor.ProcessorABC):
         *,
         algorithms: Sequence[str | Algorithm] = (),
         source: str | None = None,
+        vertex: Vertex | None = None,
     ) -> None:
         self.turn_ons = dict(turn_ons)
         self.algorithms = list(algorithms)
         self.source = source
+        self.vertex = checked_vertex(vertex)
 
     def process(self, events: ak.Array) -> dict[str, Any]:
         """Fill one chunk."""
         metadata = dict(events.metadata)
         if self.algorithms:
-            events = insert(events, self.algorithms, self.source)
+            vertex = trigger_vertex(events, self.source, self.vertex)
+            events = insert(events, self.algorithms, self.source, vertex)
         weight = np.asarray(event_weight(events), dtype=np.float64)
         filled: dict[str, TurnOn] = {}
         for name, form in self.turn_ons.items():
@@ -71,6 +77,7 @@ class EfficiencyProcessor(processor.ProcessorABC):
                 "seen": len(events),
                 "used": len(events),
                 "skipped": {},
+                "vertex": vertex_counts(events),
                 "turn_ons": filled,
             }
         }

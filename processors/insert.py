@@ -27,6 +27,7 @@ from l1kd.processors.skims import (
     require_matches,
     stored_columns,
 )
+from l1kd.vertices import Vertex, checked_vertex
 
 __all__ = ["InsertProcessor"]
 
@@ -49,7 +50,7 @@ class InsertProcessor(processor.ProcessorABC):
         "root": tree `Events` with `nL1Cand`, `L1Cand_pt`, ..., `CICADA_score`, compressed with LZ4,
         which has checksums. "parquet": the same columns, pages with checksums. `l1kd.L1KDSchema`
         reads both.
-    algorithms, source
+    algorithms, source, vertex
         As for `l1kd.insert`.
     keep
         Patterns of branches or collections of the input ("GenJet", "Jet_*"); only what matches is
@@ -77,6 +78,7 @@ class InsertProcessor(processor.ProcessorABC):
         source: str | None = None,
         keep: Sequence[str] = (),
         drop: Sequence[str] = (),
+        vertex: Vertex | None = None,
     ) -> None:
         if format not in FORMATS:
             raise ConfigurationError(f"format {format!r}: expected 'root' or 'parquet'")
@@ -84,6 +86,7 @@ class InsertProcessor(processor.ProcessorABC):
         self.format = format
         self.algorithms = None if algorithms is None else [algorithm(a) for a in algorithms]
         self.source = source
+        self.vertex = checked_vertex(vertex)
         self.keep = tuple(keep)
         self.drop = tuple(drop)
 
@@ -124,7 +127,7 @@ class InsertProcessor(processor.ProcessorABC):
                 f"expected whole chunks to write, found {len(events)} of {stop - start} events"
             )
         with noting() as notes:
-            inserted = insert(events, self.algorithms, self.source)
+            inserted = insert(events, self.algorithms, self.source, self.vertex)
         raw = open_events(source, str(metadata.get("treename", "")), BaseSchema, start, stop)
         columns = stored_columns(raw, start)
         places = {name for subject, name in notes if subject == "inserted"}
@@ -179,7 +182,8 @@ class InsertProcessor(processor.ProcessorABC):
         return finished
 
     def _settings(self) -> str:
-        return fingerprint((self.algorithms, self.source, self.keep, self.drop, self.format))[:16]
+        made = (self.algorithms, self.source, self.vertex, self.keep, self.drop, self.format)
+        return fingerprint(made)[:16]
 
     def _path(self, metadata: Mapping[str, Any]) -> Path:
         source, start = chunk_key(metadata)

@@ -15,6 +15,7 @@ from l1kd.statistics import event_ids
 from l1kd.trigger.counts.resampling import Resampling
 from l1kd.trigger.counts.spectra import Spectrum
 from l1kd.trigger.quantities import Quantity
+from l1kd.vertices import Vertex
 
 __all__ = ["SpectraProcessor", "event_numbers"]
 
@@ -37,14 +38,15 @@ class SpectraProcessor(processor.ProcessorABC):
         Name of a registered quantity (`l1kd.trigger.quantities`).
     algorithms
         The user's own algorithm objects.
-    source, min_pt
+    source, vertex, min_pt
         As for `RateProcessor`.
     resampling, step
         Bootstrap of events, and spacing of the values.
 
     Notes
     -----
-    The result is {dataset: {"seen", "used", "skipped", "spectra": {algorithm: Spectrum}}}.
+    The result is {dataset: {"seen", "used", "skipped", "vertex", "spectra": {algorithm:
+    Spectrum}}}.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class SpectraProcessor(processor.ProcessorABC):
         quantity: str | Quantity = "met",
         algorithms: Sequence[Algorithm] = (),
         source: str | None = None,
+        vertex: Vertex | None = None,
         min_pt: float = 0.0,
         resampling: Resampling | None = None,
         step: float = 0.25,
@@ -64,6 +67,7 @@ class SpectraProcessor(processor.ProcessorABC):
             algorithms=algorithms,
             quantities=[quantity],
             source=source,
+            vertex=vertex,
             min_pt=min_pt,
         )
         self.resampling = resampling
@@ -84,6 +88,7 @@ class SpectraProcessor(processor.ProcessorABC):
                 "seen": found["seen"],
                 "used": found["used"],
                 "skipped": {},
+                "vertex": found["vertex"],
                 "spectra": {
                     name.partition(":")[2] or name: Spectrum.of(
                         values, weight, step=self.step, resampling=self.resampling, blocks=blocks

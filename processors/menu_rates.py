@@ -13,6 +13,7 @@ from l1kd.emulators.array_types import AnyArray, Floats, Integers
 from l1kd.errors import ConfigurationError, MissingBranchError
 from l1kd.insertion import insert
 from l1kd.processors.iso_rate import event_numbers
+from l1kd.processors.vertices import trigger_vertex, vertex_counts
 from l1kd.trigger.bits import Bits
 from l1kd.trigger.conditions.luminosity import LumiMask, PileupTable
 from l1kd.trigger.conditions.prescales import count_prescales
@@ -22,6 +23,7 @@ from l1kd.trigger.counts.spectra import Spectrum, in_steps
 from l1kd.trigger.menus import AnyMenu, Scan, scanned
 from l1kd.trigger.rates.scans import largest_passed
 from l1kd.truth import event_weight
+from l1kd.vertices import Vertex, checked_vertex
 
 __all__ = ["NOTHING", "MenuRateProcessor", "event_value", "stored_bits"]
 
@@ -85,8 +87,9 @@ class MenuRateProcessor(processor.ProcessorABC):
         A menu of either form, see `l1kd.trigger.menus.open_menu`.
     weights
         "relative": events count with their weights (`event_weight`), "none": each counts once.
-    algorithms, source
-        Inserted before the menu is evaluated, as by `l1kd.insert`, for menus on collections that
+    algorithms, source, vertex
+        Inserted before the menu is evaluated, with the vertex as for `RateProcessor`, for menus on
+        collections that
         an algorithm makes.
     pileup
         Where the pile-up of an event comes from: a `PileupTable`, the name of a branch, or "" for
@@ -118,8 +121,9 @@ class MenuRateProcessor(processor.ProcessorABC):
 
     Notes
     -----
-    The result is {dataset: {"seen", "used", "skipped": {reason: n}, "decisions": Decisions,
-    "spectra": {name: Spectrum}, "reasons": {(seed, why it could not be evaluated)}}}. Spectra of
+    The result is {dataset: {"seen", "used", "skipped": {reason: n}, "vertex": counts of
+    `l1kd.processors.vertices.vertex_counts`, "decisions": Decisions, "spectra": {name:
+    Spectrum}, "reasons": {(seed, why it could not be evaluated)}}}. Spectra of
     scans hold the number of thresholds passed.
     """
 
@@ -130,6 +134,7 @@ class MenuRateProcessor(processor.ProcessorABC):
         weights: Literal["relative", "none"] = "relative",
         algorithms: Sequence[str | Algorithm] = (),
         source: str | None = None,
+        vertex: Vertex | None = None,
         pileup: PileupTable | str | None = None,
         pileup_width: int = 1,
         sections: bool = False,
@@ -148,6 +153,7 @@ class MenuRateProcessor(processor.ProcessorABC):
         self.weights = weights
         self.algorithms = list(algorithms)
         self.source = source
+        self.vertex = checked_vertex(vertex)
         self.pileup = pileup
         self.pileup_width = int(pileup_width)
         self.sections = sections
@@ -175,7 +181,8 @@ class MenuRateProcessor(processor.ProcessorABC):
                 skipped["luminosity section not in the mask"] = int((~kept).sum())
                 events = events[kept]
         if self.algorithms:
-            events = insert(events, self.algorithms, self.source)
+            vertex = trigger_vertex(events, self.source, self.vertex)
+            events = insert(events, self.algorithms, self.source, vertex)
         bits = (
             stored_bits(events, [seed.name for seed in self.menu])
             if self.stored
@@ -211,6 +218,7 @@ class MenuRateProcessor(processor.ProcessorABC):
                 "seen": seen,
                 "used": len(events),
                 "skipped": skipped,
+                "vertex": vertex_counts(events),
                 "decisions": Decisions.of(
                     names,
                     packed.reshape(len(events), -(-len(names) // 8)),

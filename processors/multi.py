@@ -10,6 +10,8 @@ from l1kd.algorithms import Algorithm, algorithm
 from l1kd.datasets import InputFile
 from l1kd.insertion import insert
 from l1kd.processors.particles import sharing
+from l1kd.processors.vertices import trigger_vertex, vertex_counts
+from l1kd.vertices import Vertex, checked_vertex
 
 __all__ = ["MultiProcessor"]
 
@@ -20,12 +22,13 @@ class MultiProcessor(processor.ProcessorABC):
     Parameters
     ----------
     processors
-        By name; the result is {name: that processor's result}, and under "losses" the number of
-        particles that the correlator's limits dropped, where LinPUPPI was inserted.
+        By name; the result is {name: that processor's result}, under "vertex" the counts of
+        `vertices.vertex_counts`, and under "losses" the number of particles that the correlator's
+        limits dropped, where LinPUPPI was inserted.
     algorithms
         Inserted before they run; they find the fields there and do not compute them again.
-    source
-        Particle source, as for `l1kd.insert`.
+    source, vertex
+        Particle source and vertex, as for `RateProcessor`.
     """
 
     def __init__(
@@ -33,10 +36,12 @@ class MultiProcessor(processor.ProcessorABC):
         processors: Mapping[str, processor.ProcessorABC],
         algorithms: Sequence[str | Algorithm],
         source: str | None = None,
+        vertex: Vertex | None = None,
     ) -> None:
         self.processors = dict(processors)
         self.algorithms = [algorithm(a) for a in algorithms]
         self.source = source
+        self.vertex = checked_vertex(vertex)
 
     def prepare(self, files: Sequence[InputFile]) -> None:
         """Let every processor that has something to prepare do so before the work."""
@@ -55,9 +60,12 @@ class MultiProcessor(processor.ProcessorABC):
     def process(self, events: ak.Array) -> dict[str, Any]:
         """Process one chunk."""
         if self.algorithms:
-            events = insert(events, self.algorithms, self.source)
+            vertex = trigger_vertex(events, self.source, self.vertex)
+            events = insert(events, self.algorithms, self.source, vertex)
         with sharing():
             results = {name: each.process(events) for name, each in self.processors.items()}
+        if "L1Cand" in events.fields:
+            results["vertex"] = vertex_counts(events)
         if "L1PuppiLosses" in events.fields:
             lost = events["L1PuppiLosses"]
             results["losses"] = {name: int(ak.sum(lost[name])) for name in lost.fields}

@@ -12,15 +12,15 @@ import numpy as np
 
 from l1kd._edge import by_event, collections, flat, has_branch, offsets_of, read
 from l1kd.algorithms import ALGORITHMS, Algorithm, algorithm
-from l1kd.candidates import candidates
 from l1kd.columns import EventColumns
 from l1kd.emulators.array_types import Floats, Offsets
 from l1kd.errors import ConfigurationError
-from l1kd.insertion import insert
+from l1kd.insertion import insert, insert_candidates
 from l1kd.physics.jets import Jets, anti_kt, sorted_jets
 from l1kd.physics.met import missing_pt
 from l1kd.registry import nearest
 from l1kd.validation import ANGLE, ETA, MASS, PT, check, column, file_of
+from l1kd.vertices import Vertex
 
 __all__ = [
     "CORRELATOR",
@@ -125,24 +125,30 @@ def algorithms_for(names: Sequence[str], own: Sequence[Algorithm] = ()) -> list[
 
 
 def insert_particles(
-    events: ak.Array, algorithms: Sequence[str | Algorithm], source: str | None
+    events: ak.Array,
+    algorithms: Sequence[str | Algorithm],
+    source: str | None,
+    vertex: Vertex | None = None,
 ) -> ak.Array:
     """Insert `L1Cand` with these algorithms' weights, and scores; `L1Cand` even without any.
 
     What an earlier insertion left in the events is not computed again.
     """
-    events = insert_missing(events, algorithms, source)
+    events = insert_missing(events, algorithms, source, vertex)
     if "L1Cand" not in collections(events):
-        events = ak.with_field(events, candidates(events, source), "L1Cand")
+        events = insert_candidates(events, source, vertex)
     return events
 
 
 def insert_missing(
-    events: ak.Array, algorithms: Sequence[str | Algorithm], source: str | None
+    events: ak.Array,
+    algorithms: Sequence[str | Algorithm],
+    source: str | None,
+    vertex: Vertex | None = None,
 ) -> ak.Array:
     """Insert what these algorithms add, as far as it is not in the events already."""
     missing = [a for a in map(algorithm, algorithms) if not _is_there(events, a.adds)]
-    return insert(events, algorithms=missing, source=source) if missing else events
+    return insert(events, missing, source, vertex) if missing else events
 
 
 def _is_there(events: ak.Array, place: str) -> bool:

@@ -17,8 +17,10 @@ from l1kd.processors.particles import (
     insert_particles,
 )
 from l1kd.processors.rate_columns import WEIGHT, RateColumns
+from l1kd.processors.vertices import trigger_vertex, vertex_counts
 from l1kd.trigger.quantities import QUANTITIES, Quantity, quantity, score_of
 from l1kd.truth import event_weight
+from l1kd.vertices import Vertex, checked_vertex
 
 __all__ = ["RateProcessor"]
 
@@ -42,6 +44,9 @@ class RateProcessor(processor.ProcessorABC):
         are registered.
     source
         Particle source, as for `l1kd.insert`.
+    vertex
+        Vertex that dz is relative to, as for `l1kd.insert`. None: that of an `L1Cand` that is
+        there, else the found one, or the simulated one where tracks have no z0.
     min_pt
         Only particles with pt > min_pt [GeV] enter MET and jets.
     jet_min_pt
@@ -52,10 +57,10 @@ class RateProcessor(processor.ProcessorABC):
     Notes
     -----
     The result is {dataset: {"seen", "used", "skipped": {reason: n}, "absent": {weighting: n},
-    "columns": RateColumns}}. The columns, one value an event (distributions of them where there
-    are many events), are `event_weight`, for each weighting w
-    and each quantity q `q:w` (`met:w`, `jet_pt:w`: leading jet, 0 without one, `ht:w`, all in
-    GeV), and for each score `<name>_score` (`cicada_score`).
+    "vertex": counts of `l1kd.processors.vertices.vertex_counts`, "columns": RateColumns}}. The
+    columns, one value an event (distributions of them where there are many events), are
+    `event_weight`, for each weighting w and each quantity q `q:w` (`met:w`, `jet_pt:w`: leading
+    jet, 0 without one, `ht:w`, all in GeV), and for each score `<name>_score` (`cicada_score`).
     `described` tells what each quantity is.
     """
 
@@ -67,6 +72,7 @@ class RateProcessor(processor.ProcessorABC):
         algorithms: Sequence[Algorithm] = (),
         quantities: Sequence[str | Quantity] | None = None,
         source: str | None = None,
+        vertex: Vertex | None = None,
         min_pt: float = 0.0,
         jet_min_pt: float = 15.0,
         ht_min_pt: float = 30.0,
@@ -87,6 +93,7 @@ class RateProcessor(processor.ProcessorABC):
         if len(set(names)) != len(names):
             raise ConfigurationError(f"quantities {names}: each once")
         self.source = source
+        self.vertex = checked_vertex(vertex)
         self.min_pt = min_pt
         self.jet_min_pt = jet_min_pt
         self.ht_cuts = (ht_min_pt, ht_max_abs_eta)
@@ -95,7 +102,8 @@ class RateProcessor(processor.ProcessorABC):
         """Insert the weights and scores into one chunk and measure it."""
         metadata = dict(events.metadata)
         fill = insert_particles if self.weightings else insert_missing
-        events = fill(events, self.algorithms, self.source)
+        vertex = trigger_vertex(events, self.source, self.vertex)
+        events = fill(events, self.algorithms, self.source, vertex)
         columns = {"event_weight": event_weight(events)}
         absent = {}
         for weighting in self.weightings:
@@ -115,6 +123,7 @@ class RateProcessor(processor.ProcessorABC):
                 "used": len(events),
                 "skipped": {},
                 "absent": absent,
+                "vertex": vertex_counts(events),
                 "columns": RateColumns({chunk_key(metadata): columns}, self._steps(columns)),
             }
         }

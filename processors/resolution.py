@@ -36,6 +36,7 @@ from l1kd.truth import (
     require_pairing,
     vertex_count,
 )
+from l1kd.vertices import Vertex, checked_vertex
 
 __all__ = ["ORIGINS", "ResolutionProcessor", "weight_histogram"]
 
@@ -69,6 +70,8 @@ class ResolutionProcessor(processor.ProcessorABC):
         names it, and one of a shipped name takes the shipped one's place.
     source
         Particle source, as for `l1kd.insert`.
+    vertex
+        Vertex that dz is relative to, as for `l1kd.insert`.
     min_pt
         Only particles with pt > min_pt [GeV] enter MET and jets. Set it to the cut of
         the stored candidates to compare with an uncut file without pile-up.
@@ -103,6 +106,7 @@ class ResolutionProcessor(processor.ProcessorABC):
         *,
         algorithms: Sequence[Algorithm] = (),
         source: str | None = None,
+        vertex: Vertex | None = None,
         min_pt: float = 0.0,
         jet_min_pt: float = 15.0,
         max_dr: float = 0.4,
@@ -123,6 +127,7 @@ class ResolutionProcessor(processor.ProcessorABC):
         self.weightings = (*weightings, *own)
         self.algorithms = algorithms_for(self.weightings, algorithms)
         self.source = source
+        self.vertex = checked_vertex(vertex)
         self.min_pt = min_pt
         self.jet_min_pt = jet_min_pt
         self.max_dr = max_dr
@@ -138,7 +143,7 @@ class ResolutionProcessor(processor.ProcessorABC):
         weight = event_weight(events)
         path, start = chunk_key(metadata)
         file = str(metadata.get("fileuuid", path))
-        events = insert_particles(events, self.algorithms, self.source)
+        events = insert_particles(events, self.algorithms, self.source, self.vertex)
         inserted = events["L1Cand"]
         has_jets = self.jets and first("gen_jets", events) is not None
         generated = (

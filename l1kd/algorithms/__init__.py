@@ -1,9 +1,19 @@
 """The algorithms that are inserted into events, as objects."""
 
+import inspect
 from typing import Any
 
 from l1kd.algorithms.base import Algorithm, CandidateWeight, EventScore
 from l1kd.algorithms.correlator import Correlator
+from l1kd.algorithms.deployed import (
+    AXOL1TL,
+    EMTF_NN,
+    L1METML,
+    TOPO,
+    L1TSC4NGJet,
+    NNPuppiTau,
+    TOoLLiP,
+)
 from l1kd.algorithms.image_scores import (
     CaloHottest,
     CaloRms,
@@ -20,6 +30,10 @@ from l1kd.registry import Registry
 
 __all__ = [
     "ALGORITHMS",
+    "AXOL1TL",
+    "EMTF_NN",
+    "L1METML",
+    "TOPO",
     "Algorithm",
     "CaloHottest",
     "CaloRms",
@@ -31,14 +45,18 @@ __all__ = [
     "DistillNet",
     "EventScore",
     "FirmwareNetwork",
+    "L1TSC4NGJet",
     "LinPuppi",
+    "NNPuppiTau",
     "OnnxModel",
     "Puppi",
     "QDistillNet",
     "RingChi2",
     "RingChi2Integer",
+    "TOoLLiP",
     "algorithm",
     "columns_of",
+    "known_algorithm",
 ]
 
 
@@ -52,18 +70,30 @@ ALGORITHMS: Registry[Any] = Registry(
     (
         Puppi, LinPuppi, DistillNet, QDistillNet, Cicada,
         RingChi2, RingChi2Integer, CaloHottest, CaloSum, CaloRms,
+        AXOL1TL, TOPO, L1TSC4NGJet, TOoLLiP, NNPuppiTau, L1METML, EMTF_NN,
     ),
 )  # fmt: skip
 """Algorithms by the name under which `l1kd.insert` knows them: classes, or a user's instances."""
 
 
+def known_algorithm(name: str) -> bool:
+    """Whether `algorithm` knows this name, "NAME" or "NAME=MODEL"."""
+    return name.partition("=")[0] in ALGORITHMS
+
+
 def algorithm(name: str | Algorithm) -> Algorithm:
-    """Return the algorithm of this name, made with its defaults; an object is returned as it is.
+    """Return the algorithm of this name; an object is returned as it is.
+
+    Parameters
+    ----------
+    name
+        "NAME", made with its defaults, or "NAME=MODEL": with this model, an artefact or a firmware
+        folder.
 
     Raises
     ------
     ConfigurationError
-        If the name is unknown; the message names the nearest one.
+        If the name is unknown, or it takes no model; the message names the nearest one.
     """
     if isinstance(name, Algorithm):
         return name
@@ -71,5 +101,12 @@ def algorithm(name: str | Algorithm) -> Algorithm:
         raise ConfigurationError(
             f"expected the name of an algorithm or an algorithm object, found {name!r}"
         )
-    found = ALGORITHMS.find(name)
-    return found if isinstance(found, Algorithm) else found()
+    kind, equals, model = name.partition("=")
+    found = ALGORITHMS.find(kind)
+    if not equals:
+        return found if isinstance(found, Algorithm) else found()
+    if isinstance(found, Algorithm) or "model" not in inspect.signature(found).parameters:
+        raise ConfigurationError(f"{name!r}: {kind!r} takes no model; give its name alone")
+    if not model:
+        raise ConfigurationError(f"{name!r}: expected a model behind the equals sign")
+    return found(model=model)

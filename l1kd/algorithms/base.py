@@ -11,10 +11,11 @@ import numpy as np
 from l1kd._coffea import numpy_call_wrapper
 from l1kd._edge import collections, flat, jagged, note, offsets_of, partitioned
 from l1kd.algorithms.event_inputs import EVENT_INPUTS, event_input
-from l1kd.candidates import DTYPES, candidates, recorded_source, sources
+from l1kd.candidates import DTYPES, candidates, recorded_source, recorded_vertex, sources
 from l1kd.emulators.array_types import AnyArray, Singles
 from l1kd.errors import ConfigurationError, InputError, L1KDError, MissingBranchError
 from l1kd.validation import CANONICAL, check, file_of, require_columns
+from l1kd.vertices import FOUND, SIMULATED, Vertex, checked_vertex
 
 __all__ = ["Algorithm", "CandidateWeight", "EventScore"]
 
@@ -56,6 +57,8 @@ class Algorithm(numpy_call_wrapper):
         How plots and tables call it; its name where it is empty.
     step
         Natural spacing of thresholds on a score, None where every number is one.
+    unit
+        Of a score; empty for a pure number.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Algorithm(numpy_call_wrapper):
     adds: str
     label: str = ""
     step: float | None = None
+    unit: str = ""
 
     def __init__(self, source: str | None = None) -> None:
         super().__init__()
@@ -125,7 +129,22 @@ class CandidateWeight(Algorithm):
 
     Subclasses implement `numpy_call(offsets, **columns)`: flat columns named as in `inputs`, int64
     offsets of shape (n_events + 1,), result float32 of shape (n_particles,) in [0, 1].
+
+    Attributes
+    ----------
+    vertex
+        Vertex that `dz` is relative to, "found" or "simulated" (`l1kd.vertices`); None for that of
+        the candidates that are there, or the simulated one.
+    finds_vertex
+        Whether it takes its own vertex, whatever the inserted candidates' dz is relative to.
     """
+
+    vertex: Vertex | None = None
+    finds_vertex: bool = False
+
+    def __init__(self, source: str | None = None, *, vertex: Vertex | None = None) -> None:
+        super().__init__(source)
+        self.vertex = checked_vertex(vertex)
 
     def column(self, particles: ak.Array, name: str) -> AnyArray:
         """Return one canonical column as a flat array; NaN for an optional one that is not there.
@@ -154,11 +173,13 @@ class CandidateWeight(Algorithm):
         Raises
         ------
         ConfigurationError
-            If they were inserted from another source than the one that this algorithm was given.
+            If they were inserted from another source than the one that this algorithm was given,
+            or their dz is relative to another vertex.
         """
         if "L1Cand" not in events.fields:
-            return candidates(events, self.source)
+            return candidates(events, self.source, self.vertex or SIMULATED)
         require_source(events["L1Cand"], self.source)
+        require_vertex(events["L1Cand"], self.vertex)
         note("particles", "L1Cand")
         return events["L1Cand"]
 
@@ -177,7 +198,7 @@ class CandidateWeight(Algorithm):
         MissingBranchError, InputError
             As `l1kd.validation.require_columns`.
         """
-        tracks = {"d0", "dz", "dz_error"}.intersection(self.needs)
+        tracks = {"d0", "dz", "z0", "dz_error"}.intersection(self.needs)
         if tracks and "charge" not in columns and "charge" in particles.fields:
             columns = {**columns, "charge": self.column(particles, "charge")}
         require_columns(self.name, columns, self.needs, file_of(events))
@@ -228,6 +249,30 @@ def require_source(particles: ak.Array, source: str | None) -> None:
             f"source {source!r}: the events already have L1Cand, made from "
             f"{made_from or 'an unknown source'}; insert into events without L1Cand, or leave "
             "source out"
+        )
+
+
+def with_simulated_dz(events: ak.Array, particles: ak.Array) -> ak.Array:
+    """Return candidates whose dz is relative to the simulated vertex: these, or read anew."""
+    if recorded_vertex(particles) != FOUND:
+        return particles
+    return candidates(events, recorded_source(particles))
+
+
+def require_vertex(particles: ak.Array, vertex: Vertex | None) -> None:
+    """Check that dz of inserted candidates is relative to the vertex that is asked for, if one is.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is relative to another one, or it is not known to which.
+    """
+    made_with = recorded_vertex(particles)
+    if vertex is not None and vertex != made_with:
+        raise ConfigurationError(
+            f"vertex {vertex!r}: the events already have L1Cand, whose dz is relative to "
+            f"{'the ' + made_with if made_with else 'an unknown'} vertex; insert into events "
+            "without L1Cand, or leave vertex out"
         )
 
 

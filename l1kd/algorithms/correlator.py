@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import awkward as ak
 
@@ -15,6 +15,7 @@ from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.emulators.correlator.linpuppi import LinPuppi as Weigher
 from l1kd.emulators.correlator.linpuppi import LinPuppiParameters
 from l1kd.errors import ConfigurationError
+from l1kd.vertices import Vertex
 
 __all__ = ["LINPUPPI", "QDISTILLNET", "Correlator"]
 
@@ -62,7 +63,7 @@ class Correlator(LinPuppi):
     def __init__(
         self,
         weight: str | Path = LINPUPPI,
-        vertex: Literal["found", "simulated"] = "found",
+        vertex: Vertex = "found",
         clusters: bool | Clusterer | None = None,
         prefix: str | None = None,
         *,
@@ -70,12 +71,10 @@ class Correlator(LinPuppi):
         association: Association = "dz",
         puppi: Mapping[str, LinPuppiParameters] | None = None,
     ) -> None:
-        if vertex not in ("found", "simulated"):
-            raise ConfigurationError(f"unknown vertex {vertex!r}; expected 'found' or 'simulated'")
         super().__init__(
             source,
             association=association,
-            vertex="tracks" if vertex == "found" else "simulated",
+            vertex=vertex,
             clusters=clusters or False,
         )
         self._by_model = clusters is None
@@ -95,8 +94,7 @@ class Correlator(LinPuppi):
 
     def __repr__(self) -> str:
         """Return what was asked of it; no model is loaded for that."""
-        found = "found" if self.vertex == "tracks" else self.vertex
-        return f"Correlator({self.weight!r}, {found!r}, prefix={self.prefix!r})"
+        return f"Correlator({self.weight!r}, {self.vertex!r}, prefix={self.prefix!r})"
 
     @property
     def network(self) -> RegionNetwork | None:
@@ -116,21 +114,22 @@ class Correlator(LinPuppi):
         """Name of the network or reference of LinPUPPI, and vertex and clusters."""
         network = self.network
         title = "cmssw-1c4c42c4" if network is None else network.artefact.title
-        found = "found" if self.vertex == "tracks" else self.vertex
         ideal = "-truth" if self.association == "truth" else ""
         own = "-tuned" if self.puppi else ""
         clusters = "-clusters" if self._clusterer() is not None else ""
-        return f"{title}{own}-{found}{ideal}{clusters}"
+        return f"{title}{own}-{self.vertex}{ideal}{clusters}"
 
     def fields(self, events: ak.Array) -> dict[str, ak.Array]:
         """Return the weight and the collections."""
         result = self.correlator(events)
+        offsets = offsets_of(self.particles(events)["pt"])
         return {
-            self.adds: jagged(result.weights, offsets_of(self.particles(events)["pt"])),
-            f"{self.prefix}Cand": layer2.candidates(result.candidates),
+            self.adds: jagged(result.weights, offsets),
+            f"{self.prefix}Cand": layer2.candidates(result, offsets),
             f"{self.prefix}Jet": layer2.jets(result.jets),
             f"{self.prefix}MET": layer2.met(result.met),
             f"{self.prefix}HT": layer2.ht(result.ht),
+            f"{self.prefix}Vertex": layer2.vertex(result, self._finds(self.particles(events))),
             f"{self.prefix}Losses": ak.zip(dict(result.losses)),
         }
 

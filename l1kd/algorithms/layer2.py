@@ -6,9 +6,10 @@ import awkward as ak
 import numpy as np
 
 from l1kd.emulators.array_types import AnyArray
-from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
+from l1kd.emulators.correlator.chain import CorrelatorResult
+from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB, Z0_LSB
 
-__all__ = ["candidates", "ht", "jets", "met"]
+__all__ = ["candidates", "ht", "jets", "met", "vertex"]
 
 _MASS2_LSB = 0.25
 _WEIGHT_LSB = 1.0 / 256.0
@@ -35,14 +36,33 @@ def _azimuth(raw: AnyArray) -> AnyArray:
     return (turned * ETA_PHI_LSB).astype(np.float32)
 
 
-def candidates(raw: dict[str, AnyArray]) -> ak.Array:
-    """Candidates of layer 2: `pt`, `eta`, `phi`, `puppi_weight` and the firmware's integers."""
+def candidates(result: CorrelatorResult, offsets: AnyArray) -> ak.Array:
+    """Candidates of layer 2: `pt`, `eta`, `phi`, `puppi_weight` and the firmware's integers.
+
+    `l1CandIdx` is their particle in `L1Cand`, -1 of clusters; `offsets` are the particles'.
+    """
+    raw = result.candidates
     names = ("hwPt", "hwEta", "hwPhi", "hwPuppiW", "hwId")
+    source = raw["cand_source"]
+    if result.clusters is not None and len(result.clusters.source):
+        source = np.where(source >= 0, result.clusters.source[np.maximum(source, 0)], -1)
+    index = np.where(source >= 0, source - np.asarray(offsets)[:-1, np.newaxis], -1)
     columns = _momentum(raw, "cand_") | {
         "puppi_weight": (raw["cand_hwPuppiW"] * _WEIGHT_LSB).astype(np.float32),
         **{name: raw[f"cand_{name}"] for name in names},
+        "l1CandIdx": index.astype(np.int32),
     }
     return _by_event(raw["n_cand"], columns)
+
+
+def vertex(result: CorrelatorResult, found: bool) -> ak.Array:
+    """Primary vertex that the correlator used: `z0` [cm], its integer, and whether it was found.
+
+    A found one is relative to the centre of the detector, as `z0` of the tracks; the simulated one
+    is 0, as dz is relative to it.
+    """
+    z0 = (result.vertex * Z0_LSB).astype(np.float32)
+    return ak.zip({"z0": z0, "hwZ0": result.vertex, "found": np.full(len(z0), found)})
 
 
 def jets(raw: dict[str, AnyArray]) -> ak.Array:

@@ -19,6 +19,7 @@ from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.emulators.particles.input_matrix import InputSet, input_matrix
 from l1kd.errors import ArtefactError
+from l1kd.vertices import Vertex
 
 __all__ = ["Cicada", "CicadaTeacher", "DistillNet", "QDistillNet"]
 
@@ -39,8 +40,10 @@ class _DistilledWeight(CandidateWeight):
     inputs = ("pt", "eta", "phi", "energy", "charge", "pid", "puppi_weight", "d0", "dz")
     kind: str
 
-    def __init__(self, model: str | Path, source: str | None = None) -> None:
-        super().__init__(source)
+    def __init__(
+        self, model: str | Path, source: str | None = None, *, vertex: Vertex | None = None
+    ) -> None:
+        super().__init__(source, vertex=vertex)
         self.model = str(model)
 
     @property
@@ -58,7 +61,7 @@ class _DistilledWeight(CandidateWeight):
         particles = super().particles(events)
         if "L1Cand" in events.fields and "puppi_weight" in particles.fields:
             return particles
-        weight = Puppi(source=self.source)(events)
+        weight = Puppi(source=self.source, vertex=self.vertex)(events)
         return ak.with_field(particles, weight, "puppi_weight")
 
     def numpy_call(self, *, offsets: AnyArray, **columns: AnyArray) -> AnyArray:
@@ -90,9 +93,13 @@ class DistillNet(_DistilledWeight):
     kind = "distillnet"
 
     def __init__(
-        self, model: str | Path = "distillnet_small-v1", source: str | None = None
+        self,
+        model: str | Path = "distillnet_small-v1",
+        source: str | None = None,
+        *,
+        vertex: Vertex | None = None,
     ) -> None:
-        super().__init__(model, source)
+        super().__init__(model, source, vertex=vertex)
 
     def infer(self, inputs: AnyArray) -> AnyArray:
         """Evaluate the ONNX model on float32 of shape (n_particles, inputs)."""
@@ -108,9 +115,13 @@ class QDistillNet(_DistilledWeight):
     kind = "qdistillnet"
 
     def __init__(
-        self, model: str | Path = "qdistillnet_local-v1", source: str | None = None
+        self,
+        model: str | Path = "qdistillnet_local-v1",
+        source: str | None = None,
+        *,
+        vertex: Vertex | None = None,
     ) -> None:
-        super().__init__(model, source)
+        super().__init__(model, source, vertex=vertex)
 
     @property
     def network(self) -> Network:

@@ -22,6 +22,7 @@ from l1kd.errors import ConfigurationError, MissingBranchError
 from l1kd.formats import known
 from l1kd.truth import vertex_count
 from l1kd.validation import COUNT, check, file_of
+from l1kd.vertices import Vertex
 
 __all__ = ["Association", "Puppi", "charged_codes"]
 
@@ -96,6 +97,8 @@ class Puppi(CandidateWeight):
         PUPPI does it.
     from_source
         Take the weight that the source stores (PFNano `puppiWeight`) instead.
+    vertex
+        "found" or "simulated", see `l1kd.insert`.
     """
 
     name = "puppi"
@@ -111,8 +114,9 @@ class Puppi(CandidateWeight):
         config: PuppiConfig | None = None,
         association: Association = "dz",
         from_source: bool = False,
+        vertex: Vertex | None = None,
     ) -> None:
-        super().__init__(source)
+        super().__init__(source, vertex=vertex)
         if association not in ("dz", "truth"):
             raise ConfigurationError(
                 f"unknown charged association {association!r}; expected 'dz' or 'truth'"
@@ -127,7 +131,8 @@ class Puppi(CandidateWeight):
         if self.from_source:
             return "from-source"
         parameters = {None: "default", PHASE2: "phase2", DELPHES: "delphes", CMS_RUN2: "cms-run2"}
-        return f"{parameters.get(self.config, 'user')}-{self.association}"
+        found = "-found" if self.vertex == "found" else ""
+        return f"{parameters.get(self.config, 'user')}-{self.association}{found}"
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from l1kd.cli import (
     menu_optimise,
     menu_rates,
     networks,
+    search,
     study,
     tools,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "menu_optimise",
     "menu_rates",
     "networks",
+    "search",
     "study",
     "tools",
 ]

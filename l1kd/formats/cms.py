@@ -81,7 +81,7 @@ def perfnano_candidates(events: ak.Array, name: str) -> tuple[AnyArray, dict[str
     """
     offsets, columns = _cms(events, name, {"d0": ("dxy", None), "dz": ("z0", None)})
     if "dz" in columns:
-        absolute = columns["dz"]
+        absolute = columns["z0"] = columns["dz"]
         columns["dz"] = lambda: np.where(
             columns["charge"]() != 0, absolute() - _primary_vertex(events, offsets), np.float32(0)
         )

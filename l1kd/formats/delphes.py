@@ -201,6 +201,7 @@ def eflow(events: ak.Array) -> tuple[AnyArray, dict[str, Column]]:
         "pid": pid,
         "d0": lambda: of_tracks(lambda: track_of("D0") * MM_TO_CM, (0, 0), np.float32),
         "dz": lambda: of_tracks(dz, (0, 0), np.float32),
+        "z0": lambda: of_tracks(lambda: track_of("DZ") * MM_TO_CM, (0, 0), np.float32),
         "dz_error": lambda: of_tracks(lambda: track_of("ErrorDZ") * MM_TO_CM, (0, 0), np.float32),
     }
     if all(has_branch(events, name, "HardEnergyFraction") for name in neutrals):
@@ -266,6 +267,7 @@ def particle_flow_candidate(events: ak.Array) -> tuple[AnyArray, dict[str, Colum
         "pid": pid,
         "d0": lambda: tracked("D0", relative_to_vertex=False),
         "dz": lambda: tracked("DZ", relative_to_vertex=True),
+        "z0": lambda: tracked("DZ", relative_to_vertex=False),
         "dz_error": lambda: tracked("ErrorDZ", relative_to_vertex=False),
     }
     if has_branch(events, name, "HardEnergyFraction"):
@@ -305,6 +307,10 @@ def _gen_jets(events: ak.Array) -> ak.Array:
     return ak.unflatten(ak.zip(columns), ak.num(read(events, "GenJet", "PT")))
 
 
+def _hard_vertex(events: ak.Array) -> AnyArray:
+    return hard_vertex_z(events) * MM_TO_CM
+
+
 def _event_weight(events: ak.Array) -> AnyArray:
     return by_event(read(events, "Event", "Weight"), np.float64)
 
@@ -321,6 +327,7 @@ DELPHES = Format(
     gen_met=(Reader("GenMissingET", ("GenMissingET",), _gen_met),),
     gen_jets=(Reader("GenJet", ("GenJet.PT",), _gen_jets),),
     vertices=tuple(Reader("Vertex", (name,), vertex_count) for name in ("Vertex", *_TRACKS)),
+    hard_vertex=tuple(Reader("Vertex", (name,), _hard_vertex) for name in ("Vertex", *_TRACKS)),
     event_weight=(Reader("Event.Weight", ("Event.Weight",), _event_weight),),
 )
 """Delphes with its own schema, particles before and after PUPPI, calorimeter and truth."""

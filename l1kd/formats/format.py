@@ -66,6 +66,8 @@ class Format:
         `eta`, `phi`, `mass`. GeV and rad.
     vertices
         Readers of the number of vertices of every event, int64[n_events].
+    hard_vertex
+        Readers of the simulated hard vertex, z [cm] of every event, float64[n_events].
     event_weight
         Readers of the events' weights, float64[n_events].
     refusals
@@ -81,6 +83,7 @@ class Format:
     gen_met: tuple[Reader, ...] = ()
     gen_jets: tuple[Reader, ...] = ()
     vertices: tuple[Reader, ...] = ()
+    hard_vertex: tuple[Reader, ...] = ()
     event_weight: tuple[Reader, ...] = ()
     refusals: Mapping[str, str] = field(default_factory=dict, hash=False)
 

@@ -26,8 +26,9 @@ from l1kd.report.summary import (
     RateStudy,
     ResolutionStudy,
     ScoreStudy,
+    VertexRecord,
 )
-from l1kd.statistics import ONE_SIGMA, emd, roc_auc
+from l1kd.statistics import ONE_SIGMA, clopper_pearson, emd, roc_auc
 from l1kd.trigger.counts.spectra import Spectrum
 from l1kd.trigger.quantities import Quantity, describe
 from l1kd.trigger.rates.curves import Normalisation, rate_curve, rate_table
@@ -111,6 +112,17 @@ def dataset_record(name: str, study: str, output: Mapping[str, Any]) -> DatasetR
         skipped=output["skipped"],
         absent=output["absent"],
     )
+
+
+def vertex_record(name: str, counts: Mapping[str, int]) -> VertexRecord:
+    """Take the vertex of one dataset, and how often it is right, out of `vertex_counts`."""
+    used = [vertex for vertex in ("found", "simulated", "given") if counts.get(vertex)]
+    efficiency = None
+    if n := counts.get("compared", 0):
+        near = counts["near"]
+        low, high = clopper_pearson(near, n)
+        efficiency = Number(value=near / n, low=float(low), high=float(high), n=n)
+    return VertexRecord(dataset=name, vertex=" and ".join(used), efficiency=efficiency)
 
 
 def resolution_study(

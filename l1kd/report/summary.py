@@ -94,6 +94,20 @@ class Provenance(_Record):
     workers: int = 1
 
 
+class VertexRecord(_Record):
+    """Vertex to which dz of one dataset's particles is relative."""
+
+    dataset: str
+    vertex: str = Field(
+        description="found: the trigger's, from the tracks; simulated: the file's own; given: a "
+        "user's candidates; several, where files differ"
+    )
+    efficiency: Number | None = Field(
+        default=None,
+        description="events in which the found vertex is within 1.5 mm of the simulated hard one",
+    )
+
+
 class ResolutionStudy(_Record):
     """Resolution of one dataset; the quantities are those of `l1kd.physics.response`."""
 
@@ -185,6 +199,7 @@ class Summary(_Record):
     provenance: Provenance
     files: list[FileRecord] = []
     datasets: list[DatasetRecord] = []
+    vertices: list[VertexRecord] = []
     resolution: list[ResolutionStudy] = []
     rates: list[RateStudy] = []
     scores: list[ScoreStudy] = []

@@ -19,7 +19,6 @@ from l1kd.processors.iso_rate import SpectraProcessor
 from l1kd.report import studies
 from l1kd.report.menu_page import pictures_of, render
 from l1kd.statistics import Estimate
-from l1kd.study.chosen import chosen
 from l1kd.study.request import EfficiencyRequest
 from l1kd.study.samples import named_files
 from l1kd.trigger.counts.resampling import Resampling
@@ -99,8 +98,9 @@ def measure_turn_ons(
     """Fill the turn-ons of every dataset: {dataset: {"name:region": TurnOn}}."""
     processor = EfficiencyProcessor(
         _forms(request),
-        algorithms=chosen(request.algorithms, request.vertex, request.source),
+        algorithms=request.algorithms,
         source=request.source,
+        vertex=request.vertex,
     )
     result = run(processor, _fileset(fileset), **request.execution(), **more)
     return {name: own["turn_ons"] for name, own in sorted(result.output.items())}
@@ -191,7 +191,7 @@ def compare_at_rate(fileset: Any, request: EfficiencyRequest, **more: Any) -> li
     ConfigurationError
         If there are fewer than two algorithms, or the reference is not among them.
     """
-    algorithms = chosen(request.algorithms, request.vertex, request.source)
+    algorithms = request.algorithms
     names = [a if isinstance(a, str) else a.name for a in algorithms]
     if len(names) < 2 or request.weighting_reference not in names:
         raise ConfigurationError(
@@ -203,6 +203,7 @@ def compare_at_rate(fileset: Any, request: EfficiencyRequest, **more: Any) -> li
         quantity=request.quantity,
         algorithms=[a for a in algorithms if not isinstance(a, str)],
         source=request.source,
+        vertex=request.vertex,
         min_pt=request.min_pt,
         resampling=Resampling(request.replicas),
         step=request.grid,
@@ -297,6 +298,7 @@ def write_efficiency(
         },
         "iso_rate": [_iso_rate_dict(table) for table in tables],
         "level": request.level,
+        "vertex": _vertex(request),
         "provenance": provenance,
     }
     with writing(folder):
@@ -314,11 +316,19 @@ def write_efficiency(
             "pictures": pictures_of(_figures(results, tables, _forms(request)), folder),
             "about": provenance,
             "label": request.label,
+            "vertex": _vertex(request),
             "level": request.level,
             "everywhere": EVERYWHERE,
         }
         page.write_text(render("efficiency.html", shown), encoding="utf-8")
     return page
+
+
+def _vertex(request: EfficiencyRequest) -> str | None:
+    """Say which vertex the inserted algorithms take; None where none is inserted."""
+    if not request.algorithms:
+        return None
+    return request.vertex or "found (simulated where tracks have no z0)"
 
 
 def _turn_on_dict(result: TurnOnResult) -> dict[str, Any]:

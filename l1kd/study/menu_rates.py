@@ -15,7 +15,6 @@ from l1kd.execution.faults import require_writable, writing
 from l1kd.processors.menu_rates import MenuRateProcessor
 from l1kd.report import studies
 from l1kd.report.menu_page import RateReport, write_rate_page
-from l1kd.study.chosen import chosen
 from l1kd.study.menu_request import MenuRequest, TableRequest
 from l1kd.study.samples import named_files
 from l1kd.trigger.conditions.luminosity import LumiMask, PileupProfile, PileupTable
@@ -124,7 +123,6 @@ def accumulate(
         "menu": fingerprint(menu),
         "weights": request.weights,
         "algorithms": [str(getattr(a, "name", a)) for a in request.algorithms],
-        "vertex": request.vertex if "linpuppi" in request.algorithms else None,
         "pileup": request.pileup,
         "pileup_width": request.pileup_width if request.pileup else None,
         "sections": request.sections,
@@ -150,8 +148,9 @@ def accumulate(
     processor = MenuRateProcessor(
         menu,
         weights=request.weights,
-        algorithms=chosen(request.algorithms, request.vertex, request.source),
+        algorithms=request.algorithms,
         source=request.source,
+        vertex=request.vertex,
         pileup="" if pileup == "auto" else pileup,
         pileup_width=request.pileup_width,
         sections=request.sections,
@@ -166,6 +165,8 @@ def accumulate(
     if isinstance(fileset, list | tuple):
         fileset = named_files([str(path) for path in fileset])
     result = run(processor, fileset, **request.execution(), **more)
+    used = {v for own in result.output.values() for v in own["vertex"]}
+    settings["vertex"] = " and ".join(sorted(used - {"compared", "near"})) or None
     reasons = {seed: why for own in result.output.values() for seed, why in sorted(own["reasons"])}
     if all(not own["decisions"].seeds for own in result.output.values()):
         first = next(iter(reasons.items()), ("", "the menu has no seeds"))

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from l1kd.study.request import Execution, Settings
+from l1kd.study.request import Execution, Settings, VertexChoice
 from l1kd.trigger.rates.classes import SIGMA_INELASTIC_MB
 
 __all__ = ["MenuRequest", "TableRequest"]
@@ -76,9 +76,10 @@ class MenuRequest(Execution, TableRequest):
         (), description="Algorithms to insert first, for menus on what they make."
     )
     source: str | None = Field(None, description="Particle collection, see `l1kd inspect`.")
-    vertex: Literal["simulated", "tracks"] = Field(
-        "simulated",
-        description="Vertex of LinPUPPI: the true one, or of the trigger's tracks (for rates).",
+    vertex: VertexChoice = Field(
+        None,
+        description="Vertex that dz is relative to: found by the trigger from the tracks, or "
+        "simulated (the file's own). Default: found, where tracks have z0.",
     )
     lumi_mask: Path | None = Field(None, description="Certification JSON.")
     pileup: str | None = Field(

@@ -13,7 +13,6 @@ from l1kd.execution import run
 from l1kd.execution.faults import require_writable, writing
 from l1kd.processors.menu_rates import NOTHING, MenuRateProcessor
 from l1kd.report import studies
-from l1kd.study.chosen import chosen
 from l1kd.study.request import OptimiseRequest
 from l1kd.study.samples import named_files
 from l1kd.trigger.counts.decisions import Decisions
@@ -131,8 +130,9 @@ def optimise_menu(
     processor = MenuRateProcessor(
         menu,
         weights="none" if request.weights == "none" else "relative",
-        algorithms=chosen(request.algorithms, request.vertex, request.source),
+        algorithms=request.algorithms,
         source=request.source,
+        vertex=request.vertex,
         scans=scans,
         quantities=quantities,
         joint=True,

@@ -4,9 +4,16 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from l1kd._documents import read_document, shown_value
 from l1kd.errors import ConfigurationError
@@ -23,6 +30,16 @@ __all__ = [
     "nearest",
     "read_settings",
 ]
+
+
+def _not_renamed(vertex: Any) -> Any:
+    if vertex == "tracks":
+        raise ValueError("'tracks' is called 'found' now")
+    return vertex
+
+
+VertexChoice = Annotated[Literal["found", "simulated"] | None, BeforeValidator(_not_renamed)]
+"""As `l1kd.vertices.Vertex`, which takes longer to import; None for the default of a study."""
 
 
 class Settings(BaseModel):
@@ -126,6 +143,11 @@ class Request(Execution):
         None, description="Algorithms, see `l1kd models`; none: weight one, as well."
     )
     source: str | None = Field(None, description="Particle collection, see `l1kd inspect`.")
+    vertex: VertexChoice = Field(
+        None,
+        description="Vertex that dz is relative to: found by the trigger from the tracks, or "
+        "simulated (the file's own). Default: found if there is zero bias and tracks have z0.",
+    )
     min_pt: float = Field(0.0, ge=0, description="Particles above enter the sums [GeV].")
     jet_min_pt: float = Field(15.0, gt=0, description="Jets have pt above [GeV].")
     max_dr: float = Field(0.4, gt=0, description="Jets match generated ones within this distance.")
@@ -240,9 +262,10 @@ class EfficiencyRequest(Execution):
         (), description="Algorithms to insert first; those that are compared at equal rate."
     )
     source: str | None = Field(None, description="Particle collection, see `l1kd inspect`.")
-    vertex: Literal["simulated", "tracks"] = Field(
-        "simulated",
-        description="Vertex of LinPUPPI: the true one, or of the trigger's tracks (for rates).",
+    vertex: VertexChoice = Field(
+        None,
+        description="Vertex that dz is relative to: found by the trigger from the tracks, or "
+        "simulated (the file's own). Default: found, where tracks have z0.",
     )
     background: tuple[str, ...] = Field(
         (), description="Zero-bias files, to compare algorithms at equal rate; NAME=FILE."
@@ -301,9 +324,10 @@ class OptimiseRequest(Execution):
     )
     algorithms: tuple[str, ...] = Field((), description="Algorithms to insert first.")
     source: str | None = Field(None, description="Particle collection, see `l1kd inspect`.")
-    vertex: Literal["simulated", "tracks"] = Field(
-        "simulated",
-        description="Vertex of LinPUPPI: the true one, or of the trigger's tracks (for rates).",
+    vertex: VertexChoice = Field(
+        None,
+        description="Vertex that dz is relative to: found by the trigger from the tracks, or "
+        "simulated (the file's own). Default: found, where tracks have z0.",
     )
     level: float = Field(
         math.erf(math.sqrt(0.5)), gt=0, lt=1, description="Content of the intervals."

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from l1kd import plots
-from l1kd.algorithms import ALGORITHMS, Algorithm, algorithm
+from l1kd.algorithms import ALGORITHMS, Algorithm, algorithm, known_algorithm
 from l1kd.datasets import Dataset, InputFile
 from l1kd.errors import ConfigurationError
 from l1kd.execution import RunResult, require_writable, writing
@@ -25,6 +25,7 @@ from l1kd.study.request import Request, nearest
 from l1kd.study.samples import datasets_of
 from l1kd.trigger.quantities import score_of
 from l1kd.trigger.rates.curves import Normalisation, normalisation
+from l1kd.vertices import FOUND, SIMULATED, Vertex, checked_vertex
 
 __all__ = ["study"]
 
@@ -36,7 +37,7 @@ _TRUTH_WEIGHTINGS = ("soft_truth", "no_pileup", DELPHES_PUPPI)
 
 def _check_algorithms(request: Request) -> None:
     for name in request.algorithms or ():
-        if isinstance(name, str) and name != "none" and name not in ALGORITHMS:
+        if isinstance(name, str) and name != "none" and not known_algorithm(name):
             hint = nearest(name, ALGORITHMS)
             if Path(name).suffix:
                 hint = "; if that is a file, put files before options"
@@ -61,6 +62,7 @@ def _processor(
     *,
     unweighted: bool,
     truth: bool,
+    vertex: Vertex | None,
 ) -> MultiProcessor:
     """Processor of one dataset: rates for all, resolution for signals that have particles.
 
@@ -72,6 +74,7 @@ def _processor(
         weightings.append(CORRELATOR)
     common: dict[str, Any] = {
         "source": request.source,
+        "vertex": vertex,
         "min_pt": request.min_pt,
         "jet_min_pt": request.jet_min_pt,
     }
@@ -95,7 +98,17 @@ def _processor(
             ht_max_abs_eta=request.ht_max_eta,
             **common,
         )
-    return MultiProcessor(parts, list(algorithms), request.source)
+    return MultiProcessor(parts, list(algorithms), request.source, vertex)
+
+
+def _vertex(request: Request, datasets: Mapping[str, Dataset]) -> Vertex | None:
+    """Return the vertex of all datasets: with zero bias the trigger's, None; else the simulated.
+
+    One page has one vertex, or efficiencies would not belong to the rates.
+    """
+    if request.vertex is None and not (request.rates and request.zero_bias in datasets):
+        return SIMULATED
+    return request.vertex
 
 
 def _require_sense(request: Request, datasets: Mapping[str, Dataset]) -> None:
@@ -142,6 +155,7 @@ def study(request: Request, out: str | Path) -> Summary:
     norm = _normalisation(request)
     datasets = datasets_of(request)
     _require_sense(request, datasets)
+    vertex = _vertex(request, datasets)
     folder = Path(out)
     require_writable(folder)
     chosen: dict[str, list[Algorithm]] = {}
@@ -149,7 +163,9 @@ def study(request: Request, out: str | Path) -> Summary:
     def processor_of(name: str, dataset: Dataset, first: InputFile) -> MultiProcessor:
         chosen[name], unweighted = _algorithms(request, first)
         truth = bool(dataset.truth)
-        return _processor(request, name, chosen[name], unweighted=unweighted, truth=truth)
+        return _processor(
+            request, name, chosen[name], unweighted=unweighted, truth=truth, vertex=vertex
+        )
 
     passed = pass_over(datasets, processor_of, request, request.status)
     summary, figures = _report(request, norm, passed, chosen)
@@ -192,6 +208,8 @@ def _report(
         for part, output in result.output.items():
             if part == "losses":
                 summary.notes.append(_losses(name, output, passed.events(name)))
+            elif part == "vertex":
+                summary.vertices.append(studies.vertex_record(name, output))
             else:
                 summary.datasets.append(studies.dataset_record(name, part, output[name]))
     for name, result in results.items():
@@ -210,7 +228,8 @@ def _report(
     shown = next((file for file in files if file.dataset != request.zero_bias), files[0])
     weights = [a for a in chosen[shown.dataset] if a.is_weight]
     if shown.entries and weights:
-        figures["event"] = _event_display(shown, request, weights)
+        own = next((v.vertex for v in summary.vertices if v.dataset == shown.dataset), None)
+        figures["event"] = _event_display(shown, request, weights, own)
     summary.timings.append(Timing(step="tables and figures", seconds=time.perf_counter() - start))
     return summary, figures
 
@@ -246,8 +265,11 @@ def _add_rates(
             figures |= studies.score_plots(name, background, columns, norm, score=score, own=own)
 
 
-def _event_display(file: InputFile, request: Request, weights_of: Sequence[Algorithm]) -> Figure:
+def _event_display(
+    file: InputFile, request: Request, weights_of: Sequence[Algorithm], vertex: str | None
+) -> Figure:
     """Draw the first event of a file."""
-    particles = insert(file.open(0, 1), weights_of, request.source)["L1Cand"][0]
+    choice = checked_vertex(vertex if vertex in (FOUND, SIMULATED) else None)
+    particles = insert(file.open(0, 1), weights_of, request.source, choice)["L1Cand"][0]
     weights = {"none": None} | {a.name: particles[f"{a.name}_weight"] for a in weights_of}
     return plots.event_display(particles.pt, particles.eta, particles.phi, weights)

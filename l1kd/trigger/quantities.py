@@ -182,9 +182,9 @@ def score_of(score: str | Algorithm) -> Quantity:
         )
     return Quantity(
         f"{found.name}_score",
-        f"{found.title} score",
+        found.title if found.unit else f"{found.title} score",
         _Field(found.adds),
-        unit="",
+        unit=found.unit,
         step=found.step,
         weighted=False,
     )

@@ -111,7 +111,7 @@ def _mixed(config: HgqDistillNetConfig, train: Events, validation: Events, job: 
         reference = network_weights(teacher, train.particles)
         found["calibration"] = qdistillnet_hgq.calibrate(model, inputs, reference)._asdict()
         trace()
-    return model, partial(qdistillnet_hgq.firmware, model), history, found
+    return model, partial(mixed_precision.firmware, model), history, found
 
 
 def _sparsity(network: Network) -> dict[str, float]:

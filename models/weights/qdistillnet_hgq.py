@@ -4,7 +4,6 @@ HGQ2 (Keras 3) trains it. What a bit operation costs is part of the loss, so tha
 them whole weights and neurons, go where they matter least; no pruning schedule is needed.
 """
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,13 +12,12 @@ from numpy.typing import NDArray
 from l1kd.emulators.particles.distillnet_inputs import LARGEST_ETA, LARGEST_LENGTH, LOG_LIMITS
 from l1kd.emulators.particles.input_matrix import INPUT_SETS, InputSet
 from l1kd.emulators.particles.local_inputs import LARGEST_LOG
-from l1kd.models import backend
 from l1kd.models.mixed_precision import frameworks
 from l1kd.models.training import run_in_chunks
 from l1kd.models.weights.config import HgqDistillNetConfig
 from l1kd.models.weights.event_loss import LIKENESS_BINS
 
-__all__ = ["Calibration", "calibrate", "firmware", "limits", "network", "regularisation", "trace"]
+__all__ = ["Calibration", "calibrate", "limits", "network", "regularisation", "trace"]
 
 _LIMITS = {
     "eta": (-LARGEST_ETA, LARGEST_ETA),
@@ -200,20 +198,3 @@ def calibrate(
     best = int(np.argmin(np.where(distances <= distances.min() + _NEAR, np.abs(shifts), np.inf)))
     logit.bias.assign(bias + np.float32(shifts[best]))
     return Calibration(float(shifts[best]), mean_ratio(0.0), ratios[best])
-
-
-def firmware(model: Any, folder: Path) -> Any:
-    """Convert with hls4ml (Vitis backend, latency strategy) and compile: a `ModelGraph`."""
-    hls4ml = backend.hls4ml()
-
-    with backend.quiet():
-        hls_model = hls4ml.converters.convert_from_keras_model(
-            model,
-            output_dir=str(folder),
-            project_name="qdistillnet",
-            backend="Vitis",
-            hls_config={"Model": {"Precision": "ap_fixed<1,0>", "ReuseFactor": 1}},
-            io_type="io_parallel",
-        )
-        hls_model.compile()
-    return hls_model

@@ -276,6 +276,16 @@ def test_numbers_without_fixed_point_value_are_refused():
         FixedPoint(65, 4).from_float(1.0)
 
 
+@pytest.mark.parametrize("overflow", OVERFLOWS)
+@pytest.mark.parametrize("fraction", [0, 1, 5, 62, 70])
+def test_casts_to_64_bits_follow_the_definition(overflow, fraction):
+    edges = [0, 1, -1, 5, -5, 2**31, -(2**31), 2**62, -(2**62), 2**63 - 1, -(2**63), -(2**63) + 1]
+    form = FixedPoint(64, 64 - fraction, True, "RND", overflow)
+    source = FixedPoint(64, 62)
+    raw = np.array(edges, np.int64)
+    assert form.cast(raw, source).tolist() == [form.cast_int(r, source.fraction) for r in edges]
+
+
 def test_wide_formats_use_python_integers():
     wide, narrow = FixedPoint(100, 50), FixedPoint(8, 4, True, "RND", "SAT")
     raw = wide.cast(np.array([3, -3]), FixedPoint(8, 4))

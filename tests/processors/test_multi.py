@@ -32,7 +32,7 @@ def clustered(monkeypatch):
 
 def parts(jet_min_pt=15.0):
     return {
-        "resolution": ResolutionProcessor(WEIGHTINGS),
+        "resolution": ResolutionProcessor(WEIGHTINGS, vertex="found"),
         "rates": RateProcessor(WEIGHTINGS, score=False, jet_min_pt=jet_min_pt),
     }
 

@@ -27,6 +27,7 @@ __all__ = [
     "Sums",
     "after_cast",
     "analyse",
+    "facts_of",
     "hull",
     "in_order",
     "partial_sums",
@@ -278,13 +279,14 @@ def analyse(graph: Graph) -> dict[str, Facts]:
         bounds = Bounds.of_format(tensor.format, tensor.size)
         facts[tensor.name] = Facts(bounds, bounds)
     for operation in graph.operations:
-        facts[operation.output.name] = _facts_of(operation, facts, formats)
+        facts[operation.output.name] = facts_of(operation, facts, formats)
     return facts
 
 
-def _facts_of(
+def facts_of(
     operation: Operation, facts: dict[str, Facts], formats: dict[str, FixedPoint]
 ) -> Facts:
+    """Return the facts of one operation from those of what it reads."""
     output = operation.output
     sums = None
     if isinstance(operation, Affine):

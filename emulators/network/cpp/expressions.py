@@ -235,12 +235,24 @@ class _Parser:
             expression = self.named()
         else:
             raise self.fail(f"unexpected {token.text!r} in the expression")
-        while self.peek() == "[":
+        while self.peek() in ("[", "."):
             self.count()
+            if self.peek() == ".":
+                expression = self.member(expression)
+                continue
             self.position += 1
             expression = Index(expression, self.nested())
             self.take("]")
         return expression
+
+    def member(self, base: Expression) -> Expression:
+        """Take ``.range()``, the bits of a number, which reads as a call of that name."""
+        self.position += 1
+        if self.qualified() != "range":
+            raise self.fail("member not understood")
+        self.take("(")
+        self.take(")")
+        return Apply("range", (), (base,))
 
     def named(self) -> Expression:
         name = self.qualified()

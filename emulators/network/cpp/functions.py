@@ -9,12 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from l1kd.emulators.array_types import Floats
+from l1kd.emulators.network.cpp.arrays import read_values
 from l1kd.emulators.network.cpp.expressions import Apply, Expression, parse_expression
 from l1kd.emulators.network.cpp.model import CppType, Function
 from l1kd.emulators.network.cpp.scope import Scope
 from l1kd.emulators.network.cpp.tokens import FirmwareSourceError, Location, Token, join
 
-__all__ = ["Assign", "Declare", "Invoke", "Statement", "When", "parameter_names", "statements"]
+__all__ = [
+    "Assign",
+    "Declare",
+    "Invoke",
+    "Statement",
+    "Table",
+    "When",
+    "parameter_names",
+    "statements",
+]
 
 MAX_NESTING = 8
 
@@ -26,6 +37,16 @@ class Declare:
     type: CppType
     name: str
     value: Expression
+    location: Location
+
+
+@dataclass(frozen=True)
+class Table:
+    """``static const type name[] = {...};``."""
+
+    type: CppType
+    name: str
+    values: Floats
     location: Location
 
 
@@ -55,7 +76,7 @@ class When:
     location: Location
 
 
-Statement = Declare | Assign | Invoke | When
+Statement = Declare | Table | Assign | Invoke | When
 
 
 def parameter_names(function: Function) -> tuple[str, ...]:
@@ -138,7 +159,12 @@ def _statement(tokens: Sequence[Token], scope: Scope) -> Statement:
         if not isinstance(call, Apply):
             raise _fail("statement not understood", tokens)
         return Invoke(call, location)
-    left, value = tokens[:equals], parse_expression(tokens[equals + 1 :])
+    left = tokens[:equals]
+    if len(left) > 3 and left[-1].text == "]" and left[-3].kind == "name" and left[-2].text == "[":
+        kind = scope.type(left[:-3], None, left[0])
+        values = read_values(tokens[equals + 1 :], kind, None, scope, left[-3])
+        return Table(kind, left[-3].text, values, location)
+    value = parse_expression(tokens[equals + 1 :])
     if equals > 1 and left[-1].kind == "name" and left[-2].text != "::":
         return Declare(scope.type(left[:-1], None, left[0]), left[-1].text, value, location)
     return Assign(parse_expression(left), value, location)

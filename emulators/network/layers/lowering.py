@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from l1kd.emulators.array_types import Floats, Integers
 from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.network.analysis.wide import narrowed
 from l1kd.emulators.network.cpp.model import (
     Call,
     CppType,
@@ -361,6 +362,7 @@ def lower_project(project: Project) -> Graph:
         raise FirmwareSourceError(f"no layer reads the input {missing[0]}", project.location)
     inputs = tuple(_shaped(lowering.tensors[name], project) for name in project.inputs)
     try:
+        layers = narrowed(inputs, layers)
         return Graph(project.name, inputs, tuple(project.outputs), tuple(layers))
     except ValueError as error:
         raise FirmwareSourceError(str(error), project.location) from error

@@ -6,7 +6,7 @@ excludes soft objects, scouting NANO does not.
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -14,160 +14,32 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd._edge import collections, flat, has_branch, offsets_of, read
+from l1kd._edge import collections, has_branch, read
 from l1kd.emulators.global_trigger.objects import KINDS, SUMS, kind_of
 from l1kd.emulators.global_trigger.program import ALL_SLOTS, Column, Leg
-from l1kd.errors import InputError, MissingBranchError
+from l1kd.errors import InputError
+from l1kd.hardware_objects import (
+    CENTRAL_CUTS,
+    CENTRAL_SUMS,
+    COLLECTIONS,
+    FIELDS,
+    SUM_TYPES,
+    ObjectList,
+    kept_in,
+    prefix_of,
+)
 from l1kd.trigger.hardware import external_name, in_range
 
 __all__ = ["CENTRAL_CUTS", "ObjectEvents", "prefix_of"]
 
 Flat = NDArray[Any]
 
-PREFIXES: Final = ("L1", "L1Emul")
-_COLLECTIONS: Final = {"MU": "Mu", "EG": "EG", "TAU": "Tau", "JET": "Jet"}
-_SUM_TYPES: Final = {
-    "ETT": 0,
-    "HTT": 1,
-    "ETM": 2,
-    "HTM": 3,
-    "ETMHF": 8,
-    "MBT0HFP": 11,
-    "MBT0HFM": 12,
-    "MBT1HFP": 13,
-    "MBT1HFM": 14,
-    "ETTEM": 16,
-    "HTMHF": 20,
-    "TOWERCOUNT": 21,
-    "CENT": 22,
-    "ASYMET": 23,
-    "ASYMHT": 24,
-    "ASYMETHF": 25,
-    "ASYMHTHF": 26,
-}
-"""Type of a sum in CMSSW's DataFormats/L1Trigger/interface/EtSum.h."""
-
-CENTRAL_CUTS: Final = {"EG": 20, "TAU": 48, "JET": 60, "MU": 7}
-"""Smallest index that the central flavour keeps: 10, 24, 30 and 3 GeV."""
 _GOOD_QUALITY: Final = 0xFF00
-"""Muon qualities 8 to 15: those that it keeps, and those whose charge is always valid."""
-_CENTRAL_SUMS: Final = ("HTT", "ETM", "HTM", "ETMHF")
-_SCOUTING: Final = ("ScoutingPFJet", "ScoutingMuon", "ScoutingMuonVtx", "ScoutingElectron")
+"""Muon qualities 8 to 15: those that the central flavour keeps, and of valid charge."""
 _SCORES: Final = {"CICADA": "CICADA", "AXO": "AXOL1TL", "TOPO": "TOPO"}
 """Collection of a score; where a menu names a model, `_<model>` follows."""
 _SCORE_STEPS: Final = {"CICADA": 256, "AXO": 16}
 """Steps of the integer in one unit of a score that is stored as a number."""
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """A branch that may hold a field: its name and how its values become the hardware's."""
-
-    branch: str
-    convert: Callable[[Flat], Flat]
-
-
-def _same(values: Flat) -> Flat:
-    """Return integers as they are."""
-    return values
-
-
-def _steps(step: float, offset: int = 0) -> Callable[[Flat], Flat]:
-    """Return the conversion of a physical value that is a whole number of steps."""
-    return lambda values: np.rint(values.astype(np.float64) / step) + offset
-
-
-def _circle(step: float, bins: int) -> Callable[[Flat], Flat]:
-    """Return the conversion of an angle to its bin on a circle."""
-    return lambda values: np.rint(values.astype(np.float64) / step) % bins
-
-
-def _stored_fields() -> dict[tuple[str, str], tuple[_Stored, ...]]:
-    """Return the branches of every field, the best first."""
-    fields: dict[tuple[str, str], tuple[_Stored, ...]] = {}
-    for name in ("MU", "EG", "TAU", "JET", *SUMS):
-        kind = KINDS[name]
-        vertex = "AtVtx" if name == "MU" else ""
-        momentum = _steps(kind.step, kind.offset)
-        fields[name, "pt"] = (_Stored("hwPt", _same), _Stored("pt", momentum))
-        if kind.eta is not None:
-            eta = _steps(kind.eta.step)
-            fields[name, "eta"] = (
-                _Stored("hwEta" + vertex, _same),
-                _Stored("eta" + vertex, eta),
-            )
-        if kind.phi is not None:
-            phi = _circle(kind.phi.step, kind.phi.bins)
-            fields[name, "phi"] = (
-                _Stored("hwPhi" + vertex, _same),
-                _Stored("phi" + vertex, phi),
-            )
-    one = {
-        ("MU", "quality"): "hwQual",
-        ("MU", "iso"): "hwIso",
-        ("MU", "charge"): "hwCharge",
-        ("MU", "charge_valid"): "hwChargeValid",
-        ("MU", "index"): "tfMuonIndex",
-        ("MU", "upt"): "hwPtUnconstrained",
-        ("MU", "ip"): "hwDXY",
-        ("EG", "iso"): "hwIso",
-        ("TAU", "iso"): "hwIso",
-        ("JET", "displaced"): "hwQual",
-    }
-    fields.update({key: (_Stored(branch, _same),) for key, branch in one.items()})
-    fields["JET", "displaced"] = (_Stored("hwQual", lambda values: values & 1),)
-    return fields
-
-
-_FIELDS: Final = _stored_fields()
-
-
-def prefix_of(events: Any) -> str:
-    """Return the prefix of the collections of L1 objects in some events.
-
-    Raises
-    ------
-    MissingBranchError
-        The events have no L1 objects.
-    """
-    names = collections(events)
-    for prefix in PREFIXES:
-        if any(prefix + name in names for name in (*_COLLECTIONS.values(), "EtSum")):
-            return prefix
-    raise MissingBranchError(
-        "the events have no L1 objects: none of L1Mu, L1EG, L1Tau, L1Jet, L1EtSum (nor L1Emul*)"
-    )
-
-
-class _List:
-    """One collection, its branches read once and flat."""
-
-    def __init__(self, events: Any, name: str) -> None:
-        self.events = events
-        self.name = name
-        self.fields = set(events[name].fields)
-        self.offsets = offsets_of(read(events, name, next(iter(events[name].fields))))
-        self._columns: dict[str, Flat] = {}
-
-    def column(self, branch: str) -> Flat:
-        """Return one branch, flat."""
-        if branch not in self._columns:
-            values = read(self.events, self.name, branch)
-            kind = np.float64 if "float" in str(values.type) else np.int64
-            self._columns[branch] = flat(values, kind)
-        return self._columns[branch]
-
-    @cached_property
-    def bx(self) -> Flat:
-        """Crossing of every object; 0 where it is not stored."""
-        if "bx" in self.fields:
-            return self.column("bx")
-        return np.zeros(self.offsets[-1], np.int64)
-
-    @cached_property
-    def event(self) -> Flat:
-        """Event of every object."""
-        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
 
 @dataclass(frozen=True)
@@ -216,7 +88,7 @@ class ObjectEvents:
         self._events = events
         self._prefix = prefix_of(events) if prefix is None else prefix
         self._names = collections(events)
-        self._lists: dict[str, _List] = {}
+        self._lists: dict[str, ObjectList] = {}
         self._placed: dict[tuple[str, int], _Placed] = {}
         self._given = crossings
         self._kept = kept
@@ -242,8 +114,8 @@ class ObjectEvents:
             return f"no {family} (muon showers)"
         if place.crossing and self._given is None and self.crossings == (0, 0):
             return f"crossing {place.crossing:+d} is not stored"
-        if family in _COLLECTIONS:
-            return self._lacking_field(_COLLECTIONS[family], family, field)
+        if family in COLLECTIONS:
+            return self._lacking_field(COLLECTIONS[family], family, field)
         return self._lacking_sum(family, field)
 
     def _lacking_field(self, collection: str, family: str, field: str) -> str:
@@ -251,7 +123,7 @@ class ObjectEvents:
         name = self._prefix + collection
         if name not in self._names:
             return f"no {name}"
-        stored = _FIELDS[family, field]
+        stored = FIELDS[family, field]
         if any(has_branch(self._events, name, one.branch) for one in stored):
             return ""
         if (family, field) == ("MU", "charge_valid") and has_branch(self._events, name, "hwQual"):
@@ -263,7 +135,7 @@ class ObjectEvents:
 
         Muons of quality 8 and above always have a valid charge; for others the branch is needed.
         """
-        name = self._prefix + _COLLECTIONS["MU"]
+        name = self._prefix + COLLECTIONS["MU"]
         if leg.place.kind != "MU" or has_branch(self._events, name, "hwChargeValid"):
             return ""
         return "" if _good_quality(leg) else f"no {name}_hwChargeValid for quality below 8"
@@ -274,14 +146,14 @@ class ObjectEvents:
         kind = "CENT" if family.startswith("CENT") else family
         if name not in self._names:
             return f"no {name}"
-        if kind not in _SUM_TYPES:
+        if kind not in SUM_TYPES:
             return f"no {family}"
-        if _SUM_TYPES[kind] not in self._sum_types:
-            return f"no {family} (type {_SUM_TYPES[kind]}) in {name}"
+        if SUM_TYPES[kind] not in self._sum_types:
+            return f"no {family} (type {SUM_TYPES[kind]}) in {name}"
         if kind not in SUMS and not has_branch(self._events, name, "hwPt"):
             return f"no {name}_hwPt"
         if field in ("pt", "phi") and not any(
-            has_branch(self._events, name, one.branch) for one in _FIELDS[family, field]
+            has_branch(self._events, name, one.branch) for one in FIELDS[family, field]
         ):
             return f"no {name}_{field}"
         return ""
@@ -293,8 +165,8 @@ class ObjectEvents:
         found = {int(kind) for kind in np.unique(sums.column("etSumType"))}
         if found:
             return found
-        names = _SUM_TYPES if "hwPt" in sums.fields else _CENTRAL_SUMS
-        return {_SUM_TYPES[name] for name in names}
+        names = SUM_TYPES if "hwPt" in sums.fields else CENTRAL_SUMS
+        return {SUM_TYPES[name] for name in names}
 
     def _lacking_score(self, name: str, crossing: int) -> str:
         """Return why a score is not there."""
@@ -327,38 +199,7 @@ class ObjectEvents:
         """`all`, or `central`: only what the central flavour keeps."""
         if self._kept is not None:
             return self._kept
-        present = [
-            self._prefix + name
-            for name in _COLLECTIONS.values()
-            if self._prefix + name in self._names
-        ]
-        if any(has_branch(self._events, name, "hwPt") for name in present):
-            return "all"
-        if any(name in self._names for name in _SCOUTING) or self._beyond_central():
-            return "all"
-        return "central"
-
-    def _beyond_central(self) -> bool:
-        """Whether an object is there that the central flavour would have excluded."""
-        for family, index in CENTRAL_CUTS.items():
-            name = self._prefix + _COLLECTIONS[family]
-            if not has_branch(self._events, name, "pt"):
-                continue
-            least = (index - KINDS[family].offset) * KINDS[family].step
-            objects = self._list(name)
-            if (objects.column("pt") < least).any():
-                return True
-            if (
-                family == "MU"
-                and "hwQual" in objects.fields
-                and (objects.column("hwQual") < 8).any()
-            ):
-                return True
-        name = self._prefix + "EtSum"
-        if not has_branch(self._events, name, "etSumType"):
-            return False
-        central = {_SUM_TYPES[kind] for kind in _CENTRAL_SUMS}
-        return bool(self._sum_types - central)
+        return kept_in(self._events, self._prefix)
 
     @cached_property
     def crossings(self) -> tuple[int, int]:
@@ -366,7 +207,7 @@ class ObjectEvents:
         if self._given is not None:
             return self._given
         first = last = 0
-        for name in (*_COLLECTIONS.values(), "EtSum"):
+        for name in (*COLLECTIONS.values(), "EtSum"):
             if self._prefix + name not in self._names:
                 continue
             bx = self._list(self._prefix + name).bx
@@ -402,31 +243,33 @@ class ObjectEvents:
         """Return the values of a field of the objects in its crossing, and where they belong."""
         place, field = column
         family = place.kind
-        if family in _COLLECTIONS:
-            objects = self._list(self._prefix + _COLLECTIONS[family])
+        if family in COLLECTIONS:
+            objects = self._list(self._prefix + COLLECTIONS[family])
             placed = self._place(family, place.crossing, objects, None)
         else:
             objects = self._list(self._prefix + "EtSum")
             kind = "CENT" if family.startswith("CENT") else family
-            chosen = objects.column("etSumType") == _SUM_TYPES[kind]
+            chosen = objects.column("etSumType") == SUM_TYPES[kind]
             placed = self._place(family, place.crossing, objects, chosen)
         if column not in self._stored:
             self._stored[column] = self._field(family, field, objects)[placed.objects]
         return self._stored[column], placed
 
-    def _field(self, family: str, field: str, objects: _List) -> Flat:
+    def _field(self, family: str, field: str, objects: ObjectList) -> Flat:
         """Return a field of all objects of a list in the hardware's integers."""
-        if family not in _COLLECTIONS and family not in SUMS:
+        if family not in COLLECTIONS and family not in SUMS:
             values = objects.column("hwPt")
             if family.startswith("CENT"):
                 return values >> int(family.removeprefix("CENT")) & 1
             return values
-        for one in _FIELDS[family, field]:
-            if one.branch in objects.fields:
-                return one.convert(objects.column(one.branch)).astype(np.int64)
-        return (objects.column("hwQual") >= 8).astype(np.int64)  # charge_valid, see charge_unknown
+        stored = FIELDS[family, field]
+        if (family, field) == ("MU", "charge_valid") and stored[0].branch not in objects.fields:
+            return (objects.column("hwQual") >= 8).astype(np.int64)  # see charge_unknown
+        return objects.field(family, field)
 
-    def _place(self, family: str, crossing: int, objects: _List, chosen: Flat | None) -> _Placed:
+    def _place(
+        self, family: str, crossing: int, objects: ObjectList, chosen: Flat | None
+    ) -> _Placed:
         """Return which objects belong into which event and slot."""
         key = (family, crossing)
         if key not in self._placed:
@@ -448,10 +291,10 @@ class ObjectEvents:
             self._placed[key] = _Placed(taken[fits], events[fits], slots[fits])
         return self._placed[key]
 
-    def _list(self, name: str) -> _List:
+    def _list(self, name: str) -> ObjectList:
         """Return a collection, opened once."""
         if name not in self._lists:
-            self._lists[name] = _List(self._events, name)
+            self._lists[name] = ObjectList(self._events, name)
         return self._lists[name]
 
     def _scores(self, name: str, start: int, stop: int) -> NDArray[np.int32]:

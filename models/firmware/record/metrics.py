@@ -11,7 +11,16 @@ from l1kd.emulators.network.graph import Affine
 from l1kd.errors import ConfigurationError
 from l1kd.models.firmware.vectors.vectors import Emulator
 
-__all__ = ["PARTS", "Part", "ebops", "part_of", "period_ns", "quality", "summary"]
+__all__ = [
+    "PARTS",
+    "Part",
+    "ebops",
+    "part_of",
+    "period_ns",
+    "quality",
+    "significant_bits",
+    "summary",
+]
 
 
 @dataclass(frozen=True)
@@ -96,13 +105,14 @@ def ebops(network: Emulator) -> int | None:
     for operation in network.graph.operations:
         if isinstance(operation, Affine):
             form = tensors[operation.source].format
-            bits = _significant(operation.weight).sum(axis=2)
+            bits = significant_bits(operation.weight).sum(axis=2)
             present = operation.index >= 0
             total += int((bits[operation.group] * present).sum()) * (form.width - form.signed)
     return total
 
 
-def _significant(weight: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def significant_bits(weight: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return how many bits each weight spans, from its highest to its lowest set bit."""
     size = np.abs(weight)
     high = np.ceil(np.log2(size.astype(np.float64) + 1.0)).astype(np.int64)
     lowest = size & -size

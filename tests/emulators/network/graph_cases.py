@@ -248,6 +248,34 @@ def powers_of_two(rank, **options):
     return model
 
 
+def beyond(**options):
+    """Chains of linear layers that pass on every bit: sums of 68 and of 102 bits."""
+    model = Model(seed=21, **options)
+    form = {"weight": "fixed<32,16>", "bias": "fixed<32,16>"}
+    one, two = {"accum": "fixed<68,36>", **form}, {"accum": "fixed<102,54>", **form}
+
+    def add(source, precision, n_in, n_out, weights=None, **more):
+        weights = model.values(n_in, n_out, spread=3) if weights is None else weights
+        return model.layer("Dense", source, {**precision, **more.pop("forms", {})}, n_in=n_in,
+                           n_out=n_out, weight_data=weights,
+                           bias_data=model.values(n_out, spread=99), **more)  # fmt: skip
+
+    add(model.input((8,), "fixed<32,16>"), one, 8, 4, forms={"result": "fixed<32,16>"})
+    for result in ("fixed<32,16,RND_CONV,SAT>", "fixed<24,9,RND,WRAP>", "fixed<20,20,RND_INF,SAT>",
+                   "ufixed<48,20>"):  # fmt: skip
+        x = model.input((8,), "fixed<32,16>")
+        # Halves make ties of the last rounding.
+        weights = [model.rng.integers(-9, 9, shape) / 2 for shape in ((8, 4), (4, 4))]
+        x = add(x, one, 8, 4, weights[0], forms={"result": "fixed<68,36>"}, output=False)
+        kind = {"activation": ("relu", "linear")[model.count % 2], "n_in": 4}
+        y = add(x, two, 4, 4, weights[1], forms={"result": "fixed<102,54>"}, output=False)
+        y = model.layer("Reshape", y, {"result": "fixed<102,54>"}, target_shape=[2, 2],
+                        output=False)  # fmt: skip
+        model.layer("Activation", y, {"result": result}, **kind)
+        add(x, two, 4, 3, forms={"result": result})
+    return model
+
+
 FINE = ("fixed<18,4>", "ufixed<8,0,RND_CONV,SAT>", "fixed<12,5,RND,SAT_SYM>")
 FUNCTIONS = ("relu", "sigmoid", "tanh", "softplus", "softsign", "selu", "elu", "hard_sigmoid",
              "hard_tanh", "leaky_relu", "thresholded_relu", "prelu", "binary_tanh",
@@ -500,6 +528,7 @@ CASES = {
     "bidirectional": bidirectional,
     "einsum": einsums,
     "einsum da": lambda: einsums(False, strategy="distributed_arithmetic"),
+    "beyond 64 bits": beyond,
     "dense": dense,
     "dense resource": lambda: dense(strategy="Resource", reuse=2),
     "dense unrolled": lambda: dense(False, strategy="resource_unrolled", reuse=2),
@@ -532,7 +561,7 @@ CASES = {
 
 
 # Compiled in seconds; the others are for `pytest -m heavy`.
-QUICK = ("convolution 1d", "einsum", "powers of two 1d", "softmax stream")
+QUICK = ("beyond 64 bits", "convolution 1d", "einsum", "powers of two 1d", "softmax stream")
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")

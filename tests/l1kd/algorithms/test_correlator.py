@@ -71,7 +71,7 @@ def test_a_network_is_what_the_emulator_computes(inserted, model):
     particles = inserted.L1Cand
     names = ("pt", "eta", "phi", "charge", "pid")
     columns = {name: ak.to_numpy(ak.flatten(particles[name])) for name in names}
-    columns["z0"] = np.clip(np.nan_to_num(ak.to_numpy(ak.flatten(particles.dz)), nan=25), -25, 25)
+    columns["z0"] = np.clip(np.nan_to_num(ak.to_numpy(ak.flatten(particles.z0)), nan=25), -25, 25)
     offsets = np.concatenate([[0], np.cumsum(ak.num(particles.pt))])
     result = correlate(columns, offsets, weight=region_network(model).weight)
     assert (inserted.L1QDistillMET.hwPt == result.met["met_hwPt"]).to_numpy().all()
@@ -177,7 +177,7 @@ def test_what_would_overwrite_another_is_refused(events):
 
 
 def test_unknown_options_and_models_are_refused(events, tmp_path, model):
-    with pytest.raises(ConfigurationError, match="unknown vertex 'tracks'"):
+    with pytest.raises(ConfigurationError, match="it is called 'found' now"):
         Correlator(vertex="tracks")
     with pytest.raises(ArtefactError, match="there is no artefact 'nothing'"):
         l1kd.insert(events, [Correlator("nothing")])

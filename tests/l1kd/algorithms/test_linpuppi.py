@@ -8,6 +8,7 @@ import l1kd
 from l1kd.algorithms import LinPuppi
 from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.errors import ConfigurationError
+from l1kd.truth import hard_vertex
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +77,9 @@ def test_jets_agree_with_generated_jets(inserted):
 
 def test_vertex_of_the_tracks_is_the_true_one_mostly(data, open_events):
     events = open_events(data / "ttbar2l_PU140.root")[:20]
-    result = LinPuppi(vertex="tracks").correlator(events)
-    assert np.mean(np.abs(result.vertex) <= 2) > 0.8, "dz is relative to the true vertex"
+    result = LinPuppi(vertex="found").correlator(events)
+    true = hard_vertex(events)
+    assert np.mean(np.abs(0.05 * result.vertex - true) < 0.15) > 0.8
     assert (result.losses["layer2_list"] == 0).all()
 
 
@@ -97,6 +99,8 @@ def test_no_events_and_masked_events(data, open_events, inserted):
 def test_unknown_vertex():
     with pytest.raises(ConfigurationError, match="unknown vertex 'best'"):
         LinPuppi(vertex="best")
+    with pytest.raises(ConfigurationError, match="it is called 'found' now"):
+        LinPuppi(vertex="tracks")
 
 
 def test_clusters_of_the_neutral_particles(data, open_events, inserted):

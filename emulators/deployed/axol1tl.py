@@ -1,23 +1,22 @@
-"""The wrappers of deployed trigger networks: from trigger objects or regions to the score.
+"""AXOL1TL: hardware integers of 19 trigger objects to the anomaly score.
 
-AXOL1TL scales the hardware integers of 19 objects inside ``ap_fixed<18,13>`` before its network and
-turns the latent vector (or the network's own loss) into an anomaly score. CICADA's wrapper only
-copies. Both are reproduced to the bit; see ``docs/networks.md``.
+The wrapper scales the integers inside ``ap_fixed<18,13>`` before the network, and turns the latent
+vector (or the network's own loss) into the score; see ``docs/deployed-networks.md``.
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.array_types import AnyFloats, AnyIntegers, Floats, Integers, Singles
+from l1kd.emulators.array_types import AnyFloats, AnyIntegers, Floats, Integers
+from l1kd.emulators.deployed.checks import integers, sizes
+from l1kd.emulators.deployed.wrapper_source import WrapperSource
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 
-__all__ = ["Axol1tl", "Cicada", "axol1tl_inputs"]
+__all__ = ["Axol1tl", "axol1tl_inputs"]
 
 
 UNSCALED = FixedPoint(18, 13)
@@ -26,7 +25,6 @@ EXACT = FixedPoint(64, 64)
 # Objects of one event, in the order of the network's inputs.
 MAX_OBJECTS = {"egammas": 4, "muons": 4, "jets": 10}
 N_INPUTS = 57
-MAX_SOURCE_BYTES = 1 << 20
 
 
 def axol1tl_inputs(
@@ -64,13 +62,13 @@ def axol1tl_inputs(
     ValueError
         If shapes disagree or numbers are not integers.
     """
-    missing = _integers("met", met)
+    missing = integers("met", met)
     if missing.ndim != 2 or missing.shape[1] != 2:
         raise ValueError(f"met: shape (n, 2) expected, not {missing.shape}")
     count = len(missing)
     parts = [np.stack([missing[:, 0], np.zeros(count, np.int64), missing[:, 1]], 1)[:, None]]
     for (name, most), values in zip(MAX_OBJECTS.items(), (egammas, muons, jets), strict=True):
-        objects = _integers(name, values)
+        objects = integers(name, values)
         if objects.ndim != 3 or objects.shape[0] != count or objects.shape[2] != 3:
             raise ValueError(f"{name}: shape ({count}, k, 3) expected, not {objects.shape}")
         kept = objects[:, :most]
@@ -80,14 +78,7 @@ def axol1tl_inputs(
     if legacy:
         # C++ divides integers towards zero; hardware momenta are never negative.
         table[..., 0] = np.trunc(table[..., 0])
-    return table.reshape(count, -1)
-
-
-def _integers(name: str, values: npt.ArrayLike) -> Integers:
-    array = np.asarray(values)
-    if array.dtype.kind not in "iu":
-        raise ValueError(f"{name}: integers expected, not {array.dtype}")
-    return array.astype(np.int64)
+    return table.reshape(count, N_INPUTS)
 
 
 class Axol1tl:
@@ -122,8 +113,7 @@ class Axol1tl:
         shift_format: FixedPoint,
         offset_format: FixedPoint,
     ) -> None:
-        if [tensor.size for tensor in network.inputs] != [N_INPUTS] or len(network.outputs) != 1:
-            raise ValueError("an AXOL1TL network has one input of 57 numbers and one output")
+        sizes(network, "AXOL1TL", [N_INPUTS], None)
         if len(shifts) != N_INPUTS or len(offsets) != N_INPUTS:
             raise ValueError("57 shifts and offsets expected")
         self.network = network
@@ -145,8 +135,13 @@ class Axol1tl:
         FirmwareSourceError
             If the network is not understood.
         """
-        constants = _wrapper_constants(Path(folder))
-        return cls(Network.from_hls_project(folder), *constants)
+        source = WrapperSource(Path(folder))
+        numbers, types = [], []
+        for name in ("ad_shift", "ad_offsets"):
+            array = source.array(name)
+            numbers.append(array.values)
+            types.append(FixedPoint.parse(source.type_of(array.type, name)))
+        return cls(Network.from_hls_project(folder), *numbers, *types)
 
     def scale(self, raw: npt.ArrayLike) -> Integers:
         """Return what the network receives, as raw integers of its input format.
@@ -158,7 +153,7 @@ class Axol1tl:
             are the numbers themselves, see `axol1tl_inputs`, and are cast to that type.
         """
         values = np.asarray(raw)
-        values = _raw(values) if values.dtype.kind == "f" else _integers("raw", values)
+        values = _raw(values) if values.dtype.kind == "f" else integers("raw", values)
         if values.ndim != 2 or values.shape[1] != N_INPUTS:
             raise ValueError(f"shape (n, 57) expected, not {values.shape}")
         spare = self._fraction - UNSCALED.fraction
@@ -175,8 +170,9 @@ class Axol1tl:
         files mean it, and a threshold is passed where it is at least as large.
         """
         latent = self.network.predict_raw(self.scale(raw), threads=threads)
-        latent = latent.reshape(len(latent), -1)
-        form = self.network.outputs[0].format
+        (output,) = self.network.outputs
+        latent = latent.reshape(len(latent), output.size)
+        form = output.format
         if latent.shape[1] == 1:
             return SCORE.cast(latent[:, 0], form)
         exact = FixedPoint(2 * form.width, 2 * form.integer)
@@ -206,80 +202,5 @@ def _raw(values: AnyFloats) -> Integers:
 
 
 def _whole(values: AnyIntegers) -> Integers:
-    raw: Integers = UNSCALED.cast(_integers("inputs", values), EXACT)
+    raw: Integers = UNSCALED.cast(integers("inputs", values), EXACT)
     return raw
-
-
-def _wrapper_constants(folder: Path) -> tuple[Any, ...]:
-    """Find shifts, offsets and their types in the sources of a folder."""
-    texts = []
-    for path in sorted([*folder.rglob("*.cpp"), *folder.rglob("*.h")]):
-        if path.is_file() and path.stat().st_size <= MAX_SOURCE_BYTES:
-            text = path.read_text(errors="replace")
-            texts.append(re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.S))
-    found = {}
-    for name in ("ad_shift", "ad_offsets"):
-        pattern = rf"(\w+)\s+{name}\s*\[[^\]]*\]\s*=\s*\{{([^}}]*)\}}"
-        matches = [match for text in texts for match in re.finditer(pattern, text)]
-        if not matches:
-            raise ValueError(f"{folder}: no source defines {name}")
-        kind, body = matches[0].groups()
-        try:
-            numbers = [float(number) for number in body.split(",") if number.strip()]
-        except ValueError:
-            raise ValueError(f"{folder}: {name} holds something else than numbers") from None
-        alias = rf"typedef\s+(ap_\w+\s*<[^>;]*>)\s*{kind}\s*;"
-        types = [match[1] for text in texts for match in re.finditer(alias, text)]
-        if not types:
-            raise ValueError(f"{folder}: the type {kind} of {name} is not defined")
-        found[name] = (numbers, FixedPoint.parse(re.sub(r"\s+", "", types[0])))
-    shifts, offsets = found["ad_shift"], found["ad_offsets"]
-    return shifts[0], offsets[0], shifts[1], offsets[1]
-
-
-class Cicada:
-    """CICADA: calorimeter regions to the anomaly score.
-
-    Parameters
-    ----------
-    network : Network
-        The network of one version; its input has 252 elements, its output one.
-
-    Raises
-    ------
-    ValueError
-        If the network has other sizes.
-    """
-
-    SHAPE = (18, 14)
-
-    def __init__(self, network: Network) -> None:
-        sizes = [[tensor.size for tensor in side] for side in (network.inputs, network.outputs)]
-        if sizes != [[252], [1]]:
-            raise ValueError("a CICADA network has one input of 252 numbers and one output")
-        self.network = network
-
-    @classmethod
-    def from_folder(cls, folder: str | Path) -> "Cicada":
-        """Read a version's firmware folder."""
-        return cls(Network.from_hls_project(folder))
-
-    def score_raw(self, regions: npt.ArrayLike, threads: int = 1) -> Integers:
-        """Return the raw score of every event; shape (n,).
-
-        Parameters
-        ----------
-        regions : integers, shape (n, 18, 14) or (n, 252)
-            Transverse energy of the regions in trigger counts, row = phi, column = eta.
-        """
-        values = _integers("regions", regions)
-        if values.shape[1:] not in (self.SHAPE, (252,)):
-            raise ValueError(f"shape (n, 18, 14) expected, not {values.shape}")
-        flat = values.reshape(len(values), 252)
-        scores: Integers = self.network.predict_raw(flat, threads=threads).reshape(len(flat))
-        return scores
-
-    def score(self, regions: npt.ArrayLike, threads: int = 1) -> Singles:
-        """Return the score of every event; float32, shape (n,)."""
-        form = self.network.outputs[0].format
-        return form.to_float(self.score_raw(regions, threads)).astype(np.float32)

@@ -1,0 +1,291 @@
+"""Generated code with tables, choices, products and bits: scalar operations of da4ml as C++.
+
+Every named result has a type of its own. Sums and shifts of results are linear forms; what is cut
+to its type, chosen, multiplied, looked up or compared becomes an element of a basis, as in the
+operation lists of the same tool.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.network.cpp.expressions import (
+    Apply,
+    Binary,
+    Conditional,
+    Expression,
+    Index,
+    Name,
+    Number,
+    Unary,
+)
+from l1kd.emulators.network.cpp.functions import (
+    Assign,
+    Declare,
+    Table,
+    parameter_names,
+    statements,
+)
+from l1kd.emulators.network.cpp.model import CppType, FirmwareSourceError, Function, Location
+from l1kd.emulators.network.cpp.straight_line import format_of
+from l1kd.emulators.network.graph import Binary as Joined
+from l1kd.emulators.network.graph import Gather, Operation, Tensor
+from l1kd.emulators.network.linear_form import Linear
+from l1kd.emulators.network.operations.basis import Basis, Form
+
+__all__ = ["is_logic", "logic"]
+
+_MARKS = {"?", ".", "*", "&", "|", "^", "~", "==", "!=", "static"}
+BIT = FixedPoint(1, 1, False)
+
+
+class Typed(NamedTuple):
+    """A value and its C++ type; a plain number has none."""
+
+    form: Form
+    type: FixedPoint | None
+
+
+def is_logic(function: Function) -> bool:
+    """Tell whether a function holds more than sums, shifts and casts."""
+    return any(token.text in _MARKS for token in function.tokens)
+
+
+def logic(function: Function, source: Tensor, output: Tensor, integers: bool) -> list[Operation]:
+    """Return the operations of a function with an input and an output array.
+
+    Parameters
+    ----------
+    integers : bool
+        Whether the input's type is ``ap_int`` or ``ap_uint``.
+
+    Raises
+    ------
+    FirmwareSourceError
+        For any statement or expression that is not understood.
+    ValueError
+        If exact sums need more than 62 bits.
+    """
+    code = Logic(function, Basis(source.size, source.format), integers)
+    count = output.size
+    if sorted(code.outputs) != list(range(count)):
+        raise code.fail(f"does not write {count} elements", function.location)
+    forms = [code.outputs[position] for position in range(count)]
+    graph = code.basis.graph(output.name, forms, output.format)
+    names = {name: f"{output.name}.{name}" for name in graph.tensors}
+    names |= {"inputs": source.name, "outputs": output.name}
+    return [_renamed(operation, names, output) for operation in graph.operations]
+
+
+def _renamed(operation: Operation, names: dict[str, str], output: Tensor) -> Operation:
+    """Return an operation whose tensors have other names."""
+    target = operation.output
+    name = names[target.name]
+    target = output if name == output.name else replace(target, name=name)
+    if isinstance(operation, Joined):
+        sides = names[operation.left], names[operation.right]
+        return replace(operation, output=target, left=sides[0], right=sides[1])
+    if isinstance(operation, Gather):
+        return replace(operation, output=target, sources=tuple(names[s] for s in operation.sources))
+    return replace(operation, output=target, source=names[operation.source])
+
+
+@dataclass
+class Logic:
+    """Reads one function statement by statement."""
+
+    function: Function
+    basis: Basis
+    integers: bool
+    outputs: dict[int, Form] = field(default_factory=dict)
+    _wires: dict[str, Typed] = field(default_factory=dict)
+    _tables: dict[str, tuple[FixedPoint, list[int]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = parameter_names(self.function)
+        if len(names) != 2:
+            raise self.fail("two arguments expected", self.function.location)
+        self._data, self._result = names
+        for statement in statements(self.function):
+            if isinstance(statement, Table):
+                form = format_of(statement.type, statement.location)
+                raw = form.from_float(statement.values)
+                self._tables[statement.name] = form, [int(value) for value in raw]
+            elif isinstance(statement, Declare):
+                if statement.name in self._wires:
+                    raise self.fail(f"{statement.name} declared twice", statement.location)
+                form = format_of(statement.type, statement.location)
+                value = self._value(statement.value, statement.location)
+                self._wires[statement.name] = self._cast(value, form)
+            elif isinstance(statement, Assign):
+                position = self._element(statement.target, self._result)
+                if position is None or position in self.outputs:
+                    raise self.fail("assignment not understood", statement.location)
+                self.outputs[position] = self._value(statement.value, statement.location).form
+            else:
+                raise self.fail("statement not understood", statement.location)
+
+    def fail(self, message: str, location: Location) -> FirmwareSourceError:
+        """Return the error that refuses this function."""
+        return FirmwareSourceError(message, location, self.function.name)
+
+    @staticmethod
+    def _element(node: Expression, array: str) -> int | None:
+        """Return the position when the expression is an element of the named array."""
+        if isinstance(node, Index) and node.base == Name(array) and isinstance(node.index, Number):
+            return int(node.index.value) if node.index.kind == "int" else None
+        return None
+
+    def _cast(self, value: Typed, form: FixedPoint) -> Typed:
+        if not value.form.weights:
+            raw = form.cast_int(value.form.constant, value.form.fraction)
+            return Typed(self.basis.constant(raw, form.fraction), form)
+        return Typed(self.basis.cast(value.form, form), form)
+
+    def _value(self, node: Expression, location: Location) -> Typed:
+        match node:
+            case Number():
+                numerator, denominator = float(node.value).as_integer_ratio()
+                return Typed(self.basis.constant(numerator, denominator.bit_length() - 1), None)
+            case Name(text=name) if name in self._wires:
+                return self._wires[name]
+            case Unary(operator="-"):
+                value = self._value(node.operand, location)
+                kind = value.type
+                if kind is not None:
+                    kind = FixedPoint(kind.width + 1, kind.integer + 1)
+                return Typed(value.form.scaled(-1), kind)
+            case Unary(operator="~"):
+                return self._inverted(self._value(node.operand, location), location)
+            case Binary(operator="+" | "-" | "*"):
+                return self._sum_or_product(node, location)
+            case Binary(operator="&" | "|" | "^"):
+                return self._bits(node, location)
+            case Binary(operator="==" | "!=" | ">"):
+                return Typed(self._test(node, location), BIT)
+            case Conditional():
+                return self._chosen(node, location)
+            case Apply(arguments=(argument,)) if node.template_arguments:
+                return self._applied(node, argument, location)
+            case Index(base=Name(text=name)) if name in self._tables:
+                return self._looked_up(name, node.index, location)
+        position = self._element(node, self._data)
+        if position is None or not 0 <= position < self.basis.inputs:
+            raise self.fail("expression not understood", location)
+        return Typed(self.basis.input(position), self.basis.form)
+
+    def _sum_or_product(self, node: Binary, location: Location) -> Typed:
+        left, right = (self._value(side, location).form for side in (node.left, node.right))
+        if node.operator == "*":
+            return Typed(self.basis.product(left, right), None)
+        return Typed(left.plus(right if node.operator == "+" else right.scaled(-1)), None)
+
+    def _applied(self, node: Apply, argument: Expression, location: Location) -> Typed:
+        name, template = node.function.rpartition("::")[2], node.template_arguments
+        value = self._value(argument, location)
+        try:
+            numbers = [int(text) for text in template[:2]]
+        except ValueError:
+            raise self.fail("expression not understood", location) from None
+        if name == "bit_shift" and len(template) == 1 and abs(numbers[0]) < 1 << 10:
+            if self.integers and self._element(argument, self._data) is not None:
+                raise self.fail("shift of an integer", location)
+            kind = value.type
+            if kind is not None:
+                kind = replace(kind, integer=kind.integer + numbers[0])
+            return Typed(value.form.shifted(numbers[0]), kind)
+        kind = format_of(CppType(name, (*numbers, *template[2:])), location)
+        return self._cast(value, kind)
+
+    def _inverted(self, value: Typed, location: Location) -> Typed:
+        """All bits of a value turned over."""
+        kind = value.type
+        if kind is None:
+            raise self.fail("bits of a number without a type", location)
+        top = 0 if kind.signed else 1 << kind.width
+        return Typed(value.form.scaled(-1).plus(Linear({}, top - 1, kind.fraction)), kind)
+
+    def _bits(self, node: Binary, location: Location) -> Typed:
+        left, right = (self._value(side, location) for side in (node.left, node.right))
+        if left.type is None or left.type != right.type:
+            raise self.fail("bits of different types", location)
+        both = self.basis.bitwise_and(left.form, right.form, left.type, left.type)
+        if node.operator == "&":
+            return Typed(both, left.type)
+        twice = both.scaled(-1 if node.operator == "|" else -2)
+        return Typed(left.form.plus(right.form).plus(twice), left.type)
+
+    def _test(self, node: Expression, location: Location) -> Form:
+        """Return one where a condition holds, else zero."""
+        if isinstance(node, Binary) and node.operator in ("==", "!=", ">"):
+            form, other = (self._value(side, location).form for side in (node.left, node.right))
+            difference = form.plus(other.scaled(-1))
+            fraction = difference.fraction
+            above = self.basis.exceeds(difference, 0, fraction)
+            if node.operator == ">":
+                return above
+            equal = self.basis.exceeds(difference, -1, fraction).plus(above.scaled(-1))
+            if node.operator == "==":
+                return equal
+            return equal.scaled(-1).plus(self.basis.constant(1, 0))
+        if isinstance(node, Index) and isinstance(node.base, Name):
+            value, place = self._wires.get(node.base.text), node.index
+            if value is not None and value.type is not None and isinstance(place, Number):
+                return self._bit(value.form, value.type, int(place.value), location)
+        raise self.fail("condition not understood", location)
+
+    def _bit(self, form: Form, kind: FixedPoint, place: int, location: Location) -> Form:
+        if not 0 <= place < kind.width:
+            raise self.fail("a bit outside its number", location)
+        if kind.signed and place == kind.width - 1:
+            above = self.basis.exceeds(form, -1, form.fraction)
+            return above.scaled(-1).plus(self.basis.constant(1, 0))
+        position = place - kind.fraction
+        return self.basis.cast(form, FixedPoint(1, position + 1, False)).shifted(-position)
+
+    def _chosen(self, node: Conditional, location: Location) -> Typed:
+        """Return one of two values; a relu where that is what it says."""
+        yes, no = (self._value(side, location) for side in (node.chosen, node.other))
+        if yes.type is None or yes.type != no.type:
+            raise self.fail("a choice between different types", location)
+        if isinstance(node.test, Binary) and node.test.operator == ">":
+            relu = self._relu(node, yes.type, location)
+            if relu is not None:
+                return Typed(relu, yes.type)
+        bit = self._test(node.test, location)
+        change = yes.form.plus(no.form.scaled(-1))
+        return Typed(no.form.plus(self.basis.product(bit, change)), yes.type)
+
+    def _relu(self, node: Conditional, kind: FixedPoint, location: Location) -> Form | None:
+        test, zero = node.test, Number(0, "int")
+        if not isinstance(test, Binary) or test.right != zero:
+            return None
+        chosen, other = (
+            side.arguments[0] if isinstance(side, Apply) and side.arguments else None
+            for side in (node.chosen, node.other)
+        )
+        value = self._value(test.left, location).form
+        if chosen == test.left and other == zero:
+            return self.basis.cast(value, kind, positive=True)
+        if chosen == zero and other == Unary("-", test.left):
+            return self.basis.cast(value.scaled(-1), kind, positive=True)
+        return None
+
+    def _looked_up(self, name: str, node: Expression, location: Location) -> Typed:
+        """Return the entry that the bits of a value name."""
+        if not isinstance(node, Apply) or node.function != "range":
+            raise self.fail("index of a table not understood", location)
+        value, (form, entries) = self._value(node.arguments[0], location), self._tables[name]
+        kind = value.type
+        if kind is None or kind.width > 24 or len(entries) != 1 << kind.width:
+            raise self.fail("a table has another size than the range of its index", location)
+        if kind.signed:
+            half = len(entries) // 2
+            entries = [*entries[half:], *entries[:half]]
+        low = kind.minimum
+        index = value.form
+        if not index.weights:
+            raw = kind.cast_int(index.constant, index.fraction)
+            return Typed(self.basis.constant(entries[raw - low], form.fraction), form)
+        found = self.basis.lookup(index, kind.fraction, low, entries, form.fraction)
+        return Typed(found, form)

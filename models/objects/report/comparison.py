@@ -1,0 +1,178 @@
+"""Strategies of a search against each other: how low, how surely, after how many trials."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l1kd.errors import UnreadableFileError
+from l1kd.models.objects.search.front import best_trial, finished
+from l1kd.models.objects.search.trials import Trial
+from l1kd.statistics import ONE_SIGMA, Estimate
+
+__all__ = ["Found", "Runs", "compare", "first_within", "read_search", "verdict"]
+
+NEAR = 1.1
+"""Within 10% of the best."""
+_REPLICAS = 2000
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Searches of one strategy, by seed."""
+
+    strategy: str
+    by_seed: Mapping[int, Sequence[Trial]]
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All trials of all seeds."""
+        return [trial for trials in self.by_seed.values() for trial in trials]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a strategy's searches found.
+
+    Attributes
+    ----------
+    best : float
+        Smallest objective.
+    needed : dict of int to (int or None)
+        By seed: how many trials until one was near the best of all strategies; None: never.
+    typical_needed : Estimate
+        Its median over the bootstrap; NaN where most replicas never come near.
+    reached : float
+        Share of the replicas that come near.
+    near : Estimate
+        Share of the quantized trials, stopped ones included, that are near the best.
+    median : Estimate
+        Median objective of the finished trials.
+    counts : dict
+        Trials by state; ``seconds``, mean time of one.
+    """
+
+    best: float
+    needed: dict[int, int | None]
+    typical_needed: Estimate
+    reached: float
+    near: Estimate
+    median: Estimate
+    counts: dict[str, float]
+
+
+def read_search(folder: Path) -> tuple[str, int, list[Trial]]:
+    """Read strategy, seed and trials that a finished search left.
+
+    Raises
+    ------
+    UnreadableFileError
+        The folder holds none.
+    """
+    path = folder / "trials.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        trials = [
+            Trial(**{**entry, "rungs": {k: tuple(v) for k, v in entry["rungs"].items()}})
+            for entry in content["trials"]
+        ]
+        return content["strategy"], int(content["seed"]), trials
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnreadableFileError(
+            f"{path}: expected the trials of `l1kd search objects`: {error}"
+        ) from error
+
+
+def _values(trials: Sequence[Trial]) -> NDArray[np.float64]:
+    """Objectives by trial; infinite for what is no finished quantized student."""
+    done = {trial.number for trial in finished(trials)}
+    return np.array([t.objective if t.number in done else np.inf for t in trials], np.float64)
+
+
+def first_within(values: NDArray[np.float64], limit: float) -> int | None:
+    """Return how many trials it takes until one is at most the limit, None if none is."""
+    hits = np.flatnonzero(values <= limit)
+    return int(hits[0]) + 1 if len(hits) else None
+
+
+def _interval(replicas: NDArray[np.float64], value: float, count: int) -> Estimate:
+    tail = 0.5 * (1.0 - ONE_SIGMA)
+    low, high = np.quantile(replicas, (tail, 1.0 - tail), method="nearest")
+    return Estimate(float(value), float(low), float(high), count)
+
+
+def _found(runs: Runs, limit: float, rng: np.random.Generator) -> Found:
+    by_seed = [_values(trials) for trials in runs.by_seed.values()]
+    quantized = [np.array([t.quantized for t in trials]) for trials in runs.by_seed.values()]
+    needed, near, median = (np.empty(_REPLICAS) for _ in range(3))
+    for k in range(_REPLICAS):
+        chosen = rng.integers(0, len(by_seed), len(by_seed))
+        # trials in their order, which is what a search learns from
+        rows = [np.sort(rng.integers(0, len(by_seed[c]), len(by_seed[c]))) for c in chosen]
+        drawn = [by_seed[c][r] for c, r in zip(chosen, rows, strict=True)]
+        first = [first_within(values, limit) for values in drawn]
+        needed[k] = np.median([np.inf if number is None else number for number in first])
+        every = np.concatenate(drawn)
+        marked = np.concatenate([quantized[c][r] for c, r in zip(chosen, rows, strict=True)])
+        near[k] = (every[marked] <= limit).mean() if marked.any() else 0.0
+        done = every[np.isfinite(every)]
+        median[k] = np.median(done) if len(done) else np.inf
+    values = np.concatenate(by_seed)
+    marked = np.concatenate(quantized)
+    done = values[np.isfinite(values)]
+    states = [trial.state for trial in runs.trials]
+    typical = float(np.median(needed))
+    best = best_trial(runs.trials)
+    return Found(
+        float(best.objective) if best and best.objective is not None else np.inf,
+        {s: first_within(_values(t), limit) for s, t in runs.by_seed.items()},
+        _interval(needed, typical, len(values)),
+        float(np.isfinite(needed).mean()),
+        _interval(near, float((values[marked] <= limit).mean()), int(marked.sum())),
+        _interval(median, float(np.median(done)), len(done)),
+        {
+            **{state: states.count(state) for state in sorted(set(states))},
+            "seconds": float(np.mean([trial.seconds for trial in runs.trials])),
+        },
+    )
+
+
+def compare(searches: Sequence[Runs], seed: int = 1) -> dict[str, Found]:
+    """Compare strategies with the best quantized trial of all of them.
+
+    Intervals are of a bootstrap of seeds and, within each, of trials in their order (68%).
+    """
+    bests = [best_trial(runs.trials) for runs in searches]
+    limit = NEAR * min(b.objective for b in bests if b is not None and b.objective is not None)
+    rng = np.random.default_rng(seed)
+    return {runs.strategy: _found(runs, limit, rng) for runs in searches}
+
+
+def verdict(found: Mapping[str, Found], a: str = "cosearch", b: str = "phasesearch") -> str:
+    """Say whether one strategy is surer than another: more trials near the best, or fewer needed.
+
+    Returns
+    -------
+    str
+        A sentence; a difference that the intervals do not show is said to be none.
+    """
+    if a not in found or b not in found:
+        return ""
+    left, right = found[a], found[b]
+    if left.near.low > right.near.high:
+        share = f"{a} is surer than {b} here"
+    elif right.near.low > left.near.high:
+        share = f"{b} is surer than {a} here"
+    else:
+        share = f"{a} and {b} do not differ here by more than their intervals"
+    return (
+        f"{share}: {100 * left.near.value:.0f}% ({100 * left.near.low:.0f} to "
+        f"{100 * left.near.high:.0f}) against {100 * right.near.value:.0f}% "
+        f"({100 * right.near.low:.0f} to {100 * right.near.high:.0f}) of the quantized trials are "
+        f"within 10% of the best of all strategies; their own bests are {left.best:.4f} and "
+        f"{right.best:.4f}."
+    )

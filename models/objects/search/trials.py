@@ -1,0 +1,121 @@
+"""Trials: what a worker does, and what is left of it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from l1kd.models.objects.search.config import TrialLength
+from l1kd.models.objects.students.architecture import Student
+from l1kd.models.objects.students.pool import Pool
+from l1kd.models.objects.students.quick import objective, train_quickly
+
+__all__ = ["Rungs", "Trial", "cached_pool", "evaluate", "read_pool", "write_pool"]
+
+Rungs = dict[int, list[tuple[float, int]]]
+"""By epoch: objective and cost of the trials that came so far."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial of a search.
+
+    Attributes
+    ----------
+    number : int
+        In the order in which they were asked for.
+    student : dict
+        As JSON.
+    quantized : bool
+        False for a trial in floating point, which is no student for firmware.
+    state : str
+        ``running``, ``complete``, ``pruned`` or ``too large``.
+    objective : float or None
+        Mean squared difference from the teacher's score; None where it was stopped.
+    cost : int or None
+        Effective bit operations.
+    mse : dict
+        The difference by sample.
+    rungs : dict
+        Objective and cost after some epochs.
+    seconds : float
+    """
+
+    number: int
+    student: dict[str, Any]
+    quantized: bool
+    state: str = "running"
+    objective: float | None = None
+    cost: int | None = None
+    mse: dict[str, float] = field(default_factory=dict)
+    rungs: dict[str, tuple[float, int]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what JSON holds."""
+        return asdict(self)
+
+
+def write_pool(pool: Pool, path: Path) -> None:
+    """Write a pool, so that every worker learns from the same events."""
+    arrays = {f"check.{name}.inputs": x for name, (x, _) in pool.checks.items()}
+    arrays |= {f"check.{name}.targets": y for name, (_, y) in pool.checks.items()}
+    draft = path.with_name("draft-" + path.name)
+    np.savez(draft, inputs=pool.inputs, targets=pool.targets, **arrays)
+    draft.replace(path)
+
+
+def read_pool(path: Path) -> Pool:
+    """Read what `write_pool` wrote."""
+    with np.load(path, allow_pickle=False) as archive:
+        names = [key[6:-7] for key in archive.files if key.endswith(".inputs")]
+        checks = {
+            name: (archive[f"check.{name}.inputs"], archive[f"check.{name}.targets"])
+            for name in names
+        }
+        return Pool(archive["inputs"], archive["targets"], checks)
+
+
+cached_pool = cache(read_pool)
+"""The pool of a worker, read once."""
+
+
+def hopeless(reached: float, cost: int, others: Sequence[tuple[float, int]], least: int) -> bool:
+    """Tell whether a trial is worse than the median of those that cost at most as much."""
+    cheaper = [value for value, spent in others if spent <= cost]
+    return len(cheaper) >= least and reached > float(np.median(cheaper))
+
+
+def evaluate(
+    pool_path: Path, trial: Trial, length: TrialLength, seed: int, rungs: Rungs, least: int
+) -> Trial:
+    """Train a trial's student: what a worker runs.
+
+    Parameters
+    ----------
+    rungs, least
+        Other trials at the rungs; from `least` of them on, trials are stopped.
+    """
+    started = perf_counter()
+    pool = cached_pool(pool_path)
+
+    def stop(epoch: int, reached: float, cost: int) -> bool:
+        return hopeless(reached, cost, rungs.get(epoch, ()), least)
+
+    student = Student.model_validate(trial.student)
+    outcome, _ = train_quickly(student, pool, length.pace, seed, stop)
+    return Trial(
+        trial.number,
+        trial.student,
+        trial.quantized,
+        "complete" if outcome.mse else "pruned",
+        objective(outcome.mse) if outcome.mse else None,
+        outcome.ebops,
+        outcome.mse,
+        {str(epoch): values for epoch, values in outcome.rungs.items()},
+        perf_counter() - started,
+    )

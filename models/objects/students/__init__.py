@@ -1,0 +1,1 @@
+"""Small quantized networks that mimic a teacher's score of an event."""

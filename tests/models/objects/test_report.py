@@ -1,0 +1,82 @@
+"""Strategies against each other, and the page."""
+
+import json
+
+import numpy as np
+import pytest
+
+from l1kd.errors import ConfigurationError, UnreadableFileError
+from l1kd.models.objects.report import report
+from l1kd.models.objects.report.comparison import (
+    Runs,
+    compare,
+    first_within,
+    read_search,
+    verdict,
+)
+from l1kd.models.objects.search.trials import Trial
+
+
+def trials(errors, seed, quantized=True):
+    rng = np.random.default_rng(seed)
+    found = []
+    for number, error in enumerate(errors):
+        mse = {"background": float(error), "exposure": float(error), "lq": float(error)}
+        cost = int(rng.integers(100, 1000))
+        student = {"hidden": [8], "numbers": "float"}
+        found.append(Trial(number, student, quantized, "complete", float(error), cost, mse))
+    return found
+
+
+@pytest.fixture
+def searches():
+    rng = np.random.default_rng(3)
+    return [
+        Runs("cosearch", {k: trials(0.1 + 0.02 * rng.random(40), k) for k in range(3)}),
+        Runs("phasesearch", {k: trials(0.115 + 0.4 * rng.random(40), k) for k in range(3)}),
+    ]
+
+
+def test_the_surer_strategy_is_told(searches):
+    found = compare(searches)
+    assert found["cosearch"].best <= min(t.objective for t in searches[0].trials) + 1e-12
+    assert found["cosearch"].near.value > 0.4 > found["phasesearch"].near.value
+    near = found["cosearch"].near
+    assert near.low <= near.value <= near.high
+    assert "cosearch is surer" in verdict(found)
+    same = {"cosearch": found["cosearch"], "phasesearch": found["cosearch"]}
+    assert "do not differ" in verdict(same)
+
+
+def test_trials_needed_count_from_one():
+    values = np.array([np.inf, 0.5, 0.11, 0.1])
+    assert first_within(values, 0.11) == 3
+    assert first_within(values, 0.05) is None
+
+
+def test_the_page_of_searches(searches, tmp_path):
+    folders = []
+    for runs in searches:
+        for seed, found in runs.by_seed.items():
+            folder = tmp_path / f"{runs.strategy}-{seed}"
+            folder.mkdir()
+            content = {
+                "strategy": runs.strategy, "seed": seed, "trials": [t.as_dict() for t in found],
+            }  # fmt: skip
+            (folder / "trials.json").write_text(json.dumps(content), encoding="utf-8")
+            folders.append(folder)
+    assert read_search(folders[0])[2] == searches[0].by_seed[0]
+    page = report(tmp_path / "page", folders).read_text(encoding="utf-8")
+    assert "cosearch is surer" in page
+    numbers = json.loads((tmp_path / "page" / "numbers.json").read_text(encoding="utf-8"))
+    assert set(numbers["searches"]) == {"cosearch", "phasesearch"}
+    assert (tmp_path / "page" / "boxes.png").is_file()
+
+
+def test_what_is_missing_is_said(tmp_path):
+    with pytest.raises(ConfigurationError, match="--searches"):
+        report(tmp_path)
+    with pytest.raises(ConfigurationError, match="--config"):
+        report(tmp_path, students=["object_anomaly-v1"])
+    with pytest.raises(UnreadableFileError, match=r"trials\.json"):
+        report(tmp_path, [tmp_path])

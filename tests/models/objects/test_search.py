@@ -1,0 +1,165 @@
+"""A search that is killed ends as one that is not; costly and hopeless trials are stopped."""
+
+import json
+
+import pytest
+
+from l1kd.errors import ConfigurationError
+from l1kd.models.objects.data import ObjectFiles
+from l1kd.models.objects.search import ObjectSearchConfig, SearchOptions, run, search
+from l1kd.models.objects.search.config import TrialLength
+from l1kd.models.objects.search.front import best_trial, pareto_front
+from l1kd.models.objects.search.journal import Journal
+from l1kd.models.objects.search.page import write_page
+from l1kd.models.objects.search.space import phases, student_of
+from l1kd.models.objects.search.trials import Trial, hopeless
+from l1kd.models.objects.students.architecture import Bits, Hgq, Student, parameters
+
+pytest.importorskip("optuna", reason="optuna is not installed")
+
+
+@pytest.fixture
+def config():
+    length = TrialLength(epochs=2, batch=64, learning_rate=0.01, rungs=(1,))
+    return ObjectSearchConfig(
+        kind="object_search",
+        name="search",
+        version=1,
+        seed=3,
+        data=ObjectFiles(folder=".", background="none.npz", signals=("none.npz",)),
+        teacher="none",
+        trial=length,
+        hgq_trial=length,
+        batch_of_trials=3,
+        startup=4,
+        pruning_after=2,
+    )
+
+
+class KilledError(Exception):
+    """Stands for a signal."""
+
+
+def pretended(pool, trial, length, seed, rungs, least):
+    """Stand for a training: the error falls with size and bits."""
+    student = Student.model_validate(trial.student)
+    bits = student.numbers.weight if isinstance(student.numbers, Bits) else 16
+    if isinstance(student.numbers, Hgq):
+        bits = 16 - 1e5 * student.numbers.beta
+    error = 10.0 / parameters(student.hidden) ** 0.5 + 1.0 / (1 + abs(bits)) + (seed % 97) / 1e4
+    cost = int(parameters(student.hidden) * abs(bits))
+    seen = {str(length.rungs[0]): (2 * error, cost)}
+    if hopeless(2 * error, cost, rungs.get(length.rungs[0], ()), least):
+        return Trial(trial.number, trial.student, trial.quantized, "pruned", None, cost, {}, seen)
+    return Trial(
+        trial.number, trial.student, trial.quantized, "complete", error, cost,
+        {"background": error}, seen,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def trained_quickly(monkeypatch, tmp_path):
+    monkeypatch.setattr(run, "evaluate", pretended)
+    monkeypatch.setattr(run, "_pool", lambda config, out: out / "pool.npz")
+
+
+@pytest.mark.parametrize("strategy", ["cosearch", "phasesearch", "hgq"])
+@pytest.mark.parametrize("done", [1, 5, 11])
+def test_a_killed_search_ends_with_the_same_trials(
+    config, strategy, done, tmp_path, trained_quickly
+):
+    options = SearchOptions(strategy, 16, 5)
+    whole = search(config, options, tmp_path / "whole")
+
+    def kill(trials):
+        if sum(trial.state != "running" for trial in trials) == done:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        search(config, options, tmp_path / "killed", kill)
+    resumed = search(config, options, tmp_path / "killed")
+    assert resumed == whole
+    assert len(whole) == 16
+    assert best_trial(resumed) == best_trial(whole) is not None
+
+
+def test_a_search_that_was_killed_while_it_asked_goes_on(config, tmp_path, trained_quickly):
+    options = SearchOptions("cosearch", 6, 5)
+    whole = search(config, options, tmp_path / "whole")
+    asked, ask = [], Journal.ask
+
+    def killed_ask(self, number, *rest):
+        if number == 4 and not asked:
+            asked.append(number)
+            raise KilledError
+        return ask(self, number, *rest)
+
+    Journal.ask = killed_ask
+    try:
+        with pytest.raises(KilledError):
+            search(config, options, tmp_path / "killed")
+    finally:
+        Journal.ask = ask
+    with (tmp_path / "killed" / "journal.log").open("ab") as journal:
+        journal.write(b'{"op_code": 4, "wor')  # a line that was being written
+    assert search(config, options, tmp_path / "killed") == whole
+
+
+def test_more_trials_go_on_where_fewer_stopped(config, tmp_path, trained_quickly):
+    few = search(config, SearchOptions("cosearch", 6, 5), tmp_path / "search")
+    more = search(config, SearchOptions("cosearch", 12, 5), tmp_path / "search")
+    assert more[:6] == few
+    assert more == search(config, SearchOptions("cosearch", 12, 5), tmp_path / "at once")
+
+
+def test_another_search_is_refused(config, tmp_path, trained_quickly):
+    search(config, SearchOptions("cosearch", 3, 5), tmp_path)
+    with pytest.raises(ConfigurationError, match="another search"):
+        search(config, SearchOptions("cosearch", 3, 6), tmp_path)
+
+
+def test_phases_keep_the_architecture_that_the_first_found(config, tmp_path, trained_quickly):
+    trials = search(config, SearchOptions("phasesearch", 12, 1), tmp_path)
+    assert [trial.quantized for trial in trials] == [False] * 6 + [True] * 6
+    done = [trial for trial in trials[:6] if trial.objective is not None]
+    best = min(done, key=lambda trial: trial.objective)
+    assert {tuple(trial.student["hidden"]) for trial in trials[6:]} == {
+        tuple(best.student["hidden"])
+    }
+    assert [first for _, first in phases("phasesearch", 12)] == [0, 6]
+
+
+def test_the_front_falls_in_cost_as_the_error_rises():
+    def trial(number, error, cost, quantized=True):
+        return Trial(number, {}, quantized, "complete", error, cost)
+
+    trials = [trial(0, 0.3, 10), trial(1, 0.1, 50), trial(2, 0.2, 60), trial(3, 0.05, 1, False)]
+    assert [t.number for t in pareto_front(trials)] == [1, 0]
+    assert best_trial(trials).number == 1
+
+
+def test_only_trials_worse_than_cheaper_ones_are_stopped():
+    others = [(0.5, 100), (0.6, 100), (0.1, 1000)]
+    assert hopeless(0.7, 200, others, 2)
+    assert not hopeless(0.7, 50, others, 2)
+    assert not hopeless(0.52, 200, others, 2)
+    assert not hopeless(0.7, 200, others, 3)
+
+
+def test_formats_need_no_more_integer_bits_than_they_have(config):
+    chosen = {"layers": 2, "width_0": 8, "width_1": 4, "weight_bits": 4, "weight_integer": 5}
+    chosen |= {"activation_bits": 4, "activation_integer": 5}
+    student = student_of(chosen, "cosearch", config.space)
+    assert student.hidden == (8, 4)
+    assert student.numbers == Bits(weight=4, weight_integer=3, activation=4, activation_integer=4)
+
+
+def test_the_page_needs_no_other_file(config, tmp_path, trained_quickly):
+    options = SearchOptions("cosearch", 8, 2)
+    trials = search(config, options, tmp_path)
+    page = write_page(trials, options, config, tmp_path).read_text(encoding="utf-8")
+    assert "Pareto front" in page
+    assert "data:image/png;base64," in page
+    assert 'src="http' not in page
+    written = json.loads((tmp_path / "trials.json").read_text(encoding="utf-8"))
+    assert len(written["trials"]) == 8
