@@ -182,3 +182,45 @@ def test_what_was_filled_in_is_noted(model, weighted):
 def test_no_events(model, weighted):
     inserted = l1kd.insert(weighted[:0], networks(model))
     assert len(inserted.L1METML.pt) == len(inserted.L1NNPuppiTau) == 0
+
+
+MENU = """
+name: tagged
+objects:
+  BJet: {collection: L1SeededConeJet, value: pt_corrected, cuts: ["tag_b > 0.05"], label: b jet}
+  Tau: {collection: L1NNPuppiTau, cuts: ["id > 0.5"]}
+  MLMET: {collection: L1METML}
+  LongLived: {collection: TOoLLiP, value: score}
+seeds:
+  L1_BJet40: {legs: {a: {object: BJet, online: 40}}}
+  L1_Tau30: {legs: {a: {object: Tau, online: 30}}}
+  L1_MLMET80: {legs: {met: {object: MLMET, online: 80}}}
+  L1_LongLived: {legs: {s: {object: LongLived, online: 2}}}
+"""
+
+
+def test_menus_take_them(model, data, tmp_path):
+    from l1kd.study.menu_rates import MenuRequest, accumulate, make_tables
+
+    (tmp_path / "menu.yaml").write_text(MENU)
+    names = ("l1tsc4ngjet", "toollip", "nnpuppitau", "l1metml")
+    algorithms = tuple(f"{n}={model(m)}" for n, m in zip(names, ALL, strict=True))
+    request = MenuRequest(weights="none", algorithms=algorithms)
+    file = data / "ttbar2l_PU140.root"
+    record = accumulate(tmp_path / "menu.yaml", [f"zb={file}"], request)
+    rates = make_tables(record, request).rates
+    from l1kd.datasets import inspect_file
+
+    events = l1kd.insert(inspect_file(str(file)).open(), list(algorithms))
+    jets, taus = events.L1SeededConeJet, events.L1NNPuppiTau
+    fired = {
+        "L1_BJet40": ak.any((jets.pt_corrected >= 40) & (jets.tag_b > 0.05), axis=1),
+        "L1_Tau30": ak.any((taus.pt >= 30) & (taus.id > 0.5), axis=1),
+        "L1_MLMET80": events.L1METML.pt >= 80,
+        "L1_LongLived": events.TOoLLiP.score >= 2,
+    }
+    total = rates.total.value / np.mean(np.any([ak.to_numpy(x) for x in fired.values()], axis=0))
+    for seed in rates.seeds:
+        share = ak.mean(fired[seed.name])
+        assert seed.rate.value == pytest.approx(share * total), seed.name
+    assert any(0 < ak.mean(x) < 1 for x in fired.values())
