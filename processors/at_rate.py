@@ -7,7 +7,6 @@ import awkward as ak
 import numpy as np
 from coffea import processor
 
-from l1kd._edge import flat
 from l1kd.emulators.array_types import AnyArray, Floats
 from l1kd.emulators.correlator.chain import CorrelatorResult
 from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
@@ -75,7 +74,7 @@ class AtRateProcessor(processor.ProcessorABC):
         metadata = dict(events.metadata)
         generated = generated_jets(gen_jets(events), MIN_GEN_PT)
         met = gen_met(events)
-        size, phi = flat(met.pt, np.float64), flat(met.phi, np.float64)
+        size, phi = (np.asarray(ak.to_numpy(x), np.float64) for x in (met.pt, met.phi))
         columns: dict[str, AnyArray] = {
             "event": event_numbers(metadata, len(events)),
             "event_weight": event_weight(events),

@@ -6,7 +6,9 @@ from typing import Any
 
 __all__ = ["MERGE", "OF_FILES", "OF_IMAGES", "OF_MENU", "expanded", "routed", "swallowed"]
 
-OF_FILES = {"--truth", "--minbias", "--events", "--background", "--signal"}
+OF_FILES = {
+    "--truth", "--minbias", "--events", "--background", "--signal", "--zero-bias", "--pileup",
+}  # fmt: skip
 """Options whose values are files; a comma is part of a path."""
 
 OF_MENU, MERGE = "rates-of-menu", "rates-merge"

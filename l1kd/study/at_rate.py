@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from pydantic import Field
 
 from l1kd.algorithms import Correlator
 from l1kd.algorithms.true_shares import TrueShares
@@ -28,7 +27,7 @@ from l1kd.report import studies
 from l1kd.report.menu_page import pictures_of, render
 from l1kd.statistics import ONE_SIGMA, Estimate, bootstrap, resolution_limit
 from l1kd.study.engine import Passed, pass_over
-from l1kd.study.request import Execution
+from l1kd.study.request import AtRateRequest
 from l1kd.study.samples import named_files
 from l1kd.study.symmetry import Symmetry, symmetries
 from l1kd.trigger.counts.resampling import Resampling
@@ -43,7 +42,7 @@ from l1kd.trigger.efficiency.iso_rate import (
 from l1kd.trigger.efficiency.turn_on import Curve, TurnOn
 from l1kd.trigger.plots import menus as menu_plots
 
-__all__ = ["AtRateRequest", "Judgement", "judge", "weightings_of", "write_judgement"]
+__all__ = ["Judgement", "judge", "weightings_of", "write_judgement"]
 
 EFFICIENCIES = (0.5, 0.7, 0.9)
 """Efficiencies at which rates are compared."""
@@ -58,38 +57,6 @@ EDGES: Mapping[str, Floats] = {
     "ht": np.arange(0.0, 810.0, 50.0),
 }
 """Bins of the generated quantity, for turn-ons."""
-
-
-class AtRateRequest(Execution):
-    """Which weights of the correlator to compare, and on which samples.
-
-    Attributes
-    ----------
-    fileset
-        Signals: files, `NAME=FILE` for more than one sample.
-    """
-
-    fileset: Any = None
-    status: bool = False
-    command: Sequence[str] | None = None
-    chunksize: int = Field(100, ge=1, description="Events a chunk.")
-    zero_bias: tuple[str, ...] = Field(
-        (), description="Zero-bias files; event weights are rates in Hz. NAME=FILE for classes."
-    )
-    models: tuple[str, ...] = Field((), description="Further networks of the correlator.")
-    pileup: tuple[str, ...] = Field(
-        (), description="MU=FILE: soft collisions at mean pile-up MU, the zero bias's included."
-    )
-    targets: tuple[float, ...] = Field(
-        (310.0, 100.0, 20.0), description="Rates of the comparison [kHz]."
-    )
-    replicas: int = Field(200, ge=2, description="Replicas of the paired bootstrap.")
-    mean_pileup: float = Field(200.0, gt=0, description="Mean number of collisions of a crossing.")
-    library: int | None = Field(
-        None, gt=0, description="Collisions that the zero bias was overlaid from, and shares."
-    )
-    towers: bool = Field(True, description="Compare with LinPUPPI on unclustered towers, too.")
-    label: str = Field("", description="What the samples are, for the page.")
 
 
 class PileupRow(NamedTuple):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -20,16 +20,21 @@ from l1kd.errors import ConfigurationError
 from l1kd.registry import nearest
 
 __all__ = [
+    "AtRateRequest",
     "CicadaRequest",
     "EfficiencyRequest",
+    "EvaluateRequest",
     "Execution",
     "OptimiseRequest",
     "Request",
     "Settings",
+    "TuneRequest",
     "WeightRequest",
     "nearest",
     "read_settings",
 ]
+
+_Part = TypeVar("_Part", bound="Execution")
 
 
 def _not_renamed(vertex: Any) -> Any:
@@ -246,6 +251,68 @@ class WeightRequest(Execution):
         """Return what was asked, but for files, as it is recorded."""
         names = ("models", "association", "charged", "max_events", "importance_events", "timing")
         return {name: _recorded(getattr(self, name)) for name in names}
+
+
+class AtRateRequest(Execution):
+    """Which weights of the correlator to compare, and on which samples.
+
+    Attributes
+    ----------
+    fileset
+        Signals: files, `NAME=FILE` for more than one sample.
+    """
+
+    fileset: Any = None
+    status: bool = False
+    command: Sequence[str] | None = None
+    chunksize: int = Field(100, ge=1, description="Events a chunk.")
+    zero_bias: tuple[str, ...] = Field(
+        (), description="Zero-bias files; event weights are rates in Hz. NAME=FILE for classes."
+    )
+    models: tuple[str, ...] = Field((), description="Further networks of the correlator.")
+    pileup: tuple[str, ...] = Field(
+        (), description="MU=FILE: soft collisions at mean pile-up MU, the zero bias's included."
+    )
+    targets: tuple[float, ...] = Field(
+        (310.0, 100.0, 20.0), description="Rates of the comparison [kHz]."
+    )
+    replicas: int = Field(200, ge=2, description="Replicas of the paired bootstrap.")
+    mean_pileup: float = Field(200.0, gt=0, description="Mean number of collisions of a crossing.")
+    library: int | None = Field(
+        None, gt=0, description="Collisions that the zero bias was overlaid from, and shares."
+    )
+    towers: bool = Field(True, description="Compare with LinPUPPI on unclustered towers, too.")
+    label: str = Field("", description="What the samples are, for the page.")
+
+
+class EvaluateRequest(WeightRequest, AtRateRequest):
+    """Options of `l1kd evaluate`: those of the comparison offline, and of that at equal rate."""
+
+    at_rate: bool = Field(
+        False, description="Weights of the correlator at equal rate, with the found vertex."
+    )
+
+    def part(self, kind: type[_Part]) -> _Part:
+        """Return the request of one of the two comparisons."""
+        return kind(**{name: getattr(self, name) for name in kind.model_fields})
+
+
+class TuneRequest(Settings):
+    """On which candidates, and by which events, LinPUPPI is tuned.
+
+    Attributes
+    ----------
+    fileset
+        Signals.
+    """
+
+    fileset: Any = None
+    zero_bias: tuple[str, ...] = Field(
+        (), description="Zero-bias files; event weights are rates in Hz."
+    )
+    clusters: bool = Field(True, description="Form clusters of the neutral particles first.")
+    rounds: int = Field(5, ge=1, description="How often every parameter is tried.")
+    seed: int = Field(20261130, description="Of the order in which changes are tried.")
 
 
 class EfficiencyRequest(Execution):

@@ -33,7 +33,6 @@ from l1kd.models.export import export_network
 from l1kd.models.recipe import Job, Product, Recipe
 from l1kd.models.records import fingerprint
 from l1kd.models.training import Fit, adam, fit, run_in_chunks
-from l1kd.models.weights.qdistillnet_hgq import firmware
 
 __all__ = ["RECIPE"]
 
@@ -261,7 +260,9 @@ def _run(config: CorrelatorConfig, job: Job) -> Product:
     model, more = _quantized(data, config, trained, job)
     few = _sample(data)[: config.check_vectors]
     given = _weigher(model, config)(few)[:, None]
-    network, export = export_network(partial(firmware, model), few, job.out / "network.npz", given)
+    network, export = export_network(
+        partial(mixed_precision.firmware, model), few, job.out / "network.npz", given
+    )
     with backend.quiet():
         model.save(job.out / "model.keras")
 
