@@ -7,6 +7,7 @@ import numpy as np
 
 from l1kd._edge import flat
 from l1kd.algorithms.correlator import Correlator
+from l1kd.algorithms.linpuppi import LARGEST_Z0
 from l1kd.emulators.array_types import AnyArray, Floats
 from l1kd.emulators.correlator.chain import CorrelatorResult
 from l1kd.emulators.correlator.clusters import Clusterer
@@ -18,7 +19,6 @@ from l1kd.errors import MissingBranchError
 
 __all__ = ["TrueShares"]
 
-_LARGEST_Z0 = 25.0
 _CERTAIN = -60.0
 """A prior with which LinPUPPI gives the weight 1 to everything."""
 
@@ -78,8 +78,8 @@ class TrueShares(Correlator):
                 "true shares need simulation that stores them (HardEnergyFraction, IsPU)"
             )
         offsets = columns.pop("offsets")
-        z0 = np.nan_to_num(columns.pop("dz"), nan=_LARGEST_Z0)
-        particles: dict[str, Any] = {**columns, "z0": np.clip(z0, -_LARGEST_Z0, _LARGEST_Z0)}
+        z0 = np.nan_to_num(columns.pop("z0"), nan=LARGEST_Z0)
+        particles: dict[str, Any] = {**columns, "z0": np.clip(z0, -LARGEST_Z0, LARGEST_Z0)}
         particles["hard_fraction"] = share = flat(record["hard_fraction"], np.float32)
         formed = None
         if isinstance(self.clusters, Clusterer):

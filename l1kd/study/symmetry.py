@@ -45,7 +45,7 @@ Columns = Mapping[str, AnyArray]
 
 def _reflected(columns: Columns) -> dict[str, AnyArray]:
     """Change the sign of eta and of the positions along the beam."""
-    return {**columns, "eta": -columns["eta"], "dz": -columns["dz"]}
+    return {**columns, "eta": -columns["eta"], "z0": -columns["z0"]}
 
 
 def _turned(angle: float) -> Callable[[Columns], dict[str, AnyArray]]:

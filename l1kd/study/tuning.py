@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from l1kd.algorithms import LinPuppi as LinPuppiWeight
+from l1kd.algorithms import Correlator
+from l1kd.algorithms.linpuppi import LARGEST_Z0
 from l1kd.datasets import inspect_file
 from l1kd.emulators.array_types import AnyArray, Floats
 from l1kd.emulators.correlator.clusters import Clusterer
@@ -30,8 +31,6 @@ from l1kd.formats import first
 
 __all__ = ["Regions", "Sample", "Tuned", "figure_of_merit", "read_regions", "tune"]
 
-LARGEST_Z0: Final = 25.0
-"""Tracks farther away [cm] are put here: the firmware's z0 would wrap at 25.6 cm."""
 
 STEPS: Final[Mapping[str, tuple[float, ...]]] = {
     "dz": (0.1, -0.1, 0.3, -0.3),
@@ -111,9 +110,9 @@ def read_regions(path: str | Path, *, clusters: bool, chunk: int = 200) -> Sampl
     weights, n_events = [], 0
     for start in range(0, file.entries, chunk):
         events = file.open(start, min(start + chunk, file.entries))
-        columns = LinPuppiWeight().prepare_awkward(events)[1]
+        columns = Correlator().prepare_awkward(events)[1]
         offsets = columns.pop("offsets")
-        z0 = np.nan_to_num(columns.pop("dz"), nan=LARGEST_Z0)
+        z0 = np.nan_to_num(columns.pop("z0"), nan=LARGEST_Z0)
         particles: dict[str, AnyArray] = {**columns, "z0": np.clip(z0, -LARGEST_Z0, LARGEST_Z0)}
         if clusters:
             made = Clusterer().run(particles, offsets)

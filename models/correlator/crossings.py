@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from l1kd._edge import flat
 from l1kd.algorithms import Correlator
+from l1kd.algorithms.linpuppi import LARGEST_Z0
 from l1kd.datasets import inspect_file
 from l1kd.emulators.array_types import AnyArray, Floats, Integers, Mask, Shorts, Singles
 from l1kd.emulators.correlator.clusters import Clusterer
@@ -21,8 +22,6 @@ from l1kd.truth import event_weight
 
 __all__ = ["Crossings", "Raw", "form", "read_raw"]
 
-LARGEST_Z0 = 25.0
-"""Tracks farther away [cm] are put here, as in the algorithm."""
 _CHUNK = 200
 
 
@@ -124,7 +123,7 @@ def read_raw(path: Path) -> Raw:
         if "hard_fraction" not in record.fields:
             raise MissingBranchError(f"{path}: a training needs the true shares of the particles")
         sizes.append(np.diff(columns.pop("offsets")))
-        z0 = np.clip(np.nan_to_num(columns.pop("dz"), nan=LARGEST_Z0), -LARGEST_Z0, LARGEST_Z0)
+        z0 = np.clip(np.nan_to_num(columns.pop("z0"), nan=LARGEST_Z0), -LARGEST_Z0, LARGEST_Z0)
         share = flat(record["hard_fraction"], np.float32)
         parts.append({**columns, "z0": z0, "hard_fraction": share})
         weights.append(event_weight(events))
