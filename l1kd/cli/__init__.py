@@ -13,7 +13,6 @@ from l1kd.cli import (
     search,
     study,
     tools,
-    tune,
 )
 from l1kd.cli.application import app, main
 
@@ -32,5 +31,4 @@ __all__ = [
     "search",
     "study",
     "tools",
-    "tune",
 ]

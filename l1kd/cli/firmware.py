@@ -38,6 +38,15 @@ class Strategy(StrEnum):
     distributed_arithmetic = "distributed_arithmetic"
 
 
+class Board(StrEnum):
+    """Regions of the correlator."""
+
+    barrel = "barrel"
+    hgcal = "hgcal"
+    hgcalnotk = "hgcalnotk"
+    hf = "hf"
+
+
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """Clean up behind an interruption: a signal to end is an exception like Ctrl-C."""
@@ -151,6 +160,9 @@ def build(
         list[str] | None, typer.Option(help="LAYER.ROLE=TYPE that a model leaves open.")
     ] = None,
     synthesis: Annotated[bool, typer.Option(help="Run Yosys, and vendor tools if present.")] = True,
+    board: Annotated[
+        Board, typer.Option(help="Board type of the correlator, for networks in its regions.")
+    ] = Board.barrel,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -170,6 +182,7 @@ def build(
         events=tuple(events or ()),
         precisions=_precisions(precision or []),
         synthesize=synthesis,
+        board=board.value,
     )
     with _interruptible(), _telling(not quiet and not as_json) as progress:
         built = build_project(network, out, options, progress)

@@ -41,9 +41,7 @@ def _help(field: FieldInfo) -> str:
     default = field.default
     if default is None or default in ("", (), False):
         return _literal(str(field.description))
-    shown = default
-    if isinstance(default, tuple):
-        shown = " ".join(x if isinstance(x, str) else f"{x:g}" for x in default)
+    shown = " ".join(f"{x:g}" for x in default) if isinstance(default, tuple) else default
     return _literal(f"{field.description} [default: {shown}]")
 
 

@@ -26,11 +26,14 @@ from l1kd.models.firmware.hls import cmssw, hls
 from l1kd.models.firmware.proof import checks
 from l1kd.models.firmware.record import metrics
 from l1kd.models.firmware.record.record import Record
+from l1kd.models.firmware.region.design import build_region
+from l1kd.models.firmware.region.synthesis import synthesize_region
 from l1kd.models.firmware.rtl import bench as rtl_bench
 from l1kd.models.firmware.rtl.rtl import RtlDesign, build_rtl
 from l1kd.models.firmware.sources import sources
 from l1kd.models.firmware.sources.frameworks import Framework
 from l1kd.models.firmware.sources.sources import Source
+from l1kd.models.firmware.stream import RegionStream
 from l1kd.models.firmware.tools import cpp, vendor, yosys
 from l1kd.models.firmware.vectors import events, vectors
 from l1kd.models.firmware.vectors.vectors import Emulator, Vectors
@@ -66,7 +69,7 @@ def build(
     """
     _check_target(out)
     progress("reading the network")
-    source = sources.find(name, options.precisions)
+    source = sources.find(name, options.precisions, options.board)
     with _aside(out) as folder:
         return replace(_Builder(source, folder, options, progress).run(), folder=out)
 
@@ -183,6 +186,12 @@ class _Builder:
                 self.rtl = build_logic_rtl(
                     network, folder, top=self.source.name, latency_cutoff=self.options.cutoff
                 )
+            elif isinstance(network, RegionStream):
+                self.rtl = build_region(
+                    network, folder, tool=tool, top=self.source.name,
+                    clock_period_ns=options.period, latency_cutoff=options.cutoff,
+                    part=options.part,
+                )  # fmt: skip
             else:
                 self.rtl = build_rtl(
                     network, folder, tool=tool, top=self.source.name,
@@ -257,26 +266,29 @@ class _Builder:
                 "lut": rtl.estimated_luts,
                 "ff": rtl.estimated_ffs,
             }
-            self._yosys(rtl, content)
+            self._yosys(rtl, network, content)
         if options.synthesize:
             self._vendor(content)
         return content
 
-    def _yosys(self, rtl: RtlDesign, content: dict[str, Any]) -> None:
+    def _yosys(self, rtl: RtlDesign, network: Emulator, content: dict[str, Any]) -> None:
         reason = yosys.available() if self.options.synthesize else "not asked for"
         if reason is not None:
             content["yosys_skipped"] = reason
             return
         self.progress("synthesis with Yosys")
         with tempfile.TemporaryDirectory() as scratch:
+            part, folder = self.options.part, Path(scratch)
             try:
-                found = yosys.synthesize(rtl.sources, rtl.top, Path(scratch), self.options.part)
+                if isinstance(network, RegionStream):
+                    found, parts = synthesize_region(network, rtl, folder, part)
+                    content["parts"] = {name: _cells(own) for name, own in parts.items()}
+                else:
+                    found = yosys.synthesize(rtl.sources, rtl.top, folder, part)
             except ToolError as error:
                 self.failed["synthesis with Yosys"] = str(error)[-500:]
                 return
-        entry = found._asdict()
-        entry.pop("seconds")
-        content["resources"][f"Yosys {entry.pop('version')}"] = entry
+        content["resources"][f"Yosys {found.version}"] = _cells(found)
 
     def _vendor(self, content: dict[str, Any]) -> None:
         self.progress("Vitis or Vivado, where installed")
@@ -296,3 +308,8 @@ class _Builder:
             content["latency_cycles"] = found["latency_cycles"]
             content["latency_ns"] = found["latency_cycles"] * self.options.period
             content["initiation_interval"] = found["initiation_interval"]
+
+
+def _cells(found: yosys.Resources) -> dict[str, Any]:
+    """Return what was counted, without what differs from run to run."""
+    return {k: v for k, v in found._asdict().items() if k not in ("seconds", "version")}

@@ -35,6 +35,8 @@ class BuildOptions:
         Event files or arrays for real inputs; the events of the package where there are none.
     synthesize : bool
         Whether Yosys, and Vitis or Vivado where installed, are run.
+    board : str
+        Board type of the correlator, for networks of kind "correlator".
     """
 
     backend: Backend
@@ -47,6 +49,7 @@ class BuildOptions:
     events: tuple[Path, ...] = ()
     precisions: Precisions = field(default_factory=dict)
     synthesize: bool = True
+    board: str = "barrel"
 
     @property
     def period(self) -> float:

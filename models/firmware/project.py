@@ -14,6 +14,7 @@ from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.errors import ConfigurationError, FirmwareError, UnreadableFileError
 from l1kd.models.firmware.rtl.rtl import RtlDesign
+from l1kd.models.firmware.stream import RegionStream
 from l1kd.models.firmware.vectors.vectors import Emulator, Vectors
 
 __all__ = [
@@ -160,13 +161,14 @@ def read_network(folder: Path) -> Emulator:
         The file is missing or damaged.
     """
     path, errors = folder / "network.npz", []
-    kinds: tuple[type[Network] | type[LogicNetwork], ...] = (Network, LogicNetwork)
+    kinds: tuple[type[Any], ...] = (RegionStream, Network, LogicNetwork)
     for kind in kinds:
         try:
-            return kind.load(path)
+            found: Emulator = kind.load(path)
+            return found
         except (OSError, ValueError) as error:
             errors.append(str(error))
-    raise FirmwareError(f"{path}: expected the project's network, found: {errors[0]}")
+    raise FirmwareError(f"{path}: expected the project's network, found: {errors[-2]}")
 
 
 def read_vectors(folder: Path, description: dict[str, Any]) -> tuple[Vectors, Any]:

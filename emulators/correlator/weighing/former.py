@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyArray
+from l1kd.emulators.array_types import AnyArray, Mask
 from l1kd.emulators.correlator.linpuppi.linpuppi import LinPuppi
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.regionizer.regionizer import Batch
@@ -17,7 +17,7 @@ from l1kd.emulators.correlator.weighing.input_kernels import (
     work_arrays,
 )
 
-__all__ = ["InputFormer"]
+__all__ = ["InputFormer", "wanted_sums"]
 
 _SUMS: Final = (
     ("vertex_pt_01", "vertex_pt_02", "vertex_pt_04", "vertex_max_02"),
@@ -29,6 +29,11 @@ _SUMS: Final = (
     ("neutral_alpha",),
 )
 """The columns that need each of the sums over neighbours."""
+
+
+def wanted_sums(names: Sequence[str]) -> Mask:
+    """Return which of the sums over neighbours these columns need, bool[7]."""
+    return np.array([any(name in names for name in group) for group in _SUMS])
 
 
 class InputFormer:
@@ -61,7 +66,7 @@ class InputFormer:
         self._batch = batch
         self._algorithms = algorithms
         self._chosen = np.array(numbers_of(names), dtype=np.int64)
-        self._wanted = np.array([any(n in names for n in group) for group in _SUMS])
+        self._wanted = wanted_sums(names)
         self._tracks = tracks
         self._arguments = [batch.arguments(kind) for kind in range(len(BOARDS))]
         self._work = work_arrays()

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Affine
 from l1kd.errors import ConfigurationError
+from l1kd.models.firmware.stream import RegionStream
 from l1kd.models.firmware.vectors.vectors import Emulator
 
 __all__ = [
@@ -99,6 +100,8 @@ def ebops(network: Emulator) -> int | None:
     int or None
         None for logic gates, which multiply nothing.
     """
+    if isinstance(network, RegionStream):
+        network = network.network
     if not isinstance(network, Network):
         return None
     tensors, total = network.graph.tensors, 0

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from l1kd import artefacts
+from l1kd.algorithms.region_networks import KIND, region_network
+from l1kd.emulators.correlator.linpuppi import LinPuppi
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.errors import FirmwareError, ToolError, UnreadableFileError
@@ -18,6 +20,7 @@ from l1kd.models.firmware.hls import hls
 from l1kd.models.firmware.sources import keras_models, onnx_models
 from l1kd.models.firmware.sources.frameworks import Framework, Precisions
 from l1kd.models.firmware.sources.names import identifier
+from l1kd.models.firmware.stream import RegionStream
 
 __all__ = ["Source", "find"]
 
@@ -36,7 +39,7 @@ class Source:
         A C++ and Verilog identifier.
     kind : str or None
         Kind of the artefact, which says what its inputs are.
-    network : Network, LogicNetwork or None
+    network : Network, LogicNetwork, RegionStream or None
         The emulator, where the source holds one; else it is read from the project.
     write : callable
         Writes the firmware folder of HLS C++: options and folder.
@@ -52,7 +55,7 @@ class Source:
 
     name: str
     kind: str | None
-    network: Network | LogicNetwork | None
+    network: Network | LogicNetwork | RegionStream | None
     write: Write
     framework: Callable[[], Framework] | None
     why_no_framework: str
@@ -60,7 +63,7 @@ class Source:
     metrics: dict[str, Any] = field(default_factory=dict)
 
 
-def find(name: str, precisions: Precisions | None = None) -> Source:
+def find(name: str, precisions: Precisions | None = None, board: str = "barrel") -> Source:
     """Find a network by the name of an artefact or by its path.
 
     Parameters
@@ -71,6 +74,8 @@ def find(name: str, precisions: Precisions | None = None) -> Source:
         (``.onnx``).
     precisions : mapping, optional
         Types that a model leaves open; see `keras_models.convert_keras`.
+    board : str
+        Board type of the correlator for whose regions a network of kind "correlator" is built.
 
     Raises
     ------
@@ -83,7 +88,7 @@ def find(name: str, precisions: Precisions | None = None) -> Source:
     """
     path, chosen = Path(name), precisions or {}
     if name in artefacts.shipped() or (path / "manifest.json").is_file():
-        return _from_artefact(name, chosen)
+        return _from_artefact(name, chosen, board)
     if path.is_dir():
         return _from_folder(path)
     if not path.is_file():
@@ -134,7 +139,7 @@ def _from_emulator(
     return Source(name, kind, network, _write_graph(network), origin=origin, **facts)
 
 
-def _from_artefact(name: str, precisions: Precisions) -> Source:
+def _from_artefact(name: str, precisions: Precisions, board: str) -> Source:
     artefact = artefacts.load(name)
     files = artefact.manifest["files"]
     origin = {"artefact": artefact.title, "sha256": {n: e["sha256"] for n, e in files.items()}}
@@ -142,6 +147,8 @@ def _from_artefact(name: str, precisions: Precisions) -> Source:
     networks = [file for file in ("network.npz", "logic.npz") if file in files]
     models = sorted(file for file in files if Path(file).suffix in _MODEL_SUFFIXES)
     identity = identifier(artefact.title)
+    if artefact.kind == KIND:
+        return _of_region(name, board, f"{identity}_{board}", origin, metrics)
     if networks:
         facts: dict[str, Any] = {"metrics": metrics}
         if models:
@@ -164,6 +171,24 @@ def _from_artefact(name: str, precisions: Precisions) -> Source:
         f"artefact {artefact.title} has no network for firmware: expected network.npz, a Keras or "
         f"an ONNX model, found {', '.join(sorted(files))}"
     )
+
+
+def _of_region(
+    name: str, board: str, identity: str, origin: dict[str, Any], metrics: dict[str, Any]
+) -> Source:
+    """Return the whole step of a region: input sums, LinPUPPI's and the network."""
+    found = region_network(name)
+    puppi = found.puppi.get(board) or LinPuppi.preset(board)
+    stream = RegionStream(found.weight, board, puppi, clusters=found.clusters)
+
+    def refuse(options: hls.HlsOptions, folder: Path) -> None:
+        raise FirmwareError(
+            "a region of the correlator has no HLS C++: build Verilog of its sums and network with "
+            "--backend da4ml or alkaid"
+        )
+
+    why = "the sums around the network have no model in a training framework"
+    return Source(identity, KIND, stream, refuse, None, why, {**origin, "board": board}, metrics)
 
 
 def _first_of(first: Write, second: Write) -> Write:

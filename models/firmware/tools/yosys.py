@@ -56,13 +56,17 @@ def family(part: str) -> str:
     return "xc7" if part.lower().startswith("xc7") else "xcup"
 
 
-def synthesize(sources: Iterable[Path], top: str, out: Path, part: str) -> Resources:
+def synthesize(
+    sources: Iterable[Path], top: str, out: Path, part: str, *, black: Iterable[str] = ()
+) -> Resources:
     """Map Verilog sources to a device family and count the cells.
 
     Parameters
     ----------
     out : Path
         Folder for the script, the log and the cell statistics.
+    black : iterable of str
+        Modules of which nothing is counted.
 
     Raises
     ------
@@ -79,7 +83,9 @@ def synthesize(sources: Iterable[Path], top: str, out: Path, part: str) -> Resou
     lines += [f'read_verilog "{MAPPED.get(path.name, path).resolve()}"' for path in sources]
     # Adders are mapped inside their small modules, as they were cut: merged into long sums of many
     # operands, which Yosys does once hierarchy is gone, they take a quarter more LUTs.
-    lines += [f"hierarchy -check -top {top}", "proc", "opt_expr", "opt_clean", "wreduce"]
+    lines.append(f"hierarchy -check -top {top}")
+    lines += [f"blackbox {name}" for name in black]
+    lines += ["proc", "opt_expr", "opt_clean", "wreduce"]
     # Products of two variables are left to the search for DSP blocks, which comes later.
     lines += ["alumacc t:* t:$mul %d", "opt_expr", "flatten", "opt_clean"]
     lines.append(f"synth_xilinx -family {family(part)} -top {top} -flatten -noiopad -noclkbuf")
@@ -112,7 +118,7 @@ def parse(cells: str, log: str, path: Longest, seconds: float = 0.0) -> Resource
 
     version = re.search(r"Yosys (\d[^\s(]*)", log)
     return Resources(
-        lut=total(r"LUT[1-6]|INV|LUT6_2") + 2 * total(r"RAM64M.*|RAM32M.*"),
+        lut=total(r"LUT[1-6]|INV|LUT6_2|SRL16E|SRLC32E") + 2 * total(r"RAM64M.*|RAM32M.*"),
         ff=total(r"FD[RSCP]E(_1)?"),
         carry=total(r"CARRY[48]"),
         dsp=total(r"DSP48E[12]"),

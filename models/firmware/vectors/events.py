@@ -8,7 +8,7 @@ test samples, as far as the default number of vectors needs them: ``real_events.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from l1kd.artefacts import sha256
 from l1kd.emulators.array_types import AnyFloats, Integers
 from l1kd.emulators.particles.input_matrix import INPUT_SETS, InputSet, input_matrix
 from l1kd.errors import ConfigurationError, InputError
+from l1kd.models.firmware.stream import RegionStream
 from l1kd.models.firmware.vectors import vectors
 from l1kd.models.firmware.vectors.vectors import Emulator
 
@@ -36,6 +37,11 @@ Columns = dict[str, npt.NDArray[np.generic]]
 
 PACKAGED = Path(__file__).with_name("real_events.npz")
 """Events that come with l1kd, the same in a wheel and in a checkout."""
+_SAMPLES = ("ttbar2l", "minbias")
+_LARGEST_Z0 = 25.0
+"""Charged particles without a track are put here [cm], far from every vertex."""
+_PARTICLES_A_FRAME = 10
+"""More than an event has for every frame of its regions."""
 _BLOCK = 10
 """Events that are read at a time, until there are particles enough."""
 
@@ -111,15 +117,6 @@ def image_rows(file: Path, limit: int) -> AnyFloats:
     return image.reshape(len(image), -1)
 
 
-def object_rows(file: Path, limit: int) -> AnyFloats:
-    """Return what networks of objects read of the first events."""
-    from l1kd.algorithms.object_inputs import object_inputs
-    from l1kd.datasets import inspect_file
-    from l1kd.objects import objects
-
-    return object_inputs(objects(inspect_file(str(file)).open()[:limit]))
-
-
 def _input_set(count: int) -> InputSet:
     """Return the input set of so many columns."""
     for name, columns in INPUT_SETS.items():
@@ -154,7 +151,6 @@ READERS: dict[str, Reader] = {
         lambda file, limit, inputs: image_rows(file, limit),
         (_packaged_images("minbias"), _packaged_images("ttbar2l")),
     ),
-    "object": Reader(lambda file, limit, inputs: object_rows(file, limit), ()),
 }
 """By a part of the kind's name: students are named after their teachers."""
 
@@ -177,8 +173,7 @@ def packaged_inputs(
     Returns
     -------
     raw : int64 array, shape (n, elements), or None
-        None where it is not known what such a network reads of an event, or the package's events
-        do not have it.
+        None where it is not known what such a network reads of an event.
     origin : dict
         Name and hash of the file of events; empty with None.
 
@@ -187,8 +182,15 @@ def packaged_inputs(
     InputError
         The inputs do not fit.
     """
+    if isinstance(network, RegionStream):
+        share = -(-limit // len(_SAMPLES))
+        parts = [
+            _frames(network, PackagedEvents.read(sample, "particles").columns)[:share]
+            for sample in _SAMPLES
+        ]
+        return np.concatenate(parts), {PACKAGED.name: sha256(PACKAGED)}
     reader = _reader(kind)
-    if reader is None or not reader.packaged:
+    if reader is None:
         return None, {}
     count = len(vectors.element_formats(network))
     share = -(-limit // len(reader.packaged))
@@ -205,8 +207,7 @@ def real_inputs(
     ----------
     kind : str, optional
         Kind of the artefact, which says what its inputs are: the numbers of a particle for
-        `distillnet` and `qdistillnet`, the calorimeter image for `cicada`, muons, electrons, jets
-        and MET for `object_anomaly`.
+        `distillnet` and `qdistillnet`, the calorimeter image for `cicada`.
     files : tuple of pathlib.Path
         ``.root`` files with events, or ``.npy`` files with rows of inputs.
     limit : int
@@ -232,6 +233,8 @@ def real_inputs(
 def _rows(network: Emulator, kind: str | None, file: Path, limit: int) -> Integers:
     if file.suffix == ".npy":
         return vectors.load_rows(file, network)[:limit]
+    if isinstance(network, RegionStream):
+        return _frames(network, particle_columns(file, limit * _PARTICLES_A_FRAME))[:limit]
     reader = _reader(kind)
     if reader is None:
         raise ConfigurationError(
@@ -244,6 +247,15 @@ def _rows(network: Emulator, kind: str | None, file: Path, limit: int) -> Intege
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
     return _cast(network, rows[:limit], str(file))
+
+
+def _frames(network: RegionStream, columns: Columns) -> Integers:
+    """Return the frames of all regions of events, from flat columns with offsets."""
+    names = ("pt", "eta", "phi", "charge", "pid")
+    particles: dict[str, Any] = {name: columns[name] for name in names}
+    dz = np.nan_to_num(columns["dz"], nan=_LARGEST_Z0)
+    particles["z0"] = np.clip(dz, -_LARGEST_Z0, _LARGEST_Z0)
+    return network.frames_of(particles, columns["offsets"])
 
 
 def _cast(network: Emulator, rows: AnyFloats, name: str) -> Integers:

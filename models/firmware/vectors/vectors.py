@@ -18,6 +18,7 @@ from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.errors import FirmwareError, InputError
+from l1kd.models.firmware.stream import RegionStream
 
 __all__ = [
     "DEFAULT_VECTORS",
@@ -33,7 +34,7 @@ __all__ = [
     "split",
 ]
 
-Emulator = Network | LogicNetwork
+Emulator = Network | LogicNetwork | RegionStream
 DEFAULT_VECTORS = 131_072
 _EDGE_SHARE = 8
 """At most one vector in this many is an edge."""
@@ -64,7 +65,7 @@ class Vectors:
 
 def name_of(network: Emulator) -> str:
     """Return the name of a network."""
-    return network.name if isinstance(network, LogicNetwork) else network.graph.name
+    return network.graph.name if isinstance(network, Network) else network.name
 
 
 def element_formats(network: Emulator, which: str = "inputs") -> list[FixedPoint]:
@@ -120,7 +121,11 @@ def make(network: Emulator, count: int, seed: int, real: Integers | None = None)
     counts["edge"] = len(parts[-1])
     counts["random"] = count - counts["real"] - counts["edge"]
     parts.append(_random(low, high, counts["random"], rng))
-    return Vectors(narrow(np.concatenate(parts)), counts)
+    rows = np.concatenate(parts)
+    if isinstance(network, RegionStream):
+        rows = network.arranged(rows)
+        counts["random"] += len(rows) - sum(counts.values())
+    return Vectors(narrow(rows), counts)
 
 
 def _edges(low: Integers, high: Integers, count: int, rng: np.random.Generator) -> Integers:

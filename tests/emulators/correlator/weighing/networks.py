@@ -16,12 +16,15 @@ TABLE = np.rint(256 / (1 + np.exp(-(np.arange(1024) - 512) / 64))).astype(np.int
 
 
 def dense_network(
-    n_inputs: int, seed: int, hidden: int = 8, form: FixedPoint = FORMAT
+    n_inputs: int, seed: int, hidden: int = 8, form: FixedPoint = FORMAT, gain: int = 15
 ) -> tuple[Network, Callable[[list[int]], int]]:
-    """Return inputs -> hidden rectified values -> a logit -> a table, and its model."""
+    """Return inputs -> hidden rectified values -> a logit -> a table, and its model.
+
+    A small `gain` of the logit keeps it off the ends of its range with many inputs.
+    """
     rng = np.random.default_rng(seed)
     first = rng.integers(-15, 16, (n_inputs, hidden))  # in 1/16
-    second = rng.integers(-15, 16, (hidden, 1))
+    second = rng.integers(-gain, gain + 1, (hidden, 1))
     first_bias = rng.integers(-2000, 2001, hidden)  # in 1/256
     second_bias = rng.integers(-200, 201, 1)
     wide, sums = FixedPoint(26, 18), FixedPoint(24, 16)

@@ -1,1 +1,0 @@
-"""Networks that weigh the candidates of the correlator's regions, trained for equal rate."""
