@@ -2,8 +2,8 @@
 
 QKeras and TF-MOT are written for Keras 2 and need `TF_USE_LEGACY_KERAS=1` before TensorFlow is
 imported; hls4ml takes whatever module is called ``keras`` at that moment for the model's own, and
-calls a function that NumPy 2 took away; TensorFlow talks while it starts. All of that is handled
-here and nowhere else.
+calls a function that NumPy 2 took away (`hls4ml_repairs`); TensorFlow talks while it starts. All of
+that is handled here and nowhere else.
 """
 
 import importlib
@@ -20,9 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from l1kd.errors import ConfigurationError
+from l1kd.models.hls4ml_repairs import repair
 
 __all__ = [
     "hls4ml",
@@ -182,15 +181,11 @@ def qkeras() -> Any:
     return _import("qkeras")
 
 
-class _NumpyWithProduct(ModuleType):
-    """NumPy, and `product` as it was called until NumPy 2."""
-
-    def __getattr__(self, name: str) -> Any:
-        return np.prod if name == "product" else getattr(np, name)
-
-
 def hls4ml() -> Any:
-    """Import hls4ml, able to write weights of powers of two under NumPy 2.
+    """Import hls4ml, put right for NumPy 2, Keras 3 and QKeras; see `hls4ml_repairs`.
+
+    With it plain calls of `hls4ml.utils.config_from_keras_model` and
+    `hls4ml.converters.convert_from_keras_model` take models of Keras, QKeras and HGQ2.
 
     Raises
     ------
@@ -198,9 +193,7 @@ def hls4ml() -> Any:
         It is not installed.
     """
     module = _import("hls4ml")
-    types = importlib.import_module("hls4ml.model.types")
-    if not hasattr(np, "product"):
-        types.np = _NumpyWithProduct("numpy")  # type: ignore[attr-defined]
+    repair(module, keras_is_legacy)
     return module
 
 

@@ -103,8 +103,9 @@ def _traps() -> Iterator[Finding]:
         yield Finding(
             "hls4ml and QKeras",
             True,
-            "hls4ml takes the module called 'keras' for the model's own: l1kd sees to that, your "
-            "own scripts convert QKeras models within `l1kd.models.backend.keras_is_legacy()`",
+            "hls4ml alone takes a QKeras model for one of Keras 3, and gives scales of 'auto_po2' "
+            "too few bits: l1kd sees to both, your own scripts import hls4ml by "
+            "`l1kd.models.backend.hls4ml()`",
         )
 
 
@@ -120,8 +121,8 @@ def _numpy_product() -> Finding:
         name,
         True,
         f"hls4ml {_version('hls4ml')} calls numpy.product on weights of powers of two, which numpy "
-        f"{numpy} lacks: l1kd supplies it, your own scripts call "
-        "`l1kd.models.backend.hls4ml()` once before they convert",
+        f"{numpy} lacks: l1kd supplies it, your own scripts import hls4ml by "
+        "`l1kd.models.backend.hls4ml()`",
     )
 
 

@@ -126,6 +126,8 @@ def _proof_table(proofs: "dict[str, Proof]") -> Table:
             else:
                 colour = "red" if entry["mismatches"] else "green"
                 table.add_row(label, f"{entry['vectors']:,}", f"[{colour}]{entry['mismatches']}[/]")
+            if entry.get("declared"):
+                table.add_row("", "constants", f"of the firmware: {', '.join(entry['declared'])}")
     return table
 
 

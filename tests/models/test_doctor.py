@@ -140,7 +140,7 @@ def test_numpy_product_is_explained(tmp_path, monkeypatch, numpy, said):
 
 def test_a_hint_for_scripts_of_ones_own():
     pytest.importorskip("hls4ml", reason="hls4ml is not installed")
-    assert "keras_is_legacy" in found("hls4ml and QKeras").message
+    assert "l1kd.models.backend.hls4ml()" in found("hls4ml and QKeras").message
 
 
 def test_missing_tools_do_not_fail_the_command(monkeypatch):

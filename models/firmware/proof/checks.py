@@ -82,7 +82,11 @@ def prove_project(
             skipped[RTL] = reason
         else:
             implementations.append(_simulated(folder, network, design, Path(scratch, "rtl")))
-        return prove(network, given, implementations, skipped, progress)
+        proof, expected = prove(network, given, implementations, skipped, progress)
+    declared = framework.declare(network) if isinstance(network, Network) and framework else []
+    if framework is not None and declared:
+        proof.compared[framework.name]["declared"] = declared
+    return proof, expected
 
 
 def _framework(framework: Framework, network: Emulator) -> Implementation:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from l1kd.emulators.array_types import Floats, Integers
 from l1kd.emulators.network import Network
-from l1kd.emulators.network.graph import Graph, Lookup
+from l1kd.emulators.network.graph import Graph, Lookup, sources
 from l1kd.errors import FirmwareError
 from l1kd.models.firmware.hls.hls import HlsOptions, namespace
 from l1kd.models.firmware.vectors import vectors
@@ -23,7 +23,7 @@ Precisions = Mapping[str, Mapping[str, str]]
 INEXACT = np.iinfo(np.int64).min
 """Raw result of a reference that is no value of the output format."""
 _CHUNK = 8192
-_TABLES = ("sigmoid", "tanh")
+_TABLES = ("sigmoid", "tanh", "softmax")
 
 
 class Framework(ABC):
@@ -47,6 +47,11 @@ class Framework(ABC):
     def last_function(self) -> str:
         """Name of the plain activation that ends the model, empty where none does."""
 
+    def declare(self, network: Network) -> list[str]:
+        """Take constants that the model leaves open from the network; return their layers."""
+        del network
+        return []
+
     @abstractmethod
     def evaluate(self, inputs: list[Floats], whole: bool = True) -> list[Floats]:
         """Evaluate rows of inputs; without the last activation where not ``whole``."""
@@ -58,8 +63,9 @@ class Framework(ABC):
     def predict_raw(self, network: Network, raw: npt.NDArray[np.signedinteger]) -> Integers:
         """Evaluate raw inputs; raw outputs, side by side.
 
-        A last activation that the firmware takes from a table is left away in the framework and
-        the network's own table is read instead: the table is declared, the rest is compared.
+        A last activation that the firmware takes from tables (sigmoid, tanh, softmax) is left away
+        in the framework and the network's own last layer is used instead: its tables are declared,
+        the rest is compared. So are constants, see `declare`.
 
         Parameters
         ----------
@@ -70,6 +76,7 @@ class Framework(ABC):
         int64 array, shape (n, outputs)
             The smallest int64 where a result is no number of the output format.
         """
+        self.declare(network)
         tail = _table(network) if self.last_function in _TABLES else None
         tensors = tail.inputs if tail is not None else network.outputs
         parts = []
@@ -95,6 +102,7 @@ class Framework(ABC):
         self, network: Network, raw: npt.NDArray[np.signedinteger], names: list[str]
     ) -> dict[str, Floats]:
         """Evaluate the layers of these names for raw inputs, as far as the model has them."""
+        self.declare(network)
         return self.layers(self._inputs(network, raw), names)
 
     def _inputs(self, network: Network, raw: npt.NDArray[np.signedinteger]) -> list[Floats]:
@@ -113,13 +121,16 @@ def _exact(values: Floats, fraction: int) -> Integers:
 
 
 def _table(network: Network) -> Network | None:
-    """Return the network's last table by itself, where it ends with one."""
+    """Return the network's last layer by itself, where it reads tables and one tensor."""
     graph = network.graph
     last = graph.layers[-1]
-    if len(last.operations) != 1 or not isinstance(last.operations[0], Lookup):
+    if not any(isinstance(operation, Lookup) for operation in last.operations):
         return None
-    source = graph.tensors[last.operations[0].source]
-    return Network(Graph(graph.name, (source,), graph.outputs, (last,)))
+    own = {operation.output.name for operation in last.operations}
+    read = {name for operation in last.operations for name in sources(operation)} - own
+    if len(read) != 1 or graph.outputs != (last.output.name,):
+        return None
+    return Network(Graph(graph.name, (graph.tensors[read.pop()],), graph.outputs, (last,)))
 
 
 def project(options: HlsOptions) -> dict[str, Any]:

@@ -18,9 +18,12 @@ from typing import Any
 import numpy as np
 
 from l1kd.emulators.array_types import Floats
-from l1kd.errors import ConfigurationError, FirmwareError, UnreadableFileError
+from l1kd.emulators.network import Network
+from l1kd.errors import ConfigurationError, FirmwareError, L1KDError, UnreadableFileError
 from l1kd.models import backend
 from l1kd.models.firmware.hls.hls import HlsOptions, hls4ml_version
+from l1kd.models.firmware.sources import qkeras_models
+from l1kd.models.firmware.sources.declared import declared_constants
 from l1kd.models.firmware.sources.frameworks import (
     Framework,
     Precisions,
@@ -48,12 +51,15 @@ class KerasModel(Framework):
         As it was saved.
     legacy : bool
         Whether it is of Keras 2.
+    open_biases : frozenset of str
+        Layers whose bias has no quantizer.
     """
 
     name: str
     model: Any
     firmware_model: Any
     legacy: bool
+    open_biases: frozenset[str] = frozenset()
 
     @property
     def quantized(self) -> bool:
@@ -71,15 +77,33 @@ class KerasModel(Framework):
     def last_function(self) -> str:
         """Name of the plain activation that ends the model, empty where none does."""
         final = self.model.layers[-1]
-        if final.__class__.__name__ != "Activation":
-            return ""
-        return str(getattr(final.activation, "__name__", ""))
+        if final.__class__.__name__ == "Softmax":
+            return "softmax"
+        return str(getattr(getattr(final, "activation", None), "__name__", ""))
+
+    def declare(self, network: Network) -> list[str]:
+        """Take factors, offsets and biases without quantizer from the network."""
+        if not self.legacy or not self.quantized:
+            return []
+        return list(declared_constants(network, self.model, set(self.open_biases)))
 
     def evaluate(self, inputs: list[Floats], whole: bool = True) -> list[Floats]:
         """Evaluate rows of inputs; without the last activation where not ``whole``."""
         if whole:
             return self._predict(self.model, inputs)
-        return self._predict(self._part([self.model.layers[-2].output]), inputs)
+        return self._predict(self._part([self._before_last_function()]), inputs)
+
+    def _before_last_function(self) -> Any:
+        """Return what the last activation is given, also where it is part of a layer."""
+        final = self.model.layers[-1]
+        if final.__class__.__name__ in ("Activation", "Softmax"):
+            return final.input
+        with _double(self.legacy):
+            config = {**final.get_config(), "activation": "linear", "name": f"{final.name}_linear"}
+            plain = final.__class__.from_config(config)
+            found = plain(final.input)
+            plain.set_weights(final.get_weights())
+        return found
 
     def layers(self, inputs: list[Floats], names: list[str]) -> dict[str, Floats]:
         """Evaluate the layers of these names, as far as the model has them."""
@@ -190,6 +214,11 @@ def read_keras(path: Path) -> KerasModel:
         raise UnreadableFileError(f"{path}: expected a Keras model, found no file")
     config, legacy = _configuration(path)
     modules = _check_classes(path, config)
+    if any(name == "quantized_hswish" for _, name in _classes(config)):
+        raise FirmwareError(
+            f"{path}: QKeras cannot read its own quantized_hswish, and hls4ml has no firmware for "
+            "it; use quantized_relu"
+        )
     if legacy and "qkeras" in modules and path.suffix == ".keras":
         raise UnreadableFileError(
             f"{path}: QKeras cannot read its own models from .keras files: save the model as .h5"
@@ -197,8 +226,10 @@ def read_keras(path: Path) -> KerasModel:
     with backend.quiet():
         try:
             return _read_legacy(path, config, modules) if legacy else _read_current(path, modules)
+        except L1KDError:
+            raise
         except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
-            said = str(error)[:1000]
+            said = " ".join(str(error).split())[:300]
             raise UnreadableFileError(f"{path} cannot be read: {said}") from error
 
 
@@ -208,14 +239,27 @@ def _read_legacy(path: Path, config: dict[str, Any], modules: set[str]) -> Keras
     if "qkeras" in modules:
         backend.qkeras().utils._add_supported_quantized_objects(custom)
     model = keras.models.load_model(path, custom_objects=custom, compile=False)
-    wide_config = _widened(config)
-    with _double(legacy=True):
+
+    def rebuilt(changed: Any) -> Any:
         if path.suffix == ".h5":
-            wide = keras.models.model_from_config(wide_config, custom_objects=custom)
-        else:
-            wide = keras.saving.deserialize_keras_object(wide_config, custom_objects=custom)
-        wide.set_weights(model.get_weights())
-    return KerasModel("QKeras" if "qkeras" in modules else "Keras", wide, model, True)
+            return keras.models.model_from_config(changed, custom_objects=custom)
+        return keras.saving.deserialize_keras_object(changed, custom_objects=custom)
+
+    if "qkeras" not in modules:
+        with _double(legacy=True):
+            wide = rebuilt(_widened(config))
+            wide.set_weights(model.get_weights())
+        return KerasModel("Keras", wide, model, True)
+    qkeras_models.check_quantizers(path, model)
+    with _double(legacy=True):
+        wide = rebuilt(qkeras_models.reference_configuration(config))
+    qkeras_models.set_quantized(wide, model, norms=True)
+    plain, firmware = qkeras_models.with_plain_norms(config), model
+    if plain is not None:
+        firmware = rebuilt(plain)
+        qkeras_models.set_quantized(firmware, model, norms=False)
+    biases = frozenset(qkeras_models.open_biases(model))
+    return KerasModel("QKeras", wide, firmware, True, biases)
 
 
 def _widened(config: Mapping[str, Any]) -> Any:
@@ -296,7 +340,10 @@ def convert_keras(framework: KerasModel, options: HlsOptions, precisions: Precis
             config = hls4ml.utils.config_from_keras_model(
                 model, granularity="name", backend=options.backend, default_precision=default
             )
-            declare(config["LayerName"], _input_types(framework) | dict(precisions), options)
+            types = _input_types(framework)
+            if framework.name == "QKeras":
+                types |= qkeras_models.norm_types(model)
+            declare(config["LayerName"], types | dict(precisions), options)
             return hls4ml.converters.convert_from_keras_model(
                 model,
                 hls_config=config,

@@ -1,0 +1,199 @@
+"""QKeras with its own defaults: read and equal in every bit, or refused in one line."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from l1kd.errors import FirmwareError
+from l1kd.models import backend
+from l1kd.models.firmware.build import BuildOptions, build
+from l1kd.models.firmware.proof import checks
+from l1kd.models.firmware.sources import sources
+from l1kd.models.firmware.sources.declared import declared_constants
+from l1kd.models.firmware.sources.emulators import emulator_of
+from l1kd.models.firmware.vectors import vectors
+
+pytest.importorskip("hls4ml", reason="hls4ml is not installed")
+pytestmark = pytest.mark.usefixtures("tf")
+
+
+def dense(kernel, *, bias="same", activation=None, extra=None, end=None):
+    """Return a network 8 - 6 - 3; quantizers as strings, as QKeras reads them."""
+    keras, q = backend.keras(), backend.qkeras()
+    bias = "quantized_bits(6,0,alpha=1)" if bias == "same" else bias
+    stack = [
+        keras.layers.Input((8,), name="x"),
+        q.QActivation("quantized_bits(8,3,alpha=1)", name="fixed"),
+        q.QDense(6, kernel_quantizer=kernel, bias_quantizer=bias, name="d0"),
+        *([extra()] if extra else []),
+        q.QActivation(activation or "quantized_relu(6,3)", name="r0"),
+        q.QDense(3, kernel_quantizer=kernel, bias_quantizer=bias, name="d1"),
+        *([end()] if end else []),
+    ]
+    return keras.Sequential(stack, name="small")
+
+
+def convolution():
+    keras, q = backend.keras(), backend.qkeras()
+    bits = {"kernel_quantizer": "quantized_bits(6,0)", "bias_quantizer": "quantized_bits(6,0)"}
+    stack = [
+        keras.layers.Input((5, 5, 1), name="x"),
+        q.QActivation("quantized_bits(8,3,alpha=1)", name="fixed"),
+        q.QConv2D(3, (3, 3), **bits, name="c0"),
+        q.QBatchNormalization(name="bn"),
+        q.QActivation("quantized_relu(6,2)", name="r0"),
+        keras.layers.Flatten(name="flat"),
+        q.QDense(2, **bits, name="d1"),
+    ]
+    return keras.Sequential(stack, name="small")
+
+
+def layer(kind, *arguments, **options):
+    """Return a function that makes a layer of Keras or QKeras."""
+
+    def made():
+        home = backend.qkeras() if kind.startswith("Q") else backend.keras().layers
+        return getattr(home, kind)(*arguments, **options)
+
+    return made
+
+
+ONE = "quantized_bits(6,0,alpha=1)"
+MODELS = {
+    "quantized_bits(6,0)": lambda: dense("quantized_bits(6,0)", bias="quantized_bits(6,0)"),
+    "auto_po2": lambda: dense("quantized_bits(6,0,alpha='auto_po2')"),
+    "integer bits": lambda: dense("quantized_bits(7,2)"),
+    "quantized_po2": lambda: dense("quantized_po2(4)"),
+    "quantized_po2 with a limit": lambda: dense("quantized_po2(4,1)"),
+    "ternary()": lambda: dense("ternary()"),
+    "binary()": lambda: dense("binary()"),
+    "ternary(alpha=1)": lambda: dense("ternary(alpha=1)"),
+    "binary(alpha=1)": lambda: dense("binary(alpha=1)"),
+    "stochastic_ternary()": lambda: dense("stochastic_ternary()"),
+    "stochastic_binary()": lambda: dense("stochastic_binary()"),
+    "QBatchNormalization()": lambda: dense(ONE, extra=layer("QBatchNormalization", name="bn")),
+    "BatchNormalization()": lambda: dense(ONE, extra=layer("BatchNormalization", name="bn")),
+    "bias without quantizer": lambda: dense(ONE, bias=None),
+    "auto_po2 and a bias without quantizer": lambda: dense("quantized_bits(6,0)", bias=None),
+    "quantized_tanh": lambda: dense(ONE, activation="quantized_tanh(8)"),
+    "quantized_sigmoid": lambda: dense(ONE, activation="quantized_sigmoid(8)"),
+    "quantized_bits activation": lambda: dense(ONE, activation="quantized_bits(6,2,alpha=1)"),
+    "softmax layer": lambda: dense(ONE, end=layer("Softmax", name="end")),
+    "softmax": lambda: dense(ONE, end=layer("Activation", "softmax", name="end")),
+    "tanh": lambda: dense(ONE, end=layer("Activation", "tanh", name="end")),
+    "convolution": convolution,
+}
+
+
+def saved(name, path):
+    """Save a model with weights of several magnitudes, so that scales differ."""
+    keras = backend.keras()
+    keras.backend.clear_session()
+    with backend.quiet():
+        model = MODELS[name]() if isinstance(name, str) else name()
+        rng = np.random.default_rng(list(MODELS).index(name) if isinstance(name, str) else 0)
+        weights = [rng.normal(size=w.shape) * 2.0 ** rng.integers(-2, 2) for w in
+                   model.get_weights()]  # fmt: skip
+        named = zip(weights, model.weights, strict=True)
+        model.set_weights([abs(w) + 0.1 if "variance" in v.name else w for w, v in named])
+        model.save(path)
+    return path
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_firmware_computes_what_qkeras_computes(name, tmp_path):
+    path = saved(name, tmp_path / "model.h5")
+    framework = sources.find(str(path)).framework()
+    network = emulator_of(str(path))
+    given = vectors.make(network, 3000, 5)
+    found = framework.predict_raw(network, given.raw)
+    np.testing.assert_array_equal(found, vectors.emulate(network, given.raw))
+    assert len(np.unique(found, axis=0)) > 5
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("backend_name", ["vitis", "da4ml"])
+@pytest.mark.parametrize("name", MODELS)
+def test_everything_is_proved(name, backend_name, tmp_path):
+    if shutil.which("g++") is None:
+        pytest.skip("no C++ compiler")
+    path = saved(name, tmp_path / "model.h5")
+    options = BuildOptions(backend_name, vectors=10_000, synthesize=False)
+    compared = build(str(path), tmp_path / "built", options).proof.compared
+    rtl = [checks.RTL] if backend_name == "da4ml" else []
+    for party in ("QKeras", checks.CPP, checks.READ_BACK, *rtl):
+        assert compared[party]["mismatches"] == 0, party
+        assert compared[party]["vectors"] == 10_000
+
+
+REFUSED = {
+    "quantized_relu_po2": (
+        lambda: dense(ONE, activation="quantized_relu_po2(4,4)"),
+        r"layer 'r0': hls4ml has no firmware for the activation quantized_relu_po2; use ",
+    ),
+    "quantized_po2 activation": (
+        lambda: dense(ONE, activation="quantized_po2(4)"),
+        r"no firmware for the activation quantized_po2",
+    ),
+    "quantized_hswish": (
+        lambda: dense(ONE, activation=backend.qkeras().quantizers.quantized_hswish(8, 2)),
+        r"QKeras cannot read its own quantized_hswish",
+    ),
+    "bernoulli": (lambda: dense("bernoulli()"), r"no weights of bernoulli; use "),
+    "alpha='auto'": (
+        lambda: dense("quantized_bits(6,0,alpha='auto')"),
+        r"layer 'd0', kernel: quantized_bits with alpha='auto'.*alpha='auto_po2'",
+    ),
+    "bias of powers of two": (
+        lambda: dense(ONE, bias="quantized_po2(4)"),
+        r"layer 'd0', bias: hls4ml's C\+\+ .* does not compile; use quantized_bits",
+    ),
+    "alpha=0.3": (
+        lambda: dense("quantized_bits(6,0,alpha=0.3)"),
+        r"scale 0.3, which is no power of two; use alpha=1",
+    ),
+    "negative slope": (
+        lambda: dense(ONE, activation="quantized_relu(6,3,negative_slope=0.25)"),
+        r"layer 'r0'.*use negative_slope=0",
+    ),
+    "use_sigmoid": (
+        lambda: dense(ONE, activation="quantized_relu(6,3,1)"),
+        r"ignores use_sigmoid of quantized_relu",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_hls4ml_would_build_otherwise_is_refused_in_one_line(name, tmp_path):
+    make, message = REFUSED[name]
+    path = saved(make, tmp_path / "model.h5")
+    with pytest.raises(FirmwareError, match=message) as error:
+        sources.find(str(path))
+    assert len(str(error.value).splitlines()) == 1
+    assert len(str(error.value)) < 400
+
+
+def test_constants_of_the_firmware_must_be_near_those_of_the_model(tmp_path):
+    path = saved("BatchNormalization()", tmp_path / "model.h5")
+    framework = sources.find(str(path)).framework()
+    network = emulator_of(str(path))
+    assert list(declared_constants(network, framework.model, set())) == ["bn"]
+    norm = framework.model.get_layer("bn")
+    gamma, *rest = norm.get_weights()
+    norm.set_weights([gamma + 0.1, *rest])
+    with pytest.raises(FirmwareError, match=r"layer 'bn': a factor .* 0\.1 away .*--precision bn"):
+        list(declared_constants(network, framework.model, set()))
+
+
+def test_a_weight_that_differs_is_noticed(tmp_path):
+    path = saved("quantized_bits(6,0)", tmp_path / "model.h5")
+    framework = sources.find(str(path)).framework()
+    network = emulator_of(str(path))
+    kernel, bias = framework.model.get_layer("d1").get_weights()
+    kernel[2, 1] += 2.0**-5
+    framework.model.get_layer("d1").set_weights([kernel, bias])
+    raw = vectors.make(network, 500, 5).raw
+    wrong = framework.predict_raw(network, raw) != vectors.emulate(network, raw)
+    assert wrong[:, 1].sum() > 50
+    assert not wrong[:, [0, 2]].any()
