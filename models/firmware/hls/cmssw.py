@@ -10,6 +10,7 @@ from pathlib import Path
 from l1kd.emulators.network.cpp.model import Project
 from l1kd.emulators.network.cpp.source import read_project
 from l1kd.errors import FirmwareError
+from l1kd.models.firmware.tools.cpp import top_header
 
 __all__ = ["INTERFACE", "POINTER", "write_wrapper"]
 
@@ -51,7 +52,7 @@ _WRAPPER = """// Emulator of {name} for CMSSW: `prepare_input` takes {inputs},
 #include <type_traits>
 
 #include "emulator.h"
-#include "../hls/firmware/{name}.h"
+#include "../hls/firmware/{header}"
 
 namespace {{
 
@@ -134,6 +135,7 @@ def _wrapper(project: Project) -> str:
     return _WRAPPER.format(
         pointer=POINTER,
         name=project.name,
+        header=top_header(project),
         scope=f"{project.namespace}::" if project.namespace else "",
         inputs=_described("a pointer to", ins, sizes),
         outputs=_described("a pointer to room for", outs, sizes[len(ins) :]),

@@ -234,13 +234,33 @@ def copy_project(source: Path, folder: Path) -> str:
         target = folder / "firmware" / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / file, target)
-    for part in ("vivado/nnet_utils", "vitis/nnet_utils", "vivado/ap_types"):
-        target = folder / "firmware" / Path(part).name
-        for header in sorted((library() / part).rglob("*.h")):
-            place = target / header.relative_to(library() / part)
-            own = root / top.parent / target.name / header.name
-            if place.name == "nnet_code_gen.h" and place.exists():
-                continue
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(own if own.is_file() else header, place)
+    for name in _library_folders(root / top.parent):
+        for part in ("vivado/nnet_utils", "vitis/nnet_utils"):
+            _copy_library(library() / part, folder / "firmware" / name, root / top.parent / name)
+    types = "ap_types"
+    _copy_library(
+        library() / "vivado" / types, folder / "firmware" / types, root / top.parent / types
+    )
     return project.name
+
+
+def _library_folders(firmware: Path) -> list[str]:
+    """Return what the folder calls hls4ml's library: experiments rename it."""
+    marks = ("nnet_types.h", "nnet_common.h", "nnet_helpers.h")
+    found = {
+        entry.name
+        for entry in firmware.iterdir()
+        if entry.is_dir() and any((entry / mark).is_file() for mark in marks)
+    }
+    return sorted(found | {"nnet_utils"})
+
+
+def _copy_library(origin: Path, target: Path, own: Path) -> None:
+    """Copy the headers of a library; those that the firmware brings itself come first."""
+    for header in sorted(origin.rglob("*.h")):
+        place = target / header.relative_to(origin)
+        if place.name == "nnet_code_gen.h" and place.exists():
+            continue
+        mine = own / header.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(mine if mine.is_file() else header, place)

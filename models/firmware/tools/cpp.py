@@ -30,6 +30,7 @@ __all__ = [
     "driver_source",
     "ports_header",
     "run_tool",
+    "top_header",
 ]
 
 COMPILE_FLAGS = ("-O1", "-std=c++17", "-w", "-fno-strict-aliasing")
@@ -117,7 +118,7 @@ def ports_header(project: Project, trace: bool = False) -> str:
     scope = f"{project.namespace}::" if project.namespace else ""
     return _PORTS.format(
         name=project.name,
-        header=f"{project.name}.h" if not trace else "traced.h",
+        header=top_header(project) if not trace else "traced.h",
         inputs=offset,
         outputs=_kept(project) if trace else sum(size or 0 for size in sizes[count:]),
         trace="\n#define L1KD_TRACED\n" if trace else "",
@@ -132,6 +133,14 @@ def ports_header(project: Project, trace: bool = False) -> str:
         names=", ".join(f"p{number}" for number in range(len(sizes))),
         finish=finish,
     )
+
+
+def top_header(project: Project) -> str:
+    """Return the name of the header that declares the top function: that of its source's name."""
+    source = Path(project.location.path)
+    names = [Path(name).name for name in project.files]
+    own = source.with_suffix(".h").name
+    return own if own in names else f"{project.name}.h"
 
 
 def _kept(project: Project) -> int:
@@ -291,7 +300,7 @@ def _traced(project: Project, source: Path, build: Path) -> Path:
         size = project.tensors[name].size
         lines.insert(call.location.line, f"    keep({name}, {size}, *l1kd_kept);")
     (build / "traced.h").write_text(
-        f'#include <cstdint>\n#include <vector>\n#include "{project.name}.h"\n'
+        f'#include <cstdint>\n#include <vector>\n#include "{top_header(project)}"\n'
         "extern std::vector<int64_t> *l1kd_kept;\n",
         encoding="utf-8",
     )

@@ -17,6 +17,7 @@ from l1kd.emulators.array_types import Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
+from l1kd.emulators.network.graph import Lookup
 from l1kd.errors import FirmwareError, InputError
 from l1kd.models.firmware.stream import RegionStream
 
@@ -102,8 +103,7 @@ def make(network: Emulator, count: int, seed: int, real: Integers | None = None)
         The real inputs do not fit the network.
     """
     formats = element_formats(network)
-    low = np.array([form.minimum for form in formats], np.int64)
-    high = np.array([form.maximum for form in formats], np.int64)
+    low, high = _limits(network)
     parts = []
     counts = {"real": 0, "edge": 0, "random": 0}
     if real is not None:
@@ -126,6 +126,29 @@ def make(network: Emulator, count: int, seed: int, real: Integers | None = None)
         rows = network.arranged(rows)
         counts["random"] += len(rows) - sum(counts.values())
     return Vectors(narrow(rows), counts)
+
+
+def _limits(network: Emulator) -> tuple[Integers, Integers]:
+    """Return the lowest and highest raw value of every input.
+
+    An index beyond an embedding's table is undefined in C++: none is drawn.
+    """
+    formats = element_formats(network)
+    low = np.array([form.minimum for form in formats], np.int64)
+    high = np.array([form.maximum for form in formats], np.int64)
+    if isinstance(network, LogicNetwork):
+        return low, high
+    ends = np.cumsum([tensor.size for tensor in network.inputs])
+    places = {t.name: slice(end - t.size, end) for t, end in zip(network.inputs, ends, strict=True)}
+    for layer in network.graph.layers:
+        (first, *_) = layer.operations
+        if layer.kind == "embedding" and isinstance(first, Lookup) and first.source in places:
+            place, columns = places[first.source], first.table.shape[1]
+            fraction = network.graph.tensors[first.source].format.fraction
+            entries = len(first.table) // columns - 1
+            low[place] = np.maximum(low[place], 0)
+            high[place] = np.minimum(high[place], (entries << max(fraction, 0)) - 1)
+    return low, high
 
 
 def _edges(low: Integers, high: Integers, count: int, rng: np.random.Generator) -> Integers:
