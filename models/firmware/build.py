@@ -31,7 +31,7 @@ from l1kd.models.firmware.region.synthesis import synthesize_region
 from l1kd.models.firmware.rtl import bench as rtl_bench
 from l1kd.models.firmware.rtl.rtl import RtlDesign, build_rtl
 from l1kd.models.firmware.sources import sources
-from l1kd.models.firmware.sources.frameworks import Framework
+from l1kd.models.firmware.sources.frameworks import Reference
 from l1kd.models.firmware.sources.sources import Source
 from l1kd.models.firmware.stream import RegionStream
 from l1kd.models.firmware.tools import cpp, vendor, yosys
@@ -112,7 +112,7 @@ class _Builder:
         self.failed: dict[str, str] = {}
         self.rtl: RtlDesign | None = None
         self.hls: dict[str, str] | None = None
-        self.framework: Framework | None = None
+        self.framework: Reference | None = None
 
     def run(self) -> Built:
         """Do everything."""

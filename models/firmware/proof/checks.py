@@ -22,7 +22,7 @@ from l1kd.models.firmware.proof.proof import (
 )
 from l1kd.models.firmware.rtl.rtl import RtlDesign, build_rtl
 from l1kd.models.firmware.sources import sources
-from l1kd.models.firmware.sources.frameworks import Framework
+from l1kd.models.firmware.sources.frameworks import Reference
 from l1kd.models.firmware.tools import cpp, verilator
 from l1kd.models.firmware.vectors import vectors
 from l1kd.models.firmware.vectors.vectors import Emulator, Vectors
@@ -51,7 +51,7 @@ def prove_project(
     given: Vectors,
     design: RtlDesign | None,
     has_hls: bool,
-    framework: Framework | None,
+    framework: Reference | None,
     skipped: dict[str, str],
     progress: Progress,
 ) -> tuple[Proof, Integers]:
@@ -89,7 +89,7 @@ def prove_project(
     return proof, expected
 
 
-def _framework(framework: Framework, network: Emulator) -> Implementation:
+def _framework(framework: Reference, network: Emulator) -> Implementation:
     if not isinstance(network, Network):
         raise FirmwareError("logic gates have no model of a framework to compare with")
     return Implementation(

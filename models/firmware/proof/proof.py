@@ -16,7 +16,7 @@ import numpy.typing as npt
 from l1kd.emulators.array_types import Integers
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Graph
-from l1kd.models.firmware.sources.frameworks import INEXACT, Framework
+from l1kd.models.firmware.sources.frameworks import INEXACT, Reference
 from l1kd.models.firmware.tools.cpp import compile_project
 from l1kd.models.firmware.vectors import vectors
 from l1kd.models.firmware.vectors.vectors import Emulator, Vectors
@@ -167,7 +167,7 @@ def cpp_layer(network: Emulator, hls: Path, raw: npt.NDArray[np.signedinteger]) 
 
 
 def framework_layer(
-    network: Emulator, framework: Framework, raw: npt.NDArray[np.signedinteger]
+    network: Emulator, framework: Reference, raw: npt.NDArray[np.signedinteger]
 ) -> list[str]:
     """Find the first layer in which the training framework differs from the emulator."""
     if not isinstance(network, Network):

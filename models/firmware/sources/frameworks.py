@@ -17,7 +17,7 @@ from l1kd.errors import FirmwareError
 from l1kd.models.firmware.hls.hls import HlsOptions, namespace
 from l1kd.models.firmware.vectors import vectors
 
-__all__ = ["INEXACT", "Framework", "Precisions", "declare", "project"]
+__all__ = ["INEXACT", "Framework", "Precisions", "Reference", "declare", "project"]
 
 Precisions = Mapping[str, Mapping[str, str]]
 INEXACT = np.iinfo(np.int64).min
@@ -26,16 +26,35 @@ _CHUNK = 8192
 _TABLES = ("sigmoid", "tanh", "softmax")
 
 
-class Framework(ABC):
-    """A quantized model in its training framework.
+class Reference(ABC):
+    """Something that gives a network's results by its own means.
 
     Attributes
     ----------
     name : str
-        ``QKeras``, ``HGQ2`` or ``QONNX``.
+        For the report: ``QKeras``, ``HGQ2``, ``QONNX`` or ``conifer``.
     """
 
     name: str
+
+    @abstractmethod
+    def predict_raw(self, network: Network, raw: npt.NDArray[np.signedinteger]) -> Integers:
+        """Evaluate raw inputs, shape (n, elements); raw outputs, side by side."""
+
+    @abstractmethod
+    def trace(
+        self, network: Network, raw: npt.NDArray[np.signedinteger], names: list[str]
+    ) -> dict[str, Floats]:
+        """Evaluate the layers of these names for raw inputs, as far as it has them."""
+
+    def declare(self, network: Network) -> list[str]:
+        """Take constants that the model leaves open from the network; return their layers."""
+        del network
+        return []
+
+
+class Framework(Reference):
+    """A quantized model in its training framework."""
 
     @property
     @abstractmethod
@@ -46,11 +65,6 @@ class Framework(ABC):
     @abstractmethod
     def last_function(self) -> str:
         """Name of the plain activation that ends the model, empty where none does."""
-
-    def declare(self, network: Network) -> list[str]:
-        """Take constants that the model leaves open from the network; return their layers."""
-        del network
-        return []
 
     @abstractmethod
     def evaluate(self, inputs: list[Floats], whole: bool = True) -> list[Floats]:

@@ -17,8 +17,8 @@ from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.errors import FirmwareError, ToolError, UnreadableFileError
 from l1kd.models.firmware.hls import hls
-from l1kd.models.firmware.sources import keras_models, onnx_models
-from l1kd.models.firmware.sources.frameworks import Framework, Precisions
+from l1kd.models.firmware.sources import conifer_models, keras_models, onnx_models
+from l1kd.models.firmware.sources.frameworks import Precisions, Reference
 from l1kd.models.firmware.sources.names import identifier
 from l1kd.models.firmware.stream import RegionStream
 
@@ -57,7 +57,7 @@ class Source:
     kind: str | None
     network: Network | LogicNetwork | RegionStream | None
     write: Write
-    framework: Callable[[], Framework] | None
+    framework: Callable[[], Reference] | None
     why_no_framework: str
     origin: dict[str, Any]
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -70,8 +70,8 @@ def find(name: str, precisions: Precisions | None = None, board: str = "barrel")
     ----------
     name : str
         A shipped artefact (``qdistillnet_paper-v1``), the folder of one, a network file (``.npz``),
-        a firmware folder, a model of Keras, QKeras or HGQ2 (``.keras``, ``.h5``) or ONNX
-        (``.onnx``).
+        a firmware folder, a model of Keras, QKeras or HGQ2 (``.keras``, ``.h5``), ONNX
+        (``.onnx``) or decision trees of conifer (``.json``).
     precisions : mapping, optional
         Types that a model leaves open; see `keras_models.convert_keras`.
     board : str
@@ -95,7 +95,7 @@ def find(name: str, precisions: Precisions | None = None, board: str = "barrel")
         known = ", ".join(artefacts.shipped())
         raise UnreadableFileError(
             f"'{name}' is neither a shipped network ({known}) nor a file or folder; expected a "
-            "network file (.npz), a firmware folder, a Keras model (.keras, .h5) or .onnx"
+            "network file (.npz), a firmware folder, a Keras model (.keras, .h5), .onnx or .json"
         )
     origin = {"file": path.name, "sha256": artefacts.sha256(path)}
     if path.suffix == ".npz":
@@ -104,8 +104,11 @@ def find(name: str, precisions: Precisions | None = None, board: str = "barrel")
         return _from_keras(path, chosen, origin)
     if path.suffix == ".onnx":
         return _from_onnx(path, chosen, origin)
+    if path.suffix == ".json":
+        return _from_conifer(path, chosen, origin)
     raise UnreadableFileError(
-        f"{path}: expected .npz, .keras, .h5, .onnx or a folder, found '{path.suffix}'"
+        f"{path}: expected .npz, .keras, .h5, .onnx, .json of conifer or a folder, found "
+        f"'{path.suffix}'"
     )
 
 
@@ -229,6 +232,26 @@ def _from_folder(path: Path) -> Source:
         None,
         "the source is a firmware folder",
         {"folder": path.resolve().name},
+    )
+
+
+def _from_conifer(path: Path, precisions: Precisions, origin: dict[str, Any]) -> Source:
+    network = conifer_models.read_conifer(path, precisions)
+
+    def write(_: hls.HlsOptions, folder: Path) -> None:
+        raise FirmwareError(
+            f"HLS C++ of decision trees is conifer's own ({folder.name} would be a copy): build "
+            "Verilog and VHDL with --backend da4ml or alkaid"
+        )
+
+    return Source(
+        network.graph.name,
+        None,
+        network,
+        write,
+        lambda: conifer_models.ConiferCpp(path, precisions),
+        "",
+        origin,
     )
 
 
