@@ -11,7 +11,7 @@ from rich.table import Table
 from l1kd.cli.application import AsJson, Quiet, app, explained, out_console
 from l1kd.cli.arguments import swallowed
 from l1kd.cli.options import Given, require_files, settings, takes
-from l1kd.study.request import Execution
+from l1kd.study.request import Execution, VertexChoice
 from l1kd.study.samples import named_files
 
 
@@ -20,6 +20,11 @@ class Skimming(Execution):
 
     algorithms: tuple[str, ...] | None = Field(None, description="Names, see `l1kd models`.")
     source: str | None = Field(None, description="Particle collection, see `l1kd inspect`.")
+    vertex: VertexChoice = Field(
+        None,
+        description="Vertex that dz is relative to: found by the trigger from the tracks, for "
+        "rates, or simulated (the file's own), the default.",
+    )
     keep: tuple[str, ...] = Field(
         (), description="Collections or branches to copy (patterns, GenJet or Jet_*); default all."
     )
@@ -48,6 +53,7 @@ def insert(given: Given, quiet: Quiet = False, as_json: AsJson = False) -> None:
             wanted.source,
             wanted.keep,
             wanted.drop,
+            wanted.vertex,
         ),
         fileset,
         status=not quiet and not as_json,

@@ -18,6 +18,7 @@ from l1kd.processors.efficiency import EVERYWHERE, EfficiencyProcessor
 from l1kd.processors.iso_rate import SpectraProcessor
 from l1kd.report import studies
 from l1kd.report.menu_page import pictures_of, render
+from l1kd.report.summary import VertexRecord
 from l1kd.statistics import Estimate
 from l1kd.study.request import EfficiencyRequest
 from l1kd.study.samples import named_files
@@ -173,6 +174,8 @@ class IsoRateTable(NamedTuple):
         {target [Hz]: {algorithm: result}}.
     curves, rates_hz
         {algorithm: efficiency at each of the rates}.
+    vertices
+        Vertex of the signal and of the zero bias, and how often the found one is right.
     """
 
     signal: str
@@ -181,6 +184,7 @@ class IsoRateTable(NamedTuple):
     rows: dict[float, dict[str, IsoRate]]
     curves: dict[str, list[Estimate]]
     rates_hz: list[float]
+    vertices: list[VertexRecord]
 
 
 def compare_at_rate(fileset: Any, request: EfficiencyRequest, **more: Any) -> list[IsoRateTable]:
@@ -228,7 +232,15 @@ def compare_at_rate(fileset: Any, request: EfficiencyRequest, **more: Any) -> li
         }
         curves = efficiency_against_rate(background, spectra, rates, request.level)
         tables.append(
-            IsoRateTable(signal, request.quantity, request.weighting_reference, rows, curves, rates)
+            IsoRateTable(
+                signal,
+                request.quantity,
+                request.weighting_reference,
+                rows,
+                curves,
+                rates,
+                _vertices({signal: own} | zero_bias),
+            )
         )
     return tables
 
@@ -324,6 +336,13 @@ def write_efficiency(
     return page
 
 
+def _vertices(outputs: Mapping[str, Mapping[str, Any]]) -> list[VertexRecord]:
+    """Describe the vertex of every dataset that has particles."""
+    return [
+        studies.vertex_record(name, own["vertex"]) for name, own in outputs.items() if own["vertex"]
+    ]
+
+
 def _vertex(request: EfficiencyRequest) -> str | None:
     """Say which vertex the inserted algorithms take; None where none is inserted."""
     if not request.algorithms:
@@ -366,6 +385,7 @@ def _iso_rate_dict(table: IsoRateTable) -> dict[str, Any]:
         "signal": table.signal,
         "quantity": table.quantity,
         "reference": table.reference,
+        "vertices": [vertex.model_dump() for vertex in table.vertices],
         "rows": [
             {
                 "target_hz": target,

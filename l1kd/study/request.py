@@ -25,6 +25,7 @@ __all__ = [
     "OptimiseRequest",
     "Request",
     "Settings",
+    "VertexChoice",
     "WeightRequest",
     "nearest",
     "read_settings",
