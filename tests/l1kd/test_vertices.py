@@ -153,3 +153,11 @@ def test_rates_take_the_trigger_s_vertex_where_they_can(data, events, pfnano):
     offline = ResolutionProcessor(["puppi"])
     assert offline.vertex is None
     assert vertex_counts(l1kd.insert(events, ["cicada"])) == {}
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("ttbarlj", 0.88, 1.0), ("minbias", 0.0, 0.08)])
+def test_the_finder_on_the_trigger_s_own_tracks(shared, open_events, name, low, high):
+    events = open_events(shared / f"samples/pu200/train_{name}.root")[:200]
+    counts = vertex_counts(l1kd.insert(events, [Puppi()], vertex="found"))
+    assert counts["compared"] == 200
+    assert low <= counts["near"] / 200 <= high

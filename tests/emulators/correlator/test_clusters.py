@@ -4,13 +4,16 @@ from fractions import Fraction
 from functools import cache
 from math import floor, pi
 
+import awkward as ak
 import numpy as np
 import pytest
 
+from l1kd.candidates import candidates
 from l1kd.emulators.correlator.chain import correlate
 from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.emulators.correlator.clusters.floating import cluster_float
 from l1kd.emulators.correlator.clusters.geometry import GRIDS, N_SECTORS, tables
+from l1kd.emulators.correlator.regionizer import Regionizer
 
 STEP = pi / 720
 NO_LIMITS = Clusterer(limits=(None, None, None))
@@ -297,6 +300,23 @@ def test_no_events_and_no_particles():
     found = Clusterer().run(nothing, [0, 0, 0])
     assert found.offsets.tolist() == [0, 0, 0]
     assert found.losses["unclustered_cells"].tolist() == [0, 0]
+
+
+def test_clusters_bring_most_of_the_momentum_into_the_slots(shared, open_events):
+    """On trigger towers of pile-up 200, slots of neighbouring regions included."""
+    particles = candidates(open_events(shared / "samples/pu200/train_minbias.root")[:40])
+    columns = {name: ak.to_numpy(ak.flatten(particles[name]))
+               for name in ("pt", "eta", "phi", "charge", "pid", "z0")}  # fmt: skip
+    offsets = np.concatenate([[0], np.cumsum(ak.to_numpy(ak.num(particles.pt)))])
+    total = columns["pt"][columns["charge"] == 0].sum()
+    formed = Clusterer().run(columns, offsets)
+    for given, bounds, low, high in (
+        (columns, offsets, 0.40, 0.52), (formed.particles, formed.offsets, 0.78, 0.90),
+    ):  # fmt: skip
+        inputs, _ = Regionizer().run(given, bounds, 0.0)
+        used = np.unique(np.concatenate([d["neu_source"].ravel() for d in inputs.values()]))
+        neutral = used[(used >= 0) & (given["charge"][used] == 0)]
+        assert low < given["pt"][neutral].sum() / total < high
 
 
 def test_geometry():
