@@ -8,7 +8,7 @@ padding, windows and broadcasting need no code of their own.
 An index of -1 reads a zero.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -267,6 +267,16 @@ def sources(operation: Operation) -> tuple[str, ...]:
     if isinstance(operation, Binary):
         return operation.left, operation.right
     return operation.sources if isinstance(operation, Gather) else (operation.source,)
+
+
+def renamed(operation: Operation, output: Tensor, names: Mapping[str, str]) -> Operation:
+    """Return an operation that writes ``output`` and reads tensors of other names."""
+    if isinstance(operation, Binary):
+        left, right = names[operation.left], names[operation.right]
+        return replace(operation, output=output, left=left, right=right)
+    if isinstance(operation, Gather):
+        return replace(operation, output=output, sources=tuple(names[s] for s in operation.sources))
+    return replace(operation, output=output, source=names[operation.source])
 
 
 _LIMITS = {

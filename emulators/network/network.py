@@ -50,6 +50,8 @@ class Network:
     def from_hls_project(cls, folder: str | Path) -> "Network":
         """Read a firmware folder: hls4ml's own tree, CMS's flattened one, or AXOL1TL's.
 
+        A folder with the parts of a split model (``graph1``, ``graph2``, ...) is one network.
+
         Raises
         ------
         FirmwareSourceError
@@ -57,7 +59,10 @@ class Network:
         """
         from l1kd.emulators.network.cpp.source import read_project
         from l1kd.emulators.network.layers.registry import lower_project
+        from l1kd.emulators.network.layers.split import is_split, read_parts
 
+        if is_split(Path(folder)):
+            return cls(read_parts(Path(folder)))
         return cls(lower_project(read_project(Path(folder))))
 
     @classmethod

@@ -14,6 +14,8 @@ __all__ = ["Body", "read_body"]
 
 # Copies one stream into several: every tensor after the first is written.
 _COPIES = ("clone_stream",)
+_PRINTS = [["std", "::", "cout"], ["std", "::", "cerr"]]
+_EFFECTS = {"=", "(", "++", "--", "+=", "-="}
 # Prints or stores a layer's output and changes nothing.
 _SILENT = ("save_layer_output", "save_output_array")
 
@@ -150,7 +152,7 @@ def _statement(tokens: list[Token], state: _State) -> None:
     texts = [token.text for token in tokens]
     if texts[:2] == ["auto", "&"] and len(tokens) == 5 and texts[3] == "=":
         _alias(tokens[2], tokens[4], state)
-    elif texts[0] in state.scalars and texts[1:2] == ["="]:
+    elif _idle(texts, state):
         return
     elif texts[-1] == ")" and not _is_stream(texts):
         _call(tokens, state)
@@ -164,6 +166,13 @@ def _statement(tokens: list[Token], state: _State) -> None:
         _declare(_array(name, kind, tokens[bracket:], "internal", state), state)
     else:
         raise _fail("statement not understood", tokens)
+
+
+def _idle(texts: Sequence[str], state: _State) -> bool:
+    """Tell whether a statement reports a size or prints, and nothing else."""
+    if texts[0] in state.scalars:
+        return texts[1:2] == ["="]
+    return list(texts[:3]) in _PRINTS and not _EFFECTS & set(texts)
 
 
 def _is_stream(texts: Sequence[str]) -> bool:

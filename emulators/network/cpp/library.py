@@ -42,6 +42,16 @@ _IDLE = (
 )
 
 
+# Prints, and loops that did nothing else: what a copy may have besides.
+_PRINTED = r'(?:"[^"]*"|std : : endl|[\w.\[\] :]+?(?: \. to_\w+ \( \))?)'
+_PRINTS = (
+    (re.compile(rf"std : : (?:cout|cerr) (?:< < {_PRINTED} ?)+;"), ""),
+    (re.compile(r"\s+"), " "),
+    (re.compile(r"for \( (?:int|unsigned) (\w+) = 0 ; \1 < [\w: ]+ ; \1 \+ \+ \) \{ \}"), ""),
+    (re.compile(r"\s+"), " "),
+)
+
+
 class Body(NamedTuple):
     """A function or class of the library: its normalised text and its place."""
 
@@ -129,6 +139,16 @@ def fingerprint(body: Body) -> str:
     return hashlib.sha256(f"{body.name} {body.text}".encode()).hexdigest()[:8]
 
 
+def known(body: Body) -> bool:
+    """Tell whether a function is that of a known version, prints aside."""
+    if fingerprint(body) in KNOWN:
+        return True
+    text = body.text
+    for pattern, replacement in _PRINTS:
+        text = pattern.sub(replacement, text)
+    return fingerprint(body._replace(text=text.strip())) in KNOWN
+
+
 @dataclass(frozen=True)
 class Library:
     """The functions of the library by name, those of arrays apart from those of streams."""
@@ -166,7 +186,7 @@ class Library:
         left, seen = list(names), set(names)
         while left:
             for body in self.bodies(left.pop(), streams=streams):
-                if fingerprint(body) not in KNOWN:
+                if not known(body):
                     message = "this function of the library is in no known version of hls4ml"
                     raise FirmwareSourceError(message, body.location, body.name)
                 fresh = set(_USE.findall(body.text)) - seen

@@ -60,6 +60,16 @@ _INCLUDES_LIBRARY = re.compile(r"^[ \t]*#[ \t]*include[ \t]*\"(nnet_(?!code_gen)
 _INCLUDES_PARAMETERS = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"\n]*/)?parameters\.h"', re.M)
 
 
+_INTEL_OR_SIEMENS = re.compile(
+    r"^[ \t]*#[ \t]*include[ \t]*[<\"][^>\"\n]*\bac_(?:fixed|int)\.", re.M
+)
+_TOOLS = (
+    ("Intel oneAPI", r"sycl"),
+    ("Siemens Catapult", r"mc_scverify|ac_channel|CCS_BLOCK"),
+    ("Intel Quartus HLS", r""),
+)
+
+
 def read_project(path: str | Path) -> Project:
     """Read a firmware folder.
 
@@ -80,6 +90,7 @@ def read_project(path: str | Path) -> Project:
     if not root.is_dir():
         raise FirmwareSourceError(f"{path} is not a folder")
     parameters = _find_parameters(root)
+    _refuse_other_tools(parameters.parent)
     sources = [source for source in _sources(parameters.parent) if _is_network(source)]
     if len(sources) != 1:
         names = ", ".join(sorted(source.name for source in sources)) or "none"
@@ -118,6 +129,22 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
             yield from sorted(entries, key=lambda entry: entry.name)
     except OSError:
         return
+
+
+def _refuse_other_tools(folder: Path) -> None:
+    """Refuse what hls4ml writes for other tools than Vivado and Vitis, by the tool's name."""
+    texts = []
+    for path in (folder / "defines.h", *_sources(folder)):
+        if path.is_file() and path.stat().st_size <= MAX_FILE_BYTES:
+            texts.append(path.read_text(encoding="utf-8", errors="replace"))
+    text = "\n".join(texts)
+    if re.search(r"#\s*include\s*<(ap_fixed|ap_int)", text) or not _INTEL_OR_SIEMENS.search(text):
+        return
+    tool = next(name for name, mark in _TOOLS if re.search(mark, text))
+    raise FirmwareSourceError(
+        f"{folder.name} is firmware for {tool}, whose number types (ac_fixed) have rules of their "
+        "own; only that of Vivado and Vitis is read: convert the model with backend='Vitis'"
+    )
 
 
 def _sources(folder: Path) -> list[Path]:

@@ -10,6 +10,9 @@ from typing import NamedTuple
 __all__ = ["FirmwareSourceError", "Location", "SourceText", "Token", "join", "tokenize"]
 
 
+MAX_MESSAGE = 300
+
+
 @dataclass(frozen=True)
 class Location:
     """A place in the sources: path relative to the folder that was read, and line from 1."""
@@ -35,6 +38,8 @@ class FirmwareSourceError(ValueError):
     def __init__(self, message: str, location: Location | None = None, construct: str = "") -> None:
         self.location = location
         self.construct = construct if len(construct) <= 120 else construct[:117] + "..."
+        if len(message) > MAX_MESSAGE:
+            message = f"{message[: MAX_MESSAGE - 3]}..."
         where = f"{location}: " if location else ""
         what = f": `{self.construct}`" if construct else ""
         super().__init__(f"{where}{message}{what}")

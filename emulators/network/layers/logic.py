@@ -28,8 +28,7 @@ from l1kd.emulators.network.cpp.functions import (
 )
 from l1kd.emulators.network.cpp.model import CppType, FirmwareSourceError, Function, Location
 from l1kd.emulators.network.cpp.straight_line import format_of
-from l1kd.emulators.network.graph import Binary as Joined
-from l1kd.emulators.network.graph import Gather, Operation, Tensor
+from l1kd.emulators.network.graph import Operation, Tensor, renamed
 from l1kd.emulators.network.linear_form import Linear
 from l1kd.emulators.network.operations.basis import Basis, Form
 
@@ -74,20 +73,15 @@ def logic(function: Function, source: Tensor, output: Tensor, integers: bool) ->
     graph = code.basis.graph(output.name, forms, output.format)
     names = {name: f"{output.name}.{name}" for name in graph.tensors}
     names |= {"inputs": source.name, "outputs": output.name}
-    return [_renamed(operation, names, output) for operation in graph.operations]
+    return [
+        renamed(operation, _named(operation.output, names, output), names)
+        for operation in graph.operations
+    ]
 
 
-def _renamed(operation: Operation, names: dict[str, str], output: Tensor) -> Operation:
-    """Return an operation whose tensors have other names."""
-    target = operation.output
-    name = names[target.name]
-    target = output if name == output.name else replace(target, name=name)
-    if isinstance(operation, Joined):
-        sides = names[operation.left], names[operation.right]
-        return replace(operation, output=target, left=sides[0], right=sides[1])
-    if isinstance(operation, Gather):
-        return replace(operation, output=target, sources=tuple(names[s] for s in operation.sources))
-    return replace(operation, output=target, source=names[operation.source])
+def _named(tensor: Tensor, names: dict[str, str], output: Tensor) -> Tensor:
+    name = names[tensor.name]
+    return output if name == output.name else replace(tensor, name=name)
 
 
 @dataclass

@@ -218,3 +218,72 @@ def test_functions_changed_by_hand_are_refused_with_their_place(tmp_path, header
     with pytest.raises(FirmwareSourceError, match="no known version") as caught:
         Network.from_hls_project(folder)
     assert caught.value.location.path.endswith(header)
+
+
+def one_relu(tmp_path, old="", new=""):
+    """Write a network of one relu, with a piece of the library's text exchanged."""
+    fw = Firmware(HEADERS)
+    x, y = fw.input("x", 3, "ap_fixed<8,4>"), fw.output("y", 3, "ap_fixed<8,4>")
+    fw.config("config1", "activ_config", n_in=3)
+    fw.call('std::cout << "begins" << std::endl')
+    fw.call(f"nnet::relu<{x}_t, {y}_t, config1>({x}, {y}); // relu")
+    fw.calls = [line if line.endswith(";") or "//" in line else f"{line};" for line in fw.calls]
+    folder = fw.write(tmp_path)
+    header = folder / "firmware" / "nnet_utils" / "nnet_activation.h"
+    text = header.read_text()
+    assert old in text
+    header.write_text(text.replace(old, new, 1))
+    return folder
+
+
+RELU = "        datareg = data[ii];\n        if (datareg > 0)"
+DEBUG = "for (int ii = 0; ii < CONFIG_T::n_in; ii++) { std::cout << data[ii].to_double(); }"
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        f"        std::cout << data[ii] << std::endl;\n{RELU}",
+        f'        std::cerr << "relu " << data[ii].to_double() << "\\n";\n{RELU}',
+        "        datareg   =   data[ ii ] ; // a copy\n/* compared */ if( datareg>0 )",
+    ],
+)
+def test_prints_comments_and_spaces_change_nothing(tmp_path, new):
+    network = Network.from_hls_project(one_relu(tmp_path, RELU, new))
+    assert network.predict_raw([[-3, 0, 5]]).tolist() == [[0, 0, 5]]
+
+
+def test_loops_that_only_print_change_nothing(tmp_path):
+    start = "    data_T datareg;"
+    Network.from_hls_project(one_relu(tmp_path, start, f"{DEBUG}\n{start}"))
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        f"        std::cout << (data[ii] = 1);\n{RELU}",
+        f"        std::cout << data[ii]++;\n{RELU}",
+        f"        std::cout << change(data);\n{RELU}",
+        RELU.replace("> 0", ">= 1"),
+    ],
+)
+def test_other_changes_are_refused(tmp_path, new):
+    with pytest.raises(FirmwareSourceError, match="in no known version") as caught:
+        Network.from_hls_project(one_relu(tmp_path, RELU, new))
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("backend", "tool"),
+    [("quartus", "Intel Quartus HLS"), ("oneapi", "Intel oneAPI"), ("catapult", "Catapult")],
+)
+def test_firmware_of_other_tools_is_refused_by_name(tmp_path, backend, tool):
+    for name in ("defines.h", "parameters.h", "myproject.cpp"):
+        text = (HLS4ML / "templates" / backend / "firmware" / name).read_text()
+        (tmp_path / name).write_text(text)
+    with pytest.raises(FirmwareSourceError, match=f"{tool}.*backend='Vitis'"):
+        Network.from_hls_project(tmp_path)
+
+
+def test_messages_are_short():
+    assert len(str(FirmwareSourceError("x" * 5000, None, "y" * 5000))) < 450
