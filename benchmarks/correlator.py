@@ -35,13 +35,13 @@ from l1kd.emulators.correlator.jets.seeded_cone import SeededCone
 from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppi
 from l1kd.emulators.correlator.linpuppi.output_lists import final_arrays
 from l1kd.emulators.correlator.regionizer import (
-    PUPPI_TRACKS,
     Batch,
     Regionizer,
     read_particles,
     read_vertices,
 )
 from l1kd.emulators.correlator.regionizer.kernels import LOSSES, collect
+from l1kd.emulators.correlator.regionizer.regionizer import PUPPI_TRACKS
 from l1kd.emulators.correlator.sums import ht, met
 
 Arrays = dict[str, np.ndarray]
@@ -165,7 +165,7 @@ def chain(path: Path, repeats: int) -> None:
             t2 = time.process_time()
             collect(
                 first, last, ORDER, batch.boards, PUPPI_TRACKS, collected, batch.tracks[1],
-                batch.neutrals[1], weights, lists, lost,
+                batch.neutrals[1], batch.whole, weights, lists, lost,
             )  # fmt: skip
             t3 = time.process_time()
             for key, seconds in zip(spent, (t1 - t0, t2 - t1, t3 - t2), strict=False):
