@@ -78,7 +78,7 @@ def axol1tl_inputs(
     if legacy:
         # C++ divides integers towards zero; hardware momenta are never negative.
         table[..., 0] = np.trunc(table[..., 0])
-    return table.reshape(count, -1)
+    return table.reshape(count, N_INPUTS)
 
 
 class Axol1tl:
@@ -170,8 +170,9 @@ class Axol1tl:
         files mean it, and a threshold is passed where it is at least as large.
         """
         latent = self.network.predict_raw(self.scale(raw), threads=threads)
-        latent = latent.reshape(len(latent), -1)
-        form = self.network.outputs[0].format
+        (output,) = self.network.outputs
+        latent = latent.reshape(len(latent), output.size)
+        form = output.format
         if latent.shape[1] == 1:
             return SCORE.cast(latent[:, 0], form)
         exact = FixedPoint(2 * form.width, 2 * form.integer)

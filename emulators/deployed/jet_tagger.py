@@ -172,7 +172,7 @@ class JetTagger:
         numbers = self._numbers(constituents, jet_pt, np.asarray(eta), np.asarray(phi))
         filled = np.arange(constituents.hwPt.shape[1]) < constituents.count[:, np.newaxis]
         rows = np.where(filled[..., np.newaxis], np.stack(numbers, axis=2), 0)
-        first = rows.reshape(len(rows), -1)
+        first = rows.reshape(len(rows), version.sizes[0])
         if len(version.sizes) == 1:
             parts = [first]
         elif len(version.sizes) == 2:

@@ -102,7 +102,9 @@ class LongLivedJets:
         rows = np.stack([np.asarray(x, np.float32) for x in numbers], axis=2)
         filled = np.arange(c.hwPt.shape[1]) < c.count[:, np.newaxis]
         filled &= rows[..., 10] != 0
-        return np.where(filled[..., np.newaxis], rows, np.float32(0)).reshape(len(rows), -1)
+        return np.where(filled[..., np.newaxis], rows, np.float32(0)).reshape(
+            len(rows), N_CONSTITUENTS * N_FEATURES
+        )
 
     def evaluated(self, place: AnyArray, pt: AnyArray, eta: AnyArray) -> AnyArray:
         """Tell which jets are evaluated, bool: of the first ten those above 20 GeV within 2.4.

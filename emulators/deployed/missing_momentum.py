@@ -74,7 +74,7 @@ class MissingMomentum:
             padded(_CHARGE_CODES[c.hwId] << PASSED.fraction),
         ]
         return tuple(
-            np.asarray(tensor.format.cast(block.reshape(c.n_events, -1), PASSED), np.int64)
+            np.asarray(tensor.format.cast(block.reshape(c.n_events, tensor.size), PASSED), np.int64)
             for tensor, block in zip(self.network.inputs, blocks, strict=True)
         )
 

@@ -71,7 +71,7 @@ def topo_inputs(ht: npt.ArrayLike, muons: npt.ArrayLike, jets: npt.ArrayLike) ->
             parts.append(np.zeros((len(sums), 1), np.int64))
         kept = found[:, :most]
         padded = np.pad(kept, ((0, 0), (0, most - kept.shape[1]), (0, 0)))
-        parts.append(padded.reshape(len(sums), -1))
+        parts.append(padded.reshape(len(sums), most * found.shape[2]))
     return np.concatenate(parts, axis=1)
 
 

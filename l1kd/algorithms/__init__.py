@@ -23,7 +23,7 @@ from l1kd.algorithms.image_scores import (
 )
 from l1kd.algorithms.linpuppi import LinPuppi
 from l1kd.algorithms.models import FirmwareNetwork, OnnxModel, columns_of
-from l1kd.algorithms.networks import Cicada, DistillNet, QDistillNet
+from l1kd.algorithms.networks import Cicada, CicadaTeacher, DistillNet, QDistillNet
 from l1kd.algorithms.puppi import Puppi
 from l1kd.errors import ConfigurationError
 from l1kd.registry import Registry
@@ -40,6 +40,7 @@ __all__ = [
     "CaloSum",
     "CandidateWeight",
     "Cicada",
+    "CicadaTeacher",
     "Correlator",
     "DistillNet",
     "EventScore",

@@ -1,9 +1,11 @@
-"""Event scores of the calorimeter image that need no training, by name."""
+"""Event scores of the calorimeter image: those without training, and the grid of the others."""
+
+from typing import Literal
 
 import numpy as np
 
 from l1kd.algorithms.base import EventScore
-from l1kd.emulators.array_types import AnyArray
+from l1kd.emulators.array_types import AnyArray, AnyFloats, Singles
 from l1kd.emulators.image_scores import (
     CHI2_FRACTION,
     chi2_of_rings,
@@ -13,7 +15,42 @@ from l1kd.emulators.image_scores import (
     sum_of_regions,
 )
 
-__all__ = ["CaloHottest", "CaloRms", "CaloSum", "RingChi2", "RingChi2Integer"]
+__all__ = [
+    "LARGEST_SCORE",
+    "CaloHottest",
+    "CaloRms",
+    "CaloSum",
+    "RingChi2",
+    "RingChi2Integer",
+    "log_error",
+]
+
+_STEPS_PER_UNIT = 256
+LARGEST_SCORE = 256.0 - 1.0 / _STEPS_PER_UNIT
+"""CICADA's scores are multiples of 1/256 up to this one."""
+
+
+def log_error(
+    error: AnyFloats, kind: Literal["log_mse_32", "log_32_mse"] = "log_mse_32"
+) -> Singles:
+    """Turn an autoencoder's error into the score that its students learn.
+
+    Parameters
+    ----------
+    error : numpy.ndarray, shape (n,)
+        Mean squared error over the 252 regions.
+    kind : {"log_mse_32", "log_32_mse"}
+        ``32 ln(MSE)`` of the deployed line, or ``ln(32 MSE)`` of the 2025 evaluation paper.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,), float32
+        Multiples of 1/256 in [0, 256).
+    """
+    floor = np.maximum(np.asarray(error, np.float64), np.finfo(np.float64).tiny)
+    value = 32.0 * np.log(floor) if kind == "log_mse_32" else np.log(32.0 * floor)
+    rounded = np.round(value * _STEPS_PER_UNIT) / _STEPS_PER_UNIT
+    return np.clip(rounded, 0.0, LARGEST_SCORE).astype(np.float32)
 
 
 class CaloSum(EventScore):

@@ -8,19 +8,20 @@ import awkward as ak
 import numpy as np
 
 from l1kd.algorithms.base import CandidateWeight, EventScore, blocks
+from l1kd.algorithms.image_scores import log_error
 from l1kd.algorithms.models import loaded, onnx_session, read_network, run_onnx
 from l1kd.algorithms.puppi import Puppi
+from l1kd.algorithms.residuals import COUNTS, RESIDUALS, Residuals, normalisation_of
 from l1kd.artefacts import Artefact, load
 from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.calorimeter import N_ETA, N_PHI
-from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.emulators.particles.input_matrix import InputSet, input_matrix
 from l1kd.errors import ArtefactError
 from l1kd.vertices import Vertex
 
-__all__ = ["Cicada", "DistillNet", "QDistillNet"]
+__all__ = ["Cicada", "CicadaTeacher", "DistillNet", "QDistillNet"]
 
 
 @cache
@@ -132,10 +133,6 @@ class QDistillNet(_DistilledWeight):
         return self.network.predict(inputs)[:, 0]
 
 
-_COUNTS = FixedPoint(10, 10, False)
-"""Counts of the calorimeter image, as the firmware receives them."""
-
-
 class Cicada(EventScore):
     """CICADA-style anomaly score of the calorimeter image, on the firmware's grid.
 
@@ -171,6 +168,11 @@ class Cicada(EventScore):
         return path if is_project or path.is_file() else None
 
     @property
+    def is_firmware(self) -> bool:
+        """Whether the model is a firmware folder or network file, and no artefact."""
+        return self._firmware is not None
+
+    @property
     def version(self) -> str:
         """Name and version of the model, or the name of the firmware folder."""
         firmware = self._firmware
@@ -193,14 +195,69 @@ class Cicada(EventScore):
             return _logic(artefact.file("logic.npz"))
         return read_network(artefact.file("network.npz"))
 
+    @property
+    def normalisation(self) -> Residuals | None:
+        """What is done to the image before the network; None where it reads the counts."""
+        if self.is_firmware:
+            return None
+        return normalisation_of(self.artefact.manifest["inputs"], self.artefact.title)
+
     def numpy_call(self, image: AnyArray) -> AnyArray:
         """Scores of all events, float32, on the grid of the network's output."""
-        network = self.network
-        counts = image.reshape(len(image), N_PHI * N_ETA).astype(np.int64)
-        # a network may read less than every bit of a count
-        raw = network.predict_raw(network.inputs[0].format.cast(counts, _COUNTS))
+        network, normalisation = self.network, self.normalisation
+        read, form = (
+            (image, COUNTS) if normalisation is None else (normalisation.raw(image), RESIDUALS)
+        )
+        values = read.reshape(len(image), N_PHI * N_ETA).astype(np.int64)
+        # a network may read less than every bit of a region
+        raw = network.predict_raw(network.inputs[0].format.cast(values, form))
         scale = 2.0 ** -network.outputs[0].format.fraction
         return (raw.reshape(len(image)) * scale).astype(np.float32)
+
+
+class CicadaTeacher(EventScore):
+    """How badly an autoencoder reconstructs the calorimeter image: what CICADA's students learn.
+
+    The score is ln(32 MSE), MSE the mean squared error over the 252 regions, as in the paper of
+    2025, rounded to 1/256; in float32, no firmware.
+    """
+
+    name = "cicada_teacher"
+    adds = "CicadaTeacher.score"
+    label = "teacher"
+    step = 1.0 / 256.0
+
+    def __init__(self, model: str | Path = "cicada_teacher-v1", source: str | None = None) -> None:
+        super().__init__(source)
+        self.model = str(model)
+
+    @property
+    def artefact(self) -> Artefact:
+        """The artefact, whose files were checked against their hashes."""
+        return _artefact(self.model, "cicada_teacher")
+
+    @property
+    def version(self) -> str:
+        """Name and version of the model."""
+        return self.artefact.title
+
+    def numpy_call(self, image: AnyArray) -> AnyArray:
+        """Scores of all events, float32, multiples of 1/256 in [0, 256)."""
+        normalisation = normalisation_of(self.artefact.manifest["inputs"], self.artefact.title)
+        session = onnx_session(self.artefact.file("model.onnx"))
+        errors = [np.zeros(0, np.float32)]
+        for begin in range(0, len(image), _TEACHER_IMAGES):
+            part = image[begin : begin + _TEACHER_IMAGES]
+            if normalisation is None:
+                read = part.astype(np.float32)
+            else:
+                read = RESIDUALS.to_float(normalisation.raw(part)).astype(np.float32)
+            errors.append(run_onnx(session, {"": read}))
+        return log_error(np.concatenate(errors), "log_32_mse")
+
+
+_TEACHER_IMAGES = 4096
+"""Images a call of the autoencoder, whose layers take 10 kB each."""
 
 
 def _of_regions(network: Network, path: Path) -> Network:

@@ -13,6 +13,7 @@ from l1kd.cli import (
     search,
     study,
     tools,
+    tune,
 )
 from l1kd.cli.application import app, main
 
@@ -31,4 +32,5 @@ __all__ = [
     "search",
     "study",
     "tools",
+    "tune",
 ]

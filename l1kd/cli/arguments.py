@@ -4,17 +4,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MERGE", "OF_FILES", "OF_MENU", "expanded", "routed", "swallowed"]
+__all__ = ["MERGE", "OF_FILES", "OF_IMAGES", "OF_MENU", "expanded", "routed", "swallowed"]
 
-OF_FILES = {"--truth", "--minbias", "--events", "--background", "--signal"}
+OF_FILES = {
+    "--truth", "--minbias", "--events", "--background", "--signal", "--zero-bias", "--pileup",
+}  # fmt: skip
 """Options whose values are files; a comma is part of a path."""
 
 OF_MENU, MERGE = "rates-of-menu", "rates-merge"
 """What `rates MENU FILES...` and `rates merge RECORDS...` are called inside."""
 
 
+OF_IMAGES = "evaluate-cicada"
+"""What `evaluate cicada LIBRARIES...` is called inside."""
+
+
 def routed(arguments: Sequence[str]) -> list[str]:
-    """Tell the forms of `rates` apart: behind the verb comes a menu, the word merge, or neither."""
+    """Tell the forms of `rates` and `evaluate` apart.
+
+    Behind `rates` comes a menu, the word merge, or neither; behind `evaluate` the word cicada, or
+    files.
+    """
+    if list(arguments[:2]) == ["evaluate", "cicada"]:
+        return [OF_IMAGES, *arguments[2:]]
     if len(arguments) > 1 and arguments[0] == "rates":
         if arguments[1] == "merge":
             return [MERGE, *arguments[2:]]

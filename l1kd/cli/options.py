@@ -41,7 +41,9 @@ def _help(field: FieldInfo) -> str:
     default = field.default
     if default is None or default in ("", (), False):
         return _literal(str(field.description))
-    shown = " ".join(f"{x:g}" for x in default) if isinstance(default, tuple) else default
+    shown = default
+    if isinstance(default, tuple):
+        shown = " ".join(x if isinstance(x, str) else f"{x:g}" for x in default)
     return _literal(f"{field.description} [default: {shown}]")
 
 

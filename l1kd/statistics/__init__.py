@@ -31,7 +31,7 @@ from l1kd.statistics.resampling import (
     poisson_multiplicities,
     replica_interval,
 )
-from l1kd.statistics.separation import delong, delong_difference, emd, roc_auc
+from l1kd.statistics.separation import delong, delong_difference, emd, mean_area, roc_auc
 from l1kd.statistics.sharing import (
     SEVERAL,
     Blocks,
@@ -66,6 +66,7 @@ __all__ = [
     "event_ids",
     "independent_events",
     "lower_end",
+    "mean_area",
     "poisson_multiplicities",
     "quantile",
     "quantile_resolution",

@@ -14,7 +14,7 @@ from l1kd.statistics.estimates import ONE_SIGMA, Estimate
 from l1kd.statistics.fractions import checked_weights, clopper_pearson
 from l1kd.statistics.sharing import Blocks, independent_events, shared_covariance
 
-__all__ = ["delong", "delong_difference", "emd", "roc_auc"]
+__all__ = ["delong", "delong_difference", "emd", "mean_area", "roc_auc"]
 
 
 def delong(
@@ -45,6 +45,43 @@ def delong(
     InputError
         If the shapes do not fit, there are fewer than two events, or a score is NaN.
     """
+    areas, of_signal, of_background = _parts(signal, background)
+    parts = np.concatenate([of_signal, of_background], axis=1)
+    return areas, parts @ parts.T if blocks is None else shared_covariance(parts, blocks)
+
+
+def mean_area(
+    signals: Sequence[Sequence[ArrayLike]],
+    background: Sequence[ArrayLike],
+    blocks: Blocks | None = None,
+) -> tuple[Floats, Floats]:
+    """Mean over signals of the ROC areas against one background, with its covariance.
+
+    Parameters
+    ----------
+    signals, background
+        For each signal float[k, m], and float[k, n]: k scores of the same events.
+    blocks
+        The library collisions of the events of all signals, one signal after the other, and then
+        of the background, where events share them.
+
+    Returns
+    -------
+    (means, covariance) as float64[k] and float64[k, k]; as `delong`, of which it is the mean: the
+    background is the same for all signals.
+    """
+    found = [_parts(signal, background) for signal in signals]
+    share = 1.0 / len(found)
+    of_background = share * sum(of_class for _, _, of_class in found)
+    parts = np.concatenate([*(share * of_class for _, of_class, _ in found), of_background], axis=1)
+    means = share * sum(areas for areas, _, _ in found)
+    return means, parts @ parts.T if blocks is None else shared_covariance(parts, blocks)
+
+
+def _parts(
+    signal: Sequence[ArrayLike] | ArrayLike, background: Sequence[ArrayLike] | ArrayLike
+) -> tuple[Floats, Floats, Floats]:
+    """Areas, and what each event adds to their deviation, with the factor for no bias."""
     positive = np.atleast_2d(np.asarray(signal, dtype=np.float64))
     negative = np.atleast_2d(np.asarray(background, dtype=np.float64))
     (k, m), n = positive.shape, negative.shape[1]
@@ -60,15 +97,12 @@ def delong(
     of_signal = (ranks[:, :m] - scipy.stats.rankdata(positive, axis=1)) / n
     of_background = 1.0 - (ranks[:, m:] - scipy.stats.rankdata(negative, axis=1)) / m
     areas = of_signal.mean(axis=1)
-    if blocks is None:
-        covariance = np.cov(of_signal).reshape(k, k) / m + np.cov(of_background).reshape(k, k) / n
-        return areas, covariance
     # each event's part in the area, with the factor that makes the variance unbiased
-    parts = [
+    of_signal, of_background = (
         (of_class - areas[:, None]) / np.sqrt(size * (size - 1))
         for of_class, size in ((of_signal, m), (of_background, n))
-    ]
-    return areas, shared_covariance(np.concatenate(parts, axis=1), blocks)
+    )
+    return areas, of_signal, of_background
 
 
 def roc_auc(

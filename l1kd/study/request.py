@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -20,16 +20,22 @@ from l1kd.errors import ConfigurationError
 from l1kd.registry import nearest
 
 __all__ = [
+    "AtRateRequest",
+    "CicadaRequest",
     "EfficiencyRequest",
+    "EvaluateRequest",
     "Execution",
     "OptimiseRequest",
     "Request",
     "Settings",
+    "TuneRequest",
     "VertexChoice",
     "WeightRequest",
     "nearest",
     "read_settings",
 ]
+
+_Part = TypeVar("_Part", bound="Execution")
 
 
 def _not_renamed(vertex: Any) -> Any:
@@ -248,6 +254,68 @@ class WeightRequest(Execution):
         return {name: _recorded(getattr(self, name)) for name in names}
 
 
+class AtRateRequest(Execution):
+    """Which weights of the correlator to compare, and on which samples.
+
+    Attributes
+    ----------
+    fileset
+        Signals: files, `NAME=FILE` for more than one sample.
+    """
+
+    fileset: Any = None
+    status: bool = False
+    command: Sequence[str] | None = None
+    chunksize: int = Field(100, ge=1, description="Events a chunk.")
+    zero_bias: tuple[str, ...] = Field(
+        (), description="Zero-bias files; event weights are rates in Hz. NAME=FILE for classes."
+    )
+    models: tuple[str, ...] = Field((), description="Further networks of the correlator.")
+    pileup: tuple[str, ...] = Field(
+        (), description="MU=FILE: soft collisions at mean pile-up MU, the zero bias's included."
+    )
+    targets: tuple[float, ...] = Field(
+        (310.0, 100.0, 20.0), description="Rates of the comparison [kHz]."
+    )
+    replicas: int = Field(200, ge=2, description="Replicas of the paired bootstrap.")
+    mean_pileup: float = Field(200.0, gt=0, description="Mean number of collisions of a crossing.")
+    library: int | None = Field(
+        None, gt=0, description="Collisions that the zero bias was overlaid from, and shares."
+    )
+    towers: bool = Field(True, description="Compare with LinPUPPI on unclustered towers, too.")
+    label: str = Field("", description="What the samples are, for the page.")
+
+
+class EvaluateRequest(WeightRequest, AtRateRequest):
+    """Options of `l1kd evaluate`: those of the comparison offline, and of that at equal rate."""
+
+    at_rate: bool = Field(
+        False, description="Weights of the correlator at equal rate, with the found vertex."
+    )
+
+    def part(self, kind: type[_Part]) -> _Part:
+        """Return the request of one of the two comparisons."""
+        return kind(**{name: getattr(self, name) for name in kind.model_fields})
+
+
+class TuneRequest(Settings):
+    """On which candidates, and by which events, LinPUPPI is tuned.
+
+    Attributes
+    ----------
+    fileset
+        Signals.
+    """
+
+    fileset: Any = None
+    zero_bias: tuple[str, ...] = Field(
+        (), description="Zero-bias files; event weights are rates in Hz."
+    )
+    clusters: bool = Field(True, description="Form clusters of the neutral particles first.")
+    rounds: int = Field(5, ge=1, description="How often every parameter is tried.")
+    seed: int = Field(20261130, description="Of the order in which changes are tried.")
+
+
 class EfficiencyRequest(Execution):
     """Which turn-ons to measure, and which algorithms to compare at equal rate."""
 
@@ -332,6 +400,83 @@ class OptimiseRequest(Execution):
     level: float = Field(
         math.erf(math.sqrt(0.5)), gt=0, lt=1, description="Content of the intervals."
     )
+
+
+class CicadaRequest(Settings):
+    """Which scores of the calorimeter image to compare, on which libraries.
+
+    Attributes
+    ----------
+    fileset
+        Folders of libraries ``regions_NAME.npz``, or such files; NAME=FILE names one.
+    command
+        Command line, for the provenance.
+    """
+
+    fileset: Any = None
+    command: Sequence[str] | None = None
+
+    models: tuple[str, ...] = Field(
+        (),
+        description="Scores by name, artefacts, firmware folders, network files; NAME=FOLDER names "
+        "one. None: all shipped networks and the scores without training.",
+    )
+    teacher: str | None = Field(
+        None, description="Artefact of the teacher; the shipped one if there is one."
+    )
+    reference: str = Field("ring_chi2", description="Score to which the others are compared.")
+    mu: tuple[float, ...] = Field((60.0, 140.0), description="Mean pile-ups of the comparison.")
+    curve_mu: tuple[float, ...] = Field(
+        (40.0, 60.0, 80.0, 100.0, 120.0, 140.0, 160.0, 180.0, 200.0, 225.0, 250.0),
+        description="Mean pile-ups at which rates and scores are followed.",
+    )
+    minimum_bias: str = Field("minbias", description="Library of minimum bias.")
+    slices: tuple[str, ...] = Field(
+        ("qcd35=0.0676", "qcd50=0.0223", "qcd150=0.000225"),
+        description="NAME=MILLIBARN: libraries of hard collisions for stitched zero bias.",
+    )
+    signals: tuple[str, ...] = Field(
+        (), description="Libraries of signals; all but minimum bias and the softest slice if none."
+    )
+    part: tuple[float, ...] = Field(
+        (0.7, 1.0), description="Share of the minimum-bias collisions that is used, from and to."
+    )
+    signal_part: tuple[float, ...] = Field(
+        (0.5, 1.0), description="Share of signal events and hard collisions, from and to."
+    )
+    images: int = Field(20_000, ge=100, description="Zero-bias images for areas and pile-up.")
+    soft_images: int = Field(60_000, ge=100, description="Soft crossings of stitched zero bias.")
+    hard_images: int = Field(10_000, ge=10, description="Hard crossings of each slice.")
+    normalisation: str = Field(
+        "hl_lhc", description="Rate normalisation: hl_lhc, run3, phase2_2700."
+    )
+    targets: tuple[float, ...] = Field(
+        (1.0, 3.0, 10.0, 30.0, 100.0), description="Rates of the efficiencies [kHz]."
+    )
+    seeds: float = Field(
+        30.0, gt=0, description="Rate of each of the jet, HT and MET seeds of the menu [kHz]."
+    )
+    extra: float = Field(10.0, gt=0, description="Rate that one more seed may add [kHz].")
+    built: tuple[str, ...] = Field(
+        (), description="NAME=FOLDER: firmware builds of `l1kd build`, for the cost table."
+    )
+    seed: int = Field(20261130, ge=0, description="Of all images.")
+    label: str = Field("", description="What the libraries are, for the page.")
+
+    def options(self) -> dict[str, Any]:
+        """Return what was asked, but for files, as it is recorded."""
+        return {
+            name: _recorded(getattr(self, name))
+            for name, field in CicadaRequest.model_fields.items()
+            if field.description and name not in ("label", "built")
+        }
+
+    @field_validator("part", "signal_part")
+    @classmethod
+    def _range(cls, part: tuple[float, ...]) -> tuple[float, ...]:
+        if len(part) != 2 or not 0.0 <= part[0] < part[1] <= 1.0:
+            raise ValueError("expected two rising numbers between 0 and 1")
+        return part
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:

@@ -6,15 +6,19 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from l1kd.algorithms.residuals import Residuals
 from l1kd.models.config import Optimisation, Strict, Training
 
 __all__ = [
+    "Autoencoder",
     "CicadaConfig",
     "CicadaHgqConfig",
     "CicadaLogicConfig",
+    "CicadaTeacherConfig",
     "EbopsRegularisation",
     "GateSizes",
     "ImageData",
+    "Normalised",
     "StudentConfig",
 ]
 
@@ -35,6 +39,49 @@ class ImageData(Strict):
     split: tuple[float, float] = (0.7, 0.8)
 
 
+class Normalised(Strict):
+    """Images above their rings' means over a power of pile-up: `l1kd.algorithms.residuals`."""
+
+    power: float = Field(ge=0, le=1)
+    by: Literal["event", "ring"] = "event"
+
+    def residuals(self) -> Residuals:
+        """Return what normalises the images."""
+        return Residuals(self.power, self.by)
+
+
+class Autoencoder(Strict):
+    """The teacher's architecture, and how it sees the images.
+
+    A share `hidden` of the regions, other ones each time, is set to zero in training, and the loss
+    is that of these regions: what stands out of an image cannot be copied then, only inferred.
+    """
+
+    latent: int = Field(default=80, gt=0)
+    decoder: Literal["upsampling", "transposed"] = "upsampling"
+    hidden: float = Field(default=0.0, ge=0, lt=1)
+    normalised: Normalised | None = None
+
+
+class CicadaTeacherConfig(Training):
+    """The teacher as an artefact of its own, trained on zero bias alone.
+
+    Training images have a mean pile-up from `training_mu`, uniform; the test is made at each of
+    `test_mu`, and rates of one threshold are followed over `rate_mu`.
+    """
+
+    kind: Literal["cicada_teacher"]
+    data: ImageData
+    training_mu: tuple[float, float]
+    test_mu: tuple[float, ...] = (60.0, 140.0)
+    rate_mu: tuple[float, ...] = (60.0, 100.0, 140.0, 160.0, 200.0)
+    images_per_epoch: int = Field(gt=0)
+    validation_images: int = Field(gt=0)
+    test_images: int = Field(gt=0)
+    autoencoder: Autoencoder
+    teacher: Optimisation
+
+
 class CicadaConfig(Training):
     """Teacher autoencoder and quantized student of CICADA."""
 
@@ -50,6 +97,11 @@ class CicadaConfig(Training):
     student: Optimisation
     quantized: Optimisation
     target: Literal["log_mse_32", "log_32_mse"] = "log_mse_32"
+
+    @property
+    def autoencoder(self) -> Autoencoder:
+        """The teacher, which sees the counts."""
+        return Autoencoder(latent=self.latent)
 
 
 class StudentConfig(Training):

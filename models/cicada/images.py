@@ -1,6 +1,6 @@
 """Image samples for training and testing CICADA."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ import numpy as np
 import uproot
 
 from l1kd.columns import offsets_from_counts
-from l1kd.datasets.overlay import Calibration, Overlay, RegionLibrary, calibrate
+from l1kd.datasets.overlay import Calibration, Overlay, Profile, RegionLibrary, calibrate
 from l1kd.emulators.array_types import Images
 from l1kd.emulators.calorimeter import image_from_towers
 from l1kd.models.cicada.config import ImageData
@@ -66,12 +66,15 @@ class ImageSource:
         All minimum-bias collisions.
     calibration : Calibration
         Scale of the pile-up.
+    mu : float or Profile, optional
+        Mean pile-up, instead of that of `data`.
     """
 
     data: ImageData
     seed: int
     library: RegionLibrary
     calibration: Calibration
+    mu: float | Profile | None = None
 
     @classmethod
     def read(cls, data: ImageData, seed: int) -> "ImageSource":
@@ -102,8 +105,12 @@ class ImageSource:
     def _overlay(
         self, part: str, stream: tuple[int, ...], signal: RegionLibrary | None = None
     ) -> Overlay:
-        seed = (self.seed, *stream)
-        return Overlay(self._part(part), self.data.mu, seed, signal, self.calibration)
+        seed, mu = (self.seed, *stream), self.data.mu if self.mu is None else self.mu
+        return Overlay(self._part(part), mu, seed, signal, self.calibration)
+
+    def at(self, mu: float | Profile) -> "ImageSource":
+        """Return the same source with another mean pile-up, or a profile of it."""
+        return replace(self, mu=mu)
 
     def _tested(self, signal: str | None) -> Overlay:
         if signal is None:
@@ -136,6 +143,12 @@ class ImageSource:
             share = n // len(names) + (number < n % len(names))
             parts.append(self._overlay("train", (_EXPOSURE, number), signal).images(share))
         return np.concatenate(parts) if parts else np.empty((0, 18, 14), np.uint16)
+
+    def validation_signal(self, name: str) -> Images:
+        """Overlay every event of the first half of a signal sample once, to choose networks."""
+        events = RegionLibrary.read(self.data.folder / _LIBRARY.format(name)).part(0.0, 0.5)
+        stream = (_VALIDATION, self.data.signals.index(name))
+        return self._overlay("validation", stream, events).images(len(events))
 
     def signal(self, name: str) -> Images:
         """Overlay every event of the second half of a signal sample once, for the test."""

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.algorithms.image_scores import LARGEST_SCORE
 from l1kd.models import backend
-from l1kd.models.cicada.teacher import LARGEST_SCORE
 from l1kd.models.training import run_in_chunks
 
 __all__ = [

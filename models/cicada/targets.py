@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.algorithms.image_scores import log_error
 from l1kd.artefacts import load
 from l1kd.emulators.array_types import Images, Singles
 from l1kd.emulators.fixed_point import FixedPoint
@@ -101,7 +102,7 @@ def training_targets(config: StudentConfig, job: Job) -> TrainingTargets:
     error = teacher.reconstruction_error(model)
 
     def score(images: Images) -> Singles:
-        return teacher.target(error(images), config.target)
+        return log_error(error(images), config.target)
 
     scores = _kept(score, model, job.checkpoints("targets") / config.target)
     # the student's zero-bias images are none of the epochs that the teacher saw

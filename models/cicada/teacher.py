@@ -1,23 +1,21 @@
-"""CICADA's teacher: an autoencoder of calorimeter images, its error, and the score made of it."""
+"""CICADA's teacher: an autoencoder of calorimeter images, and its error."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from l1kd.algorithms.residuals import RESIDUALS
+from l1kd.emulators.array_types import Floats, Images, Singles
 from l1kd.models import backend
-from l1kd.models.cicada.config import CicadaConfig
+from l1kd.models.cicada.config import Autoencoder, CicadaConfig, CicadaTeacherConfig
 from l1kd.models.cicada.images import ImageSource
 from l1kd.models.records import fingerprint
 from l1kd.models.training import Fit, adam, fit, run_in_chunks
 
-__all__ = ["LARGEST_SCORE", "network", "reconstruction_error", "target", "train_teacher"]
+__all__ = ["network", "reconstruction_error", "train_teacher"]
 
-STEPS_PER_UNIT = 256
-LARGEST_SCORE = 256.0 - 1.0 / STEPS_PER_UNIT
-"""Scores are multiples of 1/256 up to this one."""
 _SCALE = 1.0 / 32.0
 
 # a teacher serves every student that is tried on it
@@ -28,120 +26,140 @@ _AFTER_TEACHER = (
     "student",
     "quantized",
     "target",
+    "test_mu",
+    "rate_mu",
 )
 
-Target = Literal["log_mse_32", "log_32_mse"]
 
-
-def network(latent: int) -> Any:
+def network(settings: Autoencoder) -> Any:
     """Build the autoencoder.
 
     Parameters
     ----------
-    latent : int
-        Size of the inner layer.
+    settings : Autoencoder
+        Size of the inner layer, kind of decoder, and whether images are normalised.
 
     Returns
     -------
     tf_keras.Model
-        float32[n, 18, 14, 1] counts to the same shape. Scaling by 1/32 is part of the model.
+        float32[n, 18, 14, 1] counts, or residuals, to the same shape. Scaling counts by 1/32 is
+        part of the model.
     """
     layers = backend.keras().layers
     keras = backend.keras()
     relu = {"padding": "same", "activation": "relu"}
+    scale = _SCALE if settings.normalised is None else 1.0
+    larger = [layers.UpSampling2D(2), layers.Conv2D(20, 3, **relu)]
+    if settings.decoder == "transposed":
+        larger = [layers.Conv2DTranspose(20, 3, strides=2, **relu)]
     return keras.Sequential(
         [
             layers.Input((18, 14, 1)),
-            layers.Rescaling(_SCALE),
+            layers.Rescaling(scale),
             layers.Conv2D(20, 3, **relu),
             layers.AveragePooling2D(2),
             layers.Conv2D(30, 3, **relu),
             layers.Flatten(),
-            layers.Dense(latent, activation="relu"),
+            layers.Dense(settings.latent, activation="relu"),
             layers.Dense(9 * 7 * 30),
             layers.Reshape((9, 7, 30)),
             layers.Activation("relu"),
             layers.Conv2D(30, 3, **relu),
-            layers.UpSampling2D(2),
-            layers.Conv2D(20, 3, **relu),
+            *larger,
             layers.Conv2D(1, 3, **relu),
-            layers.Rescaling(1.0 / _SCALE),
+            layers.Rescaling(1.0 / scale),
         ],
         name="teacher",
     )
 
 
-def reconstruction_error(model: Any) -> Callable[[NDArray[np.uint16]], NDArray[np.float64]]:
+def _read(images: Images, settings: Autoencoder) -> Singles:
+    """Give what the autoencoder reads of images: counts, or residuals; float32[n, 18, 14]."""
+    if settings.normalised is None:
+        return images.astype(np.float32)
+    raw = settings.normalised.residuals().raw(images)
+    return RESIDUALS.to_float(raw).astype(np.float32)
+
+
+def reconstruction_error(
+    model: Any, settings: Autoencoder | None = None
+) -> Callable[[Images], Floats]:
     """Return a function that gives the mean squared error of a teacher on each image.
 
     Parameters
     ----------
     model : tf_keras.Model
         The teacher.
+    settings : Autoencoder, optional
+        How it sees images; counts by default.
 
     Returns
     -------
     callable
-        uint16[n, 18, 14] to float64[n], counts squared.
+        uint16[n, 18, 14] counts to float64[n], in the square of what the teacher reads.
     """
     tf = backend.tensorflow()
+    seen = settings or Autoencoder()
 
     def errors(x: Any) -> Any:
         return tf.reduce_mean(tf.square(model(x, training=False) - x), axis=(1, 2, 3))
 
     predict = run_in_chunks(errors, (18, 14, 1))
 
-    def error(images: NDArray[np.uint16]) -> NDArray[np.float64]:
-        return predict(images[..., None]).astype(np.float64)
+    def error(images: Images) -> Floats:
+        return predict(_read(images, seen)[..., None]).astype(np.float64)
 
     return error
 
 
-def target(error: NDArray[np.float64], kind: Target = "log_mse_32") -> NDArray[np.float32]:
-    """Turn the teacher's error into the score that the student learns.
+def _loss(model: Any, hidden: float) -> Callable[[Any, Any], Any]:
+    """Mean squared error; where regions are hidden, that of these, in their place zeros are read.
 
-    Parameters
-    ----------
-    error : numpy.ndarray, shape (n,)
-        Mean squared error over the 252 regions, counts squared.
-    kind : {"log_mse_32", "log_32_mse"}
-        ``32 ln(MSE)`` of the deployed line, or ``ln(32 MSE)`` of the 2025 evaluation paper.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n,), float32
-        Multiples of 1/256 in [0, 256).
+    In units of the scaled input, where Adam's usual pace fits.
     """
-    floor = np.maximum(error, np.finfo(np.float64).tiny)
-    value = 32.0 * np.log(floor) if kind == "log_mse_32" else np.log(32.0 * floor)
-    rounded = np.round(value * STEPS_PER_UNIT) / STEPS_PER_UNIT
-    return np.clip(rounded, 0.0, LARGEST_SCORE).astype(np.float32)
+    tf = backend.tensorflow()
+    unit = model.layers[0].scale ** 2
+
+    def loss(x: Any, chance: Any) -> Any:
+        if hidden == 0.0:
+            return tf.reduce_mean(tf.square(model(x, training=True) - x)) * unit
+        asked = tf.cast(chance < hidden, tf.float32)
+        missed = tf.square(model(x * (1.0 - asked), training=True) - x) * asked
+        return tf.reduce_sum(missed) / tf.maximum(tf.reduce_sum(asked), 1.0) * unit
+
+    return loss
 
 
 def train_teacher(
-    config: CicadaConfig, source: ImageSource, folder: Path, quiet: bool
+    config: CicadaConfig | CicadaTeacherConfig, source: ImageSource, folder: Path, quiet: bool
 ) -> tuple[Any, list[dict[str, float]]]:
     """Train the teacher, or take it from its checkpoints: the Keras model and its history."""
     tf = backend.tensorflow()
-    model = network(config.latent)
+    shape = config.autoencoder
+    model = network(shape)
     settings = config.teacher
     steps = config.images_per_epoch // settings.batch
     check = source.validation(config.validation_images)
-    error = reconstruction_error(model)
+    error = reconstruction_error(model, shape)
 
     def batches(epoch: int) -> Iterator[tuple[Any, ...]]:
         images = source.training(steps * settings.batch, epoch)
-        for part in np.split(images[..., None].astype(np.float32), steps):
-            yield (tf.constant(part),)
-
-    def loss(x: Any) -> Any:
-        # in units of the scaled input, where Adam's usual pace fits
-        return tf.reduce_mean(tf.square(model(x, training=True) - x)) / 32.0**2
+        rng = np.random.default_rng([config.seed, epoch])
+        for part in np.split(images, steps):
+            x = _read(part, shape)[..., None]
+            yield tf.constant(x), tf.constant(rng.random(x.shape, np.float32))
 
     def validate() -> dict[str, float]:
         return {"validation_mse": float(error(check).mean())}
 
     task = Fit(
-        "teacher", model, adam(settings, steps), settings.epochs, steps, batches, loss, validate
+        "teacher",
+        model,
+        adam(settings, steps),
+        settings.epochs,
+        steps,
+        batches,
+        _loss(model, shape.hidden),
+        validate,
     )
     return model, fit(task, folder, fingerprint(config, _AFTER_TEACHER), quiet)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.algorithms.image_scores import log_error
 from l1kd.models import backend
 from l1kd.models.cicada import students, teacher
 from l1kd.models.cicada.card import card, image_description, separation
@@ -73,7 +74,7 @@ def _run(config: CicadaConfig, job: Job) -> Product:
     error = teacher.reconstruction_error(autoencoder)
 
     def target(images: NDArray[np.uint16]) -> NDArray[np.float32]:
-        return teacher.target(error(images), config.target)
+        return log_error(error(images), config.target)
 
     # the student's zero-bias images are none of the epochs that the teacher saw
     images = np.concatenate(

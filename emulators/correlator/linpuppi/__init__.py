@@ -7,5 +7,6 @@ from l1kd.emulators.correlator.linpuppi.linpuppi import (
     LinPuppiParameters,
     final_arrays,
 )
+from l1kd.emulators.correlator.linpuppi.tuned import TUNED
 
-__all__ = ["PRESETS", "VARIANTS", "LinPuppi", "LinPuppiParameters", "final_arrays"]
+__all__ = ["PRESETS", "TUNED", "VARIANTS", "LinPuppi", "LinPuppiParameters", "final_arrays"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from l1kd._edge import jagged
 from l1kd.algorithms.deployed.base import closed, read_folder
-from l1kd.algorithms.deployed.candidates import CorrelatorEvents, with_jets
+from l1kd.algorithms.deployed.candidates import GOOD_TRACK, CorrelatorEvents, with_jets
 from l1kd.algorithms.deployed.correlator import OfCorrelator
 from l1kd.algorithms.linpuppi import LinPuppi
 from l1kd.columns import offsets_from_counts
@@ -72,6 +72,11 @@ class L1TSC4NGJet(OfCorrelator):
         self.classes = None if classes is None else tuple(classes)
         self.best_of = best_of
         self.label = f"L1TSC4NGJet {best_of}"
+
+    @property
+    def version(self) -> str:
+        """Name of the folder, and what stands for a number that only CMS's candidates have."""
+        return f"{super().version}, hwTkQuality {GOOD_TRACK} where tracks have none"
 
     @property
     def network(self) -> JetTagger:

@@ -53,13 +53,28 @@ PAPERS = (
         note="Bal et al., MLST 5 (2024) 025033, table 3",
     ),
     Row(
-        "CICADA, mixed precision", "cicada", "paper, Vivado",
-        None, 50.0, 8.0, 1.0, None, 24947.0, None, None,
+        "CICADA, QKeras", "cicada", "paper, Vivado",
+        None, 100.0, 16.0, 1.0, None, 159447.0, 50368.0, 697.0, None,
         note="CICADA paper, table 1",
     ),
     Row(
-        "CICADA, logic gates", "cicada", "paper, Vivado",
-        None, 18.75, 3.0, 1.0, None, 19977.0, None, None,
+        "CICADA, HGQ-1E-5", "cicada", "paper, Vivado",
+        None, 106.25, 17.0, 1.0, None, 111848.0, 27776.0, 4.0, 39170.0,
+        note="CICADA paper, table 1",
+    ),
+    Row(
+        "CICADA, HGQ-1E-4", "cicada", "paper, Vivado",
+        None, 68.75, 11.0, 1.0, None, 38111.0, 6229.0, 1.0, 7570.0,
+        note="CICADA paper, table 1",
+    ),
+    Row(
+        "CICADA, HGQ-mixed", "cicada", "paper, Vivado",
+        None, 50.0, 8.0, 1.0, None, 24947.0, 3019.0, 0.0, 3301.0,
+        note="CICADA paper, table 1",
+    ),
+    Row(
+        "CICADA, LGN-LT2", "cicada", "paper, Vivado",
+        None, 18.75, 3.0, 1.0, None, 19977.0, 856.0, 0.0, None,
         note="CICADA paper, table 1",
     ),
 )  # fmt: skip

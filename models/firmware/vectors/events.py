@@ -117,6 +117,15 @@ def image_rows(file: Path, limit: int) -> AnyFloats:
     return image.reshape(len(image), -1)
 
 
+def object_rows(file: Path, limit: int) -> AnyFloats:
+    """Return what networks of objects read of the first events."""
+    from l1kd.algorithms.object_inputs import object_inputs
+    from l1kd.datasets import inspect_file
+    from l1kd.objects import objects
+
+    return object_inputs(objects(inspect_file(str(file)).open()[:limit]))
+
+
 def _input_set(count: int) -> InputSet:
     """Return the input set of so many columns."""
     for name, columns in INPUT_SETS.items():
@@ -151,6 +160,7 @@ READERS: dict[str, Reader] = {
         lambda file, limit, inputs: image_rows(file, limit),
         (_packaged_images("minbias"), _packaged_images("ttbar2l")),
     ),
+    "object": Reader(lambda file, limit, inputs: object_rows(file, limit), ()),
 }
 """By a part of the kind's name: students are named after their teachers."""
 
@@ -173,7 +183,8 @@ def packaged_inputs(
     Returns
     -------
     raw : int64 array, shape (n, elements), or None
-        None where it is not known what such a network reads of an event.
+        None where it is not known what such a network reads of an event, or the package's events
+        do not have it.
     origin : dict
         Name and hash of the file of events; empty with None.
 
@@ -190,7 +201,7 @@ def packaged_inputs(
         ]
         return np.concatenate(parts), {PACKAGED.name: sha256(PACKAGED)}
     reader = _reader(kind)
-    if reader is None:
+    if reader is None or not reader.packaged:
         return None, {}
     count = len(vectors.element_formats(network))
     share = -(-limit // len(reader.packaged))
@@ -207,7 +218,8 @@ def real_inputs(
     ----------
     kind : str, optional
         Kind of the artefact, which says what its inputs are: the numbers of a particle for
-        `distillnet` and `qdistillnet`, the calorimeter image for `cicada`.
+        `distillnet` and `qdistillnet`, the calorimeter image for `cicada`, muons, electrons, jets
+        and MET for `object_anomaly`.
     files : tuple of pathlib.Path
         ``.root`` files with events, or ``.npy`` files with rows of inputs.
     limit : int

@@ -101,7 +101,7 @@ def train_student(
     task = Fit(
         config.name, model, optimiser, settings.epochs, steps, batches, loss, validate, regularise
     )
-    history = fit(task, job.checkpoints(), fingerprint(config), job.quiet)
+    history = fit(task, job.checkpoints(), fingerprint(config, ("search",)), job.quiet)
     if isinstance(numbers, Hgq):
         hgq_student.trace(model)
     return model, history

@@ -22,7 +22,13 @@ class StandIn:
 
     def predict_raw(self, *inputs, threads=1):
         self.seen = inputs
-        rows = np.concatenate([np.asarray(x).reshape(len(x), -1) for x in inputs], axis=1)
+        rows = np.concatenate(
+            [
+                np.asarray(x).reshape(len(x), t.size)
+                for x, t in zip(inputs, self.inputs, strict=True)
+            ],
+            axis=1,
+        )
         given = []
         for k, tensor in enumerate(self.outputs):
             factors = 2 * ((np.arange(rows.shape[1] * tensor.size) * 7919 + k) % 97) + 1

@@ -5,7 +5,8 @@ import pytest
 
 import l1kd
 from l1kd.algorithms import ALGORITHMS, Cicada, EventScore, RingChi2, algorithm
-from l1kd.artefacts import shipped
+from l1kd.algorithms.image_scores import log_error
+from l1kd.artefacts import load, shipped
 from l1kd.datasets import RegionLibrary, calo_overlay, inspect_file
 from l1kd.emulators.deployed import Cicada as Deployed
 from l1kd.emulators.network import Network
@@ -17,7 +18,7 @@ SCORES = sorted(
     for name in ALGORITHMS
     if isinstance(algorithm(name), EventScore) and algorithm(name).inputs == ("regions",)
 )
-NETWORKS = sorted(name for name in shipped() if name.startswith("cicada"))
+NETWORKS = sorted(name for name in shipped() if load(name).kind == "cicada")
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +77,15 @@ def test_a_network_of_other_inputs_is_refused(images, tmp_path):
 def test_other_arrays_are_refused(wrong):
     with pytest.raises(InputError, match="18, 14"):
         RingChi2().score(wrong)
+
+
+def test_targets_are_the_named_formulas_on_the_grid():
+    error = np.array([0.0, 1.0, np.e, 100.0, 1e9])
+    deployed = log_error(error)
+    np.testing.assert_allclose(deployed[1:4], [0.0, 32.0, 32 * np.log(100.0)], atol=1 / 512)
+    assert deployed[0] == 0.0
+    assert deployed[4] == 256 - 1 / 256
+    paper = log_error(error, "log_32_mse")
+    np.testing.assert_allclose(paper[1:4], np.log(32 * error[1:4]), atol=1 / 512)
+    for scores in (deployed, paper):
+        np.testing.assert_array_equal(scores * 256, np.round(scores * 256))

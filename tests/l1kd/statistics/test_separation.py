@@ -170,3 +170,28 @@ def test_nothing_shared_is_delongs_covariance():
     found = statistics.delong(signal, background, blocks)
     np.testing.assert_allclose(found[0], plain[0])
     np.testing.assert_allclose(found[1], plain[1])
+
+
+def test_mean_area_has_the_error_of_repeated_samples():
+    """Signals share their background; so do the areas that are averaged."""
+    rng = np.random.default_rng(11)
+    means, errors = [], []
+    for _ in range(200):
+        noise = [rng.normal(0, 1, 60)]
+        signals = [[rng.normal(shift, 1, 40)] for shift in (0.5, 1.5)]
+        value, covariance = statistics.mean_area(signals, noise)
+        areas = [statistics.roc_auc(signal[0], noise[0]).value for signal in signals]
+        assert value[0] == pytest.approx(np.mean(areas))
+        means.append(value[0])
+        errors.append(np.sqrt(covariance[0, 0]))
+    assert np.mean(errors) == pytest.approx(np.std(means), rel=0.15)
+
+
+def test_mean_area_of_one_signal_is_its_area():
+    rng = np.random.default_rng(12)
+    signal, noise = rng.normal(1, 1, (2, 50)), rng.normal(0, 1, (2, 80))
+    for blocks in (None, statistics.Blocks.of(rng.integers(0, 30, 130), None, 30)):
+        one = statistics.mean_area([signal], noise, blocks)
+        other = statistics.delong(signal, noise, blocks)
+        np.testing.assert_allclose(one[0], other[0])
+        np.testing.assert_allclose(one[1], other[1])

@@ -6,7 +6,12 @@ import pytest
 from l1kd.errors import InputError
 from l1kd.trigger.counts.resampling import Resampling
 from l1kd.trigger.counts.spectra import Spectrum, SpectrumClass
-from l1kd.trigger.efficiency.iso_rate import efficiency_against_rate, iso_rate
+from l1kd.trigger.efficiency.iso_rate import (
+    efficiency_against_rate,
+    iso_rate,
+    mean_gain,
+    rate_at_efficiency,
+)
 from l1kd.trigger.rates.curves import normalisation
 
 NORM = normalisation("hl_lhc")
@@ -127,3 +132,25 @@ def test_what_is_not_paired_is_refused():
         iso_rate({"wide": classes["wide"]}, signals, 1e6, "wide")
     with pytest.raises(InputError, match="need spectra with a bootstrap"):
         iso_rate(classes, signals | {"wide": Spectrum.of([1.0])}, 1e6, "wide")
+
+
+def test_mean_gain_is_the_mean_of_the_paired_differences():
+    _, _, classes, first = sample()
+    _, _, _, second = sample(seed=5)
+    found = mean_gain(classes, {"one": first, "two": second}, 300e3, "wide")
+    each = [iso_rate(classes, s, 300e3, "wide")["narrow"].difference for s in (first, second)]
+    assert set(found) == {"narrow"}
+    assert found["narrow"].value == pytest.approx(np.mean([x.value for x in each]))
+    assert found["narrow"].low < found["narrow"].value < found["narrow"].high
+
+
+def test_rate_at_efficiency_is_the_background_above_the_signals_quantile():
+    background, signal, classes, signals = sample()
+    found = rate_at_efficiency(classes, signals, 0.8, "wide")
+    for name, (rate, ratio) in found.items():
+        values = np.floor(signal[name] / 0.25) * 0.25
+        cut = np.sort(values)[::-1][int(np.ceil(0.8 * values.size)) - 1]
+        wanted = (np.floor(background[name] / 0.25) * 0.25 >= cut).mean() * NORM.input_hz
+        assert rate.value == pytest.approx(wanted)
+        assert ratio.value == pytest.approx(wanted / found["wide"][0].value)
+    assert found["narrow"][1].high < 1.0

@@ -1,0 +1,82 @@
+"""The normalisation that a network's images need, as its artefact describes it."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from l1kd.emulators.array_types import Images, Integers
+from l1kd.emulators.calorimeter import N_ETA, N_PHI
+from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.residuals import (
+    RESIDUAL_FRACTION,
+    RESIDUAL_WIDTH,
+    residual_images,
+    scale_table,
+)
+from l1kd.errors import ArtefactError, ConfigurationError
+
+__all__ = ["COUNTS", "RESIDUALS", "Residuals", "normalisation_of"]
+
+COUNTS = FixedPoint(10, 10, False)
+"""Counts of the calorimeter image, as the firmware receives them."""
+RESIDUALS = FixedPoint(RESIDUAL_WIDTH, RESIDUAL_WIDTH - RESIDUAL_FRACTION, False)
+"""Residuals of regions, see `l1kd.emulators.residuals`."""
+
+
+@cache
+def _table(power: float, regions: int) -> Integers:
+    return scale_table(power, regions)
+
+
+class Residuals:
+    """Images above their rings' means, over a power of the event's pile-up, in integers.
+
+    Parameters
+    ----------
+    power
+        Of the mean pile-up, 0 to 1.
+    by
+        "event": scale by the mean of all regions; "ring": by that of the region's ring in |eta|.
+
+    Raises
+    ------
+    ConfigurationError
+        For another power or `by`.
+    """
+
+    def __init__(self, power: float, by: str = "event") -> None:
+        if by not in ("event", "ring") or not 0.0 <= power <= 1.0:
+            raise ConfigurationError(
+                f"residuals: expected a power from 0 to 1, by 'event' or 'ring', found {power!r} "
+                f"by {by!r}"
+            )
+        self.power, self.by = float(power), by
+
+    def raw(self, images: Images) -> Images:
+        """Normalise uint16[n, 18, 14] counts: uint16[n, 18, 14] raw values of `RESIDUALS`."""
+        by_ring = self.by == "ring"
+        regions = N_PHI * N_ETA * (2 if by_ring else N_ETA) // N_ETA
+        contiguous = np.ascontiguousarray(images)
+        return residual_images(contiguous, _table(self.power, regions), by_ring)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what a manifest keeps."""
+        return {"kind": "residuals", "power": self.power, "by": self.by}
+
+
+def normalisation_of(inputs: Mapping[str, Any], where: str) -> Residuals | None:
+    """Return the normalisation that a manifest's inputs state; None where counts are read.
+
+    Raises
+    ------
+    ArtefactError
+        It is of an unknown kind.
+    """
+    stated = inputs.get("regions", {}).get("normalisation")
+    if stated is None:
+        return None
+    if not isinstance(stated, Mapping) or stated.get("kind") != "residuals":
+        raise ArtefactError(f"{where}: normalisation {stated!r} of the regions is not known")
+    return Residuals(stated["power"], stated["by"])

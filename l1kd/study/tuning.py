@@ -1,0 +1,274 @@
+"""LinPUPPI's parameters chosen for given candidates, by efficiency at equal rate.
+
+A reference is fair if it was chosen for the same candidates, on the same events and by the same
+figure as what is compared with it. The figure is the efficiency for signals at given zero-bias
+rates, found with the vertex that the trigger finds, averaged over rates and signals.
+
+Parameters are changed one after the other, as the firmware holds them; a change stays if the figure
+grows. The sums of a region's candidates are those behind the final lists, so that the figure is
+what the correlator's MET gives as long as no list overflows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from l1kd.algorithms import Correlator
+from l1kd.algorithms.linpuppi import LARGEST_Z0
+from l1kd.datasets import inspect_file
+from l1kd.emulators.array_types import AnyArray, Floats
+from l1kd.emulators.correlator.clusters import Clusterer
+from l1kd.emulators.correlator.linpuppi.linpuppi import LinPuppi
+from l1kd.emulators.correlator.linpuppi.parameters import PRESETS, LinPuppiParameters
+from l1kd.emulators.correlator.regionizer.geometry import BOARDS
+from l1kd.emulators.correlator.regionizer.regionizer import Regionizer
+from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
+from l1kd.errors import ConfigurationError
+from l1kd.formats import first
+
+__all__ = ["Regions", "Sample", "Tuned", "figure_of_merit", "read_regions", "tune"]
+
+
+STEPS: Final[Mapping[str, tuple[float, ...]]] = {
+    "dz": (0.1, -0.1, 0.3, -0.3),
+    "pt_cut": (1.0, -1.0, 3.0, -3.0),
+    "pt_slope": (0.1, -0.1),
+    "pt_slope_photon": (0.1, -0.1),
+    "pt_zero": (1.0, -1.0, 4.0, -4.0),
+    "pt_zero_photon": (1.0, -1.0, 4.0, -4.0),
+    "alpha_slope": (0.3, -0.3),
+    "alpha_zero": (1.0, -1.0),
+    "alpha_crop": (1.0, -1.0),
+    "prior": (1.0, -1.0, 3.0, -3.0),
+    "prior_photon": (1.0, -1.0, 3.0, -3.0),
+}
+"""What is tried, added to each number of a parameter; units as of `LinPuppiParameters`."""
+
+LOWEST: Final[Mapping[str, float]] = {"dz": 0.05, "prior": -10.0, "prior_photon": -10.0}
+"""Smallest value of a parameter where it is not 0."""
+
+
+class Regions(NamedTuple):
+    """Inputs of LinPUPPI of one sample: arrays by board type, and the number of events."""
+
+    inputs: dict[str, dict[str, AnyArray]]
+    n_events: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Events of one kind.
+
+    Attributes
+    ----------
+    regions : Regions
+        What LinPUPPI reads.
+    weight : ndarray of float64
+        Rate [Hz] that each event stands for; only of zero bias.
+    """
+
+    regions: Regions
+    weight: Floats
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What was found.
+
+    Attributes
+    ----------
+    parameters : dict of LinPuppiParameters
+        By board type.
+    before, after : float
+        Figure of the presets and of what was found, on the events that chose.
+    tried : int
+        How many changes were tried.
+    history : list of (str, str, float)
+        Changes that stayed: board type, parameter with its value, figure.
+    """
+
+    parameters: dict[str, LinPuppiParameters]
+    before: float
+    after: float
+    tried: int
+    history: list[tuple[str, str, float]] = field(default_factory=list)
+
+
+def read_regions(path: str | Path, *, clusters: bool, chunk: int = 200) -> Sample:
+    """Read a file and distribute its particles, or the clusters of them, over the regions.
+
+    Raises
+    ------
+    L1KDError
+        If the file cannot be read or has no particles.
+    """
+    file = inspect_file(str(path))
+    parts: dict[str, list[dict[str, AnyArray]]] = {b.name: [] for b in BOARDS}
+    weights, n_events = [], 0
+    for start in range(0, file.entries, chunk):
+        events = file.open(start, min(start + chunk, file.entries))
+        columns = Correlator().prepare_awkward(events)[1]
+        offsets = columns.pop("offsets")
+        z0 = np.nan_to_num(columns.pop("z0"), nan=LARGEST_Z0)
+        particles: dict[str, AnyArray] = {**columns, "z0": np.clip(z0, -LARGEST_Z0, LARGEST_Z0)}
+        if clusters:
+            made = Clusterer().run(particles, offsets)
+            particles, offsets = made.particles, made.offsets
+        inputs, _ = Regionizer().run(particles, offsets)
+        for name, own in inputs.items():
+            parts[name].append(own)
+        n_events += len(events)
+        reader = first("event_weight", events)
+        weights.append(np.ones(len(events)) if reader is None else np.asarray(reader.read(events)))
+    joined = {
+        name: {key: np.concatenate([p[key] for p in own]) for key in own[0]}
+        for name, own in parts.items()
+    }
+    return Sample(Regions(joined, n_events), np.concatenate(weights).astype(np.float64))
+
+
+def _vectors(regions: Regions, parameters: LinPuppiParameters, board: int) -> Floats:
+    """Sum the candidates that leave the regions of one board type, float64[n_events, 2] [GeV]."""
+    found = LinPuppi(parameters).run(regions.inputs[BOARDS[board].name])
+    pt = found["out_puppi_hwPt"].astype(np.float64) * PT_LSB
+    phi = found["out_puppi_hwPhi"] * ETA_PHI_LSB
+    shape = (regions.n_events, -1)
+    both = [(pt * f(phi)).reshape(shape).sum(axis=1) for f in (np.cos, np.sin)]
+    return np.stack(both, axis=1)
+
+
+def figure_of_merit(
+    zero_bias: tuple[Floats, Floats], signals: Sequence[Floats], rates_hz: Sequence[float]
+) -> float:
+    """Efficiency at equal rate, averaged over rates and signals.
+
+    Parameters
+    ----------
+    zero_bias
+        MET [GeV] and the rate [Hz] that each event stands for.
+    signals
+        MET [GeV] of each signal.
+    rates_hz
+        Rates; the threshold of each is the smallest that keeps it.
+    """
+    met, weight = zero_bias
+    order = np.argsort(-met, kind="stable")
+    above = np.cumsum(weight[order])
+    places = np.searchsorted(above, np.asarray(rates_hz), side="right")
+    cuts = met[order][np.minimum(places, met.size - 1)]
+    return float(np.mean([[(s > cut).mean() for cut in cuts] for s in signals]))
+
+
+class _Search:
+    """The sums of all samples, board type by board type, and the figure that follows."""
+
+    def __init__(
+        self, zero_bias: Sequence[Sample], signals: Sequence[Sample], rates_hz: Sequence[float]
+    ) -> None:
+        self.samples = [*zero_bias, *signals]
+        self.n_zero_bias = len(zero_bias)
+        self.weight = np.concatenate([s.weight for s in zero_bias])
+        self.rates_hz = tuple(rates_hz)
+        self.parameters = dict(PRESETS)
+        self.sums = [self.vectors(k, PRESETS[b.name]) for k, b in enumerate(BOARDS)]
+
+    def vectors(self, board: int, parameters: LinPuppiParameters) -> list[Floats]:
+        return [_vectors(s.regions, parameters, board) for s in self.samples]
+
+    def figure(self, board: int = 0, replaced: list[Floats] | None = None) -> float:
+        """Figure with the sums of one board type replaced."""
+        parts = [replaced if replaced and k == board else own for k, own in enumerate(self.sums)]
+        totals = [np.linalg.norm(sum(x), axis=1) for x in zip(*parts, strict=True)]
+        zero_bias = np.concatenate(totals[: self.n_zero_bias])
+        return figure_of_merit((zero_bias, self.weight), totals[self.n_zero_bias :], self.rates_hz)
+
+    def keep(self, board: int, parameters: LinPuppiParameters, sums: list[Floats]) -> None:
+        self.parameters[BOARDS[board].name] = parameters
+        self.sums[board] = sums
+
+
+def _moves(parameters: LinPuppiParameters) -> list[tuple[str, int, float]]:
+    """Every parameter, its place if it has one number for each eta bin, and a step."""
+    found = []
+    for name, steps in STEPS.items():
+        if name == "dz" and parameters.forward:
+            continue
+        value = getattr(parameters, name)
+        places = len(value) if isinstance(value, tuple) else 1
+        found += [(name, place, step) for place in range(places) for step in steps]
+    return found
+
+
+def _moved(
+    parameters: LinPuppiParameters, name: str, place: int, step: float
+) -> LinPuppiParameters | None:
+    """Parameters after a step; None where the firmware would hold the same, or cannot hold them."""
+    value = getattr(parameters, name)
+    old = value[place] if isinstance(value, tuple) else value
+    new = round(max(old + step, LOWEST.get(name, 0.0)), 3)
+    changed = (*value[:place], new, *value[place + 1 :]) if isinstance(value, tuple) else new
+    other = parameters.replace(**{name: changed})
+    try:
+        return other if _raw(other) != _raw(parameters) else None
+    except ValueError:
+        return None
+
+
+def _raw(parameters: LinPuppiParameters) -> tuple[Any, ...]:
+    raw = parameters.raw()
+    return raw.dz, raw.bins.tobytes(), raw.alpha.tobytes()
+
+
+def tune(
+    zero_bias: Sequence[Sample],
+    signals: Sequence[Sample],
+    *,
+    rates_hz: Sequence[float] = (60e3, 100e3, 170e3, 310e3, 500e3),
+    rounds: int = 3,
+    seed: int = 20261130,
+) -> Tuned:
+    """Choose LinPUPPI's parameters of all board types, from the presets on.
+
+    Parameters
+    ----------
+    zero_bias, signals
+        Events that choose; weights of zero bias are rates.
+    rates_hz
+        Rates of the figure. More than those that count make it smoother.
+    rounds
+        How often every parameter is tried; the search ends with a round in which nothing stayed.
+    seed
+        Of the order in which changes are tried.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no zero bias or no signal.
+    """
+    if not zero_bias or not signals:
+        raise ConfigurationError("tuning needs zero bias and at least one signal")
+    search = _Search(zero_bias, signals, rates_hz)
+    before = best = search.figure()
+    generator, history, tried = np.random.default_rng(seed), [], 0
+    for _ in range(rounds):
+        kept = len(history)
+        for board, kind in enumerate(BOARDS):
+            moves = _moves(search.parameters[kind.name])
+            for i in generator.permutation(len(moves)):
+                # a step that helps is taken again
+                while other := _moved(search.parameters[kind.name], *moves[i]):
+                    sums = search.vectors(board, other)
+                    found = search.figure(board, sums)
+                    tried += 1
+                    if found <= best:
+                        break
+                    best = found
+                    search.keep(board, other, sums)
+                    name = moves[i][0]
+                    history.append((kind.name, f"{name} {getattr(other, name)}", found))
+        if len(history) == kept:
+            break
+    return Tuned(search.parameters, before, best, tried, history)

@@ -1,0 +1,1 @@
+"""Networks that weigh the candidates of the correlator's regions, trained for equal rate."""

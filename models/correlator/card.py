@@ -1,0 +1,74 @@
+"""Card of a network in the correlator."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from l1kd.models.correlator.config import CorrelatorConfig
+
+__all__ = ["card"]
+
+
+def _rows(found: Mapping[str, Any]) -> list[str]:
+    rows = [
+        f"| {name} | " + " | ".join(f"{100 * x:.1f}%" for x in values.values()) + " |"
+        for name, values in found.items()
+        if isinstance(values, Mapping) and name != "invisible"
+    ]
+    return [*rows, f"\nMean of all: {100 * found['mean']:.1f}%."]
+
+
+def _shares(files: Mapping[str, float]) -> str:
+    return ", ".join(f"`{name}` ({share:g})" for name, share in files.items())
+
+
+def card(config: CorrelatorConfig, metrics: Mapping[str, Any]) -> str:
+    """Write the card, Markdown."""
+    data, hidden = config.data, "-".join(str(x) for x in (len(config.inputs), *config.hidden, 1))
+    lines = [
+        f"# {config.name}-v{config.version}",
+        "",
+        "Weighs every candidate (track or cluster) in the regions of the Level-1 correlator, from "
+        f"integers that firmware forms there: {hidden}, mixed precision, {metrics['ebops']} "
+        "effective bit operations. Use it with "
+        f'`l1kd.algorithms.Correlator("{config.name}-v{config.version}")`.',
+        "",
+        "## Training",
+        "",
+        f"Zero bias: `{data.soft}` and {', '.join(f'`{x}`' for x in data.hard)}, with their rates; "
+        f"soft collisions at other pile-up: {', '.join(f'`{x}`' for x in data.pileup) or 'none'}; "
+        "signals (share in the loss): "
+        f"{_shares(data.signals)}; signals made by hiding one side of hard collisions: "
+        f"{_shares(data.invisible) or 'none'}. "
+        f"Hard parts are put on {data.overlays} other crossings each, within their half of the "
+        "data. The vertex is the one that the trigger finds.",
+        "",
+        "The loss is the efficiency of MET at "
+        f"{', '.join(f'{x:g}' for x in config.loss.rates)} kHz, by a soft threshold, and the "
+        "error of single weights against the true share "
+        "(`l1kd.models.correlator.rate_loss`).",
+        "",
+        "## Validation",
+        "",
+        "Even and odd events are two halves: a float network trained on one is judged on the "
+        "other. All share one library of collisions, so that the halves are not "
+        "independent. Everything was chosen by these numbers; the network itself is trained on "
+        "both halves.",
+        "",
+        "| signal | efficiency at 310 kHz | at 100 kHz |",
+        "|---|---|---|",
+    ]
+    if metrics["validation"]:
+        lines += _rows(metrics["validation"]["all"])
+    lines += [
+        "",
+        "On the events of the training itself, in integers: "
+        f"{100 * metrics['training']['integers']['mean']:.1f}% "
+        f"(float {100 * metrics['training']['float']['mean']:.1f}%).",
+        "",
+        "## Exactness",
+        "",
+        f"{metrics['export']['vectors']} candidates through the compiled C++ of hls4ml: "
+        f"{metrics['export']['mismatches_firmware_emulator']} differ from the integer network.",
+        "",
+    ]
+    return "\n".join(lines)

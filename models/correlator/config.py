@@ -1,0 +1,118 @@
+"""Configuration of the networks in the correlator."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from l1kd.emulators.correlator.weighing import NAMES
+from l1kd.models.config import Optimisation, Strict, Training
+
+__all__ = ["CorrelatorConfig", "CorrelatorData", "RateLossConfig"]
+
+
+class CorrelatorData(Strict):
+    """Events of the training.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Where the files lie, relative to the directory in which l1kd is started.
+    soft : str
+        Soft collisions: the class of zero bias without a hard collision.
+    hard : tuple of str
+        Classes of zero bias with a hard collision.
+    pileup : tuple of str
+        Soft collisions at other pile-up; they enter the rate beside `soft`, each event with the
+        weight of one of `soft`.
+    signals : dict of str to float
+        Files, and their shares in the efficiency of the loss.
+    invisible : dict of str to float
+        Classes of zero bias whose hard collisions become signals when one of their sides is made
+        invisible, and their shares: jets with missing momentum, as far forward as there are any.
+    overlays : int
+        How often the hard part of each event of `hard` and of the signals is put on another soft
+        crossing, turned and reflected.
+    overlay_pileup : float
+        Share of these that use the crossings of `pileup`.
+    """
+
+    folder: Path
+    soft: str
+    hard: tuple[str, ...]
+    pileup: tuple[str, ...] = ()
+    signals: dict[str, float] = Field(min_length=1)
+    invisible: dict[str, float] = Field(default_factory=dict)
+    overlays: int = Field(default=1, ge=1)
+    overlay_pileup: float = Field(default=0.0, ge=0.0, le=1.0)
+
+
+class RateLossConfig(Strict):
+    """The loss on whole events, see `l1kd.models.correlator.rate_loss`.
+
+    Attributes
+    ----------
+    rates : tuple of float
+        Zero-bias rates [kHz] at which the efficiency counts, equally.
+    width : float
+        Width of the soft threshold, relative to it.
+    share : float
+        Factor of the error of single weights against the true share.
+    decay : float
+        Factor of the squared weights of the float network.
+    noise : float
+        Standard deviation of noise on the standardised inputs of the float network.
+    only_shares : int
+        Epochs at the beginning that look at single weights alone.
+    """
+
+    rates: tuple[float, ...] = (1000.0, 310.0, 100.0)
+    width: float = Field(default=0.2, gt=0.0)
+    share: float = Field(default=1.0, ge=0.0)
+    decay: float = Field(default=3e-4, ge=0.0)
+    noise: float = Field(default=0.05, ge=0.0)
+    only_shares: int = Field(default=4, ge=0)
+
+
+class CorrelatorConfig(Training):
+    """A network in the correlator: float training, then HGQ2 in mixed precision.
+
+    Attributes
+    ----------
+    inputs : tuple of str
+        Columns of `l1kd.emulators.correlator.weighing`.
+    dz : dict
+        Largest distance [cm] of a track from the vertex, by board type.
+    pt_cut : float
+        Smallest weighted momentum of a neutral that leaves a region [GeV].
+    hidden : tuple of int
+        Sizes of the hidden layers.
+    folds : int
+        2: the float training is repeated on each half of the events and judged on the other.
+    first_bits : int
+        Bits of the weights with which the quantized training begins.
+    ebops_regularisation : (float, float)
+        What an effective bit operation adds to the loss, at the beginning and at the end.
+    optimisation, quantized : Optimisation
+        Pace of the float and of the quantized training; `batch` is how many batches an epoch has.
+    """
+
+    kind: Literal["correlator"]
+    data: CorrelatorData
+    inputs: tuple[str, ...] = Field(min_length=1)
+    dz: dict[Literal["barrel", "hgcal"], float]
+    pt_cut: float = Field(default=1.0, ge=0.0)
+    hidden: tuple[int, ...] = (20, 20)
+    folds: Literal[0, 2] = 2
+    first_bits: int = Field(default=8, gt=1)
+    ebops_regularisation: tuple[float, float] = (1e-7, 1e-6)
+    loss: RateLossConfig = RateLossConfig()
+    optimisation: Optimisation
+    quantized: Optimisation
+
+    @model_validator(mode="after")
+    def _known(self) -> "CorrelatorConfig":
+        unknown = [name for name in self.inputs if name not in NAMES]
+        if unknown:
+            raise ValueError(f"inputs {unknown} are none of {', '.join(NAMES)}")
+        return self

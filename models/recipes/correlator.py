@@ -1,0 +1,305 @@
+"""A network in the correlator: float training for equal rate, then mixed precision, then export."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l1kd.algorithms.region_networks import KIND, describe
+from l1kd.emulators.array_types import Floats, Singles
+from l1kd.emulators.correlator.linpuppi import PRESETS
+from l1kd.emulators.correlator.weighing import FORMAT
+from l1kd.models import backend, mixed_precision
+from l1kd.models.config import read_config
+from l1kd.models.correlator.batches import Batches, Kind
+from l1kd.models.correlator.card import card
+from l1kd.models.correlator.config import CorrelatorConfig
+from l1kd.models.correlator.crossings import Crossings, form, read_raw
+from l1kd.models.correlator.judging import figures, mets
+from l1kd.models.correlator.networks import (
+    float_network,
+    kernels,
+    largest_inputs,
+    quantized_network,
+    standard,
+)
+from l1kd.models.correlator.overlay import hard_parts, one_side, overlaid
+from l1kd.models.correlator.rate_loss import RateLoss
+from l1kd.models.export import export_network
+from l1kd.models.recipe import Job, Product, Recipe
+from l1kd.models.records import fingerprint
+from l1kd.models.training import Fit, adam, fit, run_in_chunks
+
+__all__ = ["RECIPE"]
+
+_TRACED = 200_000
+"""Candidates from which the ranges of the quantized network are taken, beside the limits."""
+EVERYTHING = -1
+"""In the place of a half: all events."""
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Events by file, and what else the trainings share."""
+
+    zero_bias: dict[str, Crossings]
+    pileup: dict[str, Crossings]
+    signals: dict[str, Crossings]
+    invisible: dict[str, Crossings]
+    mean: Floats
+    deviation: Floats
+    files: tuple[Path, ...]
+
+    def kinds(self, config: CorrelatorConfig, without: int) -> list[Kind]:
+        """List what a training draws from, without one half of the data."""
+        found = []
+        each = next(iter(self.zero_bias.values()))
+        per_event = each.rate / int(each.original.sum())
+        soft = 1.0 + sum(int(c.original.sum()) for c in self.pileup.values()) / each.n_events
+        shares = config.data.signals | {_side(n): x for n, x in config.data.invisible.items()}
+        of_all = self.zero_bias | self.pileup | self.signals | self.invisible
+        for name, crossings in of_all.items():
+            mine = crossings.half != without
+            size = int((mine & crossings.original).sum())
+            share = shares.get(name, 0.0)
+            rate = crossings.rate
+            if name in self.pileup:
+                rate = per_event * int(crossings.original.sum())
+            if name in self.pileup or crossings is each:
+                rate /= soft
+            given = Crossings(**{**vars(crossings), "rate": rate})
+            found.append(Kind(given, np.flatnonzero(mine), size, share))
+        return found
+
+
+def _read(config: CorrelatorConfig) -> _Data:
+    """Read the files, and put hard parts on other crossings."""
+    data = config.data
+    raw = {
+        name: read_raw(data.folder / name)
+        for name in (data.soft, *data.hard, *data.pileup, *data.signals)
+    }
+    halves = {name: (np.arange(r.n_events) % 2).astype(np.int8) for name, r in raw.items()}
+    shape = partial(form, names=config.inputs, dz=config.dz)
+    made = {
+        name: shape(
+            r, half=halves[name],
+            rate=float(r.weight.sum()) if name in (data.soft, *data.hard) else 0.0,
+        )
+        for name, r in raw.items()
+    }  # fmt: skip
+    soft = [(raw[name], halves[name]) for name in (data.soft, *data.pileup)]
+    others = len(soft) - 1
+    shares = [1.0 - data.overlay_pileup * (others > 0)] + [
+        data.overlay_pileup / max(others, 1)
+    ] * others
+    for number, name in enumerate((*data.hard, *data.signals)):
+        hard = hard_parts(raw[name])
+        more, half = overlaid(hard, halves[name], soft, shares, data.overlays, config.seed + number)
+        made[name] = made[name].followed_by(shape(more, half=half, original=False))
+    for number, name in enumerate(data.invisible):
+        side = one_side(hard_parts(raw[name]), config.seed + number)
+        for times, original in ((1, True), (data.overlays - 1, False)):
+            seed = config.seed + 100 + 2 * number + original
+            more, half = overlaid(side, halves[name], soft, shares, times, seed)
+            parts = shape(more, half=half, original=original)
+            made[_side(name)] = parts if original else made[_side(name)].followed_by(parts)
+    mean, deviation = standard(np.concatenate([c.values[::20] for c in made.values()]))
+    return _Data(
+        {name: made[name] for name in (data.soft, *data.hard)},
+        {name: made[name] for name in data.pileup},
+        {name: made[name] for name in data.signals},
+        {_side(name): made[_side(name)] for name in data.invisible},
+        mean,
+        deviation,
+        tuple(data.folder / name for name in raw),
+    )
+
+
+def _weigher(model: Any, config: CorrelatorConfig) -> Any:
+    return run_in_chunks(
+        lambda x: model(x, training=False)[:, 0], (len(config.inputs),), batch=65536
+    )
+
+
+def _judged(
+    data: _Data, config: CorrelatorConfig, weigh: Any, half: int
+) -> tuple[dict[str, Floats], dict[str, Any]]:
+    """MET of the events of one half, or all, that are no overlays; and the figures."""
+    found = {}
+    for name, crossings in (data.zero_bias | data.signals | data.invisible).items():
+        mine = crossings.original & ((crossings.half == half) | (half == EVERYTHING))
+        found[name] = mets(crossings, np.flatnonzero(mine), weigh, config.pt_cut)
+    return found, _figures(data, found)
+
+
+def _figures(data: _Data, met: Mapping[str, Floats]) -> dict[str, Any]:
+    zero_bias = [(crossings, met[name]) for name, crossings in data.zero_bias.items()]
+    found = figures(zero_bias, {name: met[name] for name in data.signals})
+    if data.invisible:
+        aside = figures(zero_bias, {name: met[name] for name in data.invisible})
+        found["invisible"] = {name: aside[name] for name in data.invisible}
+    return found
+
+
+def _side(name: str) -> str:
+    """Name of the events of which one side is invisible."""
+    return f"{name}, one side"
+
+
+def _float(data: _Data, config: CorrelatorConfig, without: int, job: Job) -> tuple[Any, Any]:
+    """Train the float network on all events but one half; return it and its history."""
+    seed, steps = config.seed + without + 1, config.optimisation.batch
+    model = float_network(config, data.mean, data.deviation, seed)
+    loss = RateLoss(lambda x: model(x, training=True)[:, 0], config.loss, config.pt_cut)
+    matrices = kernels(model)
+    tf = backend.tensorflow()
+
+    def regularised(*batch: Any) -> Any:
+        decay = tf.add_n([tf.reduce_sum(tf.square(k)) for k in matrices])
+        return loss(*batch) + config.loss.decay * decay
+
+    def before_step(step: int) -> None:
+        loss.only_shares.assign(step < config.loss.only_shares * steps)
+
+    task = Fit(
+        f"{config.name}, float" + (f", without half {without}" if without >= 0 else ""),
+        model,
+        adam(config.optimisation, steps),
+        config.optimisation.epochs,
+        steps,
+        Batches(data.kinds(config, without), steps, seed),
+        regularised,
+        before_step=before_step,
+    )
+    stage = "float" if without == EVERYTHING else f"half{without}"
+    history = fit(task, job.checkpoints(stage), fingerprint(config), job.quiet)
+    return model, history
+
+
+def _quantized(data: _Data, config: CorrelatorConfig, trained: Any, job: Job) -> tuple[Any, Any]:
+    """Train on in mixed precision."""
+    model = quantized_network(config, trained, data.mean, data.deviation)
+    steps = config.quantized.batch
+    total = steps * config.quantized.epochs
+    compiled = mixed_precision.fused(model)
+    loss = RateLoss(lambda x: x, config.loss, config.pt_cut)
+    first, last = config.ebops_regularisation
+
+    def with_cost(*batch: Any) -> Any:
+        weights, cost = compiled(batch[0])
+        return loss.of(weights[:, 0], *batch[1:]) + cost
+
+    def regularise(step: int) -> None:
+        mixed_precision.regularise_ebops(model, first * (last / first) ** (step / total))
+
+    task = Fit(
+        f"{config.name}, quantized",
+        model,
+        mixed_precision.adam(config.quantized.learning_rate, total),
+        config.quantized.epochs,
+        steps,
+        Batches(data.kinds(config, EVERYTHING), steps, config.seed),
+        with_cost,
+        lambda: {"ebops": float(mixed_precision.ebops(model))},
+        before_step=regularise,
+    )
+    history = fit(task, job.checkpoints("quantized"), fingerprint(config), job.quiet)
+    _trace(model, data, config)
+    return model, history
+
+
+def _sample(data: _Data) -> NDArray[np.float32]:
+    """Gather inputs of candidates of all kinds."""
+    every = [c.values for c in (data.zero_bias | data.signals).values()]
+    rows = np.concatenate([v[:: max(len(v) * len(every) // _TRACED, 1)] for v in every])
+    return rows.astype(np.float32) * np.float32(2.0**-FORMAT.fraction)
+
+
+def _trace(model: Any, data: _Data, config: CorrelatorConfig) -> None:
+    """Fix the integer bits from inputs and their limits."""
+    from hgq.utils import trace_minmax
+
+    top = largest_inputs(config)
+    limits = np.stack([np.zeros_like(top), top]).astype(np.float32)
+    trace_minmax(model, np.concatenate([_sample(data), limits]), verbose=0)
+
+
+def _cross_validation(data: _Data, config: CorrelatorConfig, job: Job) -> dict[str, Any]:
+    """Train on each half and judge on the other; the figures are of all events together."""
+    parts: dict[str, list[Floats]] = {}
+    own, history = [], {}
+    for half in range(config.folds):
+        model, history[f"half {half}"] = _float(data, config, half, job)
+        met, found = _judged(data, config, _weigher(model, config), half)
+        own.append(found)
+        for name, values in met.items():
+            parts.setdefault(name, []).append(values)
+    if not parts:
+        return {}
+    together = _figures(data, {name: np.concatenate(values) for name, values in parts.items()})
+    return {"validation": {"all": together, "halves": own}, "histories": history}
+
+
+def _run(config: CorrelatorConfig, job: Job) -> Product:
+    """Train, and write ``network.npz`` and the model of the training framework.
+
+    Raises
+    ------
+    ArtefactError
+        The integer network differs from the compiled C++ of hls4ml on any candidate.
+    """
+    data = _read(config)
+    checked = _cross_validation(data, config, job)
+    trained, history = _float(data, config, EVERYTHING, job)
+    _, as_float = _judged(data, config, _weigher(trained, config), EVERYTHING)
+    model, more = _quantized(data, config, trained, job)
+    few = _sample(data)[: config.check_vectors]
+    given = _weigher(model, config)(few)[:, None]
+    network, export = export_network(
+        partial(mixed_precision.firmware, model), few, job.out / "network.npz", given
+    )
+    with backend.quiet():
+        model.save(job.out / "model.keras")
+
+    def infer(x: NDArray[np.float32]) -> Singles:
+        weights: Singles = network.predict(x)[:, 0].astype(np.float32)
+        return weights
+
+    _, as_integers = _judged(data, config, infer, EVERYTHING)
+    metrics = {
+        "export": export,
+        "ebops": mixed_precision.ebops(model),
+        "validation": checked.get("validation", {}),
+        "training": {"float": as_float, "integers": as_integers},
+        "history": {"float": history, "quantized": more, **checked.get("histories", {})},
+    }
+    cuts = {name: [config.pt_cut] * len(p.pt_cut) for name, p in PRESETS.items()}
+    return Product(
+        kind=KIND,
+        description=f"Weight of every candidate of a region from {len(config.inputs)} integers.",
+        inputs=describe(
+            config.inputs,
+            tracks=True,
+            clusters=True,
+            pt_cut=cuts,
+            linpuppi={board: {"dz": cut} for board, cut in config.dz.items()},
+        ),
+        outputs={"weight": {"format": str(network.outputs[0].format), "range": [0, 1]}},
+        files=("network.npz", "model.keras"),
+        data=data.files,
+        metrics=metrics,
+        card=card(config, metrics),
+    )
+
+
+RECIPE = Recipe(
+    KIND,
+    "weight of a candidate in the correlator's regions, trained for efficiency at equal rate",
+    lambda path: read_config(path, CorrelatorConfig),
+    _run,
+)

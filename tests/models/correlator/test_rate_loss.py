@@ -1,0 +1,84 @@
+"""The loss on efficiency at equal rate."""
+
+import numpy as np
+import pytest
+
+from l1kd.models.correlator.config import RateLossConfig
+from l1kd.models.correlator.rate_loss import RateLoss
+
+KHZ = 1e3
+
+
+def batch(tf, n_events=400, per_event=5, seed=2):
+    """Zero bias of 40 MHz in the first half of the events, a harder signal in the second."""
+    generator = np.random.default_rng(seed)
+    n = n_events * per_event
+    event = np.repeat(np.arange(n_events), per_event)
+    signal = np.arange(n_events) >= n_events // 2
+    pt = generator.exponential(10.0, n) * (1 + 2 * signal[event])
+    phi = generator.uniform(-np.pi, np.pi, n)
+    columns = (pt, pt * np.cos(phi), pt * np.sin(phi), generator.random(n), np.zeros(n))
+    hertz = np.where(signal, 0.0, 40e6 / (n_events // 2))
+    share = np.where(signal, 1.0 / (n_events // 2), 0.0)
+    tensors = [tf.constant(x, tf.float32) for x in columns]
+    return (*tensors, tf.constant(event, tf.int32),
+            tf.constant(hertz, tf.float32), tf.constant(share, tf.float32))  # fmt: skip
+
+
+def efficiency_only(rates=(10_000.0,)):
+    return RateLossConfig(rates=rates, share=0.0, only_shares=0)
+
+
+def test_the_threshold_keeps_the_rate(tf):
+    loss = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
+    given = batch(tf)
+    loss.of(tf.ones_like(given[0]), *given)
+    _, px, py, _, _, event, hertz, _ = (x.numpy() for x in given)
+    met = np.hypot(np.bincount(event, px), np.bincount(event, py))
+    threshold = float(loss.thresholds[0])
+    assert hertz[np.sqrt(met**2 + 1) > threshold].sum() <= 10_000 * KHZ
+    assert hertz[np.sqrt(met**2 + 1) >= threshold * 0.999].sum() > 10_000 * KHZ - hertz.max()
+
+
+def test_scaling_all_weights_gains_nothing(tf):
+    """The threshold moves with the weights, so that their common scale has no gradient."""
+    loss = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
+    given = batch(tf)
+    scale = tf.Variable(1.0)
+    with tf.GradientTape() as tape:
+        value = loss.of(scale * tf.ones_like(given[0]), *given)
+    slope = float(tape.gradient(value, scale))
+    fixed = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
+    with tf.GradientTape(persistent=True) as tape:
+        weight = tf.ones_like(given[0])
+        tape.watch(weight)
+        value = fixed.of(weight, *given)
+    each = tape.gradient(value, weight).numpy()
+    assert abs(slope) < 0.05 * np.abs(each).sum()
+
+
+def test_better_weights_have_a_smaller_loss(tf):
+    """Zero bias alone is weighed down: the same threshold's rate, more of the signal above it."""
+    given = batch(tf)
+    of_signal = tf.cast(tf.gather(given[7] > 0, given[5]), tf.float32)
+    plain = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
+    better = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
+    first = float(plain.of(tf.ones_like(given[0]), *given))
+    second = float(better.of(0.5 + 0.5 * of_signal, *given))
+    assert second < first - 0.05
+
+
+def test_neutrals_below_the_cut_do_not_count(tf):
+    loss = RateLoss(lambda x: x, efficiency_only(), pt_cut=2.0)
+    weighted = tf.constant([0.1, 2.0, 50.0])
+    kept = loss._kept(weighted, tf.constant([1.0, 1.0, 1.0])).numpy()
+    assert kept == pytest.approx([0.0, 0.5, 1.0], abs=0.03)
+    assert loss._kept(weighted, tf.zeros(3)).numpy() == pytest.approx(np.ones(3))
+
+
+def test_only_single_weights_count_at_the_beginning(tf):
+    loss = RateLoss(lambda x: x, RateLossConfig(rates=(10_000.0,)), pt_cut=0.0)
+    given = batch(tf)
+    loss.only_shares.assign(True)
+    assert float(loss.of(given[3], *given)) == pytest.approx(0.0, abs=1e-6)
+    assert float(loss.thresholds[0]) < 0.0

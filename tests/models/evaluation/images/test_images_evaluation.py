@@ -1,0 +1,220 @@
+"""`l1kd evaluate cicada` on small libraries."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import l1kd
+from l1kd.algorithms import EventScore
+from l1kd.cli import app
+from l1kd.errors import ConfigurationError, UnreadableFileError
+from l1kd.models.evaluation.images.evaluate import measure
+from l1kd.models.evaluation.images.samples import Libraries
+from l1kd.registry import reset
+from l1kd.statistics import roc_auc
+from l1kd.study.request import CicadaRequest
+from tests.l1kd.datasets.overlay.libraries import write_library
+
+NAMES = ("minbias", "qcd35", "qcd50", "tt")
+SMALL = {
+    "mu": (20.0,),
+    "curve_mu": (10.0, 20.0, 40.0),
+    "images": 300,
+    "soft_images": 400,
+    "hard_images": 100,
+    "slices": ("qcd35=0.5", "qcd50=0.3"),
+    "targets": (3000.0, 1.0),
+    "seeds": 500.0,
+    "extra": 500.0,
+}
+
+
+class Saturated(EventScore):
+    """Most of zero bias has the largest score there is."""
+
+    name = "saturated"
+    adds = "Saturated.score"
+
+    def numpy_call(self, image):
+        return np.minimum(image.sum(axis=(1, 2)), 5).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("libraries")
+    for seed, name in enumerate(NAMES):
+        write_library(path / f"regions_{name}.npz", 400, seed)
+    return path
+
+
+@pytest.fixture(scope="module")
+def request_of(folder):
+    models = ("cicada_logic-v1", "ring_chi2", "calo_hottest", "saturated")
+    return CicadaRequest(fileset=[str(folder)], models=models, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def found(request_of):
+    l1kd.register(Saturated)
+    yield measure(request_of)[0]
+    reset()
+
+
+@pytest.fixture(scope="module")
+def entry(found):
+    return found["at"][0]
+
+
+def test_areas_are_those_of_the_images(found, entry, request_of):
+    made = Libraries.of(request_of).at(20.0, request_of)
+    hottest = {
+        name: x.images.max(axis=(1, 2))
+        for name, x in [("noise", made.noise), *made.signals.items()]
+    }
+    row = entry["areas"]["signals"]["tt"]["calo_hottest"]
+    shared = made.signals["tt"].blocks.followed_by(made.noise.blocks)
+    wanted = roc_auc(hottest["tt"], hottest["noise"], blocks=shared)
+    # one covariance of all scores is made positive, so that ends differ a little from those of one
+    assert (row["value"], row["low"], row["high"]) == pytest.approx(wanted[:3], rel=0.01)
+    mean = np.mean(
+        [signal["calo_hottest"]["value"] for signal in entry["areas"]["signals"].values()]
+    )
+    assert entry["areas"]["mean"]["calo_hottest"]["value"] == pytest.approx(mean)
+    assert found["signals"] == ["qcd50", "tt"]
+
+
+def test_differences_are_paired_with_the_reference(entry):
+    for row in (*entry["areas"]["signals"].values(), entry["areas"]["mean"]):
+        own, other = row["ring_chi2"], row["calo_hottest"]
+        assert own["difference"]["value"] == 0.0
+        assert own["p_value"] == 1.0
+        assert other["difference"]["value"] == pytest.approx(other["value"] - own["value"])
+        assert 0.0 <= other["p_value"] <= 1.0
+        error = other["difference"]["high"] - other["difference"]["value"]
+        assert other["p_value"] == pytest.approx(
+            2 * (1 - _normal(abs(other["difference"]["value"]) / error)), abs=1e-6
+        )
+
+
+def _normal(x):
+    from scipy import stats
+
+    return stats.norm.cdf(x)
+
+
+def test_roc_curves_end_at_one_and_rise(entry):
+    for curves in entry["roc"].values():
+        for points in curves.values():
+            assert points["signal"][-1] == 1.0
+            assert (np.diff(points["signal"]) >= 0).all()
+
+
+def test_only_resolved_rates_have_efficiencies(entry):
+    often, seldom = entry["rates"]["calo_hottest"]
+    assert often["resolved"]
+    assert set(often["efficiency"]) == {"qcd50", "tt"}
+    assert often["mean"]["low"] <= often["mean"]["value"] <= often["mean"]["high"]
+    assert not seldom["resolved"]
+    assert "efficiency" not in seldom
+    assert seldom["reason"] == "fewer than 3 causes"
+
+
+def test_symmetric_scores_do_not_move(entry):
+    for name in ("ring_chi2", "calo_hottest"):
+        assert entry["symmetry"][name]["turned"] == 0.0
+        assert entry["symmetry"][name]["mirrored"] == pytest.approx(0.0, abs=1e-5)
+    assert entry["symmetry"]["cicada_logic-v1"]["spread"] > 0.0
+
+
+def test_a_saturated_score_is_said_to_be(entry):
+    assert entry["saturation"]["saturated"] == {"largest": 5.0, "share": 1.0, "saturated": True}
+    assert not entry["saturation"]["calo_hottest"]["saturated"]
+
+
+def test_rates_at_the_pile_up_where_thresholds_were_set(found):
+    table = found["pileup"]
+    assert table["mu"] == [10.0, 20.0, 40.0]
+    rates = [x["value"] for x in table["rate_hz"]["20"]["calo_hottest"]]
+    assert rates == sorted(rates)
+    middle = table["rate_hz"]["20"]["calo_hottest"][1]
+    assert middle["low"] / 2 < table["set_at_hz"] < 2 * middle["high"]
+    assert len(table["score"]["ring_chi2"]) == 3
+
+
+def test_seeds_add_at_equal_extra_rate(entry):
+    seeds = entry["seeds"]
+    assert set(seeds["menu"]["thresholds"]) == {"jet", "HT", "MET"}
+    assert set(seeds["added"]) == {*entry["rates"], "jet", "HT", "MET"}
+    for row in seeds["added"].values():
+        if row["resolved"]:
+            assert row["rate_hz"]["value"] <= seeds["extra_hz"]
+            for signal, kept in row["efficiency"].items():
+                assert kept["value"] + seeds["menu"]["efficiency"][signal] <= 1.0 + 1e-12
+
+
+def test_cost_has_the_paper_s_networks_and_ours(found):
+    rows = {row["name"]: row for row in found["cost"]}
+    assert rows["CICADA, HGQ-mixed"]["lut"] == 24947
+    assert rows["CICADA, QKeras"]["dsp"] == 697
+    assert rows["cicada_logic-v1"]["by"] == "not built"
+    assert rows["cicada_logic-v1"]["ebops"] is None
+    assert "ring_chi2" not in rows
+
+
+def test_the_command_writes_numbers_and_a_page(folder, tmp_path):
+    figures = tmp_path / "build" / "reports" / "figures.json"
+    figures.parent.mkdir(parents=True)
+    used = {"lut": 9784, "ff": 288, "dsp": 0}
+    figures.write_text(json.dumps({"latency_cycles": 3, "resources": {"yosys": used}}))
+    options = {
+        "--models": "cicada_logic-v1,ring_chi2", "--slices": "qcd35=0.5,qcd50=0.3", "--mu": "20",
+        "--curve-mu": "20,40", "--images": "200", "--soft-images": "200", "--hard-images": "50",
+        "--targets": "3000", "--built": f"cicada_logic-v1={figures.parents[1]}",
+        "--out": str(tmp_path / "out"), "--label": "two <small> libraries",
+    }  # fmt: skip
+    arguments = ["evaluate", "cicada", str(folder), *(x for pair in options.items() for x in pair)]
+    ran = CliRunner().invoke(app, arguments)
+    assert ran.exit_code == 0, ran.output
+    assert "mean area" in ran.output
+    content = json.loads((tmp_path / "out" / "cicada.json").read_text())
+    assert content["provenance"]["options"]["images"] == 200
+    assert "drawn" not in content["at"][0]
+    built = next(row for row in content["cost"] if row["name"] == "cicada_logic-v1")
+    assert (built["latency_cycles"], built["lut"], built["by"]) == (3, 9784, "yosys")
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "two &lt;small&gt; libraries" in page
+    assert "CICADA, LGN-LT2" in page
+    assert "<script" not in page
+    assert list((tmp_path / "out" / "figures").glob("roc*.svg"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"models": ("ring_chi2", "nothing-v1")}, "nothing-v1"),
+        ({"models": ("puppi",)}, "puppi: not a score"),
+        ({"models": ("a=ring_chi2", "a=calo_sum")}, "two scores are called 'a'"),
+        ({"slices": ("qcd35",)}, "expected NAME=MILLIBARN"),
+        ({"slices": ("qcd99=1",)}, "no library of qcd99"),
+        ({"signals": ("zprime",)}, "no library of zprime"),
+        ({"built": ("ring_chi2",)}, "expected NAME=FOLDER"),
+        ({"built": ("x=/tmp",)}, "figures of a build"),
+        ({"fileset": None}, "no libraries"),
+        ({"fileset": ["/nowhere/regions_minbias.npz"]}, "no library of"),
+    ],
+)
+def test_what_is_wrong_is_said(request_of, change, message):
+    wrong = request_of.model_copy(update={"models": ("ring_chi2",), **change})
+    with pytest.raises(Exception, match=message) as caught:
+        measure(wrong)
+    assert isinstance(caught.value, l1kd.errors.L1KDError)
+
+
+def test_an_empty_folder_and_a_name_twice_are_refused(request_of, tmp_path, folder):
+    with pytest.raises(UnreadableFileError, match="expected libraries"):
+        Libraries.of(request_of.model_copy(update={"fileset": [str(tmp_path)]}))
+    twice = [str(folder), f"tt={folder / 'regions_tt.npz'}"]
+    with pytest.raises(ConfigurationError, match="'tt' comes twice"):
+        Libraries.of(request_of.model_copy(update={"fileset": twice}))

@@ -1,0 +1,78 @@
+"""Jets, HT and MET of images, by an independent calculation."""
+
+import numpy as np
+import pytest
+
+from l1kd.models.evaluation.images.measures import distances, roc_points
+from l1kd.models.evaluation.images.seeds import image_sums
+
+
+def reference(image):
+    """One region after the other."""
+    x = image.astype(float) * 0.5
+    excess = x - x.mean(axis=0)
+    sums = np.zeros((18, 14))
+    for phi in range(18):
+        for eta in range(14):
+            for dphi in (-1, 0, 1):
+                for deta in (-1, 0, 1):
+                    if 0 <= eta + deta < 14:
+                        sums[phi, eta] += excess[(phi + dphi) % 18, eta + deta]
+    jets = []
+    for phi in range(18):
+        for eta in range(14):
+            around = {
+                (dphi, deta): sums[(phi + dphi) % 18, eta + deta]
+                for dphi in (-1, 0, 1)
+                for deta in (-1, 0, 1)
+                if (dphi, deta) != (0, 0) and 0 <= eta + deta < 14
+            }
+            own = sums[phi, eta]
+            if all(own > x if at < (0, 0) else own >= x for at, x in around.items()):
+                jets.append(own)
+    angle = 2 * np.pi * (np.arange(18) + 0.5) / 18
+    met = np.hypot((x.sum(axis=1) * np.cos(angle)).sum(), (x.sum(axis=1) * np.sin(angle)).sum())
+    return max(jets), sum(jet for jet in jets if jet >= 30.0), met
+
+
+def test_sums_of_busy_images():
+    rng = np.random.default_rng(1)
+    # multiples of 36 counts: means of rings are whole numbers of GeV, and sums exact
+    images = 36 * (rng.poisson(2.0, (12, 18, 14)) + 9 * (rng.random((12, 18, 14)) > 0.98))
+    images = images.astype(np.uint16)
+    found = image_sums(images)
+    wanted = np.array([reference(image) for image in images])
+    for k, name in enumerate(("jet", "HT", "MET")):
+        np.testing.assert_allclose(found[name], wanted[:, k], rtol=1e-12, atol=1e-9)
+
+
+def test_two_equal_windows_are_one_jet():
+    image = np.zeros((1, 18, 14), np.uint16)
+    image[0, 5, 6] = 200  # nine windows hold it alone
+    found = image_sums(image)
+    assert found["jet"][0] == found["HT"][0]
+    assert found["jet"][0] == pytest.approx(100.0, abs=3 * 3 * 100 / 18)
+    assert found["MET"][0] == pytest.approx(100.0)
+
+
+def test_roc_points_by_counting():
+    rng = np.random.default_rng(2)
+    noise, signal = rng.integers(0, 30, 500), rng.integers(10, 40, 300)
+    points = roc_points(noise, signal)
+    for share, kept in zip(points["background"], points["signal"], strict=True):
+        cuts = [cut for cut in range(42) if (noise >= cut).mean() <= share]
+        assert kept == pytest.approx((signal >= min(cuts)).mean())
+
+
+def test_distances_of_shapes_do_not_know_the_unit():
+    rng = np.random.default_rng(3)
+    teacher = rng.normal(5, 1, 800)
+    noise = {"teacher": teacher, "same": 30 * teacher - 7, "other": rng.exponential(1, 800)}
+    noise["flat"] = np.full(800, 255.0)
+    found = distances(noise, {}, "teacher", ["same"], seed=1)
+    assert found["same"]["zero bias"]["shape"]["value"] == pytest.approx(0.0, abs=1e-9)
+    assert found["same"]["zero bias"]["score"]["value"] > 100
+    other = found["other"]["zero bias"]
+    assert other["score"] is None
+    assert 0 < other["shape"]["low"] < other["shape"]["value"] < other["shape"]["high"]
+    assert found["flat"]["zero bias"]["shape"] is None
