@@ -11,7 +11,7 @@ from l1kd.algorithms.base import CandidateWeight, EventScore, blocks
 from l1kd.algorithms.image_scores import log_error
 from l1kd.algorithms.models import loaded, onnx_session, read_network, run_onnx
 from l1kd.algorithms.puppi import Puppi
-from l1kd.algorithms.residuals import COUNTS, RESIDUALS, Residuals, normalisation_of
+from l1kd.algorithms.residuals import RESIDUALS, Residuals, network_input, normalisation_of
 from l1kd.artefacts import Artefact, load
 from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.calorimeter import N_ETA, N_PHI
@@ -204,10 +204,8 @@ class Cicada(EventScore):
 
     def numpy_call(self, image: AnyArray) -> AnyArray:
         """Scores of all events, float32, on the grid of the network's output."""
-        network, normalisation = self.network, self.normalisation
-        read, form = (
-            (image, COUNTS) if normalisation is None else (normalisation.raw(image), RESIDUALS)
-        )
+        network = self.network
+        read, form = network_input(image, self.normalisation)
         values = read.reshape(len(image), N_PHI * N_ETA).astype(np.int64)
         # a network may read less than every bit of a region
         raw = network.predict_raw(network.inputs[0].format.cast(values, form))

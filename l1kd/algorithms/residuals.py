@@ -17,7 +17,7 @@ from l1kd.emulators.residuals import (
 )
 from l1kd.errors import ArtefactError, ConfigurationError
 
-__all__ = ["COUNTS", "RESIDUALS", "Residuals", "normalisation_of"]
+__all__ = ["COUNTS", "RESIDUALS", "Residuals", "network_input", "normalisation_of"]
 
 COUNTS = FixedPoint(10, 10, False)
 """Counts of the calorimeter image, as the firmware receives them."""
@@ -64,6 +64,16 @@ class Residuals:
     def as_dict(self) -> dict[str, Any]:
         """Return what a manifest keeps."""
         return {"kind": "residuals", "power": self.power, "by": self.by}
+
+
+def network_input(images: Images, residuals: Residuals | None) -> tuple[Images, FixedPoint]:
+    """Give what a network reads of images, and the format of these integers.
+
+    Residuals are read as whole numbers of 1/32, as they leave the table.
+    """
+    if residuals is None:
+        return images, COUNTS
+    return residuals.raw(images), FixedPoint(RESIDUAL_WIDTH, RESIDUAL_WIDTH, False)
 
 
 def normalisation_of(inputs: Mapping[str, Any], where: str) -> Residuals | None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from l1kd.algorithms.residuals import Residuals
 from l1kd.models.config import Optimisation, Strict, Training
@@ -107,8 +107,10 @@ class CicadaConfig(Training):
 class StudentConfig(Training):
     """What a student has besides its own training: its images and its teacher.
 
-    The teacher is trained as in `CicadaConfig` with the same values; its
-    checkpoints may be taken from there. `compare` names shipped artefacts for the tables.
+    The teacher is the artefact `teacher_artefact`, or it is trained as in `CicadaConfig` with the
+    same values; its checkpoints may be taken from there. Of an artefact the student learns 32 times
+    the score. `training_mu` gives training images a mean pile-up from and to, instead of `data.mu`;
+    `also_mu` adds tests. `compare` names shipped artefacts for the tables.
     """
 
     data: ImageData
@@ -116,14 +118,24 @@ class StudentConfig(Training):
     validation_images: int = Field(gt=0)
     test_images: int = Field(gt=0)
     latent: int = Field(default=80, gt=0)
-    teacher: Optimisation
+    teacher: Optimisation | None = None
+    teacher_artefact: str | None = None
+    training_mu: tuple[float, float] | None = None
+    also_mu: tuple[float, ...] = ()
+    normalised: Normalised | None = None
     student_images: int = Field(gt=0)
     exposure_images: int = Field(ge=0)
     target: Literal["log_mse_32", "log_32_mse"] = "log_mse_32"
     compare: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _one_teacher(self) -> Self:
+        if (self.teacher is None) == (self.teacher_artefact is None):
+            raise ValueError("give either teacher, how to train it, or teacher_artefact")
+        return self
+
     def cicada(self) -> CicadaConfig:
-        """Return the configuration of the teacher and the images."""
+        """Return the configuration of the teacher and the images, where it is trained."""
         own = {"data", "images_per_epoch", "validation_images", "test_images", "latent", "teacher"}
         own |= {"student_images", "exposure_images", "target"}
         shared = {

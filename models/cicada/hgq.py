@@ -73,7 +73,7 @@ def _per_channel(integer: int, fraction: int, limits: tuple[int, int]) -> Any:
     )
 
 
-def _knots(count: int, bias: NDArray[np.floating]) -> tuple[Any, NDArray[np.floating]]:
+def _knots(count: int, bias: NDArray[np.floating], width: int) -> tuple[Any, NDArray[np.floating]]:
     """Build ``relu(x / 32 - knot)`` of every region; the rings in eta are channels."""
     _, layers, config = frameworks()
     from hgq.constraints import MinMax
@@ -83,7 +83,7 @@ def _knots(count: int, bias: NDArray[np.floating]) -> tuple[Any, NDArray[np.floa
         14 * count,
         1,
         activation="relu",
-        iq_conf=_per_channel(10, 0, (-8, 0)),
+        iq_conf=_per_channel(width, 0, (2 - width, 0)),
         kq_conf=_fixed(mask, 5),
         bq_conf=config.QuantizerConfig("kif", "weight", i0=3, f0=5, fc=MinMax(-3, 5)),
         bias_initializer=_initializer(bias),
@@ -110,7 +110,14 @@ def _sums(count: int) -> tuple[Any, NDArray[np.floating]]:
     return layer, flat
 
 
-def student(images: NDArray[np.uint16], knots: tuple[float, ...], hidden: int, seed: int) -> Any:
+def student(
+    images: NDArray[np.uint16],
+    knots: tuple[float, ...],
+    hidden: int,
+    seed: int,
+    width: int = 10,
+    start: float = 135.0,
+) -> Any:
     """Build the student.
 
     Parameters
@@ -123,6 +130,10 @@ def student(images: NDArray[np.uint16], knots: tuple[float, ...], hidden: int, s
         Neurons of the hidden layer.
     seed : int
         Seed of the first weights.
+    width : int
+        Bits of a region: 10 of a count, 11 of a residual.
+    start : float
+        First bias of the score: a usual score of zero bias.
 
     Returns
     -------
@@ -139,7 +150,7 @@ def student(images: NDArray[np.uint16], knots: tuple[float, ...], hidden: int, s
     last = config.QuantizerConfig("kbi", "weight", b0=6, i0=2)
     uniform = keras.initializers.RandomUniform
     with config.LayerConfigScope(enable_ebops=True):
-        first, first_kernel = _knots(len(knots), bias.reshape(-1))
+        first, first_kernel = _knots(len(knots), bias.reshape(-1), width)
         second, second_kernel = _sums(len(knots))
         model = keras.Sequential(
             [
@@ -161,7 +172,7 @@ def student(images: NDArray[np.uint16], knots: tuple[float, ...], hidden: int, s
                     1,
                     iq_conf=_lane(i0=6, f0=3, overflow_mode="SAT"),
                     kq_conf=last,
-                    bias_initializer=keras.initializers.Constant(135.0),
+                    bias_initializer=keras.initializers.Constant(start),
                     enable_oq=True,
                     oq_conf=_lane(
                         i0=8, f0=8, trainable=False, round_mode="RND", overflow_mode="SAT"
@@ -183,17 +194,19 @@ def score(model: Any) -> Callable[[NDArray[np.uint16]], NDArray[np.float32]]:
     return lambda images: predict(images.reshape(-1, 252))
 
 
-def edge_images() -> NDArray[np.uint16]:
+def edge_images(width: int = 10) -> NDArray[np.uint16]:
     """Return images at the ends of the input: empty, full, single rings and single regions."""
+    largest, half = (1 << width) - 1, 1 << (width - 1)
     rings = np.zeros((14, 18, 14), np.uint16)
-    rings[_ETA, :, _ETA] = 1023
+    rings[_ETA, :, _ETA] = largest
     regions = np.zeros((252, 252), np.uint16)
-    np.fill_diagonal(regions, 1023)
-    flat = np.stack([np.full((18, 14), level, np.uint16) for level in (0, 1, 511, 512, 1023)])
+    np.fill_diagonal(regions, largest)
+    levels = (0, 1, half - 1, half, largest)
+    flat = np.stack([np.full((18, 14), level, np.uint16) for level in levels])
     return np.concatenate([flat, rings, regions.reshape(-1, 18, 14)])
 
 
-def trace(model: Any, images: NDArray[np.uint16]) -> int:
+def trace(model: Any, images: NDArray[np.uint16], width: int = 10) -> int:
     """Fix the integer bits of what may not overflow, from images and `edge_images`.
 
     Knots and sums grow with every count: once the full image fits, no image overflows.
@@ -205,7 +218,7 @@ def trace(model: Any, images: NDArray[np.uint16]) -> int:
     """
     from hgq.utils import trace_minmax
 
-    seen = np.concatenate([images, edge_images()]).reshape(-1, 252).astype(np.float32)
+    seen = np.concatenate([images, edge_images(width)]).reshape(-1, 252).astype(np.float32)
     trace_minmax(model, seen, verbose=0)
     for name in ("hidden", "score"):
         _trim(model, name, seen)
@@ -234,7 +247,7 @@ def _trim(model: Any, name: str, seen: NDArray[np.float32]) -> None:
 
 
 def export(
-    model: Any, images: NDArray[np.uint16], folder: Path, path: Path
+    model: Any, images: NDArray[np.uint16], folder: Path, path: Path, width: int = 10
 ) -> tuple[Network, dict[str, Any]]:
     """Write the integer network, if HGQ2, the compiled C++ of hls4ml and it agree on all images.
 
@@ -248,6 +261,8 @@ def export(
         Where the firmware project is written.
     path : pathlib.Path
         File of the integer network.
+    width : int
+        Bits of a region.
 
     Raises
     ------
@@ -267,7 +282,7 @@ def export(
         )
         firmware.compile()
         network = Network.from_hls_model(firmware)
-    seen = np.concatenate([edge_images(), images])
+    seen = np.concatenate([edge_images(width), images])
     values = np.ascontiguousarray(seen.reshape(-1, 252), np.float32)
     trained = score(model)(seen).astype(np.float64)
     compiled = np.asarray(firmware.predict(values), np.float64).reshape(-1)

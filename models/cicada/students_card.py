@@ -84,6 +84,8 @@ def _test(config: StudentConfig, metrics: Mapping[str, Any]) -> list[str]:
         *missing_errors(metrics["auc_overlay"]),
         *_below(metrics["auc_overlay"]),
     ]
+    for mu, table in metrics.get("also", {}).items():
+        lines += [f"The same at mean pile-up {mu}:", "", *_areas(table), *_below(table)]
     if "auc_simulation" in metrics:
         lines += [
             SIMULATED,
@@ -156,6 +158,14 @@ def _closing(config: StudentConfig, metrics: Mapping[str, Any]) -> list[str]:
     first, second = data.split
     formula = "32 ln(MSE)" if config.target == "log_mse_32" else "ln(32 MSE)"
     seconds = sum(entry["seconds"] for entry in history["teacher"])
+    teacher = f"the artefact `{config.teacher_artefact}`, 32 times whose score is learned"
+    if config.teacher is not None:
+        teacher = (
+            f"the autoencoder of cicada (same configuration and seed), {config.teacher.epochs} "
+            f"epochs, {seconds:.0f} s"
+        )
+    else:
+        formula = "score"
     medians = metrics["zero_bias"]["student"]
     domain = (
         f"Crossings with {data.mu:g} collisions on average: sums of Poisson({data.mu:g}) "
@@ -167,13 +177,15 @@ def _closing(config: StudentConfig, metrics: Mapping[str, Any]) -> list[str]:
             f", on fully simulated images {medians['simulation_median']:.1f} (gain and pedestal a "
             f"ring from the first half of {data.reference}, the second half tests)"
         )
+    if config.training_mu is not None:
+        low, high = config.training_mu
+        domain += f"; trained at mean pile-up from {low:g} to {high:g}, uniform"
     return [
         "## Domain",
         f"{domain}. Other pile-up, calibration or zero suppression need another training.",
         "",
         "## Training",
-        f"- Teacher: the autoencoder of cicada (same configuration and seed), "
-        f"{config.teacher.epochs} epochs, {seconds:.0f} s.",
+        f"- Teacher: {teacher}.",
         f"- Student: mean absolute difference to the teacher's {formula}, rounded to 1/256, in "
         f"[0, 256), on {config.student_images:,} zero-bias images and {config.exposure_images:,} "
         f"of {', '.join(data.exposure)} (outlier exposure).",
@@ -192,6 +204,15 @@ def _card(config: StudentConfig, metrics: Mapping[str, Any], about: list[str]) -
     return "\n".join(lines)
 
 
+def _unit(config: StudentConfig) -> str:
+    if config.normalised is None:
+        return "counts of 0.5 GeV"
+    return (
+        f"counts of 0.5 GeV, from them residuals over the {config.normalised.by}'s mean to the "
+        f"power of {config.normalised.power:g}, 11 bits, `l1kd.emulators.residuals`"
+    )
+
+
 def hgq_card(config: CicadaHgqConfig, metrics: Mapping[str, Any]) -> str:
     """Write the card of the mixed-precision student, Markdown."""
     export, history = metrics["export"], metrics["history"]["student"]
@@ -205,7 +226,7 @@ def hgq_card(config: CicadaHgqConfig, metrics: Mapping[str, Any]) -> str:
         "An anomaly score of the calorimeter image, for the Level-1 trigger: a network whose every "
         "weight and activation has its own bit width, learned with HGQ2.",
         "",
-        f"252 regions (`uint16[18, 14]`, counts of 0.5 GeV) -> {knots} knots `relu(x - knot)` a "
+        f"252 regions (`uint16[18, 14]`, {_unit(config)}) -> {knots} knots `relu(x - knot)` a "
         f"region, one set a ring in eta -> {7 * knots} sums over the 36 regions of each |eta| -> "
         f"{config.hidden} neurons -> score {export['output']}, steps of 1/256. Knots and sums are "
         "as wide as the full image needs and never overflow; later activations saturate.",

@@ -9,21 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.algorithms.image_scores import log_error
-from l1kd.artefacts import load
+from l1kd.algorithms import Cicada, CicadaTeacher
+from l1kd.algorithms.image_scores import LARGEST_SCORE, log_error
+from l1kd.algorithms.residuals import network_input
+from l1kd.artefacts import sha256
 from l1kd.emulators.array_types import Images, Singles
-from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.models.cicada import teacher
 from l1kd.models.cicada.card import image_description, separation
-from l1kd.models.cicada.config import StudentConfig
+from l1kd.models.cicada.config import Normalised, StudentConfig
 from l1kd.models.cicada.images import ImageSource
 from l1kd.models.cicada.rates import rates
 from l1kd.models.cicada.students_card import agreement
 from l1kd.models.memoise import memoise_on_disk
 from l1kd.models.recipe import Job, Product
 from l1kd.statistics import roc_auc
+from l1kd.trigger.conditions.luminosity import PileupProfile
 
 __all__ = [
     "Scores",
@@ -38,6 +40,8 @@ __all__ = [
 
 Scores = Callable[[Images], NDArray[np.floating]]
 _SIGNAL_SHARE = 20
+ARTEFACT_SCALE = 32.0
+"""Students learn so many times the score of a teacher that is an artefact, to fill their range."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,11 @@ class TrainingTargets:
     validation: Images
     validation_targets: Singles
 
+    def read(self, images: Images) -> Images:
+        """Give what a network reads of images: their counts, or raw residuals."""
+        normalised = self.config.normalised
+        return images if normalised is None else normalised.residuals().raw(images)
+
     @property
     def signal_like(self) -> Images:
         """Some of the signal-like images of the training, to follow the separation."""
@@ -80,11 +89,9 @@ class TrainingTargets:
         return found
 
 
-def _kept(score: Scores, model: Any, folder: Path) -> Scores:
+def _kept(score: Scores, model: bytes, folder: Path) -> Scores:
     """Keep the teacher's scores on disk: students that are tried on it need not wait for them."""
-    weights = hashlib.sha256()
-    for array in model.get_weights():
-        weights.update(array.tobytes())
+    weights = hashlib.sha256(model)
 
     def scores(images: Images) -> NDArray[np.floating]:
         key = hashlib.sha256(weights.digest() + np.ascontiguousarray(images).tobytes()).hexdigest()
@@ -93,9 +100,18 @@ def _kept(score: Scores, model: Any, folder: Path) -> Scores:
     return scores
 
 
-def training_targets(config: StudentConfig, job: Job) -> TrainingTargets:
-    """Train the teacher or take it from its checkpoints, and let it score the student's images."""
-    source = ImageSource.read(config.data, config.seed)
+def _teacher_scores(
+    config: StudentConfig, source: ImageSource, job: Job
+) -> tuple[Scores, list[dict[str, float]]]:
+    """Scores of the teacher, and the epochs of its training if it was trained here."""
+    if config.teacher_artefact is not None:
+        artefact = CicadaTeacher(config.teacher_artefact)
+
+        def of_artefact(images: Images) -> Singles:
+            return np.minimum(ARTEFACT_SCALE * artefact.score(images), LARGEST_SCORE)
+
+        key = sha256(artefact.artefact.file("model.onnx"))
+        return _kept(of_artefact, bytes.fromhex(key), job.checkpoints("targets")), []
     model, history = teacher.train_teacher(
         config.cicada(), source, job.checkpoints("teacher"), job.quiet
     )
@@ -104,11 +120,22 @@ def training_targets(config: StudentConfig, job: Job) -> TrainingTargets:
     def score(images: Images) -> Singles:
         return log_error(error(images), config.target)
 
-    scores = _kept(score, model, job.checkpoints("targets") / config.target)
+    weights = b"".join(array.tobytes() for array in model.get_weights())
+    return _kept(score, weights, job.checkpoints("targets") / config.target), history
+
+
+def training_targets(config: StudentConfig, job: Job) -> TrainingTargets:
+    """Let the teacher score the student's images, after it was trained or read."""
+    source = ImageSource.read(config.data, config.seed)
+    scores, history = _teacher_scores(config, source, job)
+    along = source
+    if config.training_mu is not None:
+        along = source.at(PileupProfile.of(config.training_mu, [1.0]))
     # the student's zero-bias images are none of the epochs that the teacher saw
-    zero_bias = source.training(config.student_images, config.teacher.epochs)
-    images = np.concatenate([zero_bias, source.exposure(config.exposure_images)])
-    validation = source.validation(config.validation_images)
+    epochs = 0 if config.teacher is None else config.teacher.epochs
+    zero_bias = along.training(config.student_images, epochs)
+    images = np.concatenate([zero_bias, along.exposure(config.exposure_images)])
+    validation = along.validation(config.validation_images)
     return TrainingTargets(
         config,
         job,
@@ -140,14 +167,15 @@ def batch_rows(targets: TrainingTargets, epoch: int, batch: int) -> Iterator[NDA
     yield from np.split(order[: steps * batch], steps)
 
 
-def emulated(network: Network | LogicNetwork) -> Scores:
+def emulated(network: Network | LogicNetwork, normalised: Normalised | None = None) -> Scores:
     """Return the scores that an exported network gives images."""
-    counts = FixedPoint(10, 10, False)
+    residuals = None if normalised is None else normalised.residuals()
     scale = 2.0 ** -network.outputs[0].format.fraction
 
     def score(images: Images) -> NDArray[np.floating]:
-        flat = images.reshape(len(images), -1).astype(np.int64)
-        raw = network.predict_raw(network.inputs[0].format.cast(flat, counts))
+        read, form = network_input(images, residuals)
+        flat = read.reshape(len(images), -1).astype(np.int64)
+        raw = network.predict_raw(network.inputs[0].format.cast(flat, form))
         return np.asarray(raw[:, 0] * scale, np.float32)
 
     return score
@@ -156,7 +184,7 @@ def emulated(network: Network | LogicNetwork) -> Scores:
 def _compared(targets: TrainingTargets, label: str, score: Scores) -> dict[str, Scores]:
     scores: dict[str, Scores] = {"teacher": targets.teacher_score, label: score}
     for name in targets.config.compare:
-        scores[name] = emulated(Network.load(load(name, "cicada").file("network.npz")))
+        scores[name] = Cicada(name).score
     return scores
 
 
@@ -175,14 +203,18 @@ def finish(
     metrics: dict[str, Any] = separation(source, images, scores)
     metrics["agreement"] = agreement(scores, images.background, images.signals)
     metrics["rates"] = rates(scores, images, config.data.mu)
+    metrics["also"] = {
+        f"{mu:g}": separation(at, at.test_images(config.test_images), scores)["auc_overlay"]
+        for mu, at in ((mu, source.at(mu)) for mu in config.also_mu)
+    }
     metrics["history"] = {"teacher": targets.teacher_history, **histories}
     metrics["calibration"] = source.calibration.as_dict()
     metrics["export"] = export
     return Product(
         kind="cicada",
         description=f"Anomaly score of a calorimeter image, {export['kind']}.",
-        inputs=image_description(export["input"], config.data.mu),
-        outputs={"score": {"format": export["output"], "target": config.target}},
+        inputs=_inputs(config, export["input"]),
+        outputs={"score": {"format": export["output"], **_learned(config)}},
         files=files,
         data=tuple(source.files()),
         metrics=metrics,
@@ -190,8 +222,25 @@ def finish(
     )
 
 
+def _inputs(config: StudentConfig, form: str) -> dict[str, Any]:
+    described = image_description(form, config.data.mu)
+    if config.training_mu is not None:
+        described["regions"]["mu"] = list(config.training_mu)
+    if config.normalised is not None:
+        described["regions"]["normalisation"] = config.normalised.residuals().as_dict()
+    return described
+
+
+def _learned(config: StudentConfig) -> dict[str, Any]:
+    if config.teacher_artefact is None:
+        return {"target": config.target}
+    title = CicadaTeacher(config.teacher_artefact).version
+    return {"target": "log_32_mse", "teacher": title, "scale": ARTEFACT_SCALE}
+
+
 def proof_images(targets: TrainingTargets) -> Images:
     """Images for the proof of equality: zero bias that no training saw, and signals."""
     config, source = targets.config, targets.source
-    zero_bias = source.training(config.check_vectors, config.teacher.epochs + 1)
+    epochs = 0 if config.teacher is None else config.teacher.epochs
+    zero_bias = source.training(config.check_vectors, epochs + 1)
     return np.concatenate([zero_bias, targets.signal_like])

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from l1kd.algorithms.residuals import COUNTS, RESIDUALS
+from l1kd.emulators.array_types import Images, Singles
 from l1kd.models import backend, mixed_precision
 from l1kd.models.cicada import hgq as cicada_hgq
 from l1kd.models.cicada.config import CicadaHgqConfig
@@ -34,12 +36,16 @@ def _fit(targets: TrainingTargets, config: CicadaHgqConfig, model: Any) -> list[
     settings, cost = config.student, config.ebops_regularisation
     steps = len(targets.images) // settings.batch
     rising = max(settings.epochs - cost.free_epochs - 1, 1)
-    score = cicada_hgq.score(model)
+    trained = cicada_hgq.score(model)
+
+    def score(images: Images) -> Singles:
+        return trained(targets.read(images))
 
     def batches(epoch: int) -> Iterator[tuple[Any, ...]]:
         rng = np.random.default_rng([config.seed, 1, epoch])
         for rows in batch_rows(targets, epoch, settings.batch):
-            x = augment(targets.images[rows], rng).reshape(-1, 252).astype(np.float32)
+            x = augment(targets.images[rows], rng)
+            x = targets.read(x).reshape(-1, 252).astype(np.float32)
             yield tf.constant(x), tf.constant(targets.targets[rows])
 
     def loss(x: Any, y: Any) -> Any:
@@ -74,13 +80,16 @@ def _run(config: CicadaHgqConfig, job: Job) -> Product:
         HGQ2, the compiled C++ of hls4ml and the integer network differ on any image.
     """
     targets = training_targets(config, job)
-    zero_bias = targets.images[: min(20_000, config.student_images)]
-    model = cicada_hgq.student(zero_bias, config.knots, config.hidden, config.seed)
+    zero_bias = targets.read(targets.images[: min(20_000, config.student_images)])
+    width = COUNTS.width if config.normalised is None else RESIDUALS.width
+    start = float(np.median(targets.validation_targets))
+    model = cicada_hgq.student(zero_bias, config.knots, config.hidden, config.seed, width, start)
     histories = {"student": _fit(targets, config, model)}
-    operations = cicada_hgq.trace(model, np.concatenate([zero_bias, targets.signal_like]))
+    like = targets.read(targets.signal_like)
+    operations = cicada_hgq.trace(model, np.concatenate([zero_bias, like]), width)
     with tempfile.TemporaryDirectory() as folder:
         network, export = cicada_hgq.export(
-            model, proof_images(targets), Path(folder), job.out / "network.npz"
+            model, targets.read(proof_images(targets)), Path(folder), job.out / "network.npz", width
         )
     with backend.quiet():
         model.save(job.out / "model.keras")
@@ -91,7 +100,13 @@ def _run(config: CicadaHgqConfig, job: Job) -> Product:
         "output": str(network.outputs[0].format),
     }
     return finish(
-        targets, emulated(network), histories, export, hgq_card, "network.npz", "model.keras"
+        targets,
+        emulated(network, config.normalised),
+        histories,
+        export,
+        hgq_card,
+        "network.npz",
+        "model.keras",
     )
 
 

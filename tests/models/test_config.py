@@ -3,7 +3,12 @@ import yaml
 
 from l1kd.artefacts import load, shipped
 from l1kd.errors import ConfigurationError
-from l1kd.models.cicada.config import CicadaConfig, CicadaHgqConfig, CicadaLogicConfig
+from l1kd.models.cicada.config import (
+    CicadaConfig,
+    CicadaHgqConfig,
+    CicadaLogicConfig,
+    CicadaTeacherConfig,
+)
 from l1kd.models.config import read_config, shipped_configs
 from l1kd.models.train import recipe_of
 from l1kd.models.weights.config import (
@@ -17,6 +22,7 @@ KINDS = {
     "cicada": CicadaConfig,
     "cicada_hgq": CicadaHgqConfig,
     "cicada_logic": CicadaLogicConfig,
+    "cicada_teacher": CicadaTeacherConfig,
     "distillnet": DistillNetConfig,
     "distillnet_paper": DistillNetConfig,
     "distillnet_small": DistillNetConfig,

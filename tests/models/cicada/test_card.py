@@ -1,18 +1,15 @@
 """Cards: what the code writes is what is shipped, and nothing unresolved stands in it."""
 
 import json
-from pathlib import Path
 
 import pytest
 
-import l1kd.models
 from l1kd.artefacts import load
 from l1kd.models.cicada.card import area_cell, card, missing_errors
 from l1kd.models.cicada.config import CicadaConfig, CicadaHgqConfig, CicadaLogicConfig
 from l1kd.models.cicada.students_card import hgq_card, logic_card
 from l1kd.models.config import read_config
 
-CONFIGS = Path(l1kd.models.__file__).parent / "configs"
 SHIPPED = {
     "cicada": (CicadaConfig, card),
     "cicada_hgq": (CicadaHgqConfig, hgq_card),
@@ -25,7 +22,7 @@ def shipped(request):
     kind, write = SHIPPED[request.param]
     artefact = load(f"{request.param}-v1", "cicada")
     metrics = json.loads(artefact.file("metrics.json").read_text(encoding="utf-8"))
-    config = read_config(CONFIGS / f"{request.param}.yaml", kind)
+    config = read_config(artefact.file("config.yaml"), kind)
     return write(config, metrics), artefact.file("card.md").read_text(encoding="utf-8"), metrics
 
 
