@@ -235,6 +235,11 @@ class WeightRequest(Execution):
         (), description="NAME=FILE: events whose MET is fake; the name again adds a file."
     )
     signal: tuple[str, ...] = Field((), description="NAME=FILE: another signal.")
+    vertex: VertexChoice = Field(
+        None,
+        description="Vertex that dz is relative to under the association dz: found by the trigger, "
+        "or simulated (the true one). Default: found if there is a background.",
+    )
     charged: Literal["own", "vertex"] = Field(
         "own", description="Charged particles in networks' rows: their own weight, or PUPPI's."
     )
@@ -248,9 +253,16 @@ class WeightRequest(Execution):
         """Charged associations that are compared, the realistic one first."""
         return ("dz", "truth") if self.association == "both" else (self.association,)
 
+    def vertex_of(self, association: Literal["dz", "truth"]) -> Literal["found", "simulated"]:
+        """Vertex of one association; the idealised one knows the true vertex."""
+        if association == "truth":
+            return "simulated"
+        return self.vertex or ("found" if self.background else "simulated")
+
     def options(self) -> dict[str, Any]:
         """Return what was asked, but for files, as it is recorded."""
-        names = ("models", "association", "charged", "max_events", "importance_events", "timing")
+        names = ("models", "association", "vertex", "charged", "max_events", "importance_events",
+                 "timing")  # fmt: skip
         return {name: _recorded(getattr(self, name)) for name in names}
 
 

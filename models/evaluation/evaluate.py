@@ -177,7 +177,8 @@ def _processor(
                 algorithms=algorithms,
                 min_pt_without=min_pt_without,
             )
-        parts[association] = MultiProcessor(inner, algorithms)
+        vertex = request.vertex_of(association)
+        parts[association] = MultiProcessor(inner, algorithms, vertex=vertex)
     return MultiProcessor(parts, [])
 
 
@@ -322,11 +323,14 @@ def _importance(
     files: Sequence[str],
     networks: Sequence[Judged],
     n_events: int,
-    most: int | None,
+    request: WeightRequest,
     weights: Floats,
 ) -> ImportanceStudy:
+    most = request.max_events
     limit = n_events if most is None else min(most, n_events)
-    few, generated = read_particles([Path(path) for path in files], limit, association)
+    few, generated = read_particles(
+        [Path(path) for path in files], limit, association, request.vertex_of(association)
+    )
     n = min(n_events, few.n_events)
     few = few.events(0, n)
     generated = generated.first(n)
@@ -445,12 +449,17 @@ def measure(
     for association in associations:
         with clock(f"{association}: tables", n_events):
             drawn[association] = _add_association(summary, association, passed, samples, networks)
+            if association == "dz":
+                summary.vertices += [
+                    studies.vertex_record(name, passed.results[name].output["dz"]["vertex"])
+                    for name in samples.datasets
+                ]
         if request.importance_events and networks:
             n = min(request.importance_events, n_events)
             with clock(f"{association}: importance of inputs", n):
                 weights = drawn[association].test.weight
                 summary.importance.append(
-                    _importance(association, files, networks, n, request.max_events, weights)
+                    _importance(association, files, networks, n, request, weights)
                 )
     with clock("operations and times"):
         summary.networks += [_network(n, files, request.timing) for n in networks]

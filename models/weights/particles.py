@@ -17,6 +17,7 @@ from l1kd.columns import EventColumns
 from l1kd.emulators.particles.input_matrix import InputSet, input_matrix
 from l1kd.physics.jets import Jets, sorted_jets
 from l1kd.truth import gen_jets, gen_met
+from l1kd.vertices import Vertex
 
 __all__ = ["Generated", "Particles", "read_particles"]
 
@@ -108,12 +109,12 @@ def _chunks(path: Path, stop: int | None) -> Iterator[Any]:
             return
 
 
-def _particles(events: Any, association: Association) -> Particles:
-    record = candidates(events)
+def _particles(events: Any, association: Association, vertex: Vertex) -> Particles:
+    record = candidates(events, vertex=vertex)
     columns = {name: ak.to_numpy(ak.flatten(record[name])) for name in _COLUMNS}
     return Particles(
         **columns,
-        puppi_weight=ak.to_numpy(ak.flatten(Puppi(association=association)(events))),
+        puppi_weight=ak.to_numpy(ak.flatten(Puppi(association=association, vertex=vertex)(events))),
         truth=ak.to_numpy(ak.flatten(record.hard_fraction)),
         offsets=offsets_of(record.pt),
     )
@@ -135,6 +136,7 @@ def read_particles(
     paths: Sequence[Path],
     max_events: Sequence[int | None] | int | None = None,
     association: Association = "dz",
+    vertex: Vertex = "simulated",
 ) -> tuple[Particles, Generated]:
     """Read simulated Delphes events as the networks will see them.
 
@@ -149,6 +151,8 @@ def read_particles(
         Read no more events than this of each file, or of the file at the same place.
     association : {"dz", "truth"}
         How PUPPI associates charged particles with the vertex, see `l1kd.algorithms.Puppi`.
+    vertex : {"simulated", "found"}
+        Vertex that dz is relative to, see `l1kd.insert`.
 
     Returns
     -------
@@ -166,7 +170,7 @@ def read_particles(
     limits = [max_events] * len(paths) if not isinstance(max_events, Sequence) else max_events
     for path, limit in zip(paths, limits, strict=True):
         for events in _chunks(path, limit):
-            parts.append(_particles(events, association))
+            parts.append(_particles(events, association, vertex))
             truths.append(_generated(events))
     particles = parts[0].and_then(*parts[1:])
     jets = truths[0].jets.and_then(*(truth.jets for truth in truths[1:]))
