@@ -47,6 +47,9 @@ __all__ = ["Judgement", "judge", "weightings_of", "write_judgement"]
 EFFICIENCIES = (0.5, 0.7, 0.9)
 """Efficiencies at which rates are compared."""
 
+_PILEUP = "pile-up "
+"""Before the mean pile-up in a sample's name."""
+
 GRID = 0.25
 """Spacing of thresholds [GeV]."""
 
@@ -187,10 +190,15 @@ def judge(request: AtRateRequest, weightings: Sequence[Weighting] | None = None)
         weightings_of(request.models, towers=request.towers) if weightings is None else weightings
     )
     datasets, roles = _datasets(request)
+    # what is zero bias and a pile-up sample as well is run once
+    same = {name: _twin(name, datasets, roles) for name in datasets}
     passed = pass_over(
-        datasets, lambda name, dataset, first: AtRateProcessor(chosen), request, request.status
+        {name: own for name, own in datasets.items() if same[name] == name},
+        lambda name, dataset, first: AtRateProcessor(chosen),
+        request,
+        request.status,
     )
-    columns = {name: _columns(passed, name) for name in datasets}
+    columns = {name: _columns(passed, same[name]) for name in datasets}
     of_role = {
         role: {name: columns[name] for name, its in roles.items() if its == role}
         for role in ("signal", "zero bias", "pileup")
@@ -252,11 +260,20 @@ def _datasets(request: AtRateRequest) -> tuple[dict[str, Dataset], dict[str, str
     roles: dict[str, str] = {}
     for role, samples in given.items():
         for name, files in samples.items():
-            own = f"pile-up {name}" if role == "pileup" else name
+            own = f"{_PILEUP}{name}" if role == "pileup" else name
             if own in made:
                 raise ConfigurationError(f"sample {own!r} comes twice: every name once")
             made[own], roles[own] = {"files": list(files)}, role
     return load_fileset(made), roles
+
+
+def _twin(name: str, datasets: Mapping[str, Dataset], roles: Mapping[str, str]) -> str:
+    """Name of the zero-bias sample of the same files, or the sample's own."""
+    if roles[name] != "pileup":
+        return name
+    files = list(datasets[name].files)
+    found = [n for n, own in datasets.items() if roles[n] == "zero bias"]
+    return next((n for n in found if list(datasets[n].files) == files), name)
 
 
 def _reference(
@@ -351,7 +368,7 @@ def _pileup(
     """Rates of soft collisions above the threshold of the first target, against pile-up."""
     if len(samples) < 2:
         return []
-    at = {float(name.removeprefix("pile-up ")): own for name, own in samples.items()}
+    at = {float(name.removeprefix(_PILEUP)): own for name, own in samples.items()}
     found = next(iter(rows.values()))["met"][target]
     levels = sorted(at)
     low, high = _around(levels)

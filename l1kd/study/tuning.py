@@ -19,12 +19,13 @@ import numpy as np
 from l1kd.algorithms import Correlator
 from l1kd.algorithms.linpuppi import LARGEST_Z0
 from l1kd.datasets import inspect_file
-from l1kd.emulators.array_types import AnyArray, Floats
+from l1kd.emulators.array_types import AnyArray, Floats, Integers
 from l1kd.emulators.correlator.clusters import Clusterer
-from l1kd.emulators.correlator.linpuppi.linpuppi import LinPuppi
+from l1kd.emulators.correlator.linpuppi.neighbourhood import associated_tracks, neighbourhood
 from l1kd.emulators.correlator.linpuppi.parameters import PRESETS, LinPuppiParameters
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.regionizer.regionizer import Regionizer
+from l1kd.emulators.correlator.tables import WEIGHT
 from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
 from l1kd.errors import ConfigurationError
 from l1kd.formats import first
@@ -49,6 +50,9 @@ STEPS: Final[Mapping[str, tuple[float, ...]]] = {
 
 LOWEST: Final[Mapping[str, float]] = {"dz": 0.05, "prior": -10.0, "prior_photon": -10.0}
 """Smallest value of a parameter where it is not 0."""
+
+_FIRST_MUON: Final = 6
+"""Identification from which a charged candidate is a muon."""
 
 
 class Regions(NamedTuple):
@@ -130,14 +134,73 @@ def read_regions(path: str | Path, *, clusters: bool, chunk: int = 200) -> Sampl
     return Sample(Regions(joined, n_events), np.concatenate(weights).astype(np.float64))
 
 
-def _vectors(regions: Regions, parameters: LinPuppiParameters, board: int) -> Floats:
-    """Sum the candidates that leave the regions of one board type, float64[n_events, 2] [GeV]."""
-    found = LinPuppi(parameters).run(regions.inputs[BOARDS[board].name])
-    pt = found["out_puppi_hwPt"].astype(np.float64) * PT_LSB
-    phi = found["out_puppi_hwPhi"] * ETA_PHI_LSB
-    shape = (regions.n_events, -1)
-    both = [(pt * f(phi)).reshape(shape).sum(axis=1) for f in (np.cos, np.sin)]
-    return np.stack(both, axis=1)
+class _Board:
+    """What the weights of one board type are a function of, in one sample, for one `dz`."""
+
+    def __init__(self, regions: Regions, parameters: LinPuppiParameters, kind: int) -> None:
+        inputs, board = regions.inputs[BOARDS[kind].name], BOARDS[kind]
+        self.n_events = regions.n_events
+        event = np.repeat(np.arange(regions.n_events), board.n_regions)
+        prefix = "calo_" if parameters.forward else "pfne_"
+        here = _inside(inputs, prefix, inputs["neu_source"] >= 0)
+        self.event = np.broadcast_to(event[:, None], here.shape)[here]
+        self.pt = inputs[prefix + "hwPt"][here].astype(np.int64)
+        self.turn = _turn(inputs, prefix, here)
+        self.em = inputs[prefix + "hwEmID"][here] != 0
+        eta = inputs["region_hwEtaCenter"][:, None].astype(np.int64) + inputs[prefix + "hwEta"]
+        self.bin = np.searchsorted(parameters.raw().edges, np.abs(eta[here]))
+        self.sum = neighbourhood(inputs, parameters)[here[:, : parameters.n_in]]
+        self.tracks = np.zeros((regions.n_events, 2))
+        if not parameters.forward:
+            self.tracks = self._tracks(inputs, parameters, event)
+
+    def _tracks(
+        self, inputs: dict[str, AnyArray], parameters: LinPuppiParameters, event: Integers
+    ) -> Floats:
+        near = associated_tracks(inputs, parameters)
+        kept = np.zeros(inputs["trk_hwPt"].shape, dtype=bool)
+        slots = near.shape[1]
+        # muons stay wherever they come from
+        muon = (inputs["pfch_hwId"][:, :slots] >= _FIRST_MUON) & (
+            inputs["trk_source"][:, :slots] >= 0
+        )
+        kept[:, :slots] = near | muon
+        kept = _inside(inputs, "trk_", kept)
+        bend = np.where(inputs["pfch_hwId"] & 1, inputs["pfch_hwDPhi"], -inputs["pfch_hwDPhi"])
+        momentum = inputs["trk_hwPt"][kept] * PT_LSB * _turn(inputs, "trk_", kept, bend)
+        place = np.broadcast_to(event[:, None], kept.shape)[kept]
+        return np.stack([np.bincount(place, x, self.n_events) for x in momentum], axis=1)
+
+    def vectors(self, parameters: LinPuppiParameters) -> Floats:
+        """Sum what leaves the regions, float64[n_events, 2] [GeV], before the lists are cut."""
+        raw = parameters.raw()
+        cut, *rows = raw.bins[self.bin].T
+        slope, zero, prior = (np.where(self.em, rows[i + 3], rows[i]) for i in range(3))
+        own = np.clip((slope * (self.pt - zero)) >> 3, -2048, 2047)
+        x2 = np.clip(raw.alpha_table()[self.bin, self.sum] + own - prior, -2048, 2047)
+        pt = np.minimum((self.pt * WEIGHT[x2 + 2048].astype(np.int64) + 128) >> 8, 8191)
+        momentum = np.where(pt >= cut, pt, 0) * PT_LSB * self.turn
+        neutral = [np.bincount(self.event, x, self.n_events) for x in momentum]
+        return self.tracks + np.stack(neutral, axis=1)
+
+
+def _inside(inputs: Mapping[str, AnyArray], prefix: str, present: AnyArray) -> AnyArray:
+    """Tell which of the objects present belong to their region: lower edges out, upper ones in."""
+    found = np.array(present)
+    for axis in ("Eta", "Phi"):
+        half = inputs[f"region_hw{axis}HalfWidth"][:, None]
+        position = inputs[f"{prefix}hw{axis}"][:, : found.shape[1]]
+        found &= (-half < position) & (position <= half)
+    return found
+
+
+def _turn(
+    inputs: Mapping[str, AnyArray], prefix: str, chosen: AnyArray, bend: AnyArray | int = 0
+) -> Floats:
+    """Cosine and sine of the global azimuth, of tracks at the vertex."""
+    phi = inputs["region_hwPhiCenter"][:, None].astype(np.int64) + inputs[prefix + "hwPhi"] + bend
+    angle = phi[chosen] * ETA_PHI_LSB
+    return np.stack([np.cos(angle), np.sin(angle)])
 
 
 def figure_of_merit(
@@ -173,19 +236,27 @@ class _Search:
         self.weight = np.concatenate([s.weight for s in zero_bias])
         self.rates_hz = tuple(rates_hz)
         self.parameters = dict(PRESETS)
+        self.known: dict[tuple[int, int], list[_Board]] = {}
         self.sums = [self.vectors(k, PRESETS[b.name]) for k, b in enumerate(BOARDS)]
 
     def vectors(self, board: int, parameters: LinPuppiParameters) -> list[Floats]:
-        return [_vectors(s.regions, parameters, board) for s in self.samples]
+        """Sum one board type in every sample; neighbours are added up once for each `dz`."""
+        key = board, parameters.raw().dz
+        if key not in self.known:
+            self.known = {k: own for k, own in self.known.items() if k[0] != board}
+            self.known[key] = [_Board(s.regions, parameters, board) for s in self.samples]
+        return [own.vectors(parameters) for own in self.known[key]]
 
     def figure(self, board: int = 0, replaced: list[Floats] | None = None) -> float:
         """Figure with the sums of one board type replaced."""
         parts = [replaced if replaced and k == board else own for k, own in enumerate(self.sums)]
         totals = [np.linalg.norm(sum(x), axis=1) for x in zip(*parts, strict=True)]
         zero_bias = np.concatenate(totals[: self.n_zero_bias])
-        return figure_of_merit((zero_bias, self.weight), totals[self.n_zero_bias :], self.rates_hz)
+        signals = totals[self.n_zero_bias :]
+        return figure_of_merit((zero_bias, self.weight), signals, self.rates_hz)
 
     def keep(self, board: int, parameters: LinPuppiParameters, sums: list[Floats]) -> None:
+        """Go on from these parameters."""
         self.parameters[BOARDS[board].name] = parameters
         self.sums[board] = sums
 

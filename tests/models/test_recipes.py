@@ -13,7 +13,9 @@ from l1kd.models import train as training
 from l1kd.models.config import Training, read_config, read_mapping, shipped_configs
 from l1kd.models.recipe import Product, Recipe
 
-SHIPPED = ("cicada", "cicada_hgq", "cicada_logic", "distillnet", "qdistillnet", "teacher")
+SHIPPED = (
+    "cicada", "cicada_hgq", "cicada_logic", "correlator", "distillnet", "qdistillnet", "teacher",
+)  # fmt: skip
 
 
 class OwnConfig(Training):

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from l1kd.emulators.correlator.linpuppi import PRESETS, TUNED
+from l1kd.emulators.correlator.linpuppi import PRESETS, TUNED, LinPuppi
 from l1kd.emulators.correlator.regionizer import Regionizer
+from l1kd.emulators.correlator.regionizer.geometry import BOARDS
+from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
 from l1kd.errors import ConfigurationError
-from l1kd.study.tuning import Regions, Sample, figure_of_merit, tune
+from l1kd.study.tuning import Regions, Sample, _Board, figure_of_merit, tune
 
 
 def test_figure_is_the_efficiency_at_the_threshold_that_keeps_the_rate():
@@ -27,11 +29,11 @@ def sample(n_events, seed, hard):
     pt[:, 0] += hard * generator.exponential(20.0, n_events)
     particles = {
         "pt": pt.ravel(),
-        "eta": generator.uniform(-1.4, 1.4, shape).ravel(),
+        "eta": generator.uniform(-4.5, 4.5, shape).ravel(),
         "phi": generator.uniform(-np.pi, np.pi, shape).ravel(),
-        "charge": np.zeros(n_events * n, np.int8),
-        "pid": np.full(n_events * n, 4, np.int8),
-        "z0": np.zeros(n_events * n),
+        "charge": np.tile(np.arange(n) % 3 - 1, n_events).astype(np.int8),
+        "pid": np.tile(np.where(np.arange(n) % 3 == 1, 4, np.arange(n) % 2 * 2), n_events),
+        "z0": generator.normal(0.0, 1.0, n_events * n),
     }
     inputs, _ = Regionizer().run(particles, np.arange(n_events + 1) * n, 0.0)
     return Sample(Regions(inputs, n_events), np.full(n_events, 1000.0))
@@ -59,3 +61,16 @@ def test_shipped_parameters_fit_the_firmware_and_keep_its_slots():
 def test_tuning_needs_both_kinds_of_events():
     with pytest.raises(ConfigurationError, match="zero bias"):
         tune([], [sample(2, 1, True)])
+
+
+def test_the_search_sees_the_sums_that_linpuppi_gives():
+    """Without the cut of the final lists, which these events do not reach."""
+    given = sample(20, 3, True)
+    for kind, board in enumerate(BOARDS):
+        for changes in ({}, {"prior": (2.0,) * len(PRESETS[board.name].prior), "dr_min": 0.1}):
+            parameters = PRESETS[board.name].replace(**changes)
+            found = _Board(given.regions, parameters, kind).vectors(parameters)
+            out = LinPuppi(parameters).run(given.regions.inputs[board.name])
+            pt, phi = out["out_puppi_hwPt"] * PT_LSB, out["out_puppi_hwPhi"] * ETA_PHI_LSB
+            wanted = [(pt * f(phi)).reshape(20, -1).sum(axis=1) for f in (np.cos, np.sin)]
+            assert found == pytest.approx(np.stack(wanted, axis=1), abs=1e-9)

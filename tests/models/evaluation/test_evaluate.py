@@ -19,7 +19,7 @@ from l1kd.models.evaluation.plots.style import looks
 from l1kd.report.numbers import Number, gain
 from l1kd.report.page import write_page
 from l1kd.report.summary import Summary
-from l1kd.study.request import WeightRequest
+from l1kd.study.request import EvaluateRequest, WeightRequest
 
 WEIGHTINGS = [
     "none",
@@ -221,9 +221,8 @@ def test_documented_options_are_those_of_the_command():
     options = {o for p in command.params for o in (*p.opts, *p.secondary_opts) if o[:2] == "--"}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text(encoding="utf-8")))
     assert named <= options
-    own = {
-        name for name in WeightRequest.model_fields if WeightRequest.model_fields[name].description
-    }
+    fields = EvaluateRequest.model_fields
+    own = {name for name in fields if fields[name].description}
     execution = {"executor", "workers", "scheduler", "checkpoint", "skip_bad_files", "chunksize"}
     for name in own - execution - {"timing", "label"}:
         assert f"--{name.replace('_', '-')}" in named, name

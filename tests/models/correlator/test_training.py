@@ -1,0 +1,50 @@
+"""A short training of a network in the correlator, from files to an artefact that weighs."""
+
+import numpy as np
+import pytest
+import yaml
+
+from l1kd.algorithms import Correlator
+from l1kd.algorithms.region_networks import region_network
+from l1kd.datasets import inspect_file
+from l1kd.models.train import train
+
+CONFIG = {
+    "kind": "correlator",
+    "name": "short",
+    "version": 1,
+    "seed": 1,
+    "threads": 1,
+    "data": {
+        "soft": "train_mb140.root",
+        "hard": ["train_qcd170.root"],
+        "signals": {"train_zinv.root": 1.0},
+        "invisible": {"train_qcd170.root": 0.5},
+        "overlays": 2,
+    },
+    "inputs": ["pt", "abs_eta", "track", "dz", "linpuppi_weight", "vertex_pt_04"],
+    "dz": {"barrel": 0.25, "hgcal": 0.5},
+    "hidden": [4],
+    "check_vectors": 500,
+    "optimisation": {"epochs": 2, "batch": 2, "learning_rate": 0.01},
+    "quantized": {"epochs": 1, "batch": 2, "learning_rate": 0.002},
+}
+
+
+@pytest.mark.heavy
+def test_training_gives_a_network_that_the_correlator_takes(tf, shared, tmp_path):
+    folder = shared / "samples" / "pu200"
+    content = {**CONFIG, "data": {**CONFIG["data"], "folder": str(folder)}}
+    path = tmp_path / "short.yaml"
+    path.write_text(yaml.safe_dump(content))
+    artefact = train("correlator", path, tmp_path / "out", quiet=True)
+    assert artefact.metrics["export"]["mismatches_firmware_emulator"] == 0
+    assert set(artefact.metrics["validation"]["all"]) >= {"train_zinv.root", "mean", "invisible"}
+    network = region_network(tmp_path / "out")
+    assert network.clusters
+    assert network.weight.tracks
+    assert network.puppi["barrel"].parameters.dz == 0.25
+    events = inspect_file(str(folder / "train_zinv.root")).open(0, 5)
+    result = Correlator(tmp_path / "out").correlator(events)
+    assert np.all((result.weights >= 0) & (result.weights <= 1))
+    assert result.weights.max() > 0
