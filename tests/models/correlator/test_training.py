@@ -1,5 +1,7 @@
 """A short training of a network in the correlator, from files to an artefact that weighs."""
 
+import json
+
 import numpy as np
 import pytest
 import yaml
@@ -38,8 +40,9 @@ def test_training_gives_a_network_that_the_correlator_takes(tf, shared, tmp_path
     path = tmp_path / "short.yaml"
     path.write_text(yaml.safe_dump(content))
     artefact = train("correlator", path, tmp_path / "out", quiet=True)
-    assert artefact.metrics["export"]["mismatches_firmware_emulator"] == 0
-    assert set(artefact.metrics["validation"]["all"]) >= {"train_zinv.root", "mean", "invisible"}
+    metrics = json.loads(artefact.file("metrics.json").read_text())
+    assert metrics["export"]["mismatches_firmware_emulator"] == 0
+    assert set(metrics["validation"]["all"]) >= {"train_zinv.root", "mean", "invisible"}
     network = region_network(tmp_path / "out")
     assert network.clusters
     assert network.weight.tracks
