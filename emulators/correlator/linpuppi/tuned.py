@@ -43,7 +43,19 @@ TUNED: Final[Mapping[str, Mapping[str, LinPuppiParameters]]] = MappingProxyType(
         ),
     }),
     "clusters": MappingProxyType({
-        "barrel": _board("barrel", dz=0.4, pt_cut=(0.0,), pt_zero_photon=(0.0,)),
+        "barrel": _board(
+            "barrel", dz=0.4, pt_cut=(0.0,), pt_zero=(6.0,), pt_zero_photon=(0.0,),
+            alpha_slope=(2.2,), alpha_zero=(9.0,), alpha_crop=(6.0,), prior_photon=(-1.0,),
+        ),
+        "hgcal": _board(
+            "hgcal", dz=1.23, pt_cut=(2.0, 5.0), pt_slope=(0.1, 0.3), pt_zero=(10.0, 6.0),
+            pt_zero_photon=(2.0, 8.0), alpha_slope=(1.8, 1.2), alpha_zero=(7.0, 6.0),
+            alpha_crop=(1.0, 3.0), prior=(2.0, 21.0), prior_photon=(3.5, 8.5),
+        ),
+        "hgcalnotk": _board(
+            "hgcalnotk", pt_cut=(1.0,), pt_zero=(10.0,), pt_zero_photon=(1.0,), prior=(10.0,),
+        ),
+        "hf": _board("hf", pt_cut=(6.0,), pt_slope=(0.05,), pt_zero=(6.0,), prior=(3.0,)),
     }),
 })  # fmt: skip
 """By what enters ("clusters", "towers") and board type."""
