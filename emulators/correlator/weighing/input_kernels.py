@@ -2,7 +2,7 @@
 # ruff: noqa: ANN001, ANN201, ANN202
 """Kernels that form the inputs of a network from the tracks and neutrals of regions.
 
-Targets lie in lanes, 32 at a time, so that loops over them become vector instructions.
+Sources lie one after another, so that loops over them become vector instructions.
 """
 
 import numpy as np
@@ -168,25 +168,30 @@ def _cone_sums(n, m, target, source, sums):
     """Add up m sources around every target, the target itself left out.
 
     `sums` int32[5, 64] gets the pt in the small, middle and large cone, the largest pt in the
-    middle one and the number in the large one.
+    middle one and the number in the large one. Each is a reduction over the sources, so that
+    nothing is stored inside the loop and it becomes vector instructions.
     """
-    for first in range(0, n, 32):
-        for row in range(5):
-            for lane in range(32):
-                sums[row, first + lane] = 0
+    eta, phi, pt, slot = source[ETA], source[PHI], source[PT], source[SLOT]
+    for lane in range(n):
+        own_eta, own_phi, own_slot = target[ETA, lane], target[PHI, lane], target[SLOT, lane]
+        small, middle, large, most, number = (
+            np.int32(0), np.int32(0), np.int32(0), np.int32(0), np.int32(0),
+        )  # fmt: skip
         for k in range(m):
-            eta, phi, pt, slot = source[ETA, k], source[PHI, k], source[PT, k], source[SLOT, k]
-            for lane in range(32):
-                deta = np.int32(target[ETA, first + lane] - eta)
-                dphi = np.int32(target[PHI, first + lane] - phi)
-                dr2 = np.int32(np.int32(deta * deta) + np.int32(dphi * dphi))
-                dr2 = np.int32(LARGE) if target[SLOT, first + lane] == slot else dr2
-                middle = pt if dr2 < MIDDLE else np.int32(0)
-                sums[0, first + lane] += pt if dr2 < SMALL else np.int32(0)
-                sums[1, first + lane] += middle
-                sums[2, first + lane] += pt if dr2 < LARGE else np.int32(0)
-                sums[3, first + lane] = max(sums[3, first + lane], middle)
-                sums[4, first + lane] += np.int32(1) if dr2 < LARGE else np.int32(0)
+            deta, dphi = np.int32(own_eta - eta[k]), np.int32(own_phi - phi[k])
+            dr2 = np.int32(np.int32(deta * deta) + np.int32(dphi * dphi))
+            dr2 = np.int32(LARGE) if slot[k] == own_slot else dr2
+            near = pt[k] if dr2 < MIDDLE else np.int32(0)
+            small += pt[k] if dr2 < SMALL else np.int32(0)
+            middle += near
+            large += pt[k] if dr2 < LARGE else np.int32(0)
+            most = max(most, near)
+            number += np.int32(1) if dr2 < LARGE else np.int32(0)
+        sums[0, lane] = small
+        sums[1, lane] = middle
+        sums[2, lane] = large
+        sums[3, lane] = most
+        sums[4, lane] = number
 
 
 @njit(nogil=True)
