@@ -2,9 +2,10 @@
 
     python benchmarks/regions.py MODEL FILE [--events 64] [--repeats 5]
 
-MODEL is an artefact of kind "correlator", FILE holds Delphes events. One thread; processor
-time, of which the least of the repeats counts. The float chain forms clusters, inputs, weights, jets, MET and HT in NumPy and
-in double precision; regions and lists are those of the integers, and their time is in both.
+MODEL is an artefact of kind "correlator", FILE holds Delphes events. One thread; processor time, of
+which the least of the repeats counts. The float chain forms clusters, inputs, weights, jets, MET
+and HT in NumPy and in double precision; regions and lists are those of the integers, and their time
+is in both.
 """
 
 import argparse
