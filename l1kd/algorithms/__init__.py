@@ -20,6 +20,7 @@ from l1kd.algorithms.image_scores import (
     CaloSum,
     RingChi2,
     RingChi2Integer,
+    RingExcess,
 )
 from l1kd.algorithms.linpuppi import LinPuppi
 from l1kd.algorithms.models import FirmwareNetwork, OnnxModel, columns_of
@@ -53,6 +54,7 @@ __all__ = [
     "QDistillNet",
     "RingChi2",
     "RingChi2Integer",
+    "RingExcess",
     "TOoLLiP",
     "algorithm",
     "columns_of",
@@ -69,7 +71,7 @@ ALGORITHMS: Registry[Any] = Registry(
     _is_algorithm,
     (
         Puppi, LinPuppi, DistillNet, QDistillNet, Cicada,
-        RingChi2, RingChi2Integer, CaloHottest, CaloSum, CaloRms,
+        RingChi2, RingChi2Integer, RingExcess, CaloHottest, CaloSum, CaloRms,
         AXOL1TL, TOPO, L1TSC4NGJet, TOoLLiP, NNPuppiTau, L1METML, EMTF_NN,
     ),
 )  # fmt: skip

@@ -45,7 +45,7 @@ def variant(tmp_path, name, old, new):
 
 
 def test_every_training_has_a_shipped_configuration():
-    assert set(shipped_configs()) == set(KINDS)
+    assert set(shipped_configs()) >= set(KINDS)
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -6,6 +6,7 @@ import pytest
 import l1kd
 from l1kd.algorithms import ALGORITHMS, Cicada, EventScore, RingChi2, algorithm
 from l1kd.algorithms.image_scores import log_error
+from l1kd.algorithms.residuals import Residuals
 from l1kd.artefacts import load, shipped
 from l1kd.datasets import RegionLibrary, calo_overlay, inspect_file
 from l1kd.emulators.deployed import Cicada as Deployed
@@ -43,6 +44,16 @@ def test_scores_by_name(name, images, data):
     inserted = l1kd.insert(events, [name])
     collection, field = score.adds.split(".")
     np.testing.assert_array_equal(inserted[collection][field], score.score(l1kd.regions(events)))
+
+
+def test_the_excess_is_the_sum_of_squares(images):
+    residuals = Residuals(0.35).raw(images).astype(object)  # Python's own integers
+    wanted = [int((image * image).sum()) // 64 for image in residuals]
+    found = algorithm("ring_excess").score(images)
+    assert (found * 4096).tolist() == wanted
+    full = np.zeros((1, 18, 14), np.uint16)
+    full[0, :9] = 1023  # the largest sum of squares still fits a float32
+    assert float(algorithm("ring_excess").score(full)[0] * 4096).is_integer()
 
 
 @pytest.mark.parametrize("name", NETWORKS)

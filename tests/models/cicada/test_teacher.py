@@ -100,6 +100,16 @@ teacher: {{epochs: 1, batch: 20, learning_rate: 0.001}}
     )
 
 
+def test_the_shipped_teacher_knows_its_signals(images):
+    score = CicadaTeacher()
+    plain = score.score(images)
+    signal = images.copy()
+    signal[:, 4, 5] += 100
+    signal[:, 5, 9] += 80
+    assert (score.score(signal) > plain).mean() > 0.95
+    assert score.score(images[:0]).shape == (0,)
+
+
 @pytest.mark.parametrize("wrong", [{"power": 2.0}, {"power": 0.5, "by": "moon"}, {"power": -1.0}])
 def test_impossible_normalisations_are_refused(wrong):
     with pytest.raises(ConfigurationError, match="residuals: expected a power"):
