@@ -25,6 +25,7 @@ from l1kd.algorithms.image_scores import (
 from l1kd.algorithms.linpuppi import LinPuppi
 from l1kd.algorithms.models import FirmwareNetwork, OnnxModel, columns_of
 from l1kd.algorithms.networks import Cicada, CicadaTeacher, DistillNet, QDistillNet
+from l1kd.algorithms.object_anomaly import ObjectAnomaly
 from l1kd.algorithms.puppi import Puppi
 from l1kd.errors import ConfigurationError
 from l1kd.registry import Registry
@@ -49,6 +50,7 @@ __all__ = [
     "L1TSC4NGJet",
     "LinPuppi",
     "NNPuppiTau",
+    "ObjectAnomaly",
     "OnnxModel",
     "Puppi",
     "QDistillNet",
@@ -71,7 +73,7 @@ ALGORITHMS: Registry[Any] = Registry(
     _is_algorithm,
     (
         Puppi, LinPuppi, DistillNet, QDistillNet, Cicada,
-        RingChi2, RingChi2Integer, RingExcess, CaloHottest, CaloSum, CaloRms,
+        RingChi2, RingChi2Integer, RingExcess, CaloHottest, CaloSum, CaloRms, ObjectAnomaly,
         AXOL1TL, TOPO, L1TSC4NGJet, TOoLLiP, NNPuppiTau, L1METML, EMTF_NN,
     ),
 )  # fmt: skip

@@ -1,0 +1,88 @@
+"""The anomaly trigger on objects: a small network of muons, electrons, jets and MET."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from l1kd.algorithms.base import EventScore
+from l1kd.algorithms.models import read_network
+from l1kd.algorithms.object_inputs import object_inputs
+from l1kd.artefacts import Artefact, load
+from l1kd.emulators.array_types import AnyArray, Singles
+from l1kd.emulators.network import Network
+
+__all__ = ["ObjectAnomaly"]
+
+
+@cache
+def _artefact(model: str) -> Artefact:
+    return load(model, "object_anomaly")
+
+
+class ObjectAnomaly(EventScore):
+    """Anomaly score of an event's objects, bit for bit as its firmware computes it.
+
+    Source of the idea: Govorkova et al., Nat. Mach. Intell. 4 (2022) 154, and its distillation
+    into a dense network (Lorusso, ISGC 2025).
+
+    Parameters
+    ----------
+    model
+        Name or folder of an artefact: ``object_anomaly_hgq-v1`` unless said otherwise.
+    source
+        One of `l1kd.objects.SOURCES`.
+    """
+
+    name = "object_anomaly"
+    inputs = ("objects",)
+    adds = "ObjectAD.score"
+    label = "object anomaly"
+    step = 1.0 / 1024.0
+
+    def __init__(
+        self, model: str | Path = "object_anomaly_hgq-v1", source: str | None = None
+    ) -> None:
+        super().__init__(source)
+        self.model = str(model)
+
+    @property
+    def artefact(self) -> Artefact:
+        """The artefact, whose files were checked against their hashes."""
+        return _artefact(self.model)
+
+    @property
+    def version(self) -> str:
+        """Name and version of the model."""
+        return self.artefact.title
+
+    @property
+    def network(self) -> Network:
+        """The integer network that runs."""
+        return read_network(self.artefact.file("network.npz"))
+
+    def score(self, *arrays: AnyArray) -> Singles:
+        """Score events that are arrays already.
+
+        Parameters
+        ----------
+        *arrays
+            One float array of shape (n, 19, 3): pt [GeV], eta, phi [rad], as `l1kd.objects.objects`
+            and `read_object_array` give them.
+
+        Returns
+        -------
+        float32[n]
+            Multiples of 1/1024 in [0, 16); larger is more anomalous.
+
+        Raises
+        ------
+        InputError
+            Another shape, or values that are not finite.
+        """
+        return super().score(*(np.asarray(array, np.float32) for array in arrays))
+
+    def numpy_call(self, *arrays: AnyArray) -> AnyArray:
+        """Scores of all events, float32."""
+        (objects,) = arrays
+        return self.network.predict(object_inputs(objects))[:, 0].astype(np.float32)

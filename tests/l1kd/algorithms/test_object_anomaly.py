@@ -1,0 +1,73 @@
+"""The anomaly trigger on objects, from arrays and from events, as its firmware computes it."""
+
+import awkward as ak
+import numpy as np
+import pytest
+
+import l1kd
+from l1kd.algorithms import ObjectAnomaly, algorithm
+from l1kd.algorithms.object_inputs import object_inputs
+from l1kd.errors import InputError
+from l1kd.objects import objects
+from l1kd.trigger.quantities import quantity
+
+MODELS = ("object_anomaly_hgq-v1",)
+
+
+@pytest.fixture
+def events():
+    """Trigger objects in hardware units, as L1 NANO has them."""
+
+    def jagged(**columns):
+        return ak.zip({**columns, "bx": ak.zeros_like(next(iter(columns.values())))})
+
+    muons = jagged(hwPt=[[61], [], [41, 21]], hwEtaAtVtx=[[10], [], [-50, 3]],
+                   hwPhiAtVtx=[[100], [], [5, 500]])  # fmt: skip
+    electrons = jagged(hwPt=[[], [70], []], hwEta=[[], [20], []], hwPhi=[[], [3], []])
+    jets = jagged(hwPt=[[80, 60], [100], []], hwEta=[[1, -20], [30], []], hwPhi=[[0, 70], [9], []])
+    sums = jagged(hwPt=[[50], [20], [10]], hwPhi=[[0], [50], [100]], etSumType=[[2], [2], [2]])
+    parts = {"L1Mu": muons, "L1EG": electrons, "L1Jet": jets, "L1EtSum": sums}
+    return ak.zip(parts, depth_limit=1)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_events_have_the_score_of_their_arrays(events, model):
+    score = ObjectAnomaly(model)
+    arrays = objects(events)
+    inserted = l1kd.insert(events, [score])
+    np.testing.assert_array_equal(inserted.ObjectAD.score, score.score(arrays))
+    raw = score.network.predict_raw(
+        score.network.inputs[0].format.from_float(object_inputs(arrays))
+    )
+    np.testing.assert_array_equal(score.score(arrays), raw[:, 0] / 1024)
+    assert score.version == model
+
+
+def test_scores_lie_on_the_grid_and_busier_events_have_larger_ones():
+    rng = np.random.default_rng(4)
+    arrays = np.zeros((2000, 19, 3))
+    arrays[:, 0] = (30.0, 0.2, 1.0)
+    arrays[:, 18, 0] = 20.0
+    quiet = ObjectAnomaly().score(arrays)
+    for row in (1, 2, 4, 5, 8, 9, 10):
+        arrays[:, row, 0] = 60.0
+        arrays[:, row, 1:] = rng.uniform(-2, 2, (2000, 2))
+    busy = ObjectAnomaly().score(arrays)
+    for scores in (quiet, busy):
+        np.testing.assert_array_equal(scores * 1024, np.round(scores * 1024))
+        assert ((scores >= 0) & (scores < 16)).all()
+    assert np.median(busy) > np.median(quiet)
+
+
+def test_it_is_a_quantity_by_name():
+    assert algorithm("object_anomaly=object_anomaly_hgq-v1").version == MODELS[0]
+    found = quantity("object_anomaly_score")
+    assert found.step == 1 / 1024
+    assert not found.weighted
+
+
+def test_arrays_of_another_shape_are_refused():
+    with pytest.raises(InputError, match="19, 3"):
+        ObjectAnomaly().score(np.zeros((5, 18, 3)))
+    with pytest.raises(InputError, match="finite"):
+        ObjectAnomaly().score(np.full((5, 19, 3), np.nan))
