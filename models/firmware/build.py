@@ -148,8 +148,14 @@ class _Builder:
             self.source.write(chosen, self.folder / "hls")
         except (FirmwareError, ToolError) as error:
             # RTL comes from the integer graph, and needs no HLS where that is at hand.
-            if options.backend in HLS_BACKENDS or self.source.network is None:
+            if options.backend in HLS_BACKENDS:
                 raise
+            if self.source.network is None:
+                if self.source.traced is None:
+                    raise
+                self.progress("da4ml's own trace")
+                self.source = replace(self.source, network=self.source.traced(str(error)))
+                error = FirmwareError(f"{error}; the network is da4ml's own trace of the model")
             broken = isinstance(error, ToolError) and find_spec("hls4ml") is not None
             (self.failed if broken else self.skipped)[checks.CPP] = str(error)
             shutil.rmtree(self.folder / "hls", ignore_errors=True)

@@ -35,7 +35,12 @@ def emulator_of(name: str, precisions: Precisions | None = None) -> Emulator:
     if source.network is not None:
         return source.network
     with TemporaryDirectory() as folder:
-        source.write(_OPTIONS, Path(folder))
+        try:
+            source.write(_OPTIONS, Path(folder))
+        except FirmwareError as error:
+            if source.traced is None:
+                raise
+            return source.traced(str(error))
         try:
             return Network.from_hls_project(folder)
         except ValueError as error:

@@ -18,6 +18,7 @@ from l1kd.emulators.network import Network
 from l1kd.errors import FirmwareError, ToolError, UnreadableFileError
 from l1kd.models.firmware.hls import hls
 from l1kd.models.firmware.sources import conifer_models, keras_models, onnx_models
+from l1kd.models.firmware.sources.da4ml_trace import traced_network
 from l1kd.models.firmware.sources.frameworks import Precisions, Reference
 from l1kd.models.firmware.sources.names import identifier
 from l1kd.models.firmware.stream import RegionStream
@@ -51,6 +52,8 @@ class Source:
         For the provenance: names and hashes.
     metrics : dict
         What the artefact tells of its quality.
+    traced : callable or None
+        Gives the emulator another way where `write` fails, of the reason; RTL can be built of it.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Source:
     why_no_framework: str
     origin: dict[str, Any]
     metrics: dict[str, Any] = field(default_factory=dict)
+    traced: Callable[[str], Network] | None = None
 
 
 def find(name: str, precisions: Precisions | None = None, board: str = "barrel") -> Source:
@@ -269,7 +273,10 @@ def _from_keras(
 
     framework = (lambda: model) if model.quantized else None
     why = "" if model.quantized else _FLOAT
-    return Source(name or identifier(path.stem), kind, None, write, framework, why, origin)
+    found = Source(name or identifier(path.stem), kind, None, write, framework, why, origin)
+    if model.name != "HGQ2":
+        return found
+    return replace(found, traced=lambda reason: traced_network(model.firmware_model, reason))
 
 
 def _from_onnx(
