@@ -40,7 +40,7 @@ def vertex_counts(events: ak.Array) -> dict[str, int]:
     there = collections(events)
     if "L1Cand" not in there:
         return {}
-    counts = {recorded_vertex(events["L1Cand"]) or "given": len(events)}
+    counts: dict[str, int] = {recorded_vertex(events["L1Cand"]) or "given": len(events)}
     true = hard_vertex(events) if "L1FoundVertex" in there else None
     if true is not None:
         distance = np.abs(ak.to_numpy(events["L1FoundVertex"]["z0"]) - true)

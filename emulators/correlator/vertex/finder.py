@@ -56,7 +56,7 @@ class Vertices:
     @property
     def z0(self) -> Floats:
         """Position of every event's vertex [cm], float64; -32 without a track."""
-        return self.raw_z0 * Z0_LSB
+        return self.raw_z0.astype(np.float64) * Z0_LSB
 
 
 @dataclass(frozen=True)

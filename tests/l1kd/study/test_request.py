@@ -5,7 +5,7 @@ import pytest
 from l1kd.errors import ConfigurationError, UnreadableFileError
 from l1kd.physics.response import GEN_MET_EDGES, JET_PT_EDGES
 from l1kd.report.studies import TARGETS_HZ
-from l1kd.study.request import Request, nearest, read_settings
+from l1kd.study.request import Request, WeightRequest, nearest, read_settings
 
 
 def test_defaults_are_those_of_the_studies():
@@ -80,3 +80,11 @@ def test_options_are_recorded_in_plain_types():
     assert loads(dumps(recorded)) == recorded
     assert recorded["jet_edges"] == [20.0, 50.0, None]
     assert "truth" not in recorded
+
+
+def test_vertex_is_found_with_a_background_and_old_words_are_explained():
+    assert WeightRequest().vertex_of("dz") == "simulated"
+    assert WeightRequest(background=("zb=a.root",)).vertex_of("dz") == "found"
+    assert WeightRequest(background=("zb=a.root",)).vertex_of("truth") == "simulated"
+    with pytest.raises(ConfigurationError, match="'tracks' is called 'found' now"):
+        Request.of({"vertex": "tracks"})
