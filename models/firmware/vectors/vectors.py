@@ -136,7 +136,7 @@ def _limits(network: Emulator) -> tuple[Integers, Integers]:
     formats = element_formats(network)
     low = np.array([form.minimum for form in formats], np.int64)
     high = np.array([form.maximum for form in formats], np.int64)
-    if isinstance(network, LogicNetwork):
+    if not isinstance(network, Network):
         return low, high
     ends = np.cumsum([tensor.size for tensor in network.inputs])
     places = {t.name: slice(end - t.size, end) for t, end in zip(network.inputs, ends, strict=True)}
