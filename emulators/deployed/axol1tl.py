@@ -136,12 +136,12 @@ class Axol1tl:
             If the network is not understood.
         """
         source = WrapperSource(Path(folder))
-        numbers, types = [], []
-        for name in ("ad_shift", "ad_offsets"):
-            array = source.array(name)
-            numbers.append(array.values)
-            types.append(FixedPoint.parse(source.type_of(array.type, name)))
-        return cls(Network.from_hls_project(folder), *numbers, *types)
+        shifts = source.array("ad_shift")
+        shift_format = FixedPoint.parse(source.type_of(shifts.type, shifts.name))
+        offsets = source.array("ad_offsets")
+        offset_format = FixedPoint.parse(source.type_of(offsets.type, offsets.name))
+        network = Network.from_hls_project(folder)
+        return cls(network, shifts.values, offsets.values, shift_format, offset_format)
 
     def scale(self, raw: npt.ArrayLike) -> Integers:
         """Return what the network receives, as raw integers of its input format.

@@ -90,7 +90,7 @@ class CandidateArrays:
         if missing:
             raise ValueError(f"candidates lack {', '.join(missing)}")
         shape = np.shape(given["hwPt"])
-        made = {}
+        made: dict[str, Any] = {}
         for field in fields(cls):
             kind = np.float32 if field.name in ("dz", "d0") else np.int64
             made[field.name] = np.ascontiguousarray(given[field.name], kind)
@@ -118,7 +118,7 @@ class CandidateArrays:
         """
         there = slot >= 0
         rows, columns = event[:, np.newaxis], np.where(there, slot, 0)
-        made = {
+        made: dict[str, Any] = {
             field.name: np.where(there, getattr(self, field.name)[rows, columns], 0)
             for field in fields(self)
             if field.name != "count"

@@ -291,7 +291,7 @@ class EventScore(Algorithm):
     inserts more than its score (a raw integer, a decision) extends `fields(events)`.
     """
 
-    inputs = ("regions",)
+    inputs: tuple[str, ...] = ("regions",)
 
     def applies_to(self, events: Any) -> bool:
         """Whether the events hold all its inputs."""
@@ -346,5 +346,5 @@ class EventScore(Algorithm):
         return np.asarray(self.numpy_call(*arrays), np.float32)
 
     @abstractmethod
-    def numpy_call(self, *arrays: AnyArray) -> AnyArray:
+    def numpy_call(self, *arrays: Any, **_: Any) -> AnyArray:
         """Scores of all events, float32."""

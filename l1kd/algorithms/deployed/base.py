@@ -87,7 +87,7 @@ class DeployedNetwork(EventScore):
         """Name of the folder."""
         return "a firmware folder" if self.model is None else Path(self.model).resolve().name
 
-    def numpy_call(self, *arrays: AnyArray) -> AnyArray:
+    def numpy_call(self, *arrays: Any, **_: Any) -> AnyArray:
         """Not used: fields of several arrays come from `measured`."""
         raise NotImplementedError
 

@@ -75,9 +75,16 @@ class EMTF_NN(DeployedNetwork):  # noqa: N801
         def columns(branches: tuple[str, ...]) -> AnyArray:
             return np.stack([column(branch) for branch in branches], axis=1)
 
-        groups = (_DPHI, _SIGNS_PHI, _DTHETA, _SIGNS_THETA, _PATTERNS)
-        parts = [columns(group) for group in groups]
-        return (endcap_muon_inputs(column("mode"), *parts, column("theta")),)
+        inputs = endcap_muon_inputs(
+            column("mode"),
+            columns(_DPHI),
+            columns(_SIGNS_PHI),
+            columns(_DTHETA),
+            columns(_SIGNS_THETA),
+            columns(_PATTERNS),
+            column("theta"),
+        )
+        return (inputs,)
 
     def measured(self, events: ak.Array) -> dict[str, ak.Array]:
         """Return the tracks' fields and the event's."""

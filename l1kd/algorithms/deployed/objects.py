@@ -168,7 +168,8 @@ class AXOL1TL(_OnObjects):
     def measured(self, events: ak.Array) -> dict[str, ak.Array]:
         """Return score and integer."""
         network = self.network
-        raw = network.score_raw(*self.arrays(events))
+        (numbers,) = self.arrays(events)
+        raw = network.score_raw(numbers)
         score = raw.astype(np.float64) / 16.0
         return {self.adds: closed(score), "AXOL1TL.score_raw": closed(raw, np.int32)}
 
@@ -215,6 +216,7 @@ class TOPO(_OnObjects):
     def measured(self, events: ak.Array) -> dict[str, ak.Array]:
         """Return score and integer."""
         network = self.network
-        output = network.output(*self.arrays(events))
+        (numbers,) = self.arrays(events)
+        output = network.output(numbers)
         compared = np.floor(network.compared(output))
         return {self.adds: closed(output), "TOPO.score_raw": closed(compared, np.int32)}

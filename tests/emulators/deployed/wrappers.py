@@ -94,7 +94,9 @@ def compile_wrapper(folder, target, passed, result, reading, *, array="[4]", wid
     types = HLS4ML / "templates" / "vivado" / "ap_types" if ap_types is None else ap_types.parent
     sources = [path for path in sorted(folder.rglob("*.cpp")) if not path.stem.endswith("_tb")]
     sources = [path for path in sources if path.stem not in ("algo_unpacked", "myproject_bridge")]
-    command = ["g++", "-O1", "-w", "-std=c++17", "-fPIC", "-shared", f"-I{target}", f"-I{types}",
+    # permissive: the jet tagger's wrapper includes a header that needs another one before it
+    command = ["g++", "-O1", "-w", "-fpermissive", "-std=c++17", "-fPIC", "-shared",
+               f"-I{target}", f"-I{types}",
                f"-I{folder}", f"-I{folder / 'NN'}", f"-I{folder / 'NN' / 'nnet_utils'}",
                str(source), *map(str, sources), "-o", str(library)]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
