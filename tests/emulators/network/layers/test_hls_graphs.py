@@ -10,10 +10,10 @@ from l1kd.emulators.network.cpp.model import FirmwareSourceError
 
 pytest.importorskip("hls4ml")
 from tests.emulators.network.compiled import compile_folder
-from tests.emulators.network.coverage import table
 from tests.emulators.network.firmware import assert_equal, edge_vectors
 from tests.emulators.network.graph_cases import CASES, QUICK
 from tests.emulators.network.hls_projects import ROOT, several, write
+from tests.emulators.network.layer_table import table
 
 EVENTS = 10_000
 
