@@ -10,7 +10,10 @@ from l1kd.emulators.network.cpp.model import Call, CppType, Function, Tensor
 from l1kd.emulators.network.cpp.scope import Scope
 from l1kd.emulators.network.cpp.tokens import FirmwareSourceError, Token, join
 
-__all__ = ["Body", "read_body"]
+__all__ = ["EXPRESSION", "Body", "is_expression", "read_body"]
+
+EXPRESSION = "expression"
+"""Name of the call that stands for a function of assignments."""
 
 # Copies one stream into several: every tensor after the first is written.
 _COPIES = ("clone_stream",)
@@ -70,6 +73,9 @@ def read_body(function: Function, scope: Scope, comments: Mapping[tuple[str, int
     state = _State(scope, comments)
     for parameter in function.parameters:
         _parameter(parameter, state)
+    if is_expression(function):
+        _expression(function, state)
+        return _finish(function, state)
     statement: list[Token] = []
     for token in function.tokens:
         if token.kind == "symbol" and token.text in ("{", "}"):
@@ -82,6 +88,32 @@ def read_body(function: Function, scope: Scope, comments: Mapping[tuple[str, int
     if statement:
         raise _fail("statement without an end", statement)
     return _finish(function, state)
+
+
+def is_expression(function: Function) -> bool:
+    """Tell whether a function only assigns to elements of an array: symbolic regression."""
+    tokens, start, found = function.tokens, True, 0
+    for position, token in enumerate(tokens):
+        if start and token.text != ";":
+            texts = [after.text for after in tokens[position : position + 5]]
+            if token.kind != "name" or texts[1:2] + texts[3:] != ["[", "]", "="]:
+                return False
+            found += 1
+        start = token.text == ";"
+    return found > 0
+
+
+def _expression(function: Function, state: _State) -> None:
+    """Take the whole function as one call: of its first argument, into its last."""
+    names = list(state.arguments)
+    if len(names) != 2:
+        raise FirmwareSourceError(
+            "expressions of one input and one output are read", function.location, function.name
+        )
+    state.read.add(names[0])
+    state.written.add(names[1])
+    call = Call(EXPRESSION, (), "", (names[0],), (names[1],), (), (), function.location)
+    state.calls.append(call)
 
 
 def _finish(function: Function, state: _State) -> Body:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from l1kd.emulators.network.cpp.body import read_body
+from l1kd.emulators.network.cpp.body import EXPRESSION, is_expression, read_body
 from l1kd.emulators.network.cpp.constants import of_python
 from l1kd.emulators.network.cpp.declarations import read_declarations
 from l1kd.emulators.network.cpp.library import Body, Library, read_bodies
@@ -193,6 +193,7 @@ def _read(root: Path, folder: Path, source: Path) -> Project:
         weights=frozen_mapping(weights),
         functions=frozen_mapping(
             {key: value for key, value in scope.functions.items() if value is not top}
+            | ({EXPRESSION: top} if is_expression(top) else {})
         ),
         files=tuple(preprocessor.files),
         notes=tuple(_notes(weights, folder)),
@@ -227,6 +228,9 @@ def _top_function(source: str, scope: Scope) -> Function:
         and not function.template_parameters
         and any(token.kind == "name" and token.text in layers for token in function.tokens)
     ]
+    if not found:
+        functions = scope.functions.values()
+        found = [f for f in functions if f.location.path == source and is_expression(f)]
     if len(found) != 1:
         names = ", ".join(function.name for function in found) or "none"
         raise FirmwareSourceError(f"one function of {source} must call layers, found: {names}")

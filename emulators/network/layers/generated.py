@@ -10,6 +10,7 @@ import numpy as np
 
 from l1kd.emulators.array_types import Indices
 from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.network.cpp.body import EXPRESSION
 from l1kd.emulators.network.cpp.expressions import Apply, Number
 from l1kd.emulators.network.cpp.functions import Assign, parameter_names, statements
 from l1kd.emulators.network.cpp.model import Call, CppType, Function
@@ -69,9 +70,10 @@ def _direct(lowering: Lowering, call: Call, function: Function) -> Layer:
         raise lowering.refuse(call, "generated functions need arrays")
     source = lowering.source(call, known.size)
     output = lowering.result(call, (declared,))
-    if is_logic(function):
+    if call.function == EXPRESSION or is_logic(function):
         kind = lowering.project.tensors[call.inputs[0]].type.base
-        operations = logic(function, source, output, kind in ("ap_int", "ap_uint"))
+        types = lowering.project.types
+        operations = logic(function, source, output, types, kind in ("ap_int", "ap_uint"))
         return layer_of(call, operations)
     casts = _element_casts(function, source, output)
     if casts is not None:

@@ -5,6 +5,7 @@ to its type, chosen, multiplied, looked up or compared becomes an element of a b
 operation lists of the same tool.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -50,11 +51,19 @@ def is_logic(function: Function) -> bool:
     return any(token.text in _MARKS for token in function.tokens)
 
 
-def logic(function: Function, source: Tensor, output: Tensor, integers: bool) -> list[Operation]:
+def logic(
+    function: Function,
+    source: Tensor,
+    output: Tensor,
+    types: Mapping[str, CppType],
+    integers: bool,
+) -> list[Operation]:
     """Return the operations of a function with an input and an output array.
 
     Parameters
     ----------
+    types : mapping of str to CppType
+        Names of types that the code may use.
     integers : bool
         Whether the input's type is ``ap_int`` or ``ap_uint``.
 
@@ -65,7 +74,7 @@ def logic(function: Function, source: Tensor, output: Tensor, integers: bool) ->
     ValueError
         If exact sums need more than 62 bits.
     """
-    code = Logic(function, Basis(source.size, source.format), integers)
+    code = Logic(function, Basis(source.size, source.format), types, integers)
     count = output.size
     if sorted(code.outputs) != list(range(count)):
         raise code.fail(f"does not write {count} elements", function.location)
@@ -90,6 +99,7 @@ class Logic:
 
     function: Function
     basis: Basis
+    types: Mapping[str, CppType]
     integers: bool
     outputs: dict[int, Form] = field(default_factory=dict)
     _wires: dict[str, Typed] = field(default_factory=dict)
@@ -159,6 +169,15 @@ class Logic:
                 return Typed(self._test(node, location), BIT)
             case Conditional():
                 return self._chosen(node, location)
+            case Binary(operator="/", left=Number(), right=Number(value=divisor)) if divisor:
+                quotient = Number(float(node.left.value) / float(divisor), "double")
+                return self._value(quotient, location)
+            case Apply(function=name) if name.startswith("hls::"):
+                reason = f"{name} is of Vitis' own library, whose bits no public source tells"
+                raise self.fail(reason, location)
+            case Apply(function=name, arguments=(argument,)) if name in self.types:
+                form = format_of(self.types[name], location)
+                return self._cast(self._value(argument, location), form)
             case Apply(arguments=(argument,)) if node.template_arguments:
                 return self._applied(node, argument, location)
             case Index(base=Name(text=name)) if name in self._tables:

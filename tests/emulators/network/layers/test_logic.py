@@ -142,3 +142,32 @@ def test_tables_are_one_operation_each(tmp_path):
     kinds = [type(operation).__name__ for operation in network.graph.operations]
     assert kinds.count("Lookup") == 2
     assert network.inputs[0].format == FixedPoint(6, 3)
+
+
+def symbolic(tmp_path, *expressions):
+    """Write a project of symbolic regression as hls4ml's symbolic backend does."""
+    fw = Firmware(())
+    fw.input("x", 3, "ap_fixed<12,6>")
+    fw.output("y", len(expressions), "ap_fixed<14,7,AP_RND,AP_SAT>")
+    fw.typedef("result_t", "ap_fixed<16,6>")
+    for number, expression in enumerate(expressions):
+        fw.call(f"y[{number}] = {expression};")
+    return fw
+
+
+def test_symbolic_regression_equals_compiled_cpp(tmp_path):
+    fw = symbolic(
+        tmp_path,
+        "result_t(0.4)*(x[0]*x[0]) + x[1]*x[0] - result_t(1.5)*x[2] + result_t(3)",
+        "x[1] + x[0]",
+        "-x[2] + result_t(1.0/3.0)*(x[0]*x[1]*x[2])",
+        "(x[0] - x[1])*(x[0] + result_t(-2.718281828459045))",
+    )
+    network = check(fw, tmp_path)
+    assert [tensor.name for tensor in (*network.inputs, *network.outputs)] == ["x", "y"]
+
+
+def test_functions_of_the_tool_are_refused_by_name(tmp_path):
+    fw = symbolic(tmp_path, "x[0] + hls::sin(x[1])")
+    with pytest.raises(FirmwareSourceError, match="hls::sin is of Vitis"):
+        Network.from_hls_project(fw.write(tmp_path))
