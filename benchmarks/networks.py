@@ -14,6 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -212,21 +213,38 @@ def onnx_session():
 
 
 def against_onnx(network):
-    """Print the ratio to onnxruntime at its best batch, measured in turns."""
+    """Print the ratios to onnxruntime at its best batch, measured in turns."""
     session, rng = onnx_session(), np.random.default_rng(0)
     x, count = events(network, 200_000), 65536
-    best = (0.0, 0, 0.0)
+    actions = kinds_of_rows(network, x)
+    best = (0.0, 0)
     for batch in (128, 256, 512, 1024, 2048, 4096, 8192):
         part = rng.normal(size=(batch, 16)).astype(np.float32)
-        steps = count // batch
-        mine, theirs = seconds(
-            lambda: network.predict_raw(x),
-            lambda part=part, steps=steps: [session.run(None, {"x": part}) for _ in range(steps)],
-        )
-        best = max(best, (count / theirs, batch, len(x) / mine))
-    rate, batch, mine = best
-    print(f"  onnxruntime {rate:.3g} rows/s at its best batch, {batch}, beside {mine:.3g}: "
-          f"ratio {mine / rate:.2f}")  # fmt: skip
+        run = partial(batches, session, part, count // batch)
+        best = max(best, (count / seconds(run), batch))
+    _, batch = best
+    part = rng.normal(size=(batch, 16)).astype(np.float32)
+    theirs, *mine = seconds(partial(batches, session, part, count // batch), *actions.values())
+    rate = count // batch * batch / theirs
+    print(f"  onnxruntime {rate:.3g} rows/s at its best batch, {batch}")
+    for kind, time_used in zip(actions, mine, strict=True):
+        own = len(x) / time_used
+        print(f"    rows of {kind}: {own:.3g} rows/s, ratio {own / rate:.2f}")
+
+
+def batches(session, part, steps):
+    for _ in range(steps):
+        session.run(None, {"x": part})
+
+
+def kinds_of_rows(network, x):
+    """Return predictions of the same rows as integers and as floating-point numbers, by type."""
+    values = network.inputs[0].format.to_float(x)
+    found = {kind: partial(network.predict_raw, x.astype(kind)) for kind in ("int16", "int64")}
+    found |= {
+        kind: partial(network.predict, values.astype(kind)) for kind in ("float32", "float64")
+    }
+    return found
 
 
 def events(network, count):
@@ -261,10 +279,13 @@ def against_cpp(network, slower=500):
             return
         few = x[: len(x) // slower * 10]
         equal = np.array_equal(peer(few), network.predict_raw(few).reshape(len(few), -1))
-        mine, theirs = seconds(lambda: network.predict_raw(x), lambda: peer(few))
-    ours, reference = len(x) / mine, len(few) / theirs
-    print(f"  hls4ml C++ {reference:.3g} events/s beside {ours:.3g}: ratio {ours / reference:.0f}, "
-          f"results {'equal' if equal else 'DIFFER'}")  # fmt: skip
+        actions = kinds_of_rows(network, x)
+        theirs, *mine = seconds(lambda: peer(few), *actions.values())
+    reference = len(few) / theirs
+    print(f"  hls4ml C++ {reference:.3g} events/s, results {'equal' if equal else 'DIFFER'}")
+    for kind, time_used in zip(actions, mine, strict=True):
+        ours = len(x) / time_used
+        print(f"    rows of {kind}: {ours:.3g} events/s, ratio {ours / reference:.0f}")
 
 
 def main(paths):

@@ -252,9 +252,9 @@ def _across(block: _Block, values: list[str], kind: str, width: int) -> list[str
         return _turned(block, values, kind)
     halves = values[:TURNED], values[TURNED:]
     if kind in ("i64", "double"):
-        turned = [_turned(block, half, kind) for half in halves]
-        return [_joined(block, *pair, kind) for pair in zip(*turned, strict=True)]
-    pairs = [_joined(block, *pair, kind) for pair in zip(*halves, strict=True)]
+        first, second = (_turned(block, half, kind) for half in halves)
+        return [_joined(block, a, b, kind) for a, b in zip(first, second, strict=True)]
+    pairs = [_joined(block, a, b, kind) for a, b in zip(*halves, strict=True)]
     return _turned(block, pairs, kind, 2)
 
 
