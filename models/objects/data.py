@@ -95,7 +95,7 @@ def _read(path: Path) -> _File:
     objects = read_object_array(path)
     count = len(objects)
     part = group = process = None
-    names = (path.stem,)
+    names: tuple[str, ...] = (path.stem,)
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as archive:
             part, group, process = (

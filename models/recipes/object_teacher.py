@@ -9,7 +9,7 @@ from l1kd.models.objects.card import description, teacher_card
 from l1kd.models.objects.data import ObjectData
 from l1kd.models.objects.separation import areas, efficiencies, mean_area
 from l1kd.models.objects.teachers import KIND, WEIGHTS, Teacher, save_teacher, train_teacher
-from l1kd.models.objects.teachers.config import ObjectTeacherConfig
+from l1kd.models.objects.teachers.config import Method, ObjectTeacherConfig
 from l1kd.models.recipe import Job, Product, Recipe
 
 __all__ = ["RECIPE"]
@@ -24,22 +24,22 @@ def _run(config: ObjectTeacherConfig, job: Job) -> Product:
     data = ObjectData.read(config.data)
     background = data.background("train"), data.background("validation")
     simple = baselines(background[0].objects)
-    trained: dict[str, tuple[Teacher, str]] = {}
+    trained: dict[str, tuple[Teacher, Method, str]] = {}
     scores: dict[str, Score] = {}
     histories: dict[str, Any] = {}
     for method, settings in config.teachers.items():
         teacher, histories[method] = train_teacher(method, settings, config, background, job)
         for name, score in teacher.scores().items():
-            trained[f"{method}, {name}"] = teacher, name
+            trained[f"{method}, {name}"] = teacher, method, name
             scores[f"{method}, {name}"] = score
     validation = areas({**scores, **simple}, background[1], data.signals("validation"))
     label = max(scores, key=lambda name: mean_area(validation, name))
-    (teacher, of), method = trained[label], label.partition(",")[0]
+    teacher, chosen, of = trained[label]
     save_teacher(teacher, job.out / WEIGHTS)
-    settings = config.teachers[method]  # type: ignore[index]
+    described = config.teachers[chosen].model_dump(mode="json")
     held_out, signals = data.background("test"), data.signals("test")
     metrics: dict[str, Any] = {
-        "chosen": {"method": method, "of": of, "parameters": int(teacher.model.count_params())},
+        "chosen": {"method": chosen, "of": of, "parameters": int(teacher.model.count_params())},
         "auc_validation": validation,
         "auc_test": areas({"teacher": scores[label], **simple}, held_out, signals),
         "efficiencies": efficiencies(scores[label], held_out, signals),
@@ -49,9 +49,7 @@ def _run(config: ObjectTeacherConfig, job: Job) -> Product:
         kind=KIND,
         description="Anomaly score of an event's objects, in floating point.",
         inputs=description(),
-        outputs={
-            "score": {"method": method, "of": of, "settings": settings.model_dump(mode="json")}
-        },
+        outputs={"score": {"method": chosen, "of": of, "settings": described}},
         files=(WEIGHTS,),
         data=data.files,
         metrics=metrics,
