@@ -88,8 +88,17 @@ class DeployedNetwork(EventScore):
         return "a firmware folder" if self.model is None else Path(self.model).resolve().name
 
     def numpy_call(self, *arrays: Any, **_: Any) -> AnyArray:
-        """Not used: fields of several arrays come from `measured`."""
-        raise NotImplementedError
+        """Score arrays, where the network reads one row an event.
+
+        Raises
+        ------
+        ConfigurationError
+            If it reads collections: insert it into events.
+        """
+        raise ConfigurationError(
+            f"{self.name} reads {', '.join(self.inputs)}, not arrays with one row an event: insert "
+            "it into events, or use its emulator in l1kd.emulators.deployed"
+        )
 
     def measured(self, events: ak.Array) -> dict[str, ak.Array]:
         """Return what is inserted, `adds` among it."""

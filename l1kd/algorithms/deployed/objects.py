@@ -165,6 +165,10 @@ class AXOL1TL(_OnObjects):
         egammas, jets = (slots_of(lists[k], k, _VERTEX, n) for k, n in (("EG", 4), ("JET", 10)))
         return (axol1tl_inputs(met, egammas, muons, jets, legacy=self.legacy),)
 
+    def numpy_call(self, *arrays: Any, **_: Any) -> AnyArray:
+        """Return losses of rows of 57 numbers, float32; see `axol1tl_inputs`."""
+        return self.network.score(arrays[0]).astype(np.float32)
+
     def measured(self, events: ak.Array) -> dict[str, ak.Array]:
         """Return score and integer."""
         network = self.network
@@ -212,6 +216,10 @@ class TOPO(_OnObjects):
         muons = slots_of(lists["MU"], "MU", fields, 2)
         jets = slots_of(lists["JET"], "JET", _VERTEX, 4)
         return (topo_inputs(self._sum(lists, ("pt",))[:, 0], muons, jets),)
+
+    def numpy_call(self, *arrays: Any, **_: Any) -> AnyArray:
+        """Return outputs for rows of 20 or 21 integers, float32; see `topo_inputs`."""
+        return self.network.output(arrays[0]).astype(np.float32)
 
     def measured(self, events: ak.Array) -> dict[str, ak.Array]:
         """Return score and integer."""

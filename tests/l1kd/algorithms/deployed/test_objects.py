@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import l1kd
-from l1kd.algorithms import AXOL1TL, TOPO
+from l1kd.algorithms import AXOL1TL, L1METML, TOPO
 from l1kd.errors import (
     ArtefactError,
     ConfigurationError,
@@ -211,6 +211,19 @@ def test_scores_are_quantities(model):
     assert found.values(measured).tolist() == inserted.AXOL1TL.score.tolist()
     assert quantity("l1metml_score").unit == "GeV"
     assert quantity("topo_score").label == "TOPO score"
+
+
+def test_arrays_are_scored_without_events(model):
+    events = opened(drawn(6))
+    for algorithm in (AXOL1TL(model("AXOL1TL_v5")), TOPO(model("TOPO_21"))):
+        inserted = l1kd.insert(events, [algorithm])
+        collection = algorithm.adds.partition(".")[0]
+        scores = algorithm.score(*algorithm.arrays(events))
+        assert scores.dtype == np.float32
+        assert scores.tolist() == inserted[collection].score.tolist()
+        assert algorithm(events).tolist() == scores.tolist()
+    with pytest.raises(ConfigurationError, match="l1metml reads L1PuppiCand, not arrays"):
+        L1METML(model("L1METML_v1")).score(np.zeros((1, 800)))
 
 
 def test_no_events(model):
