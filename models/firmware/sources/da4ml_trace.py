@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from l1kd.emulators.network import Network
 from l1kd.errors import FirmwareError
 from l1kd.models import backend
@@ -15,6 +17,8 @@ from l1kd.models import backend
 __all__ = ["traced_network"]
 
 _SHALLOW = {"hard_dc": 0}
+_ROWS = 1000
+"""Random rows on which the list, as it was read, is compared with da4ml's own interpreter."""
 
 
 def traced_network(model: Any, reason: str) -> Network:
@@ -45,7 +49,8 @@ def traced_network(model: Any, reason: str) -> Network:
     with backend.quiet(remarks=True), TemporaryDirectory() as folder:
         path = Path(folder, "operations.json")
         try:
-            comb_trace(*trace_model(model, solver_options=_SHALLOW)).save(path)
+            logic = comb_trace(*trace_model(model, solver_options=_SHALLOW))
+            logic.save(path)
         except AssertionError as error:
             raise FirmwareError(
                 f"{reason}; da4ml rounds as TRN or RND and overflows as WRAP only: quantize the "
@@ -57,6 +62,24 @@ def traced_network(model: Any, reason: str) -> Network:
                 f"{reason}; nor can da4ml: {type(error).__name__}: {said}"
             ) from error
         try:
-            return Network.from_operation_list(path)
+            network = Network.from_operation_list(path)
         except ValueError as error:
             raise FirmwareError(f"{reason}; da4ml's operation list: {error}") from error
+    _check(network, logic, reason)
+    return network
+
+
+def _check(network: Network, logic: Any, reason: str) -> None:
+    """Refuse a network that gives other numbers than da4ml itself."""
+    rng = np.random.default_rng(1)
+    spans = [(float(q.min), float(q.max), float(q.step)) for q in logic.inp_qint]
+    low, high, step = (np.array(part) for part in zip(*spans, strict=True))
+    values = np.clip(rng.normal(size=(_ROWS, len(low))) * (high - low) / 4, low, high)
+    values = np.floor(values / step) * step
+    theirs = np.asarray(logic.predict(values)).reshape(_ROWS, -1)
+    wrong = int((network.predict(values).reshape(_ROWS, -1) != theirs).any(axis=1).sum())
+    if wrong:
+        raise FirmwareError(
+            f"{reason}; da4ml's own trace of the model is read wrongly by l1kd: {wrong} of {_ROWS} "
+            "rows differ, so that it is not used"
+        )

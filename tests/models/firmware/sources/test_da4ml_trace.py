@@ -1,0 +1,67 @@
+"""HGQ2 models that hls4ml cannot convert: through da4ml's own trace, and equal to HGQ2."""
+
+import numpy as np
+import pytest
+
+from l1kd.errors import FirmwareError
+from l1kd.models import backend, mixed_precision
+from l1kd.models.firmware.sources import da4ml_trace, sources
+from l1kd.models.firmware.sources.emulators import emulator_of
+from l1kd.models.firmware.vectors import vectors
+
+pytest.importorskip("hls4ml", reason="hls4ml is not installed")
+pytest.importorskip("da4ml", reason="da4ml is not installed")
+pytestmark = pytest.mark.usefixtures("tf")
+
+
+def deep_set(path, **rounding):
+    """Write a deep set: the same layers for each of four particles, their sum, and a layer."""
+    keras, layers, config = mixed_precision.frameworks()
+    from hgq.utils import trace_minmax
+
+    chosen = {"round_mode": "RND", "overflow_mode": "WRAP"} | rounding
+    lane = config.QuantizerConfig("kif", "datalane", k0=1, i0=3, f0=4, **chosen)
+    with backend.quiet(remarks=True), config.LayerConfigScope(enable_ebops=True):
+        keras.utils.set_random_seed(3)
+        x = keras.layers.Input((4, 3), name="x")
+        each = {"bias_axes": "d", "activation": "relu"}
+        h = layers.QEinsumDense("bnc,cd->bnd", (4, 5), iq_conf=lane, name="e0", **each)(x)
+        h = layers.QSum(axes=1, scale=0.25, name="mean")(h)
+        model = keras.Model(x, layers.QDense(2, name="d")(h), name="deep_set")
+        seen = np.random.default_rng(4).normal(0.0, 2.0, (500, 4, 3)).astype(np.float32)
+        trace_minmax(model, seen, verbose=0)
+        model.save(path)
+    return path
+
+
+def test_a_deep_set_equals_hgq2(tmp_path):
+    path = str(deep_set(tmp_path / "model.keras"))
+    framework = sources.find(path).framework()
+    network = sources.find(path).traced("hls4ml does not convert it")
+    raw = vectors.make(network, 3000, 5).raw
+    found = framework.predict_raw(network, raw)
+    np.testing.assert_array_equal(found, vectors.emulate(network, raw))
+    assert len(np.unique(found)) > 50
+    assert emulator_of(path).outputs[0].size == 2
+
+
+def test_what_da4ml_cannot_round_is_refused_in_one_line(tmp_path):
+    path = deep_set(tmp_path / "model.keras", overflow_mode="SAT", round_mode="RND_CONV")
+    with pytest.raises(FirmwareError, match=r"no way; da4ml rounds as TRN or RND.*'WRAP'"):
+        sources.find(str(path)).traced("no way")
+
+
+def test_a_list_that_is_read_wrongly_is_not_used(tmp_path, monkeypatch):
+    path = deep_set(tmp_path / "model.keras")
+    read = da4ml_trace.Network.from_operation_list
+
+    class Other:
+        def __init__(self, network):
+            self.network = network
+
+        def predict(self, values):
+            return self.network.predict(values) + 1.0
+
+    monkeypatch.setattr(da4ml_trace.Network, "from_operation_list", lambda path: Other(read(path)))
+    with pytest.raises(FirmwareError, match="1000 of 1000 rows differ, so that it is not used"):
+        sources.find(str(path)).traced("no way")
