@@ -31,7 +31,7 @@ def sum_of_regions(images: Images) -> Singles:
     """Sum of all counts, float32[n], of uint16[n, 18, 14]."""
     result = np.empty(len(images), np.float32)
     for i in range(len(images)):
-        total = 0
+        total = np.int64(0)
         for phi in range(N_PHI):
             for eta in range(N_ETA):
                 total += np.int64(images[i, phi, eta])
@@ -44,10 +44,12 @@ def hottest_region(images: Images) -> Singles:
     """Find the counts of the hottest region, float32[n], of uint16[n, 18, 14]."""
     result = np.empty(len(images), np.float32)
     for i in range(len(images)):
-        largest = 0
+        largest = np.int64(0)
         for phi in range(N_PHI):
             for eta in range(N_ETA):
-                largest = max(largest, np.int64(images[i, phi, eta]))
+                x = np.int64(images[i, phi, eta])
+                if x > largest:
+                    largest = x
         result[i] = largest
     return result
 
@@ -57,7 +59,7 @@ def rms_of_regions(images: Images) -> Singles:
     """Compute the standard deviation of the 252 counts, float32[n], of uint16[n, 18, 14]."""
     result = np.empty(len(images), np.float32)
     for i in range(len(images)):
-        total, squares = 0, 0
+        total, squares = np.int64(0), np.int64(0)
         for phi in range(N_PHI):
             for eta in range(N_ETA):
                 x = np.int64(images[i, phi, eta])
@@ -71,7 +73,7 @@ def rms_of_regions(images: Images) -> Singles:
 @njit(nogil=True)
 def _ring(image, eta):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Sum and sum of squares of the regions of a ring."""
-    total, squares = 0, 0
+    total, squares = np.int64(0), np.int64(0)
     for phi in range(N_PHI):
         x = np.int64(image[phi, eta])
         total += x

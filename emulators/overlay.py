@@ -153,8 +153,11 @@ def _count(
             energy = gain[eta] * _folded(pile, phi, eta) + _folded(extra, phi, eta)
             count = np.int64(energy * (1.0 / SIXTEENTHS) + pedestal[eta] * number)
             if count < least[eta]:
-                count = 0
-            image[phi, eta] = min(count, MAX_REGION_COUNTS)
+                image[phi, eta] = 0
+            elif count > MAX_REGION_COUNTS:
+                image[phi, eta] = MAX_REGION_COUNTS
+            else:
+                image[phi, eta] = count
 
 
 @njit(nogil=True)

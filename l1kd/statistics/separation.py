@@ -72,9 +72,9 @@ def mean_area(
     """
     found = [_parts(signal, background) for signal in signals]
     share = 1.0 / len(found)
-    of_background = share * sum(of_class for _, _, of_class in found)
+    of_background = np.mean([of_class for _, _, of_class in found], axis=0)
     parts = np.concatenate([*(share * of_class for _, of_class, _ in found), of_background], axis=1)
-    means = share * sum(areas for areas, _, _ in found)
+    means: Floats = np.mean([areas for areas, _, _ in found], axis=0)
     return means, parts @ parts.T if blocks is None else shared_covariance(parts, blocks)
 
 

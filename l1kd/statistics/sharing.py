@@ -237,7 +237,10 @@ class SharedEvents:
             self.blocks.offsets[events] - np.append(0, ends)[:-1], counts
         )
         each = np.repeat(self.weights[events], counts)
-        return np.bincount(self.blocks.block[entry], each, self.blocks.n_blocks)
+        sums: Floats = np.bincount(self.blocks.block[entry], each, self.blocks.n_blocks).astype(
+            float
+        )
+        return sums
 
     def _variance(self, passed: NDArray[np.int64], share: float) -> float:
         """Variance of the fraction, as `shared_variance` of the deviations gives it."""

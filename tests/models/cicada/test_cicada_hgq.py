@@ -66,6 +66,13 @@ def test_edge_images_reach_the_ends():
     assert (np.count_nonzero(edges[-252:], axis=(1, 2)) == 1).all()
 
 
+def test_edge_images_of_residuals_are_wider():
+    edges = cicada_hgq.edge_images(11)
+    assert edges.shape == cicada_hgq.edge_images().shape
+    assert edges.max() == 2047
+    assert {0, 1, 1023, 1024} <= set(np.unique(edges[:5]).tolist())
+
+
 def test_exports_exactly(model, images, tmp_path):
     network, export = cicada_hgq.export(model, images, tmp_path / "hls", tmp_path / "network.npz")
     assert export["vectors"] == len(images) + len(cicada_hgq.edge_images())

@@ -5,7 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from l1kd.models.cicada.targets import TrainingTargets, augment, batch_rows
+from l1kd.algorithms import CicadaTeacher
+from l1kd.algorithms.image_scores import LARGEST_SCORE
+from l1kd.algorithms.residuals import COUNTS, RESIDUALS, Residuals, network_input
+from l1kd.models.cicada.config import CicadaHgqConfig
+from l1kd.models.cicada.targets import TrainingTargets, augment, batch_rows, training_targets
+from l1kd.models.recipe import Job
+from tests.l1kd.datasets.overlay.libraries import write_library
 
 
 @pytest.fixture
@@ -71,3 +77,56 @@ def test_metrics_show_the_separation_of_signal_like_images(signal_like, followed
     assert ("exposure_auc" in found) == followed
     if followed:
         assert found["exposure_auc"] == 1.0
+
+
+@pytest.fixture
+def student(tmp_path):
+    """Configuration of a student of the shipped teacher, on small libraries."""
+    for seed, name in enumerate(("minbias", "tt")):
+        write_library(tmp_path / f"regions_{name}.npz", 300, seed)
+    data = {"folder": tmp_path, "minimum_bias": "regions_minbias.npz", "signals": ["tt"]}
+    fit = {"epochs": 1, "batch": 10, "learning_rate": 0.1}
+    return {
+        "kind": "cicada_hgq", "name": "small", "version": 1, "seed": 1,
+        "data": data | {"exposure": ["tt"], "mu": 20}, "images_per_epoch": 10,
+        "validation_images": 12, "test_images": 10, "student_images": 30, "exposure_images": 8,
+        "teacher_artefact": "cicada_teacher-v1", "training_mu": [10, 200],
+        "normalised": {"power": 0.35}, "student": fit,
+        "ebops_regularisation": {"first": 1e-6, "last": 1e-5, "free_epochs": 0},
+    }  # fmt: skip
+
+
+def test_students_learn_32_times_the_score_of_a_teacher_that_is_an_artefact(student, tmp_path):
+    config = CicadaHgqConfig.model_validate(student)
+    given = training_targets(config, Job(tmp_path / "out"))
+    wanted = 32 * CicadaTeacher("cicada_teacher-v1").score(given.images)
+    np.testing.assert_array_equal(given.targets, np.minimum(wanted, LARGEST_SCORE))
+    assert given.teacher_history == []
+    assert len(given.images) == 38
+    # the mean pile-up differs from image to image: sums spread more than at one
+    spread = given.images[:30].sum(axis=(1, 2)).std() / given.images[:30].sum(axis=(1, 2)).mean()
+    assert spread > 0.3
+    np.testing.assert_array_equal(given.read(given.images), Residuals(0.35).raw(given.images))
+    again = training_targets(config, Job(tmp_path / "out"))
+    np.testing.assert_array_equal(again.targets, given.targets)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"teacher_artefact": None},
+        {"teacher": {"epochs": 1, "batch": 10, "learning_rate": 0.1}},
+    ],
+)
+def test_a_student_has_one_teacher(student, change):
+    with pytest.raises(ValueError, match="either teacher, how to train it, or teacher_artefact"):
+        CicadaHgqConfig.model_validate(student | change)
+
+
+def test_a_network_reads_counts_or_whole_residuals(images):
+    counts, form = network_input(images, None)
+    assert counts is images
+    assert form == COUNTS
+    raw, form = network_input(images, Residuals(0.5))
+    np.testing.assert_array_equal(raw, Residuals(0.5).raw(images))
+    assert (form.width, form.fraction) == (RESIDUALS.width, 0)
