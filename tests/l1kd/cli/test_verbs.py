@@ -199,7 +199,10 @@ def test_inspect(l1kd, data):
     assert found["kind"] == "delphes"
     assert found["entries"] == 50
     assert found["particle_sources"] == ["EFlow", "ParticleFlowCandidate"]
-    assert set(found["algorithms"].values()) == {None}
+    reasons = found["algorithms"]
+    unfed = {"axol1tl", "topo", "l1tsc4ngjet", "toollip", "nnpuppitau", "l1metml", "emtf_nn"}
+    assert {name for name, reason in reasons.items() if reason} == unfed
+    assert all("give the firmware folder" in reasons[name] for name in unfed)
     nano = json.loads(l1kd("inspect", data / "ttbar2l_PU140_l1nano.root", "--json").stdout)
     assert nano["algorithms"]["cicada"] is None
     assert "calorimeter towers and no candidates" in nano["algorithms"]["puppi"]
