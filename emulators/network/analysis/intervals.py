@@ -222,8 +222,8 @@ def partial_sums(operation: Affine, source: Bounds, fraction: int) -> PartialSum
             product = _saturated(product, smallest, form)
         total = Bounds(low + product.low, high + product.high)
         reach = max(reach, total.reach())
-        outside += total.low < smallest, total.high > form.maximum
-        for mine, flag in zip(flags, outside, strict=True):
+        passes = (*outside, total.low < smallest, total.high > form.maximum)
+        for mine, flag in zip(flags, passes, strict=True):
             mine.append(flag.astype(bool))
         low, high = total if form.overflow == "WRAP" else _saturated(total, smallest, form)
     below = [np.array(mine, bool).reshape(-1, *start.shape) for mine in flags]

@@ -208,7 +208,7 @@ def normalize(lowering: Lowering, call: Call) -> Layer:
     bias, bias_form = lowering.weights(call, 1, channels)
     if product.binary_input or product.xnor:
         raise config.refuse("one-bit data are not supported in batch normalisation")
-    repeat = np.arange(size) % channels
+    repeat = (np.arange(size) % channels).astype(np.int32)
     operations, factors = _scaled(product, source, output, repeat)
     source = operations[-1].output if operations else source
     exact = source.format.fraction + product.fraction

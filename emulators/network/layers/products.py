@@ -228,7 +228,8 @@ def _shifted(name: str, source: Tensor, form: FixedPoint, shifts: AnyArray) -> l
     count, size = shifts.shape[1], source.size
     result = Tensor(f"{name}.signed", (count * size,), form)
     every = np.tile(np.arange(size), count)
-    return shifted(result, source, form, *shifts.repeat(size, 1), index=every)
+    exponents, signs = shifts.repeat(size, 1)
+    return shifted(result, source, form, exponents, signs, every)
 
 
 def shifted(
