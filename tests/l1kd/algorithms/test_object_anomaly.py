@@ -11,7 +11,7 @@ from l1kd.errors import InputError
 from l1kd.objects import objects
 from l1kd.trigger.quantities import quantity
 
-MODELS = ("object_anomaly_hgq-v1",)
+MODELS = ("object_anomaly_hgq-v1", "object_anomaly-v1")
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_scores_lie_on_the_grid_and_busier_events_have_larger_ones():
 
 
 def test_it_is_a_quantity_by_name():
-    assert algorithm("object_anomaly=object_anomaly_hgq-v1").version == MODELS[0]
+    assert algorithm("object_anomaly=object_anomaly-v1").version == MODELS[1]
     found = quantity("object_anomaly_score")
     assert found.step == 1 / 1024
     assert not found.weighted
