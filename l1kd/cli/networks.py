@@ -156,10 +156,34 @@ def _save(
     files.write(out, _side_by_side(found), elements, layout, kinds[out.suffix])
 
 
+def _insert_scores(name: str, data: Path, out: Path) -> int:
+    """Write what an algorithm on events gives, "NAME=FOLDER"; return the number of events."""
+    import awkward as ak
+
+    from l1kd.algorithms import algorithm
+    from l1kd.datasets import inspect_file
+
+    if data.suffix != ".root" or out.suffix not in (".npy", ".npz"):
+        raise ConfigurationError(
+            f"{name} reads events and gives fields: expected a ROOT file and --out with .npy or "
+            f".npz, found {data} and {out}"
+        )
+    found = algorithm(name)(inspect_file(str(data)).open())
+    fields = found.fields or ["score"]
+    arrays = {f: ak.to_numpy(found[f] if found.fields else found) for f in fields}
+    if out.suffix == ".npz":
+        np.savez(out, allow_pickle=False, **arrays)
+    else:
+        np.save(out, arrays["score"] if "score" in arrays else arrays[fields[0]])
+    return len(found)
+
+
 @app.command()
 @explained
 def emulate(
-    network: Annotated[str, typer.Argument(help=_NAME)],
+    network: Annotated[
+        str, typer.Argument(help=f"{_NAME} NAME=FOLDER: axol1tl=FOLDER and its like, on events.")
+    ],
     data: Annotated[
         Path, typer.Argument(help="Rows: .npy, .csv, .hex, .coe, EMP or APx .txt, or a ROOT file.")
     ],
@@ -175,6 +199,13 @@ def emulate(
     quiet: Quiet = False,
 ) -> None:
     """Run firmware on data, bit for bit. Arrays of integers are raw values of the input format."""
+    from l1kd.algorithms import known_algorithm
+
+    if "=" in network and known_algorithm(network):
+        count = _insert_scores(network, data, out)
+        if not quiet:
+            out_console.print(f"{count} events: {escape(str(out))}")
+        return
     emulator, layout = network_named(network), layout_of(links, field)
     rows = input_rows(emulator, data, columns, layout)
     try:

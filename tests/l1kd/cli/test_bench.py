@@ -86,6 +86,18 @@ def test_a_branch_of_nano_is_a_record(l1kd, data, tmp_path):
     assert "found CICADA_score" in wrong.stderr
 
 
+def test_emulate_takes_an_algorithm_with_its_model(l1kd, data, tmp_path):
+    source = data / "ttbar2l_PU140_l1nano.root"
+    for name, out in (("cicada=cicada-v1", "named.npz"), ("cicada-v1", "plain.npy")):
+        done = l1kd("emulate", name, source, "--out", tmp_path / out)
+        assert done.exit_code == 0, done.output
+    with np.load(tmp_path / "named.npz") as found:
+        np.testing.assert_array_equal(found["score"], np.load(tmp_path / "plain.npy")[:, 0])
+    done = l1kd("emulate", "cicada=cicada-v1", tmp_path / "plain.npy", "--out", tmp_path / "x.npz")
+    assert done.exit_code == 1
+    assert "expected a ROOT file" in done.stderr
+
+
 def two_outputs(tmp_path):
     inputs = make_network().inputs[0]
     first = dense("first", inputs, 3, FixedPoint(9, 5), seed=1)
