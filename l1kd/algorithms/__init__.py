@@ -4,7 +4,7 @@ import inspect
 from typing import Any
 
 from l1kd.algorithms.base import Algorithm, CandidateWeight, EventScore
-from l1kd.algorithms.correlator import Correlator
+from l1kd.algorithms.correlator import SHIPPED, Correlator, NetworkCorrelator
 from l1kd.algorithms.deployed import (
     AXOL1TL,
     EMTF_NN,
@@ -27,6 +27,7 @@ from l1kd.algorithms.models import FirmwareNetwork, OnnxModel, columns_of
 from l1kd.algorithms.networks import Cicada, CicadaTeacher, DistillNet, QDistillNet
 from l1kd.algorithms.object_anomaly import ObjectAnomaly
 from l1kd.algorithms.puppi import Puppi
+from l1kd.artefacts import shipped
 from l1kd.errors import ConfigurationError
 from l1kd.registry import Registry
 
@@ -50,6 +51,7 @@ __all__ = [
     "L1TSC4NGJet",
     "LinPuppi",
     "NNPuppiTau",
+    "NetworkCorrelator",
     "ObjectAnomaly",
     "OnnxModel",
     "Puppi",
@@ -74,6 +76,7 @@ ALGORITHMS: Registry[Any] = Registry(
     (
         Puppi, LinPuppi, DistillNet, QDistillNet, Cicada,
         RingChi2, RingChi2Integer, RingExcess, CaloHottest, CaloSum, CaloRms, ObjectAnomaly,
+        Correlator, *((NetworkCorrelator,) if SHIPPED in shipped() else ()),
         AXOL1TL, TOPO, L1TSC4NGJet, TOoLLiP, NNPuppiTau, L1METML, EMTF_NN,
     ),
 )  # fmt: skip

@@ -17,7 +17,7 @@ from l1kd.emulators.correlator.linpuppi import LinPuppiParameters
 from l1kd.errors import ConfigurationError
 from l1kd.vertices import Vertex
 
-__all__ = ["LINPUPPI", "QDISTILLNET", "Correlator"]
+__all__ = ["LINPUPPI", "QDISTILLNET", "SHIPPED", "Correlator", "NetworkCorrelator"]
 
 LINPUPPI: Final = "linpuppi"
 QDISTILLNET: Final = "qdistillnet"
@@ -59,6 +59,10 @@ class Correlator(LinPuppi):
     ConfigurationError
         If an option is none of these.
     """
+
+    name = "L1Puppi"
+    adds = "L1Cand.L1Puppi_weight"
+    label = "correlator, LinPUPPI"
 
     def __init__(
         self,
@@ -149,3 +153,29 @@ class Correlator(LinPuppi):
             "puppi": network.puppi | puppi,
             "weight": network.weight,
         }
+
+
+class NetworkCorrelator(Correlator):
+    """The correlator with a network in its regions, by the name `L1QDistill`.
+
+    Parameters
+    ----------
+    model
+        As `weight` of `Correlator`; the network that l1kd ships for it by default.
+    vertex, clusters, source
+        As for `Correlator`.
+    """
+
+    name = "L1QDistill"
+    adds = "L1Cand.L1QDistill_weight"
+    label = "correlator, QDistillNet"
+
+    def __init__(
+        self,
+        model: str | Path = QDISTILLNET,
+        vertex: Vertex = "found",
+        clusters: bool | Clusterer | None = None,
+        *,
+        source: str | None = None,
+    ) -> None:
+        super().__init__(model, vertex, clusters, source=source)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import l1kd
-from l1kd.algorithms import Correlator, LinPuppi
+from l1kd.algorithms import Correlator, LinPuppi, NetworkCorrelator
 from l1kd.algorithms.region_networks import KIND, describe, region_network
 from l1kd.artefacts import write_manifest
 from l1kd.emulators.correlator.chain import correlate
@@ -189,3 +189,15 @@ def test_unknown_options_and_models_are_refused(events, tmp_path, model):
     (broken / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ArtefactError, match="expected under 'inputs'"):
         Correlator(broken)(events)
+
+
+def test_it_is_known_by_the_name_of_its_prefix(events):
+    assert "L1Puppi" in {entry.name for entry in l1kd.available()}
+    by_name = l1kd.insert(events, ["L1Puppi"])
+    assert ak.all(by_name.L1PuppiMET.hwPt == l1kd.insert(events, [Correlator()]).L1PuppiMET.hwPt)
+    columns = RateProcessor(("L1Puppi",), score=False).process(events)
+    ((_, output),) = columns.items()
+    met = output["columns"].joined()["met:L1Puppi"]
+    np.testing.assert_allclose(met, ak.to_numpy(by_name.L1PuppiMET.pt), rtol=1e-6)
+    network = NetworkCorrelator("some-folder")
+    assert (network.name, network.weight) == ("L1QDistill", "some-folder")
