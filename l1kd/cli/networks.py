@@ -202,9 +202,9 @@ def emulate(
     from l1kd.algorithms import known_algorithm
 
     if "=" in network and known_algorithm(network):
-        count = _insert_scores(network, data, out)
+        events = _insert_scores(network, data, out)
         if not quiet:
-            out_console.print(f"{count} events: {escape(str(out))}")
+            out_console.print(f"{events} events: {escape(str(out))}")
         return
     emulator, layout = network_named(network), layout_of(links, field)
     rows = input_rows(emulator, data, columns, layout)

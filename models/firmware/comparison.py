@@ -376,12 +376,13 @@ def _layers(
             skipped += [layer.name for layer in (mine, other) if layer is not None]
             continue
         size = mine.output.size
-        wrong = ~_same(
+        same = _same(
             mine_all[mine.name].reshape(len(raw), -1),
             [mine.output.format] * size,
             theirs_all[other.name].reshape(len(raw), -1),
             [other.output.format] * size,
-        ).all(axis=1)
+        )
+        wrong: Mask = np.asarray(~same.all(axis=1))
         title = _title(mine, other)
         counts[title] = int(wrong.sum())
         for place in np.flatnonzero(wrong[rows]):

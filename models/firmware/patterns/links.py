@@ -70,7 +70,8 @@ def read_emp(text: str, name: str) -> Links:
         raise InputError(f"{name}: expected 'Board' (EMP version 1) or 'ID:' (2) at the beginning")
     second = first.startswith("ID:")
     numbers: tuple[int, ...] | None = None
-    data, flags = [], []
+    data: list[list[int]] = []
+    flags: list[list[tuple[bool, ...]]] = []
     for place, line in lines:
         frame = _FRAME.fullmatch(line)
         if frame is None:
@@ -122,7 +123,8 @@ def read_apx(text: str, name: str) -> Links:
     """
     numbers: tuple[int, ...] | None = None
     begun, side = False, True
-    data, flags = [], []
+    data: list[list[int]] = []
+    flags: list[list[tuple[bool, ...]]] = []
     for place, line in enumerate(text.splitlines(), 1):
         words = line.split()
         if not words:

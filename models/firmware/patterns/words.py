@@ -138,10 +138,11 @@ def frames_of(
     flags = np.zeros((3, *packets.shape), np.bool_)
     flags[0, :, :length] = flags[1, :, 0] = flags[2, :, length - 1] = True
     lead = ((layout.lead, 0), (0, 0))
-    shaped = [np.pad(part.reshape(-1, links), lead) for part in (packets, *flags)]
-    orbit = np.zeros(shaped[0].shape, np.bool_)
+    data = np.pad(packets.reshape(-1, links), lead)
+    valid, start, end = (np.pad(part.reshape(-1, links), lead) for part in flags)
+    orbit = np.zeros(data.shape, np.bool_)
     orbit[layout.lead : layout.lead + 1] = True
-    return Links(layout.links, *shaped, orbit)
+    return Links(layout.links, data, valid, start, end, orbit)
 
 
 def rows_of_frames(
