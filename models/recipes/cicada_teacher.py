@@ -1,12 +1,11 @@
 """CICADA's teacher: training on zero bias alone, export, test."""
 
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-import numpy as np
-
-from l1kd.algorithms.image_scores import chi2_of_rings, log_error
+from l1kd.algorithms.image_scores import log_error
 from l1kd.emulators.array_types import Images, Singles
+from l1kd.emulators.image_scores import chi2_of_rings
 from l1kd.models.cicada import teacher
 from l1kd.models.cicada.autoencoder_onnx import write_error_model
 from l1kd.models.cicada.card import separation
@@ -19,7 +18,7 @@ from l1kd.trigger.conditions.luminosity import PileupProfile
 
 __all__ = ["RECIPE"]
 
-_TARGET = "log_32_mse"
+_TARGET: Final = "log_32_mse"
 
 
 def _run(config: CicadaTeacherConfig, job: Job) -> Product:
@@ -67,7 +66,7 @@ def _run(config: CicadaTeacherConfig, job: Job) -> Product:
         inputs={"regions": regions},
         outputs={"error": {"format": "float32", "target": _TARGET}},
         files=("model.onnx",),
-        data=tuple(np.unique(source.files()).tolist()),
+        data=tuple(source.files()),
         metrics=metrics,
         card=teacher_card(config, metrics),
     )

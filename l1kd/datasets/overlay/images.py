@@ -133,7 +133,8 @@ class Overlay:
         """Which collisions of the library the images hold, for errors that know what is shared."""
         counts = self.collisions(n, first)
         size = len(self.library)
-        return Blocks(*draw_collisions(size, counts, first, self._key), size)
+        picks, offsets = draw_collisions(size, counts, first, self._key)
+        return Blocks(picks, offsets, size)
 
 
 def _library(given: RegionLibrary | str | Path) -> RegionLibrary:

@@ -113,7 +113,8 @@ def shared_threshold(
     found = events.fraction(passed, level)
     low, high = (_end(falling, x, events, share, end, level) for end in (1, 2))
     at_high = events.fraction(x >= high, level)
-    rate = Estimate(*(part * input_hz for part in found.estimate[:3]), x.size)
+    here = found.estimate
+    rate = Estimate(here.value * input_hz, here.low * input_hz, here.high * input_hz, x.size)
     resolved = found.resolved and at_high.resolved
     return SharedThreshold(
         value, low, high, rate, target_hz, int(passed.sum()), found.n_causes, resolved
