@@ -11,6 +11,9 @@ OF_FILES = {
 }  # fmt: skip
 """Options whose values are files; a comma is part of a path."""
 
+OF_TYPES = {"--precision"}
+"""Options whose values are types of C++, which have commas inside."""
+
 OF_MENU, MERGE = "rates-of-menu", "rates-merge"
 """What `rates MENU FILES...` and `rates merge RECORDS...` are called inside."""
 
@@ -42,7 +45,7 @@ def _many(command: Any) -> dict[str, bool]:
     found: dict[str, bool] = {}
     for parameter in command.params:
         if getattr(parameter, "multiple", False):
-            found |= {option: option not in OF_FILES for option in parameter.opts}
+            found |= {option: option not in OF_FILES | OF_TYPES for option in parameter.opts}
     return found
 
 

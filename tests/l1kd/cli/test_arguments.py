@@ -64,3 +64,14 @@ def test_help_shows_units_defaults_and_names_between_colons(l1kd, monkeypatch, v
             for name, field in model.model_fields.items():
                 assert field.description is None or field.description in shown, name
             assert "[default: 750 100 30]" in shown
+
+
+def test_a_type_keeps_its_comma():
+    import typer
+
+    from l1kd.cli import app
+
+    commands = typer.main.get_command(app).commands
+    given = ["build", "x.onnx", "--precision", "default=ap_fixed<16,6>", "x.result=ap_int<4>"]
+    types = ["--precision", "default=ap_fixed<16,6>", "--precision", "x.result=ap_int<4>"]
+    assert expanded(given, commands) == ["build", "x.onnx", *types]
