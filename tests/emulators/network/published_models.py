@@ -1,4 +1,4 @@
-"""Architectures of the test suites of hls4ml and QKeras, through hls4ml's conversion; print JSON.
+"""Architectures of the test suite of hls4ml, through hls4ml's conversion; print JSON.
 
 Run as a script, in a process of its own: ``python published_models.py FOLDER NAME...``. The names
 say which test file has a model of that kind; the models themselves are written anew.
@@ -21,13 +21,7 @@ import numpy as np
 import tf_keras
 from qkeras import (
     QActivation,
-    QBatchNormalization,
-    QConv1D,
-    QConv2D,
-    QConv2DBatchnorm,
     QDense,
-    QDepthwiseConv2D,
-    QSeparableConv1D,
     binary,
     quantized_bits,
     quantized_po2,
@@ -65,38 +59,7 @@ def jets():
     return chain((16,), *parts, last, layers.Activation("softmax"))
 
 
-def digits():
-    bits = quantized_bits(6, 0, alpha=1)
-    return chain(
-        (12, 12, 1),
-        QConv2DBatchnorm(4, (3, 3), kernel_quantizer=bits, bias_quantizer=bits),
-        QActivation(quantized_relu(6, 0)), layers.MaxPooling2D((2, 2)), layers.Flatten(),
-        QDense(4, kernel_quantizer=bits, bias_quantizer=bits), layers.Activation("softmax"),
-    )  # fmt: skip
-
-
-def skipped():
-    first = layers.Input((8,))
-    x = layers.Dense(8, activation="relu")(first)
-    y = layers.Dropout(0.3)(x)
-    x = layers.Dense(8)(y)
-    return tf_keras.Model(first, layers.Dense(3)(layers.Concatenate()([x, first])))
-
-
-def several():
-    first = layers.Input((10,))
-    y = layers.Dense(6, activation="relu")(first)
-    return tf_keras.Model(first, [layers.Dense(4)(y), layers.Dense(3, activation="tanh")(y)])
-
-
-def merged(kind):
-    first = layers.Input((4, 4, 2))
-    x = layers.Conv2D(3, (2, 2), padding="same")(first)
-    y = layers.Conv2D(3, (1, 1))(first)
-    return tf_keras.Model(first, getattr(layers, kind)()([x, y]))
-
-
-HLS4ML = {
+MODELS = {
     "test_qkeras jet tagger": jets,
     "test_qkeras single dense, alpha auto_po2": lambda: chain(
         (16,), QDense(16, kernel_quantizer=quantized_bits(4, 0, alpha="auto_po2"),
@@ -113,45 +76,10 @@ HLS4ML = {
     "test_qkeras btnn binary, binary": lambda: dense(binary(), binary()),
     "test_qkeras quantised po2 bit width": lambda: dense(
         quantized_po2(6, max_value=8), bias=quantized_bits(8, 3, alpha=1)),
-    "test_qkeras relu negative slope": lambda: chain(
-        (6,), QActivation(quantized_relu(8, 4, negative_slope=0.25))),
-    "test_qkeras conv2d batchnorm": digits,
-    "test_qkeras depthwise conv2d": lambda: chain(
-        (8, 8, 3), QDepthwiseConv2D((3, 3), depthwise_quantizer=quantized_bits(6, 0, alpha=1),
-                                    bias_quantizer=quantized_bits(4, 0, alpha=1)),
-        QActivation(quantized_relu(3, 0))),
-    "test_qkeras separable conv1d": lambda: chain(
-        (10, 3), QSeparableConv1D(4, 3, depthwise_quantizer=quantized_bits(8, 3, alpha=1),
-                                  pointwise_quantizer=quantized_bits(8, 3, alpha=1),
-                                  bias_quantizer=quantized_bits(8, 3, alpha=1))),
-    "test_batchnorm": lambda: chain((5, 4), layers.BatchNormalization(center=True, scale=False)),
-    "test_softmax legacy": lambda: chain((8,), layers.Activation("softmax")),
-    "test_softsign": lambda: chain((10,), layers.Activation("softsign")),
-    "test_multiout_network": several,
-    "test_graph skip connection": skipped,
-    "test_merge average": lambda: merged("Average"),
-    "test_merge maximum": lambda: merged("Maximum"),
-    "test_causalpadding": lambda: chain((10, 4), layers.Conv1D(3, 3, padding="causal")),
-    "test_pointwiseconv": lambda: chain((9, 4), layers.Conv1D(5, 1, activation="relu")),
-    "test_rnn LSTM": lambda: chain((4, 3), layers.LSTM(4, return_sequences=True)),
-    "test_rnn GRU": lambda: chain((4, 3), layers.GRU(4)),
     "test_transpose_concat": lambda: chain((3, 4, 2), layers.Permute((3, 1, 2))),
     "test_upsampling": lambda: chain((3, 4, 2), layers.UpSampling2D((2, 3))),
     "test_cropping": lambda: chain((6, 7, 2), layers.Cropping2D(((1, 2), (2, 1)))),
 }  # fmt: skip
-QKERAS = {
-    "qkeras bn_folding conv1d": lambda: chain(
-        (10, 2), QConv1D(4, 3, kernel_quantizer=quantized_bits(6, 2, alpha="auto_po2"),
-                         bias_quantizer=quantized_bits(6, 2, alpha=1)),
-        QActivation(quantized_relu(6, 2))),
-    "qkeras qlayers po2 convolution": lambda: chain(
-        (6, 6, 2), QConv2D(3, (2, 2), kernel_quantizer=quantized_po2(4, max_value=1),
-                           bias_quantizer=quantized_bits(6, 2, alpha=1))),
-    "qkeras qnetwork batchnorm": lambda: chain(
-        (8,), QDense(6, kernel_quantizer=BITS, bias_quantizer=BITS), QBatchNormalization(),
-        QActivation(quantized_bits(8, 3, alpha=1))),
-}  # fmt: skip
-MODELS = HLS4ML | QKERAS
 EVENTS = 10_000
 
 
@@ -178,7 +106,7 @@ def compare(name, folder):
     raw[1::3] //= 16
     expected = hls.predict(form.to_float(raw))
     expected = expected if isinstance(expected, list) else [expected]
-    results = network.predict(form.to_float(raw))
+    results = network.predict(form.to_float(raw).reshape(EVENTS, -1))
     results = results if isinstance(results, tuple) else (results,)
     wrong = sum(
         int((a.reshape(b.shape) != b).sum()) for a, b in zip(results, expected, strict=True)
