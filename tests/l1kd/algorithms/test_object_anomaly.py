@@ -11,7 +11,7 @@ from l1kd.errors import InputError
 from l1kd.objects import objects
 from l1kd.trigger.quantities import quantity
 
-MODELS = ("object_anomaly_hgq-v1", "object_anomaly-v1")
+MODELS = ("object_anomaly_hgq-v1", "object_anomaly-v1", "object_anomaly_small-v1")
 
 
 @pytest.fixture
