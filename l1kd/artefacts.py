@@ -92,7 +92,7 @@ def sha256(path: Path) -> str:
 
 
 def _zoo() -> Path:
-    return Path(str(resources.files("l1kd.models"))) / "zoo"
+    return Path(str(resources.files("l1kd"))) / "models" / "zoo"
 
 
 def shipped() -> tuple[str, ...]:
