@@ -339,10 +339,12 @@ def _written(
 ) -> RtlDesign:  # fmt: skip
     folder = out / "verilog"
     folder.mkdir(parents=True, exist_ok=True)
-    main, rest = folder / f"{top}.v", folder / f"{top}_modules.v"
+    main = folder / f"{top}.v"
     main.write_text(shell.p.text())
-    rest.write_text("\n".join(modules))
     copied = []
+    for text in modules:
+        copied.append(folder / f"{text.split(maxsplit=2)[1]}.v")
+        copied[-1].write_text(text)
     for path in inner.sources:
         copied.append(folder / path.name)
         copied[-1].write_bytes(path.read_bytes())
@@ -359,5 +361,5 @@ def _written(
         ebops_or_cost=inner.ebops_or_cost * lanes,
         estimated_luts=inner.estimated_luts * lanes,
         estimated_ffs=inner.estimated_ffs * lanes,
-        sources=(main, rest, *copied),
+        sources=(main, *copied),
     )

@@ -11,7 +11,6 @@ from l1kd.models.firmware.tools.yosys import Resources, synthesize
 
 __all__ = ["synthesize_region"]
 
-_MODULE: Final = re.compile(r"^module (\w+)\b(.*?)^endmodule", re.MULTILINE | re.DOTALL)
 _INSTANCE: Final = re.compile(r"^  (\w+) \w+ \(\.clk", re.MULTILINE)
 _ADDED: Final = ("lut", "ff", "carry", "dsp", "bram")
 
@@ -42,20 +41,21 @@ def synthesize_region(
     YosysError
         If Yosys is missing or fails.
     """
-    bodies = {
-        name: body
-        for path in design.sources[:2]
-        for name, body in _MODULE.findall(path.read_text(encoding="utf-8"))
-    }
     network = f"{design.top}_network"
-    held = {name: Counter(_INSTANCE.findall(body)) for name, body in bodies.items()}
+    files = {path.stem: path for path in design.sources}
+    ours = [n for n in files if not n.startswith(network) and n.startswith((design.top, "l1kd_"))]
+    held = {name: Counter(_INSTANCE.findall(files[name].read_text())) for name in ours}
+    rest = [path for name, path in files.items() if name not in ours]
     own: dict[str, Resources] = {}
     waiting = [design.top]
     while waiting:
         name = waiting.pop()
         if name not in own:
             inside = held.get(name, Counter())
-            own[name] = synthesize(design.sources, name, out / name, part, black=tuple(inside))
+            sources = [files[n] for n in (name, *inside) if n in ours]
+            if network in (name, *inside):
+                sources += rest
+            own[name] = synthesize(sources, name, out / name, part, black=tuple(inside))
             waiting += list(inside)
 
     def whole(name: str) -> Resources:

@@ -83,8 +83,8 @@ def synthesize(
     lines += [f'read_verilog "{MAPPED.get(path.name, path).resolve()}"' for path in sources]
     # Adders are mapped inside their small modules, as they were cut: merged into long sums of many
     # operands, which Yosys does once hierarchy is gone, they take a quarter more LUTs.
-    lines.append(f"hierarchy -check -top {top}")
     lines += [f"blackbox {name}" for name in black]
+    lines.append(f"hierarchy -check -top {top}")
     lines += ["proc", "opt_expr", "opt_clean", "wreduce"]
     # Products of two variables are left to the search for DSP blocks, which comes later.
     lines += ["alumacc t:* t:$mul %d", "opt_expr", "flatten", "opt_clean"]
