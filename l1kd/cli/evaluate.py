@@ -138,7 +138,11 @@ def _at_rate(request: AtRateRequest, out: Path, talk: bool, as_json: bool) -> No
                     "reference" if x.difference is None else _interval(x.difference, "+"),
                 )
             out_console.print(table)
-    mean = Table("weights", *(f"{t / 1e3:g} kHz" for t in found.gains), title="gain, all signals")
+    mean = Table(
+        "weights",
+        *(f"{t / 1e3:g} kHz" for t in found.gains),
+        title=f"gain, mean of {', '.join(found.averaged)}",
+    )
     for name, label in found.labels.items():
         if name != found.reference:
             mean.add_row(label, *(_interval(own[name], "+") for own in found.gains.values()))

@@ -86,8 +86,10 @@ class Judgement(NamedTuple):
         {signal: {quantity: {target [Hz]: {weighting: result}}}}.
     curves, rates_hz
         {signal: {weighting: efficiency of MET at each rate}}.
+    averaged
+        Signals of the mean gain.
     gains
-        {target [Hz]: {weighting: gain in MET, averaged over signals}}.
+        {target [Hz]: {weighting: gain in MET, averaged over these signals}}.
     rates
         {signal: {quantity: {efficiency: {weighting: (rate, ratio to the reference)}}}}.
     turn_ons
@@ -109,6 +111,7 @@ class Judgement(NamedTuple):
     rows: dict[str, dict[str, dict[float, dict[str, IsoRate]]]]
     curves: dict[str, dict[str, list[Estimate]]]
     rates_hz: list[float]
+    averaged: list[str]
     gains: dict[float, dict[str, Estimate]]
     rates: dict[str, dict[str, dict[float, dict[str, tuple[Estimate, Estimate]]]]]
     turn_ons: dict[str, dict[str, dict[str, Curve]]]
@@ -208,7 +211,8 @@ def judge(request: AtRateRequest, weightings: Sequence[Weighting] | None = None)
     targets = [1e3 * t for t in request.targets]
     met = sums.classes(of_role["zero bias"], "met")
     signals = {name: sums.spectra(own, "met") for name, own in of_role["signal"].items()}
-    reference = _reference(met, signals, targets[0], names)
+    averaged = {name: signals[name] for name in _averaged(request, signals)}
+    reference = _reference(met, averaged, targets[0], names)
     rows, rates, turn_ons = _compared(sums, of_role, targets, reference)
     rates_hz = np.geomspace(min(targets) / 2.0, max(targets) * 5.0, 30).tolist()
     first_signal = next(iter(request_files(request)))
@@ -218,7 +222,8 @@ def judge(request: AtRateRequest, weightings: Sequence[Weighting] | None = None)
         rows=rows,
         curves={s: efficiency_against_rate(met, own, rates_hz) for s, own in signals.items()},
         rates_hz=rates_hz,
-        gains={t: mean_gain(met, signals, t, reference) for t in targets},
+        averaged=list(averaged),
+        gains={t: mean_gain(met, averaged, t, reference) for t in targets},
         rates=rates,
         turn_ons=turn_ons,
         met={s: met_table(_responses(c, names), reference=reference)
@@ -265,6 +270,16 @@ def _datasets(request: AtRateRequest) -> tuple[dict[str, Dataset], dict[str, str
                 raise ConfigurationError(f"sample {own!r} comes twice: every name once")
             made[own], roles[own] = {"files": list(files)}, role
     return load_fileset(made), roles
+
+
+def _averaged(request: AtRateRequest, signals: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the signals of the mean gain."""
+    unknown = [name for name in request.mean_of if name not in signals]
+    if unknown:
+        raise ConfigurationError(
+            f"mean of {', '.join(unknown)}: there are the signals {', '.join(signals)}"
+        )
+    return request.mean_of or tuple(signals)
 
 
 def _twin(name: str, datasets: Mapping[str, Dataset], roles: Mapping[str, str]) -> str:

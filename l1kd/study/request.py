@@ -294,6 +294,9 @@ class AtRateRequest(Execution):
     library: int | None = Field(
         None, gt=0, description="Collisions that the zero bias was overlaid from, and shares."
     )
+    mean_of: tuple[str, ...] = Field(
+        (), description="Signals of the mean gain; all where none is named."
+    )
     towers: bool = Field(True, description="Compare with LinPUPPI on unclustered towers, too.")
     label: str = Field("", description="What the samples are, for the page.")
 
