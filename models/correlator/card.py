@@ -17,6 +17,24 @@ def _rows(found: Mapping[str, Any]) -> list[str]:
     return [*rows, f"\nMean of all: {100 * found['mean']:.1f}%."]
 
 
+def _validation(metrics: Mapping[str, Any]) -> list[str]:
+    """Tell what the halves of the events said, where they were asked."""
+    if not metrics["validation"]:
+        return []
+    return [
+        "## Validation",
+        "",
+        "Even and odd events are two halves: a float network trained on one is judged on the "
+        "other. All share one library of collisions, so that the halves are not independent. The "
+        "network itself is trained on both halves.",
+        "",
+        "| signal | efficiency at 310 kHz | at 100 kHz |",
+        "|---|---|---|",
+        *_rows(metrics["validation"]["all"]),
+        "",
+    ]
+
+
 def _shares(files: Mapping[str, float]) -> str:
     return ", ".join(f"`{name}` ({share:g})" for name, share in files.items())
 
@@ -47,20 +65,7 @@ def card(config: CorrelatorConfig, metrics: Mapping[str, Any]) -> str:
         "error of single weights against the true share "
         "(`l1kd.models.correlator.rate_loss`).",
         "",
-        "## Validation",
-        "",
-        "Even and odd events are two halves: a float network trained on one is judged on the "
-        "other. All share one library of collisions, so that the halves are not "
-        "independent. Everything was chosen by these numbers; the network itself is trained on "
-        "both halves.",
-        "",
-        "| signal | efficiency at 310 kHz | at 100 kHz |",
-        "|---|---|---|",
-    ]
-    if metrics["validation"]:
-        lines += _rows(metrics["validation"]["all"])
-    lines += [
-        "",
+        *_validation(metrics),
         "On the events of the training itself, in integers: "
         f"{100 * metrics['training']['integers']['mean']:.1f}% "
         f"(float {100 * metrics['training']['float']['mean']:.1f}%).",
