@@ -18,6 +18,8 @@ from l1kd.statistics import clopper_pearson
 
 __all__ = ["architecture", "boxes", "progress", "roc_curves"]
 
+_TICKS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+
 
 @styled
 def boxes(searches: Sequence[Runs]) -> Figure:
@@ -44,7 +46,9 @@ def boxes(searches: Sequence[Runs]) -> Figure:
         axes.plot([], [], color=colour, label=drawn(runs.strategy))
     axes.set_xticks(np.arange(len(samples)), samples)
     axes.set(yscale="log", ylabel="MSE of the log score", xlim=(-0.6, len(samples) - 0.4))
+    axes.set_yticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
     axes.minorticks_off()
+    axes.set_ylim(0.03, 5.0)
     frame(figure)
     return figure
 
@@ -62,7 +66,7 @@ def progress(searches: Sequence[Runs]) -> Figure:
             label = drawn(runs.strategy) if position == 0 else None
             axes.step(np.arange(1, len(values) + 1), values, where="post", color=colour,
                       label=label)  # fmt: skip
-    axes.set(yscale="log", xlabel="trials", ylabel="smallest MSE so far")
+    axes.set(xlabel="trials", ylabel="smallest MSE so far")
     frame(figure)
     return figure
 
