@@ -323,7 +323,8 @@ def tune(
         raise ConfigurationError("tuning needs zero bias and at least one signal")
     search = _Search(zero_bias, signals, rates_hz)
     before = best = search.figure()
-    generator, history, tried = np.random.default_rng(seed), [], 0
+    history: list[tuple[str, str, float]] = []
+    generator, tried = np.random.default_rng(seed), 0
     for _ in range(rounds):
         kept = len(history)
         for board, kind in enumerate(BOARDS):
