@@ -123,7 +123,7 @@ class Basis:
         width = max(largest.bit_length(), (-smallest - 1).bit_length() if smallest < 0 else 0, 1)
         signed = smallest < 0
         own = FixedPoint(width + signed, width + signed - out_fraction, signed)
-        detail = (form.fraction - fraction, low, tuple(values))
+        detail = (fraction, low, tuple(values))
         return self._element("table", (form,), detail, own)
 
     def bitwise_and(self, one: Form, two: Form, first: FixedPoint, second: FixedPoint) -> Form:
@@ -304,8 +304,8 @@ class Basis:
 
     def _table(self, name: str, sums: str, columns: list[int], group: list[int]) -> Operation:
         element = self.elements[group[0]]
-        up, low, values = element.detail
-        shift = self._tensors[sums].format.fraction - element.operands[0].fraction + up
+        fraction, low, values = element.detail
+        shift = self._tensors[sums].format.fraction - fraction
         return Lookup(
             Tensor(name, (len(group),), element.format),
             sums,

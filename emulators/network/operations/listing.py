@@ -34,7 +34,7 @@ class Interval(NamedTuple):
     def format(self) -> FixedPoint:
         """The narrowest format that holds the interval, at least one bit wide."""
         signed = self.low < 0
-        bits = max(self.high.bit_length(), (-self.low - 1).bit_length() if signed else 0)
+        bits = max(max(self.high, 0).bit_length(), (-self.low - 1).bit_length() if signed else 0)
         width = max(bits + signed, 1)
         return FixedPoint(width, width - self.fraction, signed)
 
@@ -85,10 +85,14 @@ def read_operation_list(path: Path) -> Graph:
 def _interval(low: float, high: float, step: float) -> Interval:
     if low == high == 0:
         return Interval(0, 0, 0)
+    return Interval(round(low / step), round(high / step), _fraction(step))
+
+
+def _fraction(step: float) -> int:
     mantissa, exponent = frexp(step)
     if mantissa != 0.5 or not -200 < exponent < 200:
         raise ValueError(f"the step {step} is no power of two")
-    return Interval(round(low / step), round(high / step), 1 - exponent)
+    return 1 - exponent
 
 
 def _signed(value: int) -> int:
@@ -132,7 +136,8 @@ def _da4ml(data: Sequence[Any]) -> Program:
         elif kind in ("add", "subtract"):
             numbers = (packed,)
         elif kind == "constant_add":
-            numbers = (packed, result.fraction)
+            # Of the step itself: a sum that is always zero has an interval without fraction bits.
+            numbers = (packed, _fraction(interval[2]) if packed else 0)
         elif kind == "choose":
             operands = (*operands, packed & 0xFFFFFFFF)
             numbers = (_signed(packed >> 32), int(code < 0))
@@ -251,11 +256,16 @@ class _Reader:
 
     def _wrap(self, step: Step) -> Form:
         form = self._turned(self._read(step).shifted(step.numbers[0]), step.numbers[1])
-        return self.basis.cast(form, step.result.format)
+        return self._cast(form, step.result)
 
     def _relu(self, step: Step) -> Form:
         form = self._turned(self._read(step), step.numbers[1])
-        return self.basis.cast(form, step.result.format, positive=True)
+        return self._cast(form, step.result, positive=True)
+
+    def _cast(self, form: Form, result: Interval, positive: bool = False) -> Form:
+        if result.low == result.high == 0:
+            return self.basis.constant(0, 0)
+        return self.basis.cast(form, result.format, positive)
 
     def _multiply(self, step: Step) -> Form:
         return self.basis.product(self._read(step), self._read(step, 1))

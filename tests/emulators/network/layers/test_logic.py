@@ -77,6 +77,8 @@ BODY = """
     ap_fixed<7,4> v13 = ap_fixed<7,4>(v0) ^ ap_fixed<7,4>(-v4);
     ap_fixed<20,10> v14 = v5 * v8 - ap_ufixed<3,0>(0.625);
     ap_fixed<4,2> v15 = 0.75;
+    ap_ufixed<3,3> v16 = model_inp[1];
+    ap_fixed<5,2> v17 = table_a[v16.range()];
     model_out[0] = ap_fixed<12,6>(-bit_shift<2>(v6));
     model_out[1] = ap_fixed<9,5>(v7 - v9);
     model_out[2] = v10;
@@ -85,6 +87,7 @@ BODY = """
     model_out[5] = ap_fixed<20,10>(v14);
     model_out[6] = 0;
     model_out[7] = v15;
+    model_out[8] = v17;
 """
 
 
@@ -98,8 +101,8 @@ def function(body, n_in, n_out):
 @pytest.mark.parametrize("form", ["ap_fixed<8,4>", "ap_fixed<7,3,AP_RND,AP_SAT>"])
 def test_every_operation_equals_compiled_cpp(tmp_path, form):
     fw = Firmware(())
-    fw.code.append(function(BODY, 3, 8))
-    x, y = fw.input("x", 3, form), fw.output("y", 8, "ap_fixed<10,5,AP_RND_CONV,AP_SAT>")
+    fw.code.append(function(BODY, 3, 9))
+    x, y = fw.input("x", 3, form), fw.output("y", 9, "ap_fixed<10,5,AP_RND_CONV,AP_SAT>")
     fw.call(f"nnet::da_comblogic_1<{x}_t, {y}_t>({x}, {y}); // logic")
     check(fw, tmp_path)
 

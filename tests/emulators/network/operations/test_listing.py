@@ -1,15 +1,18 @@
 """Operation lists of da4ml and alkaid: what is no such list is one error, and early.
 
-Lists that the tools save are compared in ``tests/models/firmware``, where the tools are.
+Random lists are compared with exact fractions, operation by operation. Lists that tools save are
+compared in ``tests/models/firmware``, where the tools are.
 """
 
 import json
 import os
 
+import numpy as np
 import pytest
 
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.operations import listing
+from tests.emulators.network.operations.random_lists import evaluate, random_list, table, whole
 
 
 @pytest.mark.parametrize(
@@ -59,3 +62,48 @@ def test_files_larger_than_any_list_are_not_read(tmp_path, monkeypatch):
 def test_a_missing_file_is_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         Network.from_operation_list(tmp_path / "none.json")
+
+
+def save(path, operations, inputs, outputs, tables):
+    count = len(outputs)
+    layout = [[inputs, count], [0] * inputs, outputs, [0] * count, [False] * count]
+    path.write_text(json.dumps([*layout, operations, -1, -1, tables]))
+    return Network.from_operation_list(path)
+
+
+def test_one_table_read_with_two_steps(tmp_path):
+    """Indices of equal range in raw units, whose steps differ, at one depth of the list."""
+    values = [5, -3, 7, 0, 2, -8, 1, 4]
+    operations = [
+        [0, -1, -1, 0, [-1.0, 0.75, 0.25], 0.0, 0.0],
+        [1, -1, -1, 0, [-4.0, 3.0, 1.0], 0.0, 0.0],
+        [0, -1, 8, 0, [-8.0, 7.0, 1.0], 0.0, 0.0],
+        [1, -1, 8, 0, [-8.0, 7.0, 1.0], 0.0, 0.0],
+    ]
+    network = save(tmp_path / "list.json", operations, 2, [2, 3], [table(values, 1.0)])
+    raw = np.array([(first, second) for first in range(-4, 4) for second in range(-4, 4)])
+    wanted = np.array([[values[first + 4], values[second + 4]] for first, second in raw])
+    np.testing.assert_array_equal(network.predict(raw * [0.25, 1.0]), wanted)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_lists_equal_exact_fractions(tmp_path, seed):
+    program = random_list(seed)
+    every = list(range(len(program.operations)))
+    network = save(
+        tmp_path / "list.json", program.operations, program.inputs, every, program.tables
+    )
+    x = whole(program, 60, seed)
+    np.testing.assert_array_equal(network.predict(x), [evaluate(program, row) for row in x])
+
+
+def test_what_is_cut_to_zero_or_sums_to_zero(tmp_path):
+    operations = [
+        [0, -1, -1, 0, [-1.0, 0.75, 0.25], 0.0, 0.0],
+        [0, -1, 3, 0, [0.0, 0.0, 1.0], 0.0, 0.0],
+        [0, -1, -2, 0, [0.0, 0.0, 0.5], 0.0, 0.0],
+        [-1, -1, 5, 3, [1.5, 1.5, 0.5], 0.0, 0.0],
+        [3, -1, 4, -3, [0.0, 0.0, 0.5], 0.0, 0.0],
+    ]
+    network = save(tmp_path / "list.json", operations, 1, [1, 2, 4], [])
+    np.testing.assert_array_equal(network.predict(np.arange(-4, 4)[:, None] / 4), np.zeros((8, 3)))
