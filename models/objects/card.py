@@ -84,7 +84,8 @@ def domain(files: ObjectFiles, data: ObjectData) -> list[str]:
         f"validation and test: {', '.join(counts)} events. Other objects, thresholds or pile-up "
         "need another training.",
         "",
-        "The test part was read once, for this card; every choice was made on the validation part.",
+        "This training read the test part once, for this card; every choice was made on the "
+        "validation part. `l1kd report-objects` reads it again.",
         "",
     ]
 

@@ -14,7 +14,7 @@ from l1kd.models.objects.search.front import best_trial, finished
 from l1kd.models.objects.search.trials import Trial
 from l1kd.statistics import ONE_SIGMA, Estimate
 
-__all__ = ["Found", "Runs", "compare", "first_within", "read_search", "verdict"]
+__all__ = ["Found", "Runs", "compare", "extent", "first_within", "read_search", "verdict"]
 
 NEAR = 1.1
 """Within 10% of the best."""
@@ -176,3 +176,21 @@ def verdict(found: Mapping[str, Found], a: str = "cosearch", b: str = "phasesear
         f"within 10% of the best of all strategies; their own bests are {left.best:.4f} and "
         f"{right.best:.4f}."
     )
+
+
+def extent(searches: Sequence[Runs]) -> str:
+    """Say how many searches of how many trials were compared, and what one seed cannot show."""
+    parts = []
+    for runs in searches:
+        counts = sorted({len(trials) for trials in runs.by_seed.values()})
+        seeds = ", ".join(str(seed) for seed in sorted(runs.by_seed))
+        many = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+        parts.append(f"{runs.strategy} with {many} trials for each of the seeds {seeds}")
+    alone = [runs.strategy for runs in searches if len(runs.by_seed) == 1]
+    text = f"Compared: {'; '.join(parts)}."
+    if alone:
+        text += (
+            f" One seed of {', '.join(alone)}: the intervals are of the trials of that search "
+            "alone, and do not contain what another seed would change."
+        )
+    return text

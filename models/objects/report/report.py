@@ -17,7 +17,14 @@ from l1kd.models.firmware.record.metrics import ebops
 from l1kd.models.objects.baselines import Score, baselines
 from l1kd.models.objects.data import ObjectData, ObjectFiles
 from l1kd.models.objects.report import figures
-from l1kd.models.objects.report.comparison import Found, Runs, compare, read_search, verdict
+from l1kd.models.objects.report.comparison import (
+    Found,
+    Runs,
+    compare,
+    extent,
+    read_search,
+    verdict,
+)
 from l1kd.models.objects.separation import areas, efficiencies
 from l1kd.models.objects.students.training import emulated
 from l1kd.models.objects.teachers import open_teacher
@@ -151,6 +158,7 @@ def _searches(page: _Page, folders: Sequence[Path]) -> None:
     searches = _runs(folders)
     found = compare(searches)
     page.text("Searches", "h2")
+    page.text(extent(searches))
     page.text(verdict(found))
     page.text(
         "The error is the mean squared difference of log(1 + 1000 x) from the teacher's, half on "

@@ -10,6 +10,7 @@ from l1kd.models.objects.report import report
 from l1kd.models.objects.report.comparison import (
     Runs,
     compare,
+    extent,
     first_within,
     read_search,
     verdict,
@@ -48,6 +49,16 @@ def test_the_surer_strategy_is_told(searches):
     assert "do not differ" in verdict(same)
 
 
+def test_what_one_seed_cannot_show_is_said(searches):
+    text = extent(searches)
+    assert "cosearch with 40 trials for each of the seeds 0, 1, 2" in text
+    assert "One seed" not in text
+    few = [Runs("hgq", {7: searches[0].by_seed[0][:36]}), searches[1]]
+    text = extent(few)
+    assert "hgq with 36 trials for each of the seeds 7" in text
+    assert "One seed of hgq: the intervals" in text
+
+
 def test_trials_needed_count_from_one():
     values = np.array([np.inf, 0.5, 0.11, 0.1])
     assert first_within(values, 0.11) == 3
@@ -68,6 +79,7 @@ def test_the_page_of_searches(searches, tmp_path):
     assert read_search(folders[0])[2] == searches[0].by_seed[0]
     page = report(tmp_path / "page", folders).read_text(encoding="utf-8")
     assert "cosearch is surer" in page
+    assert extent(searches) in page
     numbers = json.loads((tmp_path / "page" / "numbers.json").read_text(encoding="utf-8"))
     assert set(numbers["searches"]) == {"cosearch", "phasesearch"}
     assert (tmp_path / "page" / "boxes.png").is_file()
