@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from l1kd.algorithms.residuals import Residuals
+from l1kd.errors import ConfigurationError
 from l1kd.models.config import Optimisation, Strict, Training
 
 __all__ = [
@@ -141,6 +142,8 @@ class StudentConfig(Training):
         shared = {
             name: getattr(self, name) for name in own | {"name", "version", "seed", "threads"}
         }
+        if self.teacher is None:
+            raise ConfigurationError("the teacher is an artefact: it is not trained")
         return CicadaConfig(kind="cicada", student=self.teacher, quantized=self.teacher, **shared)
 
 

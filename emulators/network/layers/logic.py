@@ -169,8 +169,10 @@ class Logic:
                 return Typed(self._test(node, location), BIT)
             case Conditional():
                 return self._chosen(node, location)
-            case Binary(operator="/", left=Number(), right=Number(value=divisor)) if divisor:
-                quotient = Number(float(node.left.value) / float(divisor), "double")
+            case Binary(operator="/", left=Number(value=dividend), right=Number(value=divisor)) if (
+                divisor
+            ):
+                quotient = Number(float(dividend) / float(divisor), "double")
                 return self._value(quotient, location)
             case Apply(function=name) if name.startswith("hls::"):
                 reason = f"{name} is of Vitis' own library, whose bits no public source tells"

@@ -56,6 +56,11 @@ def _range(value: float, low: float, high: float, form: str) -> str:
     return f"{value:{form}} ({low:{form}} to {high:{form}})"
 
 
+def _per_cent(interval: Mapping[str, float], form: str) -> str:
+    value, low, high = (100 * interval[key] for key in ("value", "low", "high"))
+    return _range(value, low, high, form) + "%"
+
+
 def _comparison_rows(found: Mapping[str, Found]) -> Rows:
     rows = [
         ["strategy", "trials", "best MSE", "median MSE", "within 10% of the best",
@@ -92,13 +97,7 @@ def _efficiency_rows(found: Mapping[str, list[dict[str, Any]]]) -> Rows:
     rows = [["score", "background that passes", "background events", *names]]
     for score, entries in found.items():
         for entry in entries:
-            cells = [
-                _range(
-                    *(100 * entry["efficiency"][name][k] for k in ("value", "low", "high")), ".2f"
-                )
-                + "%"
-                for name in names
-            ]
+            cells = [_per_cent(entry["efficiency"][name], ".2f") for name in names]
             rate = f"{entry['rate']:g}" + ("" if entry["resolved"] else " (not resolved)")
             events = f"{entry['background_events']} of {entry['of']:,}"
             rows.append([score, rate, events, *cells])
@@ -112,8 +111,7 @@ def _unique_rows(found: Mapping[str, dict[str, Any]]) -> Rows:
         cells = []
         for name in names:
             only, seeds = (entry["signals"][name][key] for key in ("unique", "seeds"))
-            values = (100 * only[key] for key in ("value", "low", "high"))
-            cells.append(f"{_range(*values, '.1f')}% beside {100 * seeds['value']:.1f}%")
+            cells.append(f"{_per_cent(only, '.1f')} beside {100 * seeds['value']:.1f}%")
         rows.append([score, str(entry["events"]), *cells])
     return rows
 

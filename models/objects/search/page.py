@@ -17,19 +17,21 @@ from l1kd.plot_style import frame, new_figure, save, styled
 __all__ = ["front_figure", "write_page"]
 
 
+def _costs_and_errors(trials: Sequence[Trial]) -> tuple[list[int], list[float]]:
+    known = [
+        (t.cost, t.objective) for t in trials if t.cost is not None and t.objective is not None
+    ]
+    return [cost for cost, _ in known], [error for _, error in known]
+
+
 @styled
 def front_figure(trials: Sequence[Trial], title: str) -> Figure:
     """Draw error against cost of the finished trials, with the Pareto front."""
     figure = new_figure()
     axes = figure.subplots()
     done, front = finished(trials), pareto_front(trials)
-    axes.scatter(
-        [t.cost for t in done], [t.objective for t in done], s=14, c="#8c8c8c", label="trials"
-    )
-    axes.plot(
-        [t.cost for t in front], [t.objective for t in front], "o-", color="#c2185b",
-        label="Pareto front",
-    )  # fmt: skip
+    axes.scatter(*_costs_and_errors(done), s=14, c="#8c8c8c", label="trials")
+    axes.plot(*_costs_and_errors(front), "o-", color="#c2185b", label="Pareto front")
     axes.set(xscale="log", yscale="log", xlabel="EBOPs", ylabel="MSE of the log score")
     frame(figure)
     axes.annotate(title, (0.97, 0.95), xycoords="axes fraction", ha="right", va="top")

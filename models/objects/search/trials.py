@@ -65,7 +65,9 @@ def write_pool(pool: Pool, path: Path) -> None:
     arrays = {f"check.{name}.inputs": x for name, (x, _) in pool.checks.items()}
     arrays |= {f"check.{name}.targets": y for name, (_, y) in pool.checks.items()}
     draft = path.with_name("draft-" + path.name)
-    np.savez(draft, inputs=pool.inputs, targets=pool.targets, **arrays)
+    arrays |= {"inputs": pool.inputs, "targets": pool.targets}
+    with draft.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **arrays)
     draft.replace(path)
 
 

@@ -69,7 +69,7 @@ def _step(model: Any, pool: Pool, pace: Pace, hgq: bool) -> Callable[[Any], None
     mean, square = tf.Variable(tf.zeros(sum(sizes))), tf.Variable(tf.zeros(sum(sizes)))
     done = tf.Variable(0.0)
 
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    @tf.function(autograph=False)
     def step(rows: Any) -> None:
         with tf.GradientTape() as tape:
             scores = model(tf.gather(inputs, rows), training=True)[:, 0]
