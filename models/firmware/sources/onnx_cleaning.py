@@ -1,7 +1,6 @@
-"""ONNX models made fit for hls4ml, and written out in plain arithmetic as a reference.
+"""ONNX models made fit to be read: constants as initializers, names and shapes everywhere.
 
-hls4ml wants constants as initializers, a name for every node and a shape for every value, and knows
-a matrix product and a sum, but no ``Gemm``. ONNX Runtime knows no ``Quant`` nodes of QONNX.
+A ``Gemm`` becomes a matrix product and a sum, which hls4ml knows.
 """
 
 from collections.abc import Container, Iterable
@@ -10,19 +9,14 @@ from typing import Any
 import numpy as np
 
 from l1kd.errors import FirmwareError
+from l1kd.models.firmware.sources.qonnx.quantizers import QUANTIZERS
+from l1kd.models.firmware.sources.qonnx.windows import shape_of
 
-__all__ = ["QUANTIZERS", "add_shapes", "clean", "in_double", "shape_of"]
+__all__ = ["add_shapes", "clean"]
 
-QUANTIZERS = ("Quant", "IntQuant")
-_ROUNDINGS = {"ROUND": "Round", "FLOOR": "Floor", "CEIL": "Ceil"}
 _SKIPPED = ("Identity", "Dropout")
 _EACH = ("Relu", "LeakyRelu", "Sigmoid", "Tanh", *QUANTIZERS)
 """Nodes that treat every number by itself, so that they do not mind how a matrix lies."""
-
-
-def shape_of(value: Any) -> tuple[int, ...]:
-    """Return the shape of a value, zeros where it is not fixed."""
-    return tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
 
 
 def clean(onnx: Any, model: Any) -> None:
@@ -123,16 +117,26 @@ def _split(onnx: Any, node: Any, graph: Any) -> list[Any]:
     given = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
     plain = given.get("alpha", 1.0) == 1.0 and given.get("beta", 1.0) == 1.0
     tensors = {tensor.name: tensor for tensor in graph.initializer}
-    if not plain or given.get("transA", 0) or node.input[1] not in tensors:
+    if not plain or given.get("transA", 0):
         raise FirmwareError(f"node '{node.name}': a Gemm with other factors than one")
-    weight = node.input[1]
-    if given.get("transB", 0):
+    weight, before = node.input[1], []
+    if given.get("transB", 0) and weight not in tensors:
+        weight = f"{node.name}_weight"
+        before = [
+            onnx.helper.make_node(
+                "Transpose", [node.input[1]], [weight], name=f"{node.name}_turned", perm=[1, 0]
+            )
+        ]
+    elif given.get("transB", 0):
         turned = onnx.numpy_helper.to_array(tensors[weight]).T.copy()
         weight = f"{node.name}_weight"
         graph.initializer.append(onnx.numpy_helper.from_array(turned, weight))
     total = node.output[0]
     product = f"{total}_product" if len(node.input) > 2 else total
-    nodes = [onnx.helper.make_node("MatMul", [node.input[0], weight], [product], name=node.name)]
+    product_node = onnx.helper.make_node(
+        "MatMul", [node.input[0], weight], [product], name=node.name
+    )
+    nodes = [*before, product_node]
     if len(node.input) > 2:
         nodes.append(
             onnx.helper.make_node(
@@ -142,71 +146,8 @@ def _split(onnx: Any, node: Any, graph: Any) -> list[Any]:
     return nodes
 
 
-def in_double(onnx: Any, model: Any) -> Any:
-    """Return the model in double precision, its quantizers written out."""
-    plain = onnx.ModelProto()
-    plain.CopyFrom(model)
-    graph = plain.graph
-    constants = {}
-    for tensor in graph.initializer:
-        values = onnx.numpy_helper.to_array(tensor)
-        if values.dtype == np.float32:
-            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float64), tensor.name))
-        constants[tensor.name] = values
-    for value in [*graph.input, *graph.output]:
-        if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT:
-            value.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
-    del graph.value_info[:]
-    nodes: list[Any] = []
-    for node in graph.node:
-        if node.op_type in QUANTIZERS:
-            nodes += _quantizer(onnx, node, constants, graph)
-        else:
-            nodes.append(node)
-    del graph.node[:]
-    graph.node.extend(nodes)
-    return plain
-
-
-def _quantizer(onnx: Any, node: Any, constants: dict[str, Any], graph: Any) -> list[Any]:
-    """Return the arithmetic of one ``Quant`` node."""
-    given = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
-    unknown = [name for name in node.input[1:4] if name not in constants]
-    mode = given.get("rounding_mode", b"ROUND").decode()
-    if unknown or mode not in _ROUNDINGS:
-        raise FirmwareError(
-            f"node '{node.name}': expected constant parameters and rounding "
-            f"{' or '.join(_ROUNDINGS)}, found {mode}"
-        )
-    scale, zero, width = (constants[name].astype(np.float64) for name in node.input[1:4])
-    low, high = _limits(float(width), bool(given.get("signed", 1)), bool(given.get("narrow", 0)))
-    name = node.output[0]
-    for part, value in (("scale", scale), ("zero", zero), ("low", low), ("high", high)):
-        array = np.asarray(value, np.float64)
-        graph.initializer.append(onnx.numpy_helper.from_array(array, f"{name}.{part}"))
-    steps = (
-        ("Div", [node.input[0], f"{name}.scale"]),
-        ("Add", [f"{name}.0", f"{name}.zero"]),
-        (_ROUNDINGS[mode], [f"{name}.1"]),
-        ("Clip", [f"{name}.2", f"{name}.low", f"{name}.high"]),
-        ("Sub", [f"{name}.3", f"{name}.zero"]),
-        ("Mul", [f"{name}.4", f"{name}.scale"]),
-    )
-    last = len(steps) - 1
-    return [
-        onnx.helper.make_node(kind, reads, [name if number == last else f"{name}.{number}"])
-        for number, (kind, reads) in enumerate(steps)
-    ]
-
-
-def _limits(width: float, signed: bool, narrow: bool) -> tuple[float, float]:
-    if signed:
-        return -(2.0 ** (width - 1)) + narrow, 2.0 ** (width - 1) - 1
-    return 0.0, 2.0**width - 1 - narrow
-
-
-def add_shapes(onnx: Any, model: Any, plain: Any) -> None:
-    """Tell the shape of every value, which hls4ml wants to know."""
+def add_shapes(onnx: Any, model: Any, plain: Any) -> dict[str, tuple[int, ...]]:
+    """Tell the shape of every value, which hls4ml wants to know; return those of ``plain``."""
     inferred = onnx.shape_inference.infer_shapes(plain, strict_mode=True)
     shapes = {v.name: shape_of(v) for v in [*inferred.graph.value_info, *inferred.graph.output]}
     shapes |= {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
@@ -220,3 +161,4 @@ def add_shapes(onnx: Any, model: Any, plain: Any) -> None:
         info = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shapes[name])
         if name not in outputs:
             model.graph.value_info.append(info)
+    return shapes

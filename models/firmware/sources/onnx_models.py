@@ -1,17 +1,19 @@
-"""ONNX models: cleaned, converted with hls4ml, and run in double precision as a reference.
+"""ONNX models: cleaned, read as an integer network, and run in double precision as a reference.
 
-Quantized models carry ``Quant`` nodes of QONNX, which ONNX Runtime does not know: it runs a model
-in which they are written out in plain arithmetic.
+Quantized models carry nodes of QONNX, which ONNX Runtime does not know: it runs a model in which
+they are written out in plain arithmetic. What has no exact integers, such as a sigmoid, and what is
+in floating point is converted by hls4ml.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from l1kd.emulators.array_types import Floats
+from l1kd.emulators.array_types import Floats, Indices
+from l1kd.emulators.network import Network
 from l1kd.errors import ConfigurationError, FirmwareError, UnreadableFileError
 from l1kd.models import backend
 from l1kd.models.firmware.hls.hls import HlsOptions, hls4ml_version
@@ -21,17 +23,16 @@ from l1kd.models.firmware.sources.frameworks import (
     declare,
     project,
 )
-from l1kd.models.firmware.sources.onnx_cleaning import (
-    QUANTIZERS,
-    add_shapes,
-    clean,
-    in_double,
-    shape_of,
-)
+from l1kd.models.firmware.sources.names import identifier
+from l1kd.models.firmware.sources.onnx_cleaning import add_shapes, clean
+from l1kd.models.firmware.sources.qonnx.graph import UnknownOperatorError, integer_graph
+from l1kd.models.firmware.sources.qonnx.quantizers import INTEGERS, QUANTIZERS
+from l1kd.models.firmware.sources.qonnx.reference import in_double, with_windows
+from l1kd.models.firmware.sources.qonnx.windows import shape_of
 
-__all__ = ["OnnxModel", "convert_onnx", "read_onnx"]
+__all__ = ["OnnxModel", "convert_onnx", "integer_network", "read_onnx"]
 
-_OTHER = ("BipolarQuant", "Trunc")
+_MODES = {b"ROUND": "AP_RND_CONV", b"FLOOR": "AP_TRN"}
 _PREFIXES = ("", "Dense_", "Conv1D_", "Conv2D_")
 """What hls4ml puts before a node's name."""
 
@@ -55,18 +56,21 @@ class OnnxModel(Framework):
     model : onnx.ModelProto
         With constants as initializers, names and shapes everywhere, one row a batch.
     plain : onnx.ModelProto
-        The same in double precision and without ``Quant`` nodes.
+        The same in double precision and without nodes of QONNX.
+    places : dict
+        By layer of its integer network: the value in the model, and its elements in ONNX's order.
     """
 
     name: str
     path: Path
     model: Any
     plain: Any
+    places: dict[str, tuple[str, Indices]] = field(default_factory=dict)
 
     @property
     def quantized(self) -> bool:
         """Whether the model itself rounds."""
-        return any(node.op_type in QUANTIZERS + _OTHER for node in self.model.graph.node)
+        return any(node.op_type in QUANTIZERS for node in self.model.graph.node)
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -87,6 +91,13 @@ class OnnxModel(Framework):
 
     def layers(self, inputs: list[Floats], names: list[str]) -> dict[str, Floats]:
         """Evaluate the nodes of these names, as far as the model has them."""
+        if self.places:
+            known = [name for name in names if name in self.places]
+            runs = self._run(inputs, [self.places[name][0] for name in known])
+            return {
+                name: values.reshape(len(values), -1)[:, np.argsort(self.places[name][1].ravel())]
+                for name, values in zip(known, runs, strict=True)
+            }
         found = {
             prefix + node.name: self._merged(node.output[0])
             for node in self.model.graph.node
@@ -156,12 +167,44 @@ def read_onnx(path: Path) -> OnnxModel:
     try:
         clean(onnx, model)
         plain = in_double(onnx, model)
-        add_shapes(onnx, model, plain)
+        with_windows(onnx, plain, add_shapes(onnx, model, plain))
     except FirmwareError:
         raise
     except Exception as error:
         raise FirmwareError(f"{path} cannot be understood: {error}") from error
     return OnnxModel("QONNX", path, model, plain)
+
+
+def integer_network(model: OnnxModel, precisions: Precisions) -> Network | None:
+    """Return a quantized model as an integer network.
+
+    Returns
+    -------
+    Network or None
+        None where hls4ml must convert it: types of layers are declared, or a node, such as a
+        sigmoid, has no exact integers.
+
+    Raises
+    ------
+    FirmwareError
+        An input has no type, a scale is no power of two, or numbers need more than 52 bits.
+    """
+    inputs = [value.name for value in model.model.graph.input]
+    if not model.quantized or not set(precisions) <= {*inputs, "default"}:
+        return None
+    default = precisions.get("default", {})
+    types = dict.fromkeys(inputs, default["result"]) if "result" in default else {}
+    for name, roles in (_input_types(model) | dict(precisions)).items():
+        if name in inputs and "result" in roles:
+            types[name] = roles["result"]
+    try:
+        network, places = integer_graph(_onnx(), model.model, identifier(model.path.stem), types)
+    except UnknownOperatorError:
+        return None
+    except FirmwareError as error:
+        raise FirmwareError(f"{model.path}: {error}") from error
+    model.places.update(places)
+    return network
 
 
 def convert_onnx(model: OnnxModel, options: HlsOptions, precisions: Precisions) -> Any:
@@ -223,16 +266,17 @@ def _input_types(model: OnnxModel) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for value in graph.input:
         (*readers,) = (node for node in graph.node if value.name in node.input)
-        if len(readers) != 1 or readers[0].op_type not in QUANTIZERS:
+        if len(readers) != 1 or readers[0].op_type not in INTEGERS:
             continue
         scale, zero, width = (_single(tensors[name]) for name in readers[0].input[1:4])
         given = {a.name: onnx.helper.get_attribute_value(a) for a in readers[0].attribute}
         exponent = np.frexp(scale)[1] - 1
-        if scale != 2.0**exponent or zero != 0.0 or given.get("rounding_mode", b"") != b"ROUND":
+        mode = _MODES.get(given.get("rounding_mode", b"ROUND"))
+        if scale != 2.0**exponent or zero != 0.0 or width != width or mode is None:
             continue
         prefix = "ap_fixed" if given.get("signed", 1) else "ap_ufixed"
         integer = int(width) + int(exponent)
-        kind = f"{prefix}<{int(width)},{integer},AP_RND_CONV,AP_SAT>"
+        kind = f"{prefix}<{int(width)},{integer},{mode},AP_SAT>"
         found[value.name] = {"result": kind}
     return found
 

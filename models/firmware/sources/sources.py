@@ -26,6 +26,7 @@ from l1kd.models.firmware.stream import RegionStream
 __all__ = ["Source", "find"]
 
 _MODEL_SUFFIXES = (".keras", ".h5")
+_TORCH = (".pt", ".pth", ".ckpt", ".pt2")
 _FLOAT = "the model computes in floating point: its bits are those that were declared"
 Write = Callable[[hls.HlsOptions, Path], None]
 
@@ -110,6 +111,12 @@ def find(name: str, precisions: Precisions | None = None, board: str = "barrel")
         return _from_onnx(path, chosen, origin)
     if path.suffix == ".json":
         return _from_conifer(path, chosen, origin)
+    if path.suffix in _TORCH:
+        raise UnreadableFileError(
+            f"{path}: a PyTorch file holds weights and code, which l1kd does not run; export it: "
+            "torch.onnx.export(model, sample, 'model.onnx'), or brevitas' export_qonnx for "
+            "quantized models, and build model.onnx"
+        )
     raise UnreadableFileError(
         f"{path}: expected .npz, .keras, .h5, .onnx, .json of conifer or a folder, found "
         f"'{path.suffix}'"
@@ -287,10 +294,14 @@ def _from_onnx(
     kind: str | None = None,
 ) -> Source:
     model = onnx_models.read_onnx(path)
+    network = onnx_models.integer_network(model, precisions)
 
     def write(options: hls.HlsOptions, folder: Path) -> None:
         hls.write_project(onnx_models.convert_onnx(model, options, precisions), folder)
 
     framework = (lambda: model) if model.quantized else None
     why = "" if model.quantized else _FLOAT
-    return Source(name or identifier(path.stem), kind, None, write, framework, why, origin)
+    title = name or identifier(path.stem)
+    if network is not None:
+        return Source(title, kind, network, _write_graph(network), framework, why, origin)
+    return Source(title, kind, None, write, framework, why, origin)
