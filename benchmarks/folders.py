@@ -20,6 +20,7 @@ import numpy as np
 
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.cpp.source import read_project
+from l1kd.models.firmware.vectors import vectors
 
 REPEATS = 5
 FLAGS = ("-O1", "-w", "-std=c++17", "-fPIC", "-shared", "-fno-gnu-unique", "-fno-strict-aliasing")
@@ -127,13 +128,15 @@ def smallest(form):
 
 
 def rows(network, count):
-    """Return raw inputs over the whole range of their formats, a third of them small."""
+    """Return raw inputs over the whole range of their formats, a third of them small.
+
+    Codes of an embedding stay inside its table: C++ does not define what others give.
+    """
     rng, parts = np.random.default_rng(0), []
-    for tensor in network.inputs:
-        form = tensor.format
-        x = rng.integers(form.minimum, form.maximum, (count, tensor.size), endpoint=True)
+    for low, high in vectors.split(network, np.stack(vectors.limits(network))):
+        x = rng.integers(low, high, (count, low.size), endpoint=True)
         x[::3] //= 64
-        parts.append(x)
+        parts.append(np.maximum(x, low))
     return parts
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "cast_rows",
     "element_formats",
     "emulate",
+    "limits",
     "load_rows",
     "make",
     "name_of",
@@ -103,7 +104,7 @@ def make(network: Emulator, count: int, seed: int, real: Integers | None = None)
         The real inputs do not fit the network.
     """
     formats = element_formats(network)
-    low, high = _limits(network)
+    low, high = limits(network)
     parts = []
     counts = {"real": 0, "edge": 0, "random": 0}
     if real is not None:
@@ -128,8 +129,8 @@ def make(network: Emulator, count: int, seed: int, real: Integers | None = None)
     return Vectors(narrow(rows), counts)
 
 
-def _limits(network: Emulator) -> tuple[Integers, Integers]:
-    """Return the lowest and highest raw value of every input.
+def limits(network: Emulator) -> tuple[Integers, Integers]:
+    """Return the lowest and highest raw value that vectors have of every input element.
 
     An index beyond an embedding's table is undefined in C++: none is drawn.
     """
