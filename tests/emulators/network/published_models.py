@@ -59,6 +59,13 @@ def jets():
     return chain((16,), *parts, last, layers.Activation("softmax"))
 
 
+def fork(merge):
+    """Two dense layers of one input, merged."""
+    x = layers.Input((6,))
+    y = merge([layers.Dense(5, name="left")(x), layers.Dense(5, name="right")(x)])
+    return tf_keras.Model(x, layers.Dense(3, name="last")(y))
+
+
 MODELS = {
     "test_qkeras jet tagger": jets,
     "test_qkeras single dense, alpha auto_po2": lambda: chain(
@@ -79,6 +86,11 @@ MODELS = {
     "test_transpose_concat": lambda: chain((3, 4, 2), layers.Permute((3, 1, 2))),
     "test_upsampling": lambda: chain((3, 4, 2), layers.UpSampling2D((2, 3))),
     "test_cropping": lambda: chain((6, 7, 2), layers.Cropping2D(((1, 2), (2, 1)))),
+    "test_merge add": lambda: fork(layers.Add()),
+    "test_globalpooling": lambda: chain((4, 5, 3), layers.GlobalAveragePooling2D()),
+    "test_zeropadding": lambda: chain((3, 4, 2), layers.ZeroPadding2D(((1, 2), (0, 3)))),
+    "test_leakyrelu": lambda: chain((6,), layers.Dense(4), layers.LeakyReLU(0.3)),
+    "test_batchnorm": lambda: chain((7,), layers.BatchNormalization(), layers.Dense(3)),
 }  # fmt: skip
 EVENTS = 10_000
 

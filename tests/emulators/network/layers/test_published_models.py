@@ -10,7 +10,11 @@ import pytest
 
 NAMES = {
     "published_models.py": [
+        "test_batchnorm",
         "test_cropping",
+        "test_globalpooling",
+        "test_leakyrelu",
+        "test_merge add",
         "test_qkeras btnn binary",
         "test_qkeras btnn binary, binary",
         "test_qkeras btnn ternary",
@@ -21,6 +25,7 @@ NAMES = {
         "test_qkeras single dense, alpha auto_po2",
         "test_transpose_concat",
         "test_upsampling",
+        "test_zeropadding",
     ],
     "published_hgq.py": [
         "hgq2 test_dense, latency",
