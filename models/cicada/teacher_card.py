@@ -137,8 +137,8 @@ def teacher_card(config: CicadaTeacherConfig, metrics: Mapping[str, Any]) -> str
             "",
             "## Test: area under the ROC curve against zero bias",
             f"{config.test_images:,} overlaid zero-bias images, collisions and signal events that "
-            "training and choices never saw; the test was read once. The scores on the right need "
-            f"no training. {ERRORS}",
+            "training and choices never saw; this training read them once, after every choice. The "
+            f"scores on the right need no training. {ERRORS}",
             "",
             *test,
             f"On validation images, where the network was chosen, the mean area is: {chosen}.",

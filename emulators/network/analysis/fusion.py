@@ -119,7 +119,9 @@ def affine_kernel(
     for width in (16, 32, 64):
         limit = 1 << (width - 1)
         fits = bits_for(*intervals.hull(source)) <= width and largest < limit and bias < limit
-        modular = accumulator.overflow == "WRAP" and accumulator.width <= width
+        # Sums that need no wrapping get none: the word must hold them, with its sign.
+        modular = not sums.never_overflows and accumulator.overflow == "WRAP"
+        modular &= accumulator.width <= width
         whole_sum = modular or bits_for(*intervals.hull(sums.exact)) <= width
         whole_sum &= reach < limit
         if fits and whole_sum and (shift == 0 or (products < limit and width > 16)):

@@ -30,6 +30,7 @@ __all__ = [
     "facts_of",
     "hull",
     "in_order",
+    "in_words",
     "partial_sums",
 ]
 
@@ -84,6 +85,11 @@ def after_cast(bounds: Bounds, fraction: int, form: FixedPoint) -> tuple[Bounds,
     if form.overflow == "SAT_ZERO":
         low, high = np.minimum(low, 0), np.maximum(high, 0)
     return Bounds(low, high), False
+
+
+def in_words(bounds: Bounds, width: int) -> Bounds:
+    """Return the bounds of integers kept in signed words of ``width`` bits, where they wrap."""
+    return after_cast(bounds, 0, FixedPoint(width, width, True))[0]
 
 
 def of_segments(operation: Piecewise, source: Bounds) -> Bounds:

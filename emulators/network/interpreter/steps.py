@@ -176,9 +176,8 @@ def _(operation: Affine, builder: Builder) -> None:
         _sequence(operation, builder, kernel, totals)
         builder.cast(machine.COPY, totals, output, casts)
         return
-    limit = 1 << (kernel.width - 1)
-    low, high = (np.clip(side, -limit, limit - 1) for side in sums.exact)
-    wrap = Casts(Bounds(low, high), accumulator.fraction, (accumulator,))
+    words = intervals.in_words(sums.exact, kernel.width)
+    wrap = Casts(words, accumulator.fraction, (accumulator,))
     if sums.never_overflows or wrap.trivial:
         target = output
         consumer = builder.consumers.get(output.name)
@@ -195,7 +194,7 @@ def _(operation: Affine, builder: Builder) -> None:
             return
         casts = Casts(facts.exact, accumulator.fraction, (output.format,))
     totals = Held(builder.memory.rows(output.size, kernel.width), kernel.width)
-    nothing = Casts(Bounds(low, high), 0, ()).parameters(kernel.width, kernel.width)
+    nothing = Casts(words, 0, ()).parameters(kernel.width, kernel.width)
     _dots(operation, builder, kernel, totals, nothing)
     if not (sums.never_overflows or wrap.trivial):
         width = bits_for(*intervals.hull(facts.exact))

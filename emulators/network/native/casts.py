@@ -159,6 +159,9 @@ def _cast_integer(code: Function, number: Number, stage: Stage, element: int) ->
     form, drop = stage.form, stage.fraction - stage.form.fraction
     reach = max(abs(int(side[element])) for side in stage.exact)
     reach = (reach + (1 << drop)) if drop > 0 else (reach + 1) << -drop
+    if form.overflow == "WRAP" and not stage.inside(element):
+        # Numbers without a sign that fill a word need a wider one.
+        reach = max(reach, form.maximum)
     if drop > 62:
         raise ValueError(f"a cast drops {drop} bits")
     name, kind, _ = to_integer(code, number, stage.fraction, narrowest(reach))

@@ -163,9 +163,8 @@ class NativeBuilder:
         kernel = affine_kernel(operation, self.facts, fraction)
         stages, exact, accumulator = [], facts.exact, operation.accumulator
         if not sums.never_overflows and not (ordered and accumulator.overflow != "WRAP"):
-            limit = 1 << (max(kernel.width, 32) - 1)
-            low, high = (np.clip(side, -limit, limit - 1) for side in sums.exact)
-            stages.append(Stage(accumulator, accumulator.fraction, Bounds(low, high)))
+            words = intervals.in_words(sums.exact, max(kernel.width, 32))
+            stages.append(Stage(accumulator, accumulator.fraction, words))
             exact = stages[0].result
         stages.append(Stage(output.format, accumulator.fraction, exact))
         target, consumer = output, self.after.get(output.name)

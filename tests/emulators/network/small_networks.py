@@ -82,3 +82,18 @@ def forms(low, high):
         FixedPoint, st.integers(low, high), st.integers(-2, 14), st.booleans(),
         st.sampled_from(ROUNDINGS), st.sampled_from(OVERFLOWS),
     )  # fmt: skip
+
+
+def without_sign(width, weight, drop, result):
+    """Return sums without a sign whose accumulator fills a word, and inputs on both sides of half.
+
+    The output has one more bit behind the point.
+    """
+    form, accumulator = FixedPoint(15, 15, False), FixedPoint(width, width, False)
+    output = FixedPoint(width + 1, width, False, *result.split())
+    weights = np.array([[1, weight], [weight, 3]]) << drop
+    network = network_of(form, 2, dense("x", weights, [5, 0], accumulator, output, drop))
+    half = (1 << (width - 1)) // weight
+    near = np.arange(half - 2, half + 3)
+    inputs = np.clip(np.stack([near, near[::-1]], 1), 0, form.maximum)
+    return network, np.concatenate([extremes(form, 2), inputs])

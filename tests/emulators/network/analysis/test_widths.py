@@ -17,7 +17,13 @@ from l1kd.emulators.network.graph import (
     Piecewise,
 )
 from tests.emulators.network import oracle
-from tests.emulators.network.small_networks import dense, extremes, forms, network_of
+from tests.emulators.network.small_networks import (
+    dense,
+    extremes,
+    forms,
+    network_of,
+    without_sign,
+)
 
 
 def check(network, x):
@@ -81,6 +87,20 @@ def test_wrapping_sums_need_no_wider_words():
     network = network_of(form, 20, dense("x", weights, range(6), accumulator, accumulator))
     assert width_of(network) == 16
     check(network, extremes(form, 20))
+
+
+@pytest.mark.parametrize("result", ["TRN WRAP", "RND SAT", "TRN_ZERO SAT"])
+@pytest.mark.parametrize("drop", [0, 1])
+@pytest.mark.parametrize(
+    ("width", "weight"), [(16, 2), (16, 201), (32, 70_001), (32, 140_001), (32, 300_001)]
+)
+def test_sums_of_no_sign_that_fill_a_word_are_not_negative(width, weight, drop, result):
+    """Some leave the accumulator and some do not; clipped to a signed word, none would seem to."""
+    network, x = without_sign(width, weight, drop, result)
+    check(network, x)
+    y = network.predict_raw(x)
+    assert y.min() >= 0
+    assert (y.max() >= 1 << (width - 1)) or weight == 2
 
 
 def test_shared_zeros_of_weights_avoid_shifts():

@@ -29,7 +29,14 @@ from l1kd.emulators.network.native.ordered import Ordered
 from l1kd.emulators.network.native.program import UnsuitableError
 from l1kd.emulators.network.native.sums import FLOORED, INTEGER, REAL, Sums
 from tests.emulators.network import oracle
-from tests.emulators.network.small_networks import dense, extremes, forms, network_of, small_network
+from tests.emulators.network.small_networks import (
+    dense,
+    extremes,
+    forms,
+    network_of,
+    small_network,
+    without_sign,
+)
 
 pytestmark = pytest.mark.skipif(not native_code.available(), reason="no AVX2 and FMA")
 
@@ -100,6 +107,19 @@ def test_floored_products_end_exactly_at_their_limit(weight, way):
     network = network_of(form, 4, dense("x", weights, [5], accumulator, accumulator, 1))
     assert way_of(network) == way
     check(network, extremes(form, 4))
+
+
+@pytest.mark.parametrize("result", ["TRN WRAP", "RND SAT", "TRN_ZERO SAT"])
+@pytest.mark.parametrize("drop", [0, 1])
+@pytest.mark.parametrize(
+    ("width", "weight"), [(16, 201), (32, 70_001), (32, 140_001), (32, 300_001)]
+)
+def test_sums_of_no_sign_that_fill_a_word_are_not_negative(width, weight, drop, result):
+    network, x = without_sign(width, weight, drop, result)
+    y, _ = run(compiled(network), network, x)
+    assert y.min() >= 0
+    assert y.max() >= 1 << (width - 1)
+    check(network, x)
 
 
 @pytest.mark.parametrize("drop", [1, 4, 11])
