@@ -87,6 +87,10 @@ MODELS = {
     "test_upsampling": lambda: chain((3, 4, 2), layers.UpSampling2D((2, 3))),
     "test_cropping": lambda: chain((6, 7, 2), layers.Cropping2D(((1, 2), (2, 1)))),
     "test_merge add": lambda: fork(layers.Add()),
+    "test_merge maximum": lambda: fork(layers.Maximum()),
+    "test_pooling max 1d": lambda: chain((9, 3), layers.MaxPooling1D(3, strides=2)),
+    "test_keras_api conv1d": lambda: chain(
+        (8, 3), layers.Conv1D(4, 3, strides=2, padding="same", activation="relu")),
     "test_globalpooling": lambda: chain((4, 5, 3), layers.GlobalAveragePooling2D()),
     "test_zeropadding": lambda: chain((3, 4, 2), layers.ZeroPadding2D(((1, 2), (0, 3)))),
     "test_leakyrelu": lambda: chain((6,), layers.Dense(4), layers.LeakyReLU(0.3)),

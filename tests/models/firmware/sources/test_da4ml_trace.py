@@ -45,6 +45,37 @@ def test_a_deep_set_equals_hgq2(tmp_path):
     assert emulator_of(path).outputs[0].size == 2
 
 
+def attention(path):
+    """Write a block of attention among three particles, with softmax by tables."""
+    keras, layers, config = mixed_precision.frameworks()
+    from hgq.utils import trace_minmax
+
+    lane = config.QuantizerConfig(
+        "kif", "datalane", k0=1, i0=2, f0=3, round_mode="RND", overflow_mode="WRAP"
+    )
+    with backend.quiet(remarks=True), config.LayerConfigScope(enable_ebops=True):
+        keras.utils.set_random_seed(3)
+        x = keras.layers.Input((3, 3), name="x")
+        h = layers.QEinsumDense("bnc,cd->bnd", (3, 3), iq_conf=lane, name="e0")(x)
+        h = layers.QMultiHeadAttention(num_heads=1, key_dim=2, fuse="none", name="mha")(h, h, h)
+        model = keras.Model(x, layers.QSum(axes=1, scale=0.25, name="mean")(h), name="attention")
+        seen = np.random.default_rng(4).normal(0.0, 2.0, (500, 3, 3)).astype(np.float32)
+        trace_minmax(model, seen, verbose=0)
+        model.save(path)
+    return path
+
+
+@pytest.mark.heavy
+def test_attention_equals_hgq2(tmp_path):
+    path = str(attention(tmp_path / "model.keras"))
+    framework = sources.find(path).framework()
+    network = sources.find(path).traced("hls4ml does not convert it")
+    raw = vectors.make(network, 10_000, 5).raw
+    found = framework.predict_raw(network, raw)
+    np.testing.assert_array_equal(found, vectors.emulate(network, raw))
+    assert len(np.unique(found)) > 50
+
+
 def test_what_da4ml_cannot_round_is_refused_in_one_line(tmp_path):
     path = deep_set(tmp_path / "model.keras", overflow_mode="SAT", round_mode="RND_CONV")
     with pytest.raises(FirmwareError, match=r"no way; da4ml rounds as TRN or RND.*'WRAP'"):
