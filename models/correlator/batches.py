@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from l1kd.emulators.correlator.weighing import FORMAT
 from l1kd.models import backend
-from l1kd.models.correlator.crossings import Crossings
+from l1kd.models.correlator.crossings import REGIONS, Crossings
 
 __all__ = ["Batches", "Kind", "rows_of"]
 
-_FIELDS = ("values", "pt", "px", "py", "share", "neutral")
+_FIELDS = ("values", "pt", "px", "py", "share", "neutral", "region")
 
 
 class Kind:
@@ -82,7 +82,11 @@ class Batches:
             joined = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
             values = joined.pop("values").astype(np.float32) * np.float32(2.0**-FORMAT.fraction)
             event = joined.pop("event").astype(np.int32)
-            columns = [joined[name].astype(np.float32) for name in _FIELDS[1:]]
+            joined["region"] = joined["region"].astype(np.int32) + REGIONS * event
+            columns = [
+                joined[name].astype(np.int32 if name == "region" else np.float32)
+                for name in _FIELDS[1:]
+            ]
             given = (values, *columns, event, *(np.concatenate(x).astype(np.float32)
                                                  for x in (hertz, signal)))  # fmt: skip
             yield tuple(tf.constant(x) for x in given)

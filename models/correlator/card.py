@@ -61,8 +61,10 @@ def card(config: CorrelatorConfig, metrics: Mapping[str, Any]) -> str:
         "data. The vertex is the one that the trigger finds.",
         "",
         "The loss is the efficiency of MET at "
-        f"{', '.join(f'{x:g}' for x in config.loss.rates)} kHz, by a soft threshold, and the "
-        "error of single weights against the true share "
+        f"{', '.join(f'{x:g}' for x in config.loss.rates)} kHz, by a soft threshold, the "
+        "error of single weights against the true share, and of signals the MET response "
+        f"({config.loss.response:g}), the sums by region ({config.loss.regions:g}) and the "
+        f"candidates beyond {config.loss.listed} ({config.loss.crowding:g}) "
         "(`l1kd.models.correlator.rate_loss`).",
         "",
         *_validation(metrics),

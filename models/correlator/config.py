@@ -58,6 +58,15 @@ class RateLossConfig(Strict):
         Width of the soft threshold, relative to it.
     share : float
         Factor of the error of single weights against the true share.
+    response : float
+        Factor of the squared deviation of a signal's MET response from one.
+    regions : float
+        Factor of the error of a signal's sums of weighted momenta by region, relative to the true
+        sum of all.
+    crowding : float
+        Factor of a signal's kept candidates beyond `listed`, relative to it.
+    listed : int
+        Candidates of an event that may be kept without a loss.
     decay : float
         Factor of the squared weights of the float network.
     noise : float
@@ -69,6 +78,10 @@ class RateLossConfig(Strict):
     rates: tuple[float, ...] = (1000.0, 310.0, 100.0)
     width: float = Field(default=0.2, gt=0.0)
     share: float = Field(default=1.0, ge=0.0)
+    response: float = Field(default=0.0, ge=0.0)
+    regions: float = Field(default=0.0, ge=0.0)
+    crowding: float = Field(default=0.0, ge=0.0)
+    listed: int = Field(default=110, gt=0)
     decay: float = Field(default=3e-4, ge=0.0)
     noise: float = Field(default=0.05, ge=0.0)
     only_shares: int = Field(default=4, ge=0)

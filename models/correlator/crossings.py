@@ -15,14 +15,18 @@ from l1kd.datasets import inspect_file
 from l1kd.emulators.array_types import AnyArray, Floats, Integers, Mask, Shorts, Singles
 from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppi
+from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
 from l1kd.emulators.correlator.weighing import region_inputs
 from l1kd.errors import MissingBranchError
 from l1kd.truth import event_weight
 
-__all__ = ["Crossings", "Raw", "form", "read_raw"]
+__all__ = ["REGIONS", "Crossings", "Raw", "form", "read_raw"]
 
 _CHUNK = 200
+_OF_A_BOARD = 64
+REGIONS = _OF_A_BOARD * len(BOARDS)
+"""More than any number of a region."""
 
 
 class Raw(NamedTuple):
@@ -63,11 +67,13 @@ class Crossings:
     values : ndarray of int16, shape (n, inputs)
         Raw inputs, in 1/16.
     pt, px, py : ndarray of float32, shape (n,)
-        Momentum before any weight [GeV].
+        Momentum before any weight [GeV]; of tracks at the vertex.
     share : ndarray of float32, shape (n,)
         True share of the hard collision.
     neutral : ndarray of bool, shape (n,)
         Not a track.
+    region : ndarray of int16, shape (n,)
+        Region to which it belongs, below `REGIONS`.
     start : ndarray of int64, shape (n_events + 1,)
         Bounds of the events.
     half : ndarray of int8, shape (n_events,)
@@ -84,6 +90,7 @@ class Crossings:
     py: Singles
     share: Singles
     neutral: Mask
+    region: Shorts
     start: Integers
     half: NDArray[np.int8]
     original: Mask
@@ -98,7 +105,17 @@ class Crossings:
         """Put overlays of the same kind of event behind these; the rate is that of this kind."""
         both = {
             name: np.concatenate([getattr(self, name), getattr(other, name)])
-            for name in ("values", "pt", "px", "py", "share", "neutral", "half", "original")
+            for name in (
+                "values",
+                "pt",
+                "px",
+                "py",
+                "share",
+                "neutral",
+                "region",
+                "half",
+                "original",
+            )
         }
         start = np.concatenate([self.start, self.start[-1] + other.start[1:]])
         return Crossings(**both, start=start, rate=self.rate)
@@ -153,15 +170,20 @@ def form(
     found = region_inputs(formed.particles, formed.offsets, names=names, puppi=puppi)
     order = np.argsort(found.event, kind="stable")
     pt = (found.hw_pt[order] * PT_LSB).astype(np.float32)
-    phi = found.hw_phi[order] * ETA_PHI_LSB
+    source = found.source[order]
+    # the correlator's sums take tracks where they began, not where they meet the calorimeter
+    phi = np.where(
+        found.track[order], formed.particles["phi"][source], found.hw_phi[order] * ETA_PHI_LSB
+    )
     assert formed.hard_fraction is not None
     return Crossings(
         values=found.values[order],
         pt=pt,
         px=(pt * np.cos(phi)).astype(np.float32),
         py=(pt * np.sin(phi)).astype(np.float32),
-        share=formed.hard_fraction[found.source[order]].astype(np.float32),
+        share=formed.hard_fraction[source].astype(np.float32),
         neutral=~found.track[order],
+        region=(found.board.astype(np.int16) * _OF_A_BOARD + found.region)[order],
         start=np.searchsorted(found.event[order], np.arange(raw.n_events + 1)).astype(np.int64),
         half=half,
         original=np.full(raw.n_events, original),

@@ -10,6 +10,10 @@ momentum. The threshold moves with the weights: its derivative is the mean deriv
 zero-bias events near it, weighted by their rates and a Gaussian of the same width. Without that a
 network would only learn to scale all weights up.
 
+A network can gain efficiency by opening in events with a hard vertex. Three terms on signals hold
+it to a measurement: the response of MET along the true one, the sums of weighted momenta by region
+against the true ones, and the number of kept candidates, which the correlator's list bounds.
+
 Weighted momenta below the cut of a region count less, smoothly, since such neutrals are dropped.
 """
 
@@ -20,6 +24,7 @@ import numpy as np
 
 from l1kd.models import backend
 from l1kd.models.correlator.config import RateLossConfig
+from l1kd.models.correlator.crossings import REGIONS
 
 __all__ = ["RateLoss"]
 
@@ -30,6 +35,16 @@ _PT_CAP = 30.0
 """Cap on momenta in the error of single weights [GeV]."""
 _CUT_WIDTH = 0.25
 """Width of the soft cut on weighted momenta, relative to it."""
+_SOFT_MET = 30.0
+"""True MET [GeV] below which the response loses its weight."""
+_SOFT_REGION = 10.0
+"""Error of a region's sum [GeV] from which on it counts linearly."""
+_SOFT_SUM = 100.0
+"""Added to the true sum of an event to which errors of regions are relative [GeV]."""
+_COUNT_WIDTH = 0.15
+"""Width of the soft count of kept candidates [GeV]."""
+_SMALLEST = 0.25
+"""A weighted momentum below one step is not written out [GeV]."""
 _SLOPE = 1.7
 """A sigmoid of this slope is nearest to a Gaussian's integral."""
 
@@ -68,15 +83,16 @@ class RateLoss:
         return self.of(self.weigh(rows), *batch)
 
     def of(
-        self, weight: Any, pt: Any, px: Any, py: Any, share: Any, neutral: Any, event: Any,
-        hertz: Any, signal: Any,
+        self, weight: Any, pt: Any, px: Any, py: Any, share: Any, neutral: Any, region: Any,
+        event: Any, hertz: Any, signal: Any,
     ) -> Any:  # fmt: skip
         """Return the loss of weights.
 
         Parameters
         ----------
-        weight, pt, px, py, share, neutral, event
-            Of candidates: weight, momentum [GeV], true share, 1 or 0, number of the event.
+        weight, pt, px, py, share, neutral, region, event
+            Of candidates: weight, momentum [GeV], true share, 1 or 0, number of the region (those
+            of an event follow on those of the event before, `REGIONS` each) and of the event.
         hertz, signal
             Of events: rate [Hz] it stands for, and its share in the efficiency.
         """
@@ -89,7 +105,33 @@ class RateLoss:
         met = tf.sqrt(tf.square(x) + tf.square(y) + 1.0)
         early = tf.cast(self.only_shares, tf.float32)
         gain = self._efficiency(met, hertz, signal)
-        return self.loss.share * single * (1.0 + 9.0 * early) - (1.0 - early) * gain
+        held = self._held(passing, (x, y), (pt, px, py, share, neutral, region, event), signal)
+        return self.loss.share * single * (1.0 + 9.0 * early) + (1.0 - early) * (held - gain)
+
+    def _held(self, passing: Any, met: Any, of: Any, signal: Any) -> Any:
+        """Return the terms that hold signals to a measurement, weighted."""
+        tf, loss = self._tf, self.loss
+        pt, px, py, share, neutral, region, event = of
+        n = tf.shape(signal)[0]
+        each = signal / (tf.reduce_sum(signal) + 1e-9)
+        total = 0.0
+        if loss.response:
+            x, y = (tf.math.unsorted_segment_sum(share * p, event, n) for p in (px, py))
+            size = tf.square(x) + tf.square(y)
+            off = (met[0] * x + met[1] * y - size) / (size + _SOFT_MET**2)
+            total += loss.response * tf.reduce_sum(each * tf.square(off))
+        if loss.regions:
+            off = tf.math.unsorted_segment_sum((passing - share) * pt, region, n * REGIONS)
+            soft = tf.sqrt(tf.square(off) + _SOFT_REGION**2) - _SOFT_REGION
+            by_event = tf.reduce_sum(tf.reshape(soft, (n, REGIONS)), axis=1)
+            true = tf.math.unsorted_segment_sum(share * pt, event, n)
+            total += loss.regions * tf.reduce_sum(each * by_event / (true + _SOFT_SUM))
+        if loss.crowding:
+            cut = neutral * max(self.pt_cut, _SMALLEST) + (1.0 - neutral) * _SMALLEST
+            kept = tf.sigmoid((passing * pt - cut) / _COUNT_WIDTH)
+            many = tf.math.unsorted_segment_sum(kept, event, n) / loss.listed - 1.0
+            total += loss.crowding * tf.reduce_sum(each * tf.nn.relu(many))
+        return total
 
     def _kept(self, weighted: Any, neutral: Any) -> Any:
         """Share of a weighted momentum that passes the cut."""

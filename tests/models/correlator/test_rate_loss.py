@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from l1kd.models.correlator.config import RateLossConfig
+from l1kd.models.correlator.crossings import REGIONS
 from l1kd.models.correlator.rate_loss import RateLoss
 
 KHZ = 1e3
@@ -21,7 +22,8 @@ def batch(tf, n_events=400, per_event=5, seed=2):
     hertz = np.where(signal, 0.0, 40e6 / (n_events // 2))
     share = np.where(signal, 1.0 / (n_events // 2), 0.0)
     tensors = [tf.constant(x, tf.float32) for x in columns]
-    return (*tensors, tf.constant(event, tf.int32),
+    region = np.arange(n) % per_event + REGIONS * event
+    return (*tensors, tf.constant(region, tf.int32), tf.constant(event, tf.int32),
             tf.constant(hertz, tf.float32), tf.constant(share, tf.float32))  # fmt: skip
 
 
@@ -33,7 +35,7 @@ def test_the_threshold_keeps_the_rate(tf):
     loss = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
     given = batch(tf)
     loss.of(tf.ones_like(given[0]), *given)
-    _, px, py, _, _, event, hertz, _ = (x.numpy() for x in given)
+    _, px, py, _, _, _, event, hertz, _ = (x.numpy() for x in given)
     met = np.hypot(np.bincount(event, px), np.bincount(event, py))
     threshold = float(loss.thresholds[0])
     assert hertz[np.sqrt(met**2 + 1) > threshold].sum() <= 10_000 * KHZ
@@ -60,7 +62,7 @@ def test_scaling_all_weights_gains_nothing(tf):
 def test_better_weights_have_a_smaller_loss(tf):
     """Zero bias alone is weighed down: the same threshold's rate, more of the signal above it."""
     given = batch(tf)
-    of_signal = tf.cast(tf.gather(given[7] > 0, given[5]), tf.float32)
+    of_signal = tf.cast(tf.gather(given[8] > 0, given[6]), tf.float32)
     plain = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
     better = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
     first = float(plain.of(tf.ones_like(given[0]), *given))
@@ -82,3 +84,41 @@ def test_only_single_weights_count_at_the_beginning(tf):
     loss.only_shares.assign(True)
     assert float(loss.of(given[3], *given)) == pytest.approx(0.0, abs=1e-6)
     assert float(loss.thresholds[0]) < 0.0
+
+
+def held(tf, weight, pt, phi, region, listed=110, **factors):
+    """Return the terms that hold one signal event to a measurement; everything in it is true."""
+    n = len(pt)
+    pt, phi = np.asarray(pt, float), np.asarray(phi, float)
+    columns = (pt, pt * np.cos(phi), pt * np.sin(phi), np.ones(n), np.ones(n))
+    given = [tf.constant(x, tf.float32) for x in columns]
+    whole = [tf.constant(np.asarray(x), tf.int32) for x in (region, np.zeros(n))]
+    loss = RateLoss(
+        lambda x: x, RateLossConfig(share=0.0, only_shares=0, listed=listed, **factors), 0.0
+    )
+    passing = tf.constant(np.broadcast_to(weight, n), tf.float32)
+    x, y = (tf.reshape(tf.reduce_sum(passing * p), (1,)) for p in given[1:3])
+    return float(loss._held(passing, (x, y), (*given, *whole), tf.constant([1.0])))
+
+
+def test_the_response_is_held_near_one_from_both_sides(tf):
+    event = {"pt": [300.0, 200.0], "phi": [0.0, 0.1], "region": [0, 1], "response": 2.0}
+    assert held(tf, 1.0, **event) == pytest.approx(0.0, abs=1e-6)
+    high, low = held(tf, 1.5, **event), held(tf, 0.5, **event)
+    assert high == pytest.approx(2.0 * 0.5**2, rel=0.02)
+    assert low == pytest.approx(high, rel=1e-3)
+
+
+def test_what_one_region_gains_does_not_mend_what_another_loses(tf):
+    event = {"pt": [100.0, 100.0], "phi": [0.0, 0.0], "regions": 1.0}
+    together = held(tf, [1.5, 0.5], region=[0, 0], **event)
+    apart = held(tf, [1.5, 0.5], region=[0, 1], **event)
+    assert together == pytest.approx(0.0, abs=1e-6)
+    assert apart == pytest.approx(2 * (np.hypot(50.0, 10.0) - 10.0) / 300.0, rel=1e-4)
+
+
+def test_candidates_beyond_the_list_cost(tf):
+    event = {"pt": np.full(60, 5.0), "phi": np.zeros(60), "region": np.zeros(60), "crowding": 1.0}
+    assert held(tf, 1.0, listed=60, **event) == pytest.approx(0.0, abs=1e-6)
+    assert held(tf, 1.0, listed=40, **event) == pytest.approx(0.5, rel=1e-3)
+    assert held(tf, 0.0, listed=40, **event) == pytest.approx(0.0, abs=1e-6)
