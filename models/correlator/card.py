@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from l1kd.models.correlator.config import CorrelatorConfig
+from l1kd.models.correlator.config import CorrelatorConfig, RateLossConfig
 
 __all__ = ["card"]
 
@@ -39,6 +39,17 @@ def _shares(files: Mapping[str, float]) -> str:
     return ", ".join(f"`{name}` ({share:g})" for name, share in files.items())
 
 
+def _held(loss: RateLossConfig) -> str:
+    """Name what holds signals to a measurement, with its factors."""
+    terms = {
+        "the MET response": loss.response,
+        "the sums by region": loss.regions,
+        f"the candidates beyond {loss.listed}": loss.crowding,
+    }
+    named = [f"{name} (factor {factor:g})" for name, factor in terms.items() if factor]
+    return f"; of signals {', '.join(named)}" if named else ""
+
+
 def card(config: CorrelatorConfig, metrics: Mapping[str, Any]) -> str:
     """Write the card, Markdown."""
     data, hidden = config.data, "-".join(str(x) for x in (len(config.inputs), *config.hidden, 1))
@@ -62,9 +73,7 @@ def card(config: CorrelatorConfig, metrics: Mapping[str, Any]) -> str:
         "",
         "The loss is the efficiency of MET at "
         f"{', '.join(f'{x:g}' for x in config.loss.rates)} kHz, by a soft threshold, the "
-        "error of single weights against the true share, and of signals the MET response "
-        f"({config.loss.response:g}), the sums by region ({config.loss.regions:g}) and the "
-        f"candidates beyond {config.loss.listed} ({config.loss.crowding:g}) "
+        f"error of single weights against the true share{_held(config.loss)} "
         "(`l1kd.models.correlator.rate_loss`).",
         "",
         *_validation(metrics),
