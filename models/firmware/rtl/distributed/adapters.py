@@ -121,7 +121,9 @@ class Alkaid(Tool):
     def _solve(self, wires: Sequence[Wire], matrix: npt.NDArray[np.float64]) -> list[Wire]:
         from alkaid.trace import FVArray
 
-        array = FVArray(np.array(wires, object), SHALLOW, self._hardware)
+        # A matrix loses the negation of a wire that is a constant less another.
+        plain = [self.unsigned_factor(w) if w.opr == "cadd" else w for w in wires]
+        array = FVArray(np.array(plain, object), SHALLOW, self._hardware)
         return list(np.asarray(array @ matrix))
 
     def _unscaled(self, wire: Wire) -> Wire:

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.network import Network
 from l1kd.errors import ConfigurationError, FirmwareError, UnreadableFileError
 from l1kd.models.firmware.build import BuildOptions, build
 from l1kd.models.firmware.proof import checks
+from l1kd.models.firmware.rtl.distributed.adapters import load_tool
+from l1kd.models.firmware.rtl.distributed.trace import trace_network
 from l1kd.models.firmware.sources import sources
 from l1kd.models.firmware.sources.conifer_models import ConiferCpp, includes, read_conifer
 from l1kd.models.firmware.vectors import vectors
@@ -174,3 +177,14 @@ def test_trees_that_cannot_be_built_are_refused(tmp_path):
     path.write_text("{")
     with pytest.raises((FirmwareError, UnreadableFileError, ConfigurationError)):
         sources.find(str(path))
+
+
+@pytest.mark.parametrize("name", ["da4ml", "alkaid"])
+def test_the_tools_lists_of_operations_compute_the_trees(name, tmp_path):
+    pytest.importorskip(name)
+    model(tmp_path / "trees.json", trees=2, depth=2, norm=0.37)
+    network = read_conifer(tmp_path / "trees.json")
+    trace_network(network, load_tool(name)).save(str(tmp_path / "list.json"))
+    raw = vectors.make(network, 1000, 3).raw.astype(np.int64)
+    listed = Network.from_operation_list(tmp_path / "list.json")
+    np.testing.assert_array_equal(vectors.emulate(listed, raw), vectors.emulate(network, raw))
