@@ -22,6 +22,7 @@ import tf_keras
 from qkeras import (
     QActivation,
     QDense,
+    QDepthwiseConv2D,
     binary,
     quantized_bits,
     quantized_po2,
@@ -66,6 +67,12 @@ def fork(merge):
     return tf_keras.Model(x, layers.Dense(3, name="last")(y))
 
 
+def depthwise_image():
+    bits = quantized_bits(6, 0, alpha=1)
+    part = QDepthwiseConv2D((3, 3), depthwise_quantizer=bits, bias_quantizer=bits)
+    return chain((6, 6, 2), part, QActivation(quantized_relu(3, 2)))
+
+
 MODELS = {
     "test_qkeras jet tagger": jets,
     "test_qkeras single dense, alpha auto_po2": lambda: chain(
@@ -87,6 +94,8 @@ MODELS = {
     "test_upsampling": lambda: chain((3, 4, 2), layers.UpSampling2D((2, 3))),
     "test_cropping": lambda: chain((6, 7, 2), layers.Cropping2D(((1, 2), (2, 1)))),
     "test_merge add": lambda: fork(layers.Add()),
+    "test_merge concatenate": lambda: fork(layers.Concatenate()),
+    "qkeras test qdepthwiseconv2d": depthwise_image,
     "test_merge maximum": lambda: fork(layers.Maximum()),
     "test_pooling max 1d": lambda: chain((9, 3), layers.MaxPooling1D(3, strides=2)),
     "test_keras_api conv1d": lambda: chain(

@@ -10,12 +10,14 @@ import pytest
 
 NAMES = {
     "published_models.py": [
+        "qkeras test qdepthwiseconv2d",
         "test_batchnorm",
         "test_cropping",
         "test_globalpooling",
         "test_keras_api conv1d",
         "test_leakyrelu",
         "test_merge add",
+        "test_merge concatenate",
         "test_merge maximum",
         "test_pooling max 1d",
         "test_qkeras btnn binary",
