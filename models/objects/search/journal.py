@@ -66,6 +66,14 @@ class Journal:
             load_if_exists=True,
         )
         self._seed, self._startup = seed, startup
+        self._finish_what_was_told()
+
+    def _finish_what_was_told(self) -> None:
+        """Tell optuna what a kill left half told: the outcome is written before the state."""
+        for known in self._study.get_trials(deepcopy=False):
+            trial = _read(known.user_attrs[_ATTRIBUTE])
+            if trial.state != "running" and not known.state.is_finished():
+                self._finish(trial)
 
     def trials(self) -> list[Trial]:
         """Return all trials that were asked for, by number."""
@@ -114,10 +122,14 @@ class Journal:
 
     def tell(self, trial: Trial) -> None:
         """Write what became of a trial that was asked for."""
-        state = _optuna().trial.TrialState
         found = self._study.get_trials(deepcopy=False)[trial.number]
         text = json.dumps(trial.as_dict())
         self._storage.set_trial_user_attr(found._trial_id, _ATTRIBUTE, text)
+        self._finish(trial)
+
+    def _finish(self, trial: Trial) -> None:
+        """Give optuna the state and the values that its sampler learns from."""
+        state = _optuna().trial.TrialState
         if trial.state == "complete":
             self._study.tell(trial.number, values=[trial.objective, trial.cost])
         else:

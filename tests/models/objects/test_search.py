@@ -1,8 +1,15 @@
 """A search that is killed ends as one that is not; costly and hopeless trials are stopped."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
 
 import pytest
+import yaml
 
 from l1kd.errors import ConfigurationError
 from l1kd.models.objects.data import ObjectFiles
@@ -83,6 +90,42 @@ def test_a_killed_search_ends_with_the_same_trials(
     assert best_trial(resumed) == best_trial(whole) is not None
 
 
+def searching(folder, config, *more):
+    """Start the search as a user does, in a session of its own."""
+    path = folder / "search.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json")), encoding="utf-8")
+    command = [sys.executable, "-c", "from l1kd.cli import main; main()", "search", "objects"]
+    options = ["--config", str(path), "--strategy", "cosearch", "--trials", "8", "--seed", "3"]
+    return subprocess.Popen([*command, *options, *more, "--quiet"], start_new_session=True)
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(find_spec("qkeras") is None, reason="QKeras is not installed")
+def test_two_workers_killed_among_real_trainings_end_as_one_that_was_not(config, files, tmp_path):
+    config = config.model_copy(update={"data": files, "teacher": "object_teacher-v1"})
+    assert searching(tmp_path, config, "--out", str(tmp_path / "whole")).wait() == 0
+    out = tmp_path / "killed"
+    started = searching(tmp_path, config, "--workers", "2", "--out", str(out))
+    journal = out / "journal.log"
+    while started.poll() is None:
+        content = journal.read_text(encoding="utf-8") if journal.is_file() else ""
+        if sum(content.count(f'state\\": \\"{state}') for state in ("complete", "pruned")) >= 2:
+            break
+        time.sleep(0.05)
+    os.killpg(started.pid, signal.SIGKILL)
+    assert started.wait() == -signal.SIGKILL
+    assert not (out / "trials.json").exists()
+    assert searching(tmp_path, config, "--workers", "2", "--out", str(out)).wait() == 0
+    whole, killed = (
+        json.loads((tmp_path / name / "trials.json").read_text(encoding="utf-8"))["trials"]
+        for name in ("whole", "killed")
+    )
+    for trial in (*whole, *killed):
+        del trial["seconds"]
+    assert len(whole) == 8
+    assert whole == killed
+
+
 def test_a_search_that_was_killed_while_it_asked_goes_on(config, tmp_path, trained_quickly):
     options = SearchOptions("cosearch", 6, 5)
     whole = search(config, options, tmp_path / "whole")
@@ -102,6 +145,26 @@ def test_a_search_that_was_killed_while_it_asked_goes_on(config, tmp_path, train
         Journal.ask = ask
     with (tmp_path / "killed" / "journal.log").open("ab") as journal:
         journal.write(b'{"op_code": 4, "wor')  # a line that was being written
+    assert search(config, options, tmp_path / "killed") == whole
+
+
+@pytest.mark.parametrize("number", [1, 4, 5])
+def test_a_search_that_was_killed_while_it_told_goes_on(
+    config, number, tmp_path, trained_quickly, monkeypatch
+):
+    options = SearchOptions("cosearch", 12, 5)
+    whole = search(config, options, tmp_path / "whole")
+    finish = Journal._finish
+
+    def killed_finish(self, trial):
+        if trial.number == number:
+            raise KilledError
+        finish(self, trial)
+
+    with monkeypatch.context() as context:
+        context.setattr(Journal, "_finish", killed_finish)
+        with pytest.raises(KilledError):
+            search(config, options, tmp_path / "killed")
     assert search(config, options, tmp_path / "killed") == whole
 
 
