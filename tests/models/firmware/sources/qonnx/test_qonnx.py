@@ -63,7 +63,7 @@ def test_models_are_built_and_proved(name, backend, tmp_path):
         assert compared[party] == {"vectors": 10_000, "mismatches": 0}
 
 
-NO_HLS = ("roundings", "image", "joined")
+NO_HLS = ("roundings", "bipolar", "image", "joined")
 
 
 @pytest.mark.parametrize(
