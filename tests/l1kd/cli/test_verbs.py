@@ -221,7 +221,7 @@ def test_models(l1kd):
 def test_emulate_and_inspect_a_network(l1kd, data, tmp_path):
     from l1kd.algorithms import Cicada
 
-    network = Cicada().network
+    network = Cicada("cicada-v1").network
     network.save(tmp_path / "cicada.npz")
     rows = np.random.default_rng(1).integers(0, 1024, (100, 252))
     np.save(tmp_path / "rows.npy", rows)
