@@ -188,7 +188,11 @@ def _join(walk: Walk, node: Any) -> None:
     shape = np.broadcast_shapes(left.index.shape, right.index.shape)
     places = [np.broadcast_to(value.index, shape) for value in (left, right)]
     out, index = shape, counted(shape)
-    if is_whole(left) and np.array_equal(*places) and left.tensor.shape == right.tensor.shape:
+    if (
+        is_whole(left)
+        and np.array_equal(places[0], places[1])
+        and left.tensor.shape == right.tensor.shape
+    ):
         out, index = left.tensor.shape, left.index
         places = [counted(out)] * 2
     forms = [value.tensor.format.fraction for value in (left, right)]
@@ -197,7 +201,7 @@ def _join(walk: Walk, node: Any) -> None:
     output = Tensor(f"{node.name}.out", out, holding(node, bounds, fraction))
     word = {"Add": "add", "Sub": "subtract", "Mul": "multiply"}[kind]
     at = [np.ascontiguousarray(place.ravel(), np.int32) for place in places]
-    operation = Binary(output, word, left.tensor.name, right.tensor.name, *at)
+    operation = Binary(output, word, left.tensor.name, right.tensor.name, at[0], at[1])
     walk.add(node, word, [operation], index, bounds)
 
 

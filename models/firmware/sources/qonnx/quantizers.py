@@ -17,7 +17,7 @@ __all__ = ["INTEGERS", "QUANTIZERS", "ROUNDINGS", "Step", "steps_of"]
 
 INTEGERS = ("Quant", "IntQuant")
 QUANTIZERS = (*INTEGERS, "BipolarQuant", "Trunc")
-ROUNDINGS = {"ROUND": np.round, "FLOOR": np.floor, "CEIL": np.ceil}
+ROUNDINGS: dict[str, Any] = {"ROUND": np.round, "FLOOR": np.floor, "CEIL": np.ceil}
 _FIXED = "Int8WeightPerTensorFixedPoint, Int8ActPerTensorFixedPoint and their relatives"
 
 
