@@ -23,8 +23,8 @@ class MultiProcessor(processor.ProcessorABC):
     ----------
     processors
         By name; the result is {name: that processor's result}, under "vertex" the counts of
-        `vertices.vertex_counts`, and under "losses" the number of particles that the correlator's
-        limits dropped, where LinPUPPI was inserted.
+        `vertices.vertex_counts`, and under "losses" the number of particles that each limit of the
+        correlator dropped, {prefix: {limit: particles}}, for LinPUPPI and every `Correlator`.
     algorithms
         Inserted before they run; they find the fields there and do not compute them again.
     source, vertex
@@ -59,6 +59,7 @@ class MultiProcessor(processor.ProcessorABC):
 
     def process(self, events: ak.Array) -> dict[str, Any]:
         """Process one chunk."""
+        before = set(events.fields)
         if self.algorithms:
             vertex = trigger_vertex(events, self.source, self.vertex)
             events = insert(events, self.algorithms, self.source, vertex)
@@ -66,10 +67,15 @@ class MultiProcessor(processor.ProcessorABC):
             results = {name: each.process(events) for name, each in self.processors.items()}
         if "L1Cand" in events.fields:
             results["vertex"] = vertex_counts(events)
-        if "L1PuppiLosses" in events.fields:
-            lost = events["L1PuppiLosses"]
-            results["losses"] = {name: int(ak.sum(lost[name])) for name in lost.fields}
-        return results
+        inserted = (name for name in events.fields if name not in before)
+        losses = {
+            name.removesuffix("Losses"): {
+                limit: int(ak.sum(events[name][limit])) for limit in events[name].fields
+            }
+            for name in inserted
+            if name.endswith("Losses")
+        }
+        return results | {"losses": losses} if losses else results
 
     def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
         """Let every processor finish its own result."""

@@ -207,7 +207,8 @@ def _report(
     for name, result in results.items():
         for part, output in result.output.items():
             if part == "losses":
-                summary.notes.append(_losses(name, output, passed.events(name)))
+                n_events = passed.events(name)
+                summary.notes += [_losses(name, *each, n_events) for each in output.items()]
             elif part == "vertex":
                 summary.vertices.append(studies.vertex_record(name, output))
             else:
@@ -234,10 +235,11 @@ def _report(
     return summary, figures
 
 
-def _losses(name: str, lost: Mapping[str, int], n_events: int) -> str:
+def _losses(name: str, prefix: str, lost: Mapping[str, int], n_events: int) -> str:
     """Say how many particles of an event the correlator's limits dropped."""
     each = ", ".join(f"{where.replace('_', ' ')} {n / n_events:.1f}" for where, n in lost.items())
-    return f"LinPUPPI on {name}: particles lost an event by limit of the firmware: {each}."
+    who = "LinPUPPI" if prefix == "L1Puppi" else f"{prefix}, a correlator,"
+    return f"{who} on {name}: particles lost an event by limit of the firmware: {each}."
 
 
 def _add_rates(

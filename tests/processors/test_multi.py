@@ -1,7 +1,10 @@
 """Several processors in one pass: inserted once, clustered once, and the same numbers."""
 
+import awkward as ak
 import pytest
 
+import l1kd
+from l1kd.algorithms import Correlator
 from l1kd.datasets import inspect_file
 from l1kd.physics import jets
 from l1kd.processors import particles
@@ -55,6 +58,18 @@ def test_processors_may_lie_within_each_other(events):
     inner = MultiProcessor(parts(), ["puppi"])
     nested = MultiProcessor({"dz": inner, "again": inner}, []).process(events)
     assert nested["dz"]["rates"]["top"]["columns"] == nested["again"]["rates"]["top"]["columns"]
+
+
+def test_losses_of_every_correlator_are_counted(events):
+    """Also of one with a prefix of its own, which loses other particles."""
+    other = Correlator("linpuppi", clusters=True, prefix="L1Other")
+    counted = MultiProcessor(parts(), ["linpuppi", other]).process(events)["losses"]
+    assert list(counted) == ["L1Puppi", "L1Other"]
+    inserted = l1kd.insert(events, ["linpuppi", other], vertex="found")
+    for prefix, lost in counted.items():
+        stored = inserted[f"{prefix}Losses"]
+        assert lost == {limit: ak.sum(stored[limit]) for limit in stored.fields}
+    assert counted["L1Puppi"] != counted["L1Other"]
 
 
 def test_nothing_is_shared_between_chunks(data):
