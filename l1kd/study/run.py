@@ -208,7 +208,9 @@ def _report(
         for part, output in result.output.items():
             if part == "losses":
                 n_events = passed.events(name)
-                summary.notes += [_losses(name, *each, n_events) for each in output.items()]
+                summary.notes += [
+                    _losses(name, prefix, lost, n_events) for prefix, lost in output.items()
+                ]
             elif part == "vertex":
                 summary.vertices.append(studies.vertex_record(name, output))
             else:
