@@ -23,6 +23,7 @@ __all__ = [
     "COLLECTIONS",
     "FIELDS",
     "SUM_TYPES",
+    "Flat",
     "ObjectList",
     "Stored",
     "kept_in",

@@ -22,7 +22,10 @@ __all__ = [
     "read_config",
     "read_mapping",
     "shipped_configs",
+    "shipped_searches",
 ]
+
+_CONFIGS = Path(__file__).parent / "configs"
 
 
 class Strict(BaseModel):
@@ -61,8 +64,16 @@ _Config = TypeVar("_Config", bound=Training)
 
 
 def shipped_configs() -> dict[str, Path]:
-    """Return the configurations that come with the package, by the name of their file."""
-    folder = Path(__file__).parent / "configs"
+    """Return the configurations of trainings that come with the package, by their file's name."""
+    return _named(_CONFIGS)
+
+
+def shipped_searches() -> dict[str, Path]:
+    """Return the configurations of searches that come with the package, by their file's name."""
+    return _named(_CONFIGS / "searches")
+
+
+def _named(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 

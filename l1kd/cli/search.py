@@ -87,13 +87,13 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Search for the best student; go on where an earlier run was stopped."""
-    from l1kd.models.config import read_config, shipped_configs
+    from l1kd.models.config import read_config, shipped_searches
     from l1kd.models.objects.search import ObjectSearchConfig, SearchOptions
     from l1kd.models.objects.search import search as run
     from l1kd.models.objects.search.front import best_trial
     from l1kd.models.objects.search.page import write_page
 
-    path = config or shipped_configs()["object_search"]
+    path = config or shipped_searches()["objects"]
     settings = read_config(path, ObjectSearchConfig)
     options = SearchOptions(strategy.value, trials, seed, workers, dask)
     show = not quiet and not as_json

@@ -24,6 +24,7 @@ from l1kd.hardware_objects import (
     COLLECTIONS,
     FIELDS,
     SUM_TYPES,
+    Flat,
     ObjectList,
     kept_in,
     prefix_of,
@@ -32,7 +33,6 @@ from l1kd.trigger.hardware import external_name, in_range
 
 __all__ = ["CENTRAL_CUTS", "ObjectEvents", "prefix_of"]
 
-Flat = NDArray[Any]
 
 _GOOD_QUALITY: Final = 0xFF00
 """Muon qualities 8 to 15: those that the central flavour keeps, and of valid charge."""

@@ -185,7 +185,7 @@ def test_bad_files_are_errors_or_listed(l1kd, data, tmp_path):
         (["run", "none.root", "--met-edges", "3", "2", "--out", "x"], 1, "rising edges"),
         (["run", "none.root", "--out", "/proc/version"], 1, "/proc/version is a file"),
         (["run", "none.root", "--out", "/proc/version/x"], 1, "/proc/version is a file"),
-        (["emulate", "none", "none.npy", "--out", "x.npy"], 1, "none: expected a firmware folder"),
+        (["emulate", "none", "none.npy", "--out", "x.npy"], 1, "nor a file or folder; expected a"),
     ],
 )
 def test_exit_codes(l1kd, arguments, code, message):

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from l1kd.errors import ConfigurationError
+from l1kd.models.config import read_config, shipped_searches
 from l1kd.models.objects.data import ObjectFiles
 from l1kd.models.objects.search import ObjectSearchConfig, SearchOptions, run, search
 from l1kd.models.objects.search.config import TrialLength
@@ -226,3 +227,8 @@ def test_the_page_needs_no_other_file(config, tmp_path, trained_quickly):
     assert 'src="http' not in page
     written = json.loads((tmp_path / "trials.json").read_text(encoding="utf-8"))
     assert len(written["trials"]) == 8
+
+
+def test_the_shipped_configuration_of_the_search_is_valid():
+    config = read_config(shipped_searches()["objects"], ObjectSearchConfig)
+    assert config.kind == "object_search"

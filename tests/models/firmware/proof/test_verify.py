@@ -85,7 +85,7 @@ def test_rtl_under_a_relative_path_is_simulated(project, monkeypatch):
     """The simulator is given the sources themselves, not the path to them twice."""
     seen = []
 
-    def compiled(folder, design, build_dir):
+    def compiled(folder, design, build_dir, traced):
         seen.extend((folder / path).resolve() for path in design.sources)
         raise ToolError("enough")
 

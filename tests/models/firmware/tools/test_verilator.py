@@ -33,7 +33,7 @@ def library(compiler, tmp_path):
     (include / "verilated.cpp").write_text("// 5.048\n")
 
     def content():
-        return verilator._library(include, build).read_bytes()
+        return verilator._library(include, build, traced=False).read_bytes()
 
     content.include = include
     return content
