@@ -34,6 +34,7 @@ from l1kd.registry import Registry
 __all__ = [
     "ALGORITHMS",
     "AXOL1TL",
+    "CICADA",
     "EMTF_NN",
     "L1METML",
     "TOPO",
@@ -64,6 +65,10 @@ __all__ = [
     "columns_of",
     "known_algorithm",
 ]
+
+
+CICADA = Cicada
+"""`Cicada` in CMS's spelling, as the other deployed networks are named."""
 
 
 def _is_algorithm(item: Any) -> bool:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import l1kd
+import l1kd.algorithms
 from l1kd.algorithms import EventScore
 from l1kd.errors import ConfigurationError, InputError, UnknownFormatError
 from l1kd.objects import objects
@@ -89,3 +90,9 @@ def test_an_unknown_input_is_named(nano):
 
     with pytest.raises(ConfigurationError, match=r"unknown input 'object'.*did you mean 'objects'"):
         Misspelt()(nano)
+
+
+def test_deployed_networks_have_the_names_that_cms_gives_them():
+    for name in "AXOL1TL CICADA TOPO L1TSC4NGJet NNPuppiTau TOoLLiP L1METML EMTF_NN".split():
+        assert issubclass(getattr(l1kd.algorithms, name), l1kd.algorithms.Algorithm)
+    assert l1kd.algorithms.CICADA().name == "cicada"
