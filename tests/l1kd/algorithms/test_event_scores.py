@@ -93,6 +93,15 @@ def test_an_unknown_input_is_named(nano):
 
 
 def test_deployed_networks_have_the_names_that_cms_gives_them():
-    for name in "AXOL1TL CICADA TOPO L1TSC4NGJet NNPuppiTau TOoLLiP L1METML EMTF_NN".split():
+    for name in [
+        "AXOL1TL",
+        "CICADA",
+        "TOPO",
+        "L1TSC4NGJet",
+        "NNPuppiTau",
+        "TOoLLiP",
+        "L1METML",
+        "EMTF_NN",
+    ]:
         assert issubclass(getattr(l1kd.algorithms, name), l1kd.algorithms.Algorithm)
     assert l1kd.algorithms.CICADA().name == "cicada"
