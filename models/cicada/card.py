@@ -1,4 +1,4 @@
-"""Metrics and card of CICADA."""
+"""What is measured of CICADA's networks, and what their cards share."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.models.cicada.config import CicadaConfig
 from l1kd.models.cicada.images import ImageSource, OverlaidTest
 from l1kd.statistics import Blocks, delong
 
@@ -16,7 +15,6 @@ __all__ = [
     "ERRORS",
     "SIMULATED",
     "area_cell",
-    "card",
     "image_description",
     "missing_errors",
     "separation",
@@ -148,110 +146,3 @@ def missing_errors(table: Mapping[str, Any]) -> list[str]:
         "images as independent and is withdrawn).",
         "",
     ]
-
-
-def _table(title: str, table: Mapping[str, Any]) -> list[str]:
-    labels = list(next(iter(table.values())))
-    lines = [f"| {title} | " + " | ".join(labels) + " |", "|---" * (len(labels) + 1) + "|"]
-    for name, row in table.items():
-        cells = [area_cell(row[label]) for label in labels]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return [*lines, ""]
-
-
-def _architecture(export: Mapping[str, Any]) -> list[str]:
-    return [
-        "252 regions (`uint16[18, 14]`, counts of 0.5 GeV, clipped at 1023) -> 4 filters 2x2, "
-        "stride 2 -> 16 -> 1, in the number formats of the deployed line: input ap_ufixed<10,10>, "
-        "weights ap_fixed<12,4>, <8,2>, <12,4>, hidden layers ap_ufixed<10,6>, score "
-        "ap_ufixed<16,8>, steps of 1/256, rounded to nearest even and saturated.",
-        "",
-        f"`network.npz` against the compiled C++ of hls4ml (Vitis, latency) on "
-        f"{export['vectors']:,} zero-bias images: {export['mismatches_firmware_emulator']} "
-        f"mismatches; against QKeras: {export['mismatches_keras_emulator']}.",
-        "",
-    ]
-
-
-def _domain(config: CicadaConfig, metrics: Mapping[str, Any]) -> list[str]:
-    data = config.data
-    lines = [
-        "## Domain",
-        f"Crossings with {data.mu:g} collisions on average. Images: sums of Poisson({data.mu:g}) "
-        f"collisions of {data.minimum_bias}, each turned by a random number of regions in phi and "
-        "mirrored in eta at random.",
-    ]
-    medians = metrics["zero_bias"]["student, quantized"]
-    if data.reference is not None:
-        lines.append(
-            "Gain and pedestal a ring of regions bring them to the scale of the fully simulated "
-            f"{data.reference} (the first half of its entries; the second half tests): the "
-            f"quantized student's median score of zero bias is {medians['median']:.1f} on overlaid "
-            f"and {medians['simulation_median']:.1f} on simulated images. Other pile-up, other "
-            "calibration or zero suppression need another training: `data.mu` and "
-            "`data.reference` of the configuration."
-        )
-    return [*lines, ""]
-
-
-def _training(config: CicadaConfig, metrics: Mapping[str, Any]) -> list[str]:
-    history = {stage: entries[-1] for stage, entries in metrics["history"].items()}
-    formula = "32 ln(MSE)" if config.target == "log_mse_32" else "ln(32 MSE)"
-    first, second = config.data.split
-    return [
-        "## Training",
-        f"- Teacher: convolutional autoencoder with {config.latent} inner neurons, mean squared "
-        f"error over the 252 regions; {config.teacher.epochs} epochs of "
-        f"{config.images_per_epoch:,} new zero-bias images each; error on validation images "
-        f"{history['teacher']['validation_mse']:.1f} counts squared.",
-        f"- Student: mean absolute difference to the target {formula} of the teacher, rounded to "
-        f"1/256, in [0, 256), on {config.student_images:,} zero-bias images and "
-        f"{config.exposure_images:,} of {', '.join(config.data.exposure)} (outlier exposure). "
-        f"First in floating point (on validation images "
-        f"{history['student']['validation_mae']:.2f}), then quantized "
-        f"({history['quantized']['validation_mae']:.2f}).",
-        f"- Collisions of the minimum-bias library are kept apart: {100 * first:.0f}% for "
-        f"training, {100 * (second - first):.0f}% for validation, {100 * (1 - second):.0f}% for "
-        "the test. Exposure takes the first half of a signal sample, the test the second.",
-        f"- Seed {config.seed}. Command, versions and hashes of the data: `provenance.json`.",
-        "",
-    ]
-
-
-def card(config: CicadaConfig, metrics: Mapping[str, Any]) -> str:
-    """Write the model card, Markdown.
-
-    Parameters
-    ----------
-    config : CicadaConfig
-        How it was trained.
-    metrics : mapping
-        What `separation` measured, the histories, and what the export recorded.
-    """
-    simulated = []
-    if "auc_simulation" in metrics:
-        simulated = [
-            SIMULATED,
-            "",
-            *_table("signal", metrics["auc_simulation"]),
-        ]
-    return "\n".join(
-        [
-            f"# {config.name}-v{config.version}",
-            "",
-            "An anomaly score of the calorimeter image, for the Level-1 trigger: a small network "
-            "that mimics how badly an autoencoder reconstructs the image.",
-            "",
-            *_architecture(metrics["export"]),
-            "## Test: area under the ROC curve against zero bias",
-            f"{config.test_images:,} overlaid zero-bias images, collisions and signal events that "
-            "training never saw. All scores see the same images, the baselines on the right are "
-            f"the simple ones. {ERRORS}",
-            "",
-            *_table("signal", metrics["auc_overlay"]),
-            *missing_errors(metrics["auc_overlay"]),
-            *simulated,
-            *_domain(config, metrics),
-            *_training(config, metrics),
-        ]
-    )

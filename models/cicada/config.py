@@ -7,7 +7,6 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from l1kd.algorithms.residuals import Residuals
-from l1kd.errors import ConfigurationError
 from l1kd.models.config import Optimisation, Strict, Training
 
 __all__ = [
@@ -20,6 +19,7 @@ __all__ = [
     "GateSizes",
     "ImageData",
     "Normalised",
+    "QKerasShape",
     "StudentConfig",
 ]
 
@@ -83,35 +83,14 @@ class CicadaTeacherConfig(Training):
     teacher: Optimisation
 
 
-class CicadaConfig(Training):
-    """Teacher autoencoder and quantized student of CICADA."""
-
-    kind: Literal["cicada"]
-    data: ImageData
-    images_per_epoch: int = Field(gt=0)
-    validation_images: int = Field(gt=0)
-    test_images: int = Field(gt=0)
-    latent: int = Field(default=80, gt=0)
-    teacher: Optimisation
-    student_images: int = Field(gt=0)
-    exposure_images: int = Field(ge=0)
-    student: Optimisation
-    quantized: Optimisation
-    target: Literal["log_mse_32", "log_32_mse"] = "log_mse_32"
-
-    @property
-    def autoencoder(self) -> Autoencoder:
-        """The teacher, which sees the counts."""
-        return Autoencoder(latent=self.latent)
-
-
 class StudentConfig(Training):
     """What a student has besides its own training: its images and its teacher.
 
-    The teacher is the artefact `teacher_artefact`, or it is trained as in `CicadaConfig` with the
-    same values; its checkpoints may be taken from there. Of an artefact the student learns 32 times
-    the score. `training_mu` gives training images a mean pile-up from and to, instead of `data.mu`;
-    `also_mu` adds tests. `compare` names shipped artefacts for the tables.
+    The teacher is the artefact `teacher_artefact`, or it is trained here as `teacher` says, on
+    counts; its checkpoints may be taken from another student with the same values. Of an artefact
+    the student learns 32 times the score. `training_mu` gives training images a mean pile-up from
+    and to, instead of `data.mu`; `also_mu` adds tests. `compare` names shipped artefacts for the
+    tables.
     """
 
     data: ImageData
@@ -135,16 +114,34 @@ class StudentConfig(Training):
             raise ValueError("give either teacher, how to train it, or teacher_artefact")
         return self
 
-    def cicada(self) -> CicadaConfig:
-        """Return the configuration of the teacher and the images, where it is trained."""
-        own = {"data", "images_per_epoch", "validation_images", "test_images", "latent", "teacher"}
-        own |= {"student_images", "exposure_images", "target"}
-        shared = {
-            name: getattr(self, name) for name in own | {"name", "version", "seed", "threads"}
-        }
-        if self.teacher is None:
-            raise ConfigurationError("the teacher is an artefact: it is not trained")
-        return CicadaConfig(kind="cicada", student=self.teacher, quantized=self.teacher, **shared)
+    @property
+    def autoencoder(self) -> Autoencoder:
+        """A teacher that is trained here, which sees the counts."""
+        return Autoencoder(latent=self.latent)
+
+
+class QKerasShape(Strict):
+    """Size of the QKeras student; by default that of the deployed convolutional line.
+
+    ``dense`` has neither filters nor their bias.
+    """
+
+    architecture: Literal["dense", "convolutional"] = "convolutional"
+    filters: int = Field(default=4, gt=0)
+    filter_bias: bool = False
+    hidden: int = Field(default=16, gt=0)
+
+
+class CicadaConfig(StudentConfig):
+    """QKeras student in the number formats of the deployed lines.
+
+    It is trained in floating point first (`student`), then quantized (`quantized`).
+    """
+
+    kind: Literal["cicada"]
+    shape: QKerasShape = QKerasShape()
+    student: Optimisation
+    quantized: Optimisation
 
 
 class EbopsRegularisation(Strict):

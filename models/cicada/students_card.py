@@ -8,10 +8,15 @@ from numpy.typing import NDArray
 
 from l1kd.emulators.array_types import Images
 from l1kd.models.cicada.card import ERRORS, SIMULATED, area_cell, missing_errors
-from l1kd.models.cicada.config import CicadaHgqConfig, CicadaLogicConfig, StudentConfig
+from l1kd.models.cicada.config import (
+    CicadaConfig,
+    CicadaHgqConfig,
+    CicadaLogicConfig,
+    StudentConfig,
+)
 from l1kd.statistics import SEVERAL, emd
 
-__all__ = ["agreement", "hgq_card", "logic_card"]
+__all__ = ["agreement", "hgq_card", "logic_card", "qkeras_card"]
 
 Scores = Mapping[str, Callable[[Images], NDArray[np.floating]]]
 
@@ -211,6 +216,40 @@ def _unit(config: StudentConfig) -> str:
         f"counts of 0.5 GeV, from them residuals over the {config.normalised.by}'s mean to the "
         f"power of {config.normalised.power:g}, 11 bits, `l1kd.emulators.residuals`"
     )
+
+
+def qkeras_card(config: CicadaConfig, metrics: Mapping[str, Any]) -> str:
+    """Write the card of the student in fixed bits, Markdown."""
+    export, history, shape = metrics["export"], metrics["history"], config.shape
+    filters, formats = "", "ap_fixed<8,2>, <12,4>"
+    if shape.architecture == "convolutional":
+        bias = ", with a bias" if shape.filter_bias else ""
+        filters = f"{shape.filters} filters 2x2, stride 2{bias} -> "
+        formats = "ap_fixed<12,4>, <8,2>, <12,4>"
+    distances = {
+        label: history[stage][-1]["validation_mae"]
+        for stage, label in (("student", "in floating point"), ("quantized", "quantized"))
+    }
+    about = [
+        "An anomaly score of the calorimeter image, for the Level-1 trigger: a small network that "
+        "mimics how badly an autoencoder reconstructs the image.",
+        "",
+        f"252 regions (`uint16[18, 14]`, {_unit(config)}) -> {filters}{shape.hidden} neurons -> "
+        f"score, in the number formats of the deployed lines: input {export['input']}, weights "
+        f"{formats}, hidden layers ap_ufixed<10,6>, score {export['output']}, steps of 1/256, "
+        "rounded to nearest even and saturated.",
+        "",
+        f"Effective bit operations (EBOPs), by the declared widths: {export['ebops']:,}. "
+        f"`network.npz` against the compiled C++ of hls4ml (Vitis, latency) on "
+        f"{export['vectors']:,} images: {export['mismatches_firmware_emulator']} mismatches; "
+        f"against QKeras: {export['mismatches_keras_emulator']}.",
+        "",
+        "Mean absolute difference to the teacher on zero-bias validation images: "
+        + ", ".join(f"{label} {value:.2f}" for label, value in distances.items())
+        + ".",
+        "",
+    ]
+    return _card(config, metrics, about)
 
 
 def hgq_card(config: CicadaHgqConfig, metrics: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from l1kd.algorithms import Cicada, CicadaTeacher
 from l1kd.algorithms.image_scores import LARGEST_SCORE, log_error
-from l1kd.algorithms.residuals import network_input
+from l1kd.algorithms.residuals import COUNTS, RESIDUALS, network_input
 from l1kd.artefacts import sha256
 from l1kd.emulators.array_types import Images, Singles
 from l1kd.emulators.logic import LogicNetwork
@@ -32,6 +32,7 @@ __all__ = [
     "TrainingTargets",
     "augment",
     "batch_rows",
+    "batches",
     "emulated",
     "finish",
     "proof_images",
@@ -76,6 +77,11 @@ class TrainingTargets:
         return images if normalised is None else normalised.residuals().raw(images)
 
     @property
+    def width(self) -> int:
+        """Bits of a region, as a network reads it."""
+        return COUNTS.width if self.config.normalised is None else RESIDUALS.width
+
+    @property
     def signal_like(self) -> Images:
         """Some of the signal-like images of the training, to follow the separation."""
         return self.images[self.config.student_images :: _SIGNAL_SHARE]
@@ -112,9 +118,7 @@ def _teacher_scores(
 
         key = sha256(artefact.artefact.file("model.onnx"))
         return _kept(of_artefact, bytes.fromhex(key), job.checkpoints("targets")), []
-    model, history = teacher.train_teacher(
-        config.cicada(), source, job.checkpoints("teacher"), job.quiet
-    )
+    model, history = teacher.train_teacher(config, source, job.checkpoints("teacher"), job.quiet)
     error = teacher.reconstruction_error(model)
 
     def score(images: Images) -> Singles:
@@ -165,6 +169,14 @@ def batch_rows(targets: TrainingTargets, epoch: int, batch: int) -> Iterator[NDA
     order = rng.permutation(len(targets.images))
     steps = len(order) // batch
     yield from np.split(order[: steps * batch], steps)
+
+
+def batches(targets: TrainingTargets, epoch: int, batch: int) -> Iterator[tuple[Singles, Singles]]:
+    """Give what a network reads of turned and mirrored images, float32[n, 252], and its targets."""
+    rng = np.random.default_rng([targets.config.seed, 1, epoch])
+    for rows in batch_rows(targets, epoch, batch):
+        x = targets.read(augment(targets.images[rows], rng))
+        yield x.reshape(-1, 252).astype(np.float32), targets.targets[rows]
 
 
 def emulated(network: Network | LogicNetwork, normalised: Normalised | None = None) -> Scores:

@@ -8,8 +8,9 @@ import numpy as np
 
 from l1kd.algorithms.residuals import RESIDUALS
 from l1kd.emulators.array_types import Floats, Images, Singles
+from l1kd.errors import ConfigurationError
 from l1kd.models import backend
-from l1kd.models.cicada.config import Autoencoder, CicadaConfig, CicadaTeacherConfig
+from l1kd.models.cicada.config import Autoencoder, CicadaTeacherConfig, StudentConfig
 from l1kd.models.cicada.images import ImageSource
 from l1kd.models.records import fingerprint
 from l1kd.models.training import Fit, adam, fit, run_in_chunks
@@ -18,17 +19,11 @@ __all__ = ["network", "reconstruction_error", "train_teacher"]
 
 _SCALE = 1.0 / 32.0
 
-# a teacher serves every student that is tried on it
-_AFTER_TEACHER = (
-    "student_images",
-    "exposure_images",
-    "test_images",
-    "student",
-    "quantized",
-    "target",
-    "test_mu",
-    "rate_mu",
-)
+# what decides the teacher: it serves every student that is tried on it
+_OF_TEACHER = {
+    *("seed", "data", "training_mu", "images_per_epoch", "validation_images"),
+    *("latent", "autoencoder", "teacher"),
+}
 
 
 def network(settings: Autoencoder) -> Any:
@@ -131,9 +126,11 @@ def _loss(model: Any, hidden: float) -> Callable[[Any, Any], Any]:
 
 
 def train_teacher(
-    config: CicadaConfig | CicadaTeacherConfig, source: ImageSource, folder: Path, quiet: bool
+    config: StudentConfig | CicadaTeacherConfig, source: ImageSource, folder: Path, quiet: bool
 ) -> tuple[Any, list[dict[str, float]]]:
     """Train the teacher, or take it from its checkpoints: the Keras model and its history."""
+    if config.teacher is None:
+        raise ConfigurationError("the teacher is an artefact: it is not trained")
     tf = backend.tensorflow()
     shape = config.autoencoder
     model = network(shape)
@@ -162,4 +159,5 @@ def train_teacher(
         _loss(model, shape.hidden),
         validate,
     )
-    return model, fit(task, folder, fingerprint(config, _AFTER_TEACHER), quiet)
+    other = set(type(config).model_fields) - _OF_TEACHER
+    return model, fit(task, folder, fingerprint(config, other), quiet)

@@ -1,18 +1,22 @@
-"""CICADA: teacher, student, quantized student, test, export through hls4ml."""
+"""CICADA's QKeras student: in floating point, quantized, test, export through hls4ml."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from l1kd.algorithms.image_scores import log_error
+from l1kd.emulators.array_types import Images, Singles
 from l1kd.models import backend
-from l1kd.models.cicada import students, teacher
-from l1kd.models.cicada.card import card, image_description, separation
+from l1kd.models.cicada import students
 from l1kd.models.cicada.config import CicadaConfig
-from l1kd.models.cicada.images import ImageSource
+from l1kd.models.cicada.students_card import qkeras_card
+from l1kd.models.cicada.targets import (
+    TrainingTargets,
+    batches,
+    emulated,
+    finish,
+    proof_images,
+    training_targets,
+)
 from l1kd.models.config import Optimisation, read_config
 from l1kd.models.export import compile_firmware, export_network
 from l1kd.models.recipe import Job, Product, Recipe
@@ -21,38 +25,33 @@ from l1kd.models.training import Fit, adam, fit
 
 __all__ = ["RECIPE"]
 
-Scores = Callable[[NDArray[np.uint16]], NDArray[np.floating]]
+_BEGIN_SHARE = 8
+"""First weights are found from one image in so many."""
 
 
-def _fit_student(
-    model: Any,
-    label: str,
-    settings: Optimisation,
-    data: tuple[NDArray[np.uint16], NDArray[np.float32]],
-    check: tuple[NDArray[np.uint16], NDArray[np.float32]],
-    config: CicadaConfig,
-    job: Job,
+def _fit(
+    targets: TrainingTargets, label: str, model: Any, settings: Optimisation
 ) -> list[dict[str, float]]:
     tf = backend.tensorflow()
-    images, targets = data
-    score = students.score(model)
-    steps = len(images) // settings.batch
+    steps = len(targets.images) // settings.batch
+    trained = students.score(model)
 
-    def batches(epoch: int) -> Iterator[tuple[Any, ...]]:
-        order = np.random.default_rng([config.seed, epoch]).permutation(len(images))
-        for rows in np.split(order[: steps * settings.batch], steps):
-            x = images[rows].reshape(-1, 252).astype(np.float32)
-            yield tf.constant(x), tf.constant(targets[rows])
+    def score(images: Images) -> Singles:
+        return trained(targets.read(images))
+
+    def read(epoch: int) -> Iterator[tuple[Any, ...]]:
+        for x, y in batches(targets, epoch, settings.batch):
+            yield tf.constant(x), tf.constant(y)
 
     def loss(x: Any, y: Any) -> Any:
         return tf.reduce_mean(tf.abs(model(x, training=True)[:, 0] - y))
 
     def validate() -> dict[str, float]:
-        difference = score(check[0]) - check[1]
-        return {"validation_mae": float(np.abs(difference).mean())}
+        return targets.metrics(score)
 
-    task = Fit(label, model, adam(settings, steps), settings.epochs, steps, batches, loss, validate)
-    return fit(task, job.checkpoints(label), fingerprint(config), job.quiet)
+    task = Fit(label, model, adam(settings, steps), settings.epochs, steps, read, loss, validate)
+    job = targets.job
+    return fit(task, job.checkpoints(label), fingerprint(targets.config), job.quiet)
 
 
 def _run(config: CicadaConfig, job: Job) -> Product:
@@ -67,61 +66,38 @@ def _run(config: CicadaConfig, job: Job) -> Product:
     ArtefactError
         The exported network differs from the compiled C++ of hls4ml on any image.
     """
-    source = ImageSource.read(config.data, config.seed)
-    autoencoder, teacher_history = teacher.train_teacher(
-        config, source, job.checkpoints("teacher"), job.quiet
-    )
-    error = teacher.reconstruction_error(autoencoder)
-
-    def target(images: NDArray[np.uint16]) -> NDArray[np.float32]:
-        return log_error(error(images), config.target)
-
-    # the student's zero-bias images are none of the epochs that the teacher saw
-    images = np.concatenate(
-        [
-            source.training(config.student_images, config.teacher.epochs),
-            source.exposure(config.exposure_images),
-        ]
-    )
-    check = source.validation(config.validation_images)
-    data, checked = (images, target(images)), (check, target(check))
-    floating, quantized = students.student(), students.quantized_student()
-    histories = {"teacher": teacher_history}
-    for label, model, settings in (
-        ("student", floating, config.student),
-        ("quantized", quantized, config.quantized),
-    ):
-        histories[label] = _fit_student(model, label, settings, data, checked, config, job)
-        if label == "student":
-            quantized.set_weights(floating.get_weights())
-    scores: dict[str, Scores] = {
-        "teacher": target,
-        "student, floating point": students.score(floating),
-        "student, quantized": students.score(quantized),
-    }
-    metrics = separation(source, source.test_images(config.test_images), scores)
-    metrics["history"] = histories
-    metrics["calibration"] = source.calibration.as_dict()
-    vectors = source.training(config.check_vectors, config.teacher.epochs + 1)
-    network, metrics["export"] = export_network(
-        partial(compile_firmware, quantized, {"inputs": {"result": students.INPUT_PRECISION}}),
-        vectors.reshape(-1, 252),
+    targets = training_targets(config, job)
+    floating = students.student(config.shape)
+    some = slice(None, None, _BEGIN_SHARE)
+    students.begin(floating, targets.read(targets.images[some]), targets.targets[some], config.seed)
+    quantized = students.quantized_student(config.shape)
+    histories = {"student": _fit(targets, "student", floating, config.student)}
+    quantized.set_weights(floating.get_weights())
+    histories["quantized"] = _fit(targets, "quantized", quantized, config.quantized)
+    seen = targets.read(proof_images(targets))
+    inputs = {"inputs": {"result": students.input_precision(targets.width)}}
+    network, export = export_network(
+        partial(compile_firmware, quantized, inputs),
+        seen.reshape(-1, 252),
         job.out / "network.npz",
-        students.score(quantized)(vectors)[:, None],
+        students.score(quantized)(seen)[:, None],
     )
     with backend.quiet():
         quantized.save(job.out / "model.h5")
-    return Product(
-        kind="cicada",
-        description="Anomaly score of a calorimeter image, as firmware.",
-        inputs=image_description(str(network.inputs[0].format), config.data.mu),
-        outputs={
-            "score": {"format": str(network.outputs[0].format), "target": config.target},
-        },
-        files=("network.npz", "model.h5"),
-        data=tuple(source.files()),
-        metrics=metrics,
-        card=card(config, metrics),
+    export |= {
+        "kind": "in fixed bits",
+        "ebops": students.bit_operations(config.shape, targets.width),
+        "input": str(network.inputs[0].format),
+        "output": str(network.outputs[0].format),
+    }
+    return finish(
+        targets,
+        emulated(network, config.normalised),
+        histories,
+        export,
+        qkeras_card,
+        "network.npz",
+        "model.h5",
     )
 
 

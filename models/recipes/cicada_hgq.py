@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from l1kd.algorithms.residuals import COUNTS, RESIDUALS
 from l1kd.emulators.array_types import Images, Singles
 from l1kd.models import backend, mixed_precision
 from l1kd.models.cicada import hgq as cicada_hgq
@@ -16,8 +15,7 @@ from l1kd.models.cicada.config import CicadaHgqConfig
 from l1kd.models.cicada.students_card import hgq_card
 from l1kd.models.cicada.targets import (
     TrainingTargets,
-    augment,
-    batch_rows,
+    batches,
     emulated,
     finish,
     proof_images,
@@ -41,12 +39,9 @@ def _fit(targets: TrainingTargets, config: CicadaHgqConfig, model: Any) -> list[
     def score(images: Images) -> Singles:
         return trained(targets.read(images))
 
-    def batches(epoch: int) -> Iterator[tuple[Any, ...]]:
-        rng = np.random.default_rng([config.seed, 1, epoch])
-        for rows in batch_rows(targets, epoch, settings.batch):
-            x = augment(targets.images[rows], rng)
-            x = targets.read(x).reshape(-1, 252).astype(np.float32)
-            yield tf.constant(x), tf.constant(targets.targets[rows])
+    def read(epoch: int) -> Iterator[tuple[Any, ...]]:
+        for x, y in batches(targets, epoch, settings.batch):
+            yield tf.constant(x), tf.constant(y)
 
     def loss(x: Any, y: Any) -> Any:
         distance = tf.reduce_mean(tf.abs(model(x, training=True)[:, 0] - y))
@@ -63,7 +58,7 @@ def _fit(targets: TrainingTargets, config: CicadaHgqConfig, model: Any) -> list[
 
     optimiser = mixed_precision.adam(settings.learning_rate, settings.epochs * steps)
     task = Fit(
-        "student", model, optimiser, settings.epochs, steps, batches, loss, validate, regularise
+        "student", model, optimiser, settings.epochs, steps, read, loss, validate, regularise
     )
     job = targets.job
     return fit(task, job.checkpoints("student"), fingerprint(config), job.quiet)
@@ -81,15 +76,19 @@ def _run(config: CicadaHgqConfig, job: Job) -> Product:
     """
     targets = training_targets(config, job)
     zero_bias = targets.read(targets.images[: min(20_000, config.student_images)])
-    width = COUNTS.width if config.normalised is None else RESIDUALS.width
     start = float(np.median(targets.validation_targets))
-    model = cicada_hgq.student(zero_bias, config.knots, config.hidden, config.seed, width, start)
+    width = targets.width
+    model = cicada_hgq.rings(zero_bias, config.knots, config.hidden, config.seed, width, start)
     histories = {"student": _fit(targets, config, model)}
     like = targets.read(targets.signal_like)
     operations = cicada_hgq.trace(model, np.concatenate([zero_bias, like]), width)
     with tempfile.TemporaryDirectory() as folder:
         network, export = cicada_hgq.export(
-            model, targets.read(proof_images(targets)), Path(folder), job.out / "network.npz", width
+            model,
+            targets.read(proof_images(targets)),
+            Path(folder),
+            job.out / "network.npz",
+            targets.width,
         )
     with backend.quiet():
         model.save(job.out / "model.keras")

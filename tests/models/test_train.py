@@ -16,7 +16,6 @@ from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.emulators.particles.input_matrix import INPUT_SETS
 from l1kd.errors import ConfigurationError
-from l1kd.models.cicada import students as cicada
 from l1kd.models.config import read_config, shipped_configs
 from l1kd.models.recipes import cicada as cicada_recipe
 from l1kd.models.recipes.qdistillnet import read_qdistillnet
@@ -231,13 +230,18 @@ def write_collisions(path, n, hardest, seed):
 
 def without_compiler(compiled, vectors, path, keras_output):
     """Stand in for the export, which compiles C++ for half a minute; QDistillNet tests it."""
-    assert compiled.args[1] == {"inputs": {"result": cicada.INPUT_PRECISION}}
-    assert vectors.shape == (300, 252)
-    assert keras_output.shape == (300, 1)
+    assert compiled.args[1] == {"inputs": {"result": "ap_ufixed<10,10>"}}
+    # 300 of zero bias, and some of the signal-like images
+    assert vectors.shape == (302, 252)
+    assert keras_output.shape == (302, 1)
     path.write_bytes(b"")
-    tensor = SimpleNamespace(format="as the firmware has it")
+    counts, score = FixedPoint(10, 10, False), FixedPoint(16, 8, False)
     export = dict.fromkeys(("mismatches_firmware_emulator", "mismatches_keras_emulator"), 0)
-    network = SimpleNamespace(inputs=[tensor], outputs=[tensor])
+    network = SimpleNamespace(
+        inputs=[SimpleNamespace(format=counts)],
+        outputs=[SimpleNamespace(format=score)],
+        predict_raw=lambda raw: raw.sum(axis=1, keepdims=True) % 65536,
+    )
     return network, {"vectors": len(vectors), **export}
 
 
@@ -249,6 +253,9 @@ IMAGE_TRAINING = {
     "exposure_images": 32,
     "latent": 4,
     "teacher": {"epochs": 1, "batch": 32, "learning_rate": 0.001},
+    # a teacher that is trained here, on counts
+    **dict.fromkeys(("teacher_artefact", "training_mu", "normalised")),
+    "also_mu": [],
 }
 
 

@@ -5,13 +5,12 @@ import json
 import pytest
 
 from l1kd.artefacts import load
-from l1kd.models.cicada.card import area_cell, card, missing_errors
-from l1kd.models.cicada.config import CicadaConfig, CicadaHgqConfig, CicadaLogicConfig
+from l1kd.models.cicada.card import area_cell, missing_errors
+from l1kd.models.cicada.config import CicadaHgqConfig, CicadaLogicConfig
 from l1kd.models.cicada.students_card import hgq_card, logic_card
 from l1kd.models.config import read_config
 
 SHIPPED = {
-    "cicada": (CicadaConfig, card),
     "cicada_hgq": (CicadaHgqConfig, hgq_card),
     "cicada_logic": (CicadaLogicConfig, logic_card),
 }

@@ -17,7 +17,7 @@ def images():
 @pytest.fixture(scope="module")
 def model(tf, images):
     pytest.importorskip("hgq", reason="HGQ2 is not installed")
-    model = cicada_hgq.student(images, (-1.0, 1.5), 4, 7)
+    model = cicada_hgq.rings(images, (-1.0, 1.5), 4, 7)
     cicada_hgq.trace(model, images)
     return model
 
