@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import gcd
 
 __all__ = ["Linear"]
 
@@ -35,3 +36,8 @@ class Linear:
             else:
                 weights.pop(key, None)
         return Linear(weights, (self.constant << mine) + (other.constant << theirs), fraction)
+
+    def ray(self) -> tuple[dict[int, int], int]:
+        """Return what all positive multiples of the form have in common: whole, without divisor."""
+        divisor = gcd(self.constant, *self.weights.values()) or 1
+        return {key: w // divisor for key, w in self.weights.items()}, self.constant // divisor

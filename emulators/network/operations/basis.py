@@ -23,6 +23,8 @@ __all__ = ["Basis", "Form"]
 
 Form = Linear
 _MAX_BITS = 62
+_PAIRS = ("multiply", "maximum", "minimum")
+"""Kinds of elements that two forms give."""
 
 
 class Element(NamedTuple):
@@ -112,7 +114,20 @@ class Basis:
         low, high = min(ends), max(ends)
         width = max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0, 1) + 1
         own = FixedPoint(width, width - left.fraction - right.fraction, True)
-        return self._element("product", (left, right), None, own)
+        return self._element("multiply", (left, right), None, own)
+
+    def extreme(self, left: Form, right: Form, largest: bool) -> Form:
+        """Return the larger or the smaller of two forms."""
+        fraction = max(left.fraction, right.fraction)
+        left, right = (form.plus(Linear({}, 0, fraction)) for form in (left, right))
+        limit = max if largest else min
+        low, high = map(limit, self.bounds(left), self.bounds(right))
+        for one, other in ((left, right), (right, left)):
+            if self.bounds(one.plus(other.scaled(-1)))[0] >= 0:
+                return one if largest else other
+        width = max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0, 1) + 1
+        own = FixedPoint(width, width - fraction, True)
+        return self._element("maximum" if largest else "minimum", (left, right), None, own)
 
     def lookup(
         self, form: Form, fraction: int, low: int, values: Sequence[int], out_fraction: int
@@ -178,17 +193,18 @@ class Basis:
         """Return the operations that compute elements whose operands all exist."""
         operations: list[Operation] = []
         kinds = {key: self.elements[key].kind for key in members}
-        lines = [key for key in members if kinds[key] not in ("product", "table")]
+        lines = [key for key in members if kinds[key] not in (*_PAIRS, "table")]
         if lines:
             operand = self._sums(f"{name}.line", self._operands(lines), operations)
             self._placed(self._lines(f"{name}.lines", *operand, lines), lines, operations)
-        products = [key for key in members if kinds[key] == "product"]
-        if products:
-            # Factors stand apart: a choice is one bit, and should not be as wide as what it gates.
-            left = self._sums(f"{name}.left", self._operands(products), operations)
-            right = self._sums(f"{name}.right", self._operands(products, 1), operations)
-            product = self._products(f"{name}.products", left, right, products)
-            self._placed(product, products, operations)
+        for kind in _PAIRS:
+            pairs = [key for key in members if kinds[key] == kind]
+            if pairs:
+                # They stand apart: a choice is one bit, and should not be as wide as what it gates.
+                each = f"{name}.{kind}"
+                left = self._sums(f"{each}.left", self._operands(pairs), operations)
+                right = self._sums(f"{each}.right", self._operands(pairs, 1), operations)
+                self._placed(self._pairs(each, kind, left, right, pairs), pairs, operations)
         tables: dict[Any, list[int]] = {}
         for key in members:
             if kinds[key] == "table":
@@ -288,9 +304,10 @@ class Basis:
             output, sums, index, threshold, above, over, below, under, fraction, None, forms, choice
         )
 
-    def _products(
+    def _pairs(
         self,
         name: str,
+        kind: str,
         left: tuple[str, list[int]],
         right: tuple[str, list[int]],
         group: list[int],
@@ -300,7 +317,7 @@ class Basis:
         width = max(form.integer for form in forms) + finest
         output = Tensor(name, (len(group),), FixedPoint(width, width - finest, True))
         first, second = (np.array(columns, np.int32) for _, columns in (left, right))
-        return Binary(output, "multiply", left[0], right[0], first, second)
+        return Binary(output, kind, left[0], right[0], first, second)
 
     def _table(self, name: str, sums: str, columns: list[int], group: list[int]) -> Operation:
         element = self.elements[group[0]]

@@ -273,13 +273,16 @@ class _Reader:
     def _choose(self, step: Step) -> Form:
         yes, no = self._read(step), self._read(step, 1).shifted(step.numbers[0])
         no = self._turned(no, step.numbers[1])
-        key = self._source(step, 2)
-        form = key.format
+        key, condition = self._source(step, 2), self._read(step, 2)
         if key.low < 0:
-            chosen = self.basis.exceeds(self._read(step, 2), -1, key.fraction)
-            return yes.plus(self.basis.product(chosen, no.plus(yes.scaled(-1))))
-        top = (1 << (form.width - 1)) - 1
-        chosen = self.basis.exceeds(self._read(step, 2), top, key.fraction)
+            difference = no.plus(yes.scaled(-1))
+            for largest in (True, False):
+                if condition.ray() == difference.scaled(1 if largest else -1).ray():
+                    return self.basis.extreme(yes, no, largest)
+            chosen = self.basis.exceeds(condition, -1, key.fraction)
+            return yes.plus(self.basis.product(chosen, difference))
+        top = (1 << (key.format.width - 1)) - 1
+        chosen = self.basis.exceeds(condition, top, key.fraction)
         return no.plus(self.basis.product(chosen, yes.plus(no.scaled(-1))))
 
     def _lookup(self, step: Step) -> Form:

@@ -32,12 +32,12 @@ def first(count):
     return f"for (int i = 0; i < {count}; i++) out[i] = raw(result[i]);"
 
 
-def spread(rng, form, size, rows=ROWS):
+def spread(rng, form, size):
     """Raw numbers of a format: typical ones, all bits at random, and edges."""
-    wide = rng.integers(form.minimum, form.maximum + 1, (rows, size))
-    scale = rng.choice([2.0**-6, 2.0**-3, 1.0], (rows, 1)) * 2.0**form.width / 4
-    near = np.clip(rng.normal(0, 1, (rows, size)) * scale / 8, form.minimum, form.maximum)
-    rows = np.where(rng.random((rows, 1)) < 0.2, wide, near.astype(np.int64))
+    wide = rng.integers(form.minimum, form.maximum + 1, (ROWS, size))
+    scale = rng.choice([2.0**-6, 2.0**-3, 1.0], (ROWS, 1)) * 2.0**form.width / 4
+    near = np.clip(rng.normal(0, 1, (ROWS, size)) * scale / 8, form.minimum, form.maximum)
+    rows = np.where(rng.random((ROWS, 1)) < 0.2, wide, near.astype(np.int64))
     rows[:4] = [[form.minimum], [form.maximum], [0], [1]]
     return rows
 
@@ -93,8 +93,8 @@ def test_cicada(version, passed, result, tmp_path):
     folder = checkout("CICADA", version)
     wrapper = compile_wrapper(folder, tmp_path, passed, result, first(1), width=1)
     rng = np.random.default_rng(3)
-    regions = np.minimum(rng.geometric(0.2, (2000, 252)) - 1, 1023)
-    regions[:200] = rng.integers(0, 1024, (200, 252))
+    regions = np.minimum(rng.geometric(0.2, (ROWS, 252)) - 1, 1023)
+    regions[:1000] = rng.integers(0, 1024, (1000, 252))
     network = Cicada.from_folder(folder)
     np.testing.assert_array_equal(network.score_raw(regions), wrapper(regions)[:, 0])
 
@@ -143,7 +143,7 @@ def test_jet_tagger(repository, tmp_path):
         folder, tmp_path, "ap_fixed<24,12,AP_RND,AP_SAT,0>",
         f"std::pair<std::array<ap_fixed<16,6>, 1>, {classes}>", PAIR, array="", width=9,
     )  # fmt: skip
-    rows = spread(np.random.default_rng(7), FixedPoint(24, 12), 320, 2000)
+    rows = spread(np.random.default_rng(7), FixedPoint(24, 12), 320)
     scores, factor = JetTagger.from_folder(folder).network.predict_raw(rows)
     np.testing.assert_array_equal(np.concatenate([factor, scores], axis=1), wrapper(rows))
 
@@ -154,12 +154,11 @@ def test_missing_momentum(tmp_path):
         folder, tmp_path, "ap_fixed<32,16>", "ap_fixed<32,16>", first(2), width=2
     )
     rng = np.random.default_rng(8)
-    count = 1000
-    rows = np.zeros((count, 800), np.int64)
-    rows[:, :400] = spread(rng, FixedPoint(25, 9), 400, count)
-    rows[:, 400:600] = spread(rng, FixedPoint(25, 9), 200, count)
-    rows[:, 600:700] = rng.integers(0, 6, (count, 100)) << 16
-    rows[:, 700:] = rng.integers(0, 4, (count, 100)) << 16
+    rows = np.zeros((ROWS, 800), np.int64)
+    rows[:, :400] = spread(rng, FixedPoint(25, 9), 400)
+    rows[:, 400:600] = spread(rng, FixedPoint(25, 9), 200)
+    rows[:, 600:700] = rng.integers(0, 6, (ROWS, 100)) << 16
+    rows[:, 700:] = rng.integers(0, 4, (ROWS, 100)) << 16
     network = MissingMomentum.from_folder(folder).network
     parts = [rows[:, :400], rows[:, 400:600], rows[:, 600:700] >> 16, rows[:, 700:] >> 16]
     np.testing.assert_array_equal(network.predict_raw(*parts), wrapper(rows))

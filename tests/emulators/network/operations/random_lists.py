@@ -134,6 +134,22 @@ class _Writer:
         packed = (shift & 0xFFFFFFFF) << 32 | key
         self.add(first, second, 6 * sign, packed, [min(a, c), max(b, d), min(s, t)])
 
+    def extreme(self, _):
+        """Choose by the sign of a difference, as the tools write the larger of two numbers."""
+        first, second, swapped = self.pick(), self.pick(), bool(self.rng.integers(2))
+        self.add(first, second, 1, 0, self._difference(first, second))
+        key = len(self.operations) - 1
+        if self.interval(key)[0] >= 0:
+            return
+        (a, b, s), (c, d, t) = self.interval(first), self.interval(second)
+        limit = min if swapped else max
+        pair = (first, second) if swapped else (second, first)
+        self.add(*pair, 6, key, [limit(a, c), limit(b, d), min(s, t)])
+
+    def _difference(self, first, second):
+        (a, b, s), (c, d, t) = self.interval(first), self.interval(second)
+        return [a - d, b - c, min(s, t)]
+
     def product(self, _):
         first, second = self.pick(), self.pick()
         (a, b, s), (c, d, t) = self.interval(first), self.interval(second)
@@ -157,7 +173,7 @@ class _Writer:
 
 
 def random_list(seed):
-    """Return a list with sums, cuts, constants, choices, products and tables."""
+    """Return a list with sums, cuts, constants, choices, extremes, products and tables."""
     writer = _Writer(seed)
     rng = writer.rng
     inputs = 4
@@ -168,6 +184,7 @@ def random_list(seed):
     kinds = [
         (writer.sum, 0), (writer.sum, 1), (writer.cut, 2), (writer.cut, 3), (writer.cut, 3),
         (writer.constant_add, 4), (writer.choose, 6), (writer.product, 7), (writer.look, 8),
+        (writer.extreme, 6),
     ]  # fmt: skip
     while len(writer.operations) < 40:
         make, code = kinds[int(rng.integers(len(kinds)))]

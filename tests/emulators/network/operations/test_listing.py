@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from l1kd.emulators.network import Network
+from l1kd.emulators.network.graph import Binary
 from l1kd.emulators.network.operations import listing
 from tests.emulators.network.operations.random_lists import evaluate, random_list, table, whole
 
@@ -95,6 +96,27 @@ def test_random_lists_equal_exact_fractions(tmp_path, seed):
     )
     x = whole(program, 60, seed)
     np.testing.assert_array_equal(network.predict(x), [evaluate(program, row) for row in x])
+
+
+def test_choices_by_the_sign_of_a_difference_are_extremes(tmp_path):
+    """The larger, the smaller, the magnitude, and a choice that only looks like one of them."""
+    shifted = (1 << 32) | 2
+    operations = [
+        [0, -1, -1, 0, [-1.0, 0.75, 0.25], 0.0, 0.0],
+        [1, -1, -1, 0, [-4.0, 3.0, 1.0], 0.0, 0.0],
+        [0, 1, 1, 0, [-4.0, 4.75, 0.25], 0.0, 0.0],
+        [1, 0, 6, 2, [-1.0, 3.0, 0.25], 0.0, 0.0],
+        [0, 1, 6, 2, [-4.0, 0.75, 0.25], 0.0, 0.0],
+        [0, 0, -6, 0, [-1.0, 1.0, 0.25], 0.0, 0.0],
+        [0, 1, 6, shifted, [-8.0, 6.0, 0.25], 0.0, 0.0],
+    ]
+    network = save(tmp_path / "list.json", operations, 2, [3, 4, 5, 6], [])
+    a, b = np.meshgrid(np.arange(-4, 4) / 4, np.arange(-4, 4))
+    a, b = a.ravel(), b.ravel()
+    wanted = [np.maximum(a, b), np.minimum(a, b), -np.abs(a), np.where(a < b, a, 2 * b)]
+    np.testing.assert_array_equal(network.predict(np.stack([a, b], 1)), np.stack(wanted, 1))
+    kinds = [op.kind for op in network.graph.operations if isinstance(op, Binary)]
+    assert sorted(kinds) == ["maximum", "minimum", "multiply"]  # one operation for each
 
 
 def test_what_is_cut_to_zero_or_sums_to_zero(tmp_path):
