@@ -58,10 +58,11 @@ def report(title, x):
     network = score.network
     inputs = object_inputs(x).astype(np.float32)
     raw = network.inputs[0].format.from_float(inputs)
+    whole = x.astype(np.float32)
     actions = {
         "inputs in single precision": partial(network.predict, inputs),
         f"raw {raw.dtype}": partial(network.predict_raw, raw),
-        "events, inputs made first": partial(score.score, x),
+        "events, inputs made first": partial(score.score, whole),
     }
     few = np.ascontiguousarray(inputs[:FEW])
     with tempfile.TemporaryDirectory() as folder:

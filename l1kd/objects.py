@@ -14,8 +14,8 @@ import awkward as ak
 import numpy as np
 
 from l1kd._edge import collections, flat, has_branch, is_dask, offsets_of, partitioned, read, shown
-from l1kd.columns import event_index
 from l1kd.emulators.array_types import AnyArray, Mask, Offsets, Singles
+from l1kd.emulators.object_arrays import leading
 from l1kd.errors import InputError, MissingBranchError, UnknownFormatError, UnreadableFileError
 from l1kd.formats.columns import wrapped
 from l1kd.registry import nearest
@@ -200,18 +200,11 @@ def _fill(out: Singles, events: ak.Array, kind: str, columns: _Columns) -> None:
             )
     if (pt < 0).any():
         raise InputError(f"{columns.collection}: expected pt >= 0 GeV, found {pt.min()}")
-    event = event_index(_offsets(events, columns))
     kept = columns.select(events, columns.collection)
-    chosen = np.arange(len(pt)) if kept is None else np.flatnonzero(kept)
-    # stable, so that objects of equal pt keep their order
-    order = chosen[np.lexsort((-pt[chosen], event[chosen]))]
-    counts = np.bincount(event[order], minlength=len(out))
-    place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    fits = (place < last - first) & (pt[order] > 0)
-    rows, slots, order = event[order][fits], first + place[fits], order[fits]
-    out[rows, slots, 0] = pt[order]
-    out[rows, slots, 1] = eta[order]
-    out[rows, slots, 2] = wrapped(phi[order])
+    wanted = pt if kept is None else np.where(kept, pt, 0.0)
+    found = leading(wanted, _offsets(events, columns), last - first)
+    for column, values in enumerate((pt, eta, wrapped(phi))):
+        out[:, first:last, column] = np.where(found < 0, 0.0, np.append(values, 0.0)[found])
 
 
 def objects(events: Any, source: str | None = None) -> Any:

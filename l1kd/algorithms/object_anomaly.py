@@ -7,12 +7,16 @@ import numpy as np
 
 from l1kd.algorithms.base import EventScore
 from l1kd.algorithms.models import read_network
-from l1kd.algorithms.object_inputs import object_inputs
+from l1kd.algorithms.object_inputs import N_INPUTS, object_inputs
 from l1kd.artefacts import Artefact, load
 from l1kd.emulators.array_types import AnyArray, Singles
 from l1kd.emulators.network import Network
 
 __all__ = ["ObjectAnomaly"]
+
+
+_BLOCK = 1 << 13
+"""Events evaluated at a time: inputs stay in the processor's cache."""
 
 
 @cache
@@ -80,9 +84,16 @@ class ObjectAnomaly(EventScore):
         InputError
             Another shape, or values that are not finite.
         """
-        return super().score(*(np.asarray(array, np.float32) for array in arrays))
+        (objects,) = arrays
+        return self.numpy_call(objects)
 
     def numpy_call(self, *arrays: AnyArray) -> AnyArray:
         """Scores of all events, float32."""
-        (objects,) = arrays
-        return self.network.predict(object_inputs(objects))[:, 0].astype(np.float32)
+        objects, network = np.asarray(arrays[0]), self.network
+        scores = np.empty(len(objects), np.float32)
+        inputs = np.empty((min(len(objects), _BLOCK), N_INPUTS), np.float32)
+        for first in range(0, len(objects), _BLOCK):
+            block = objects[first : first + _BLOCK]
+            rows = object_inputs(block, inputs[: len(block)])
+            scores[first : first + _BLOCK] = network.predict(rows)[:, 0]
+        return scores

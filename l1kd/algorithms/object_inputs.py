@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Singles
+from l1kd.emulators.object_arrays import scaled
 from l1kd.errors import InputError
 from l1kd.objects import N_OBJECTS
 
@@ -16,15 +17,29 @@ _PT_UNIT: Final = 64.0
 _LARGEST: Final = 8.0 - 1.0 / 256.0
 LIMITS: Final = ((0.0, _LARGEST), (-5.0, 5.0), (-np.pi, np.pi))
 """Least and largest value of pt, eta and phi as networks read them: 511.75 GeV saturate."""
+_AT_ONCE: Final = 16
+"""Events whose numbers make one pattern: whole registers, whatever the processor."""
 
 
-def object_inputs(objects: AnyArray) -> Singles:
+def _pattern(pt: float, eta: float, phi: float) -> Singles:
+    return np.tile(np.array([pt, eta, phi], np.float32), N_OBJECTS * _AT_ONCE)
+
+
+_LEAST, _MOST = (_pattern(*limits) for limits in zip(*LIMITS, strict=True))
+_SCALE = _pattern(1.0 / _PT_UNIT, 1.0, 1.0)
+_LOWEST = np.finfo(np.float32).min
+_SMALLEST = _pattern(0.0, _LOWEST, _LOWEST)
+
+
+def object_inputs(objects: AnyArray, out: Singles | None = None) -> Singles:
     """Scale events for a network.
 
     Parameters
     ----------
     objects : float array, shape (n, 19, 3)
         pt [GeV], eta, phi [rad], as `l1kd.objects.objects` gives them.
+    out : float32[n, 57], optional
+        Where to write the result.
 
     Returns
     -------
@@ -37,13 +52,15 @@ def object_inputs(objects: AnyArray) -> Singles:
     InputError
         Another shape, or values that are not finite.
     """
-    values = np.asarray(objects, np.float32)
+    values = np.asarray(objects)
     if values.ndim != 3 or values.shape[1:] != (N_OBJECTS, 3):
         raise InputError(f"objects: expected shape (n, {N_OBJECTS}, 3), found {values.shape}")
-    if not np.isfinite(values).all():
-        raise InputError("objects: expected finite pt, eta and phi")
-    if values.size and values[..., 0].min() < 0.0:
+    if values.dtype not in (np.float32, np.float64):
+        values = values.astype(np.float32)
+    inputs = np.empty((len(values), N_INPUTS), np.float32) if out is None else out
+    numbers = np.ascontiguousarray(values).reshape(-1)
+    if not scaled(numbers, _SCALE, _LEAST, _MOST, _SMALLEST, inputs.reshape(-1)):
+        if not np.isfinite(values).all():
+            raise InputError("objects: expected finite pt, eta and phi")
         raise InputError(f"objects: expected pt >= 0 GeV, found {values[..., 0].min()}")
-    scaled = values * np.array([1.0 / _PT_UNIT, 1.0, 1.0], np.float32)
-    least, largest = np.array(LIMITS, np.float32).T
-    return np.clip(scaled, least, largest).reshape(len(values), N_INPUTS)
+    return inputs

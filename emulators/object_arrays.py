@@ -1,0 +1,85 @@
+"""Events as rows of objects: the leading ones of each event, and rows scaled for a network."""
+
+import numpy as np
+
+from l1kd.emulators.array_types import AnyFloats, Floats, Indices, Offsets, Singles
+from l1kd.emulators.compilation import njit
+
+__all__ = ["leading", "scaled"]
+
+_LARGEST = np.float32(np.finfo(np.float32).max)
+
+
+@njit(nogil=True)
+def leading(pt: Floats, offsets: Offsets, most: int) -> Indices:
+    """Find the objects of largest pt of every event; of equal ones, those that come first.
+
+    Parameters
+    ----------
+    pt : float64[n_objects]
+        No NaN; objects of pt 0 or less are none.
+    offsets : int64[n_events + 1]
+        Where the objects of each event begin and end.
+    most : int
+        How many are wanted.
+
+    Returns
+    -------
+    int64[n_events, most]
+        Their positions in `pt`, by falling pt; -1 where an event has no more.
+    """
+    events = len(offsets) - 1
+    found = np.full((events, most), -1, np.int64)
+    for i in range(events):
+        count = 0
+        for k in range(offsets[i], offsets[i + 1]):
+            if not pt[k] > 0.0 or (count == most and pt[k] <= pt[found[i, most - 1]]):
+                continue
+            place = min(count, most - 1)
+            while place > 0 and pt[found[i, place - 1]] < pt[k]:
+                found[i, place] = found[i, place - 1]
+                place -= 1
+            found[i, place] = k
+            count = min(count + 1, most)
+    return found
+
+
+@njit(nogil=True, error_model="numpy")
+def scaled(
+    values: AnyFloats,
+    scale: Singles,
+    least: Singles,
+    most: Singles,
+    smallest: Singles,
+    out: Singles,
+) -> bool:
+    """Scale and limit numbers in single precision, by a pattern that comes again and again.
+
+    Parameters
+    ----------
+    values : float32[n] or float64[n]
+        Rounded to single precision first.
+    scale, least, most : float32[m]
+        Factor of each number, and the limits of the result. The longer the pattern, the faster.
+    smallest : float32[m]
+        Values below are an error, and so is what is not finite.
+    out : float32[n]
+        The result.
+
+    Returns
+    -------
+    bool
+        Whether every value is as it must be.
+    """
+    right = True
+    for first in range(0, len(values), len(scale)):
+        count = min(len(scale), len(values) - first)
+        row, result = values[first : first + count], out[first : first + count]
+        for j in range(count):
+            x = np.float32(row[j])
+            right &= (x >= smallest[j]) & (x <= _LARGEST)
+            # chosen, not by min and max, which compilers do not vectorise
+            y = x * scale[j]
+            y = least[j] if y < least[j] else y
+            result[j] = most[j] if y > most[j] else y
+    return right
