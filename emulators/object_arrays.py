@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyFloats, Floats, Indices, Offsets, Singles
+from l1kd.emulators.array_types import AnyFloats, Floats, Integers, Offsets, Singles
 from l1kd.emulators.compilation import njit
 
 __all__ = ["leading", "scaled"]
@@ -11,7 +11,7 @@ _LARGEST = np.float32(np.finfo(np.float32).max)
 
 
 @njit(nogil=True)
-def leading(pt: Floats, offsets: Offsets, most: int) -> Indices:
+def leading(pt: Floats, offsets: Offsets, most: int) -> Integers:
     """Find the objects of largest pt of every event; of equal ones, those that come first.
 
     Parameters

@@ -21,13 +21,13 @@ _AT_ONCE: Final = 16
 """Events whose numbers make one pattern: whole registers, whatever the processor."""
 
 
-def _pattern(pt: float, eta: float, phi: float) -> Singles:
-    return np.tile(np.array([pt, eta, phi], np.float32), N_OBJECTS * _AT_ONCE)
+def _pattern(*columns: float) -> Singles:
+    return np.tile(np.array(columns, np.float32), N_OBJECTS * _AT_ONCE)
 
 
 _LEAST, _MOST = (_pattern(*limits) for limits in zip(*LIMITS, strict=True))
 _SCALE = _pattern(1.0 / _PT_UNIT, 1.0, 1.0)
-_LOWEST = np.finfo(np.float32).min
+_LOWEST = float(np.finfo(np.float32).min)
 _SMALLEST = _pattern(0.0, _LOWEST, _LOWEST)
 
 

@@ -156,6 +156,12 @@ def _behind(table: Areas) -> str:
 def student_card(config: ObjectStudentConfig, data: ObjectData, metrics: Mapping[str, Any]) -> str:
     """Write the card of a student, Markdown."""
     export, table = metrics["export"], metrics["auc_test"]
+    exposure = (
+        f"{', '.join(f'{s:g}' for s in config.pool.merged)} times as many of 2, 3, ... events"
+    )
+    if config.pool.by_kind:
+        shares = ", ".join(f"{s:g}" for s in config.pool.by_kind)
+        exposure += f", and {shares} times as many with each kind of objects from up to 2, 3, ..."
     history = metrics["history"][config.name]
     sizes = "-".join(str(size) for size in config.student.hidden)
     lines = [
@@ -191,8 +197,7 @@ def student_card(config: ObjectStudentConfig, data: ObjectData, metrics: Mapping
         "## Training",
         f"Mean squared difference from the teacher's log(1 + 1000 x) on background of the training "
         f"part, turned and mirrored anew for every epoch, and on merged events (outlier exposure: "
-        f"{', '.join(f'{s:g}' for s in config.pool.merged)} times as many of 2, 3, ... events "
-        f"each); no signal. {len(history)} epochs, "
+        f"{exposure}); no signal. {len(history)} epochs, "
         f"{sum(entry['seconds'] for entry in history):.0f} s.",
         "",
     ]

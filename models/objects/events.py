@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from l1kd.objects import KINDS, N_OBJECTS
 
-__all__ = ["N_INPUTS", "augment", "merged", "present"]
+__all__ = ["N_INPUTS", "augment", "merged", "merged_by_kind", "present"]
 
 N_INPUTS = 3 * N_OBJECTS
 Events = NDArray[np.float32]
@@ -54,18 +54,57 @@ def merged(events: Events, number: int, rng: np.random.Generator) -> Events:
     -------
     float32[n, 19, 3]
     """
-    parts = [augment(events, rng)]
-    parts += [augment(events[rng.permutation(len(events))], rng) for _ in range(number - 1)]
+    parts = _drawn(events, number, rng)
     result = np.zeros_like(events)
-    for kind, (first, last) in KINDS.items():
-        if kind == "met":
-            continue
-        every = np.concatenate([part[:, first:last] for part in parts], axis=1)
-        order = np.argsort(-every[..., 0], axis=1, kind="stable")[:, : last - first]
-        result[:, first:last] = np.take_along_axis(every, order[..., None], axis=1)
+    for kind in KINDS:
+        if kind != "met":
+            _lay(result, kind, parts)
     met = np.stack([part[:, KINDS["met"][0]] for part in parts])
     x = (met[..., 0] * np.cos(met[..., 2])).sum(axis=0)
     y = (met[..., 0] * np.sin(met[..., 2])).sum(axis=0)
     result[:, KINDS["met"][0], 0] = np.hypot(x, y)
     result[:, KINDS["met"][0], 2] = np.arctan2(y, x)
     return result
+
+
+def merged_by_kind(events: Events, most: int, rng: np.random.Generator) -> Events:
+    """Lay events over each other as `merged` does, but of each kind of objects another number.
+
+    Muons, electrons and jets are those of 1 to `most` events, drawn for each kind and event by
+    itself: some results have more leptons than the background, and no more jets. MET is that of
+    `events`, turned.
+
+    Parameters
+    ----------
+    events : float32[n, 19, 3]
+    most : int
+        Events that a kind is taken from at most.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    float32[n, 19, 3]
+    """
+    parts = _drawn(events, most, rng)
+    result = np.zeros_like(events)
+    result[:, KINDS["met"][0]] = parts[0][:, KINDS["met"][0]]
+    for kind in KINDS:
+        if kind != "met":
+            taken = rng.integers(1, most + 1, (len(events), 1, 1))
+            _lay(result, kind, [np.where(k < taken, part, 0.0) for k, part in enumerate(parts)])
+    return result
+
+
+def _drawn(events: Events, number: int, rng: np.random.Generator) -> list[Events]:
+    """Return the events, and as often as it takes in another order, all of them turned."""
+    parts = [augment(events, rng)]
+    parts += [augment(events[rng.permutation(len(events))], rng) for _ in range(number - 1)]
+    return parts
+
+
+def _lay(result: Events, kind: str, parts: list[Events]) -> None:
+    """Write the leading objects of a kind from all parts."""
+    first, last = KINDS[kind]
+    every = np.concatenate([part[:, first:last] for part in parts], axis=1)
+    order = np.argsort(-every[..., 0], axis=1, kind="stable")[:, : last - first]
+    result[:, first:last] = np.take_along_axis(every, order[..., None], axis=1)

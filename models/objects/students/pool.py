@@ -11,7 +11,7 @@ from l1kd.algorithms.object_inputs import object_inputs
 from l1kd.models.config import Strict
 from l1kd.models.objects.baselines import Score
 from l1kd.models.objects.data import ObjectData
-from l1kd.models.objects.events import Events, augment, merged
+from l1kd.models.objects.events import Events, augment, merged, merged_by_kind
 
 __all__ = ["BACKGROUND", "EXPOSURE", "Pool", "PoolSizes"]
 
@@ -23,12 +23,14 @@ class PoolSizes(Strict):
     """How many events a student sees.
 
     `copies` of every training event, each turned and mirrored anew, and, as outlier exposure,
-    `merged[k]` times as many events that k + 2 of them are laid over each other in. Signals are
-    never seen.
+    `merged[k]` times as many events that k + 2 of them are laid over each other in, and
+    `by_kind[k]` times as many in which each kind of objects comes from 1 to k + 2 of them. Signals
+    are never seen.
     """
 
     copies: int = Field(default=2, ge=1)
     merged: tuple[float, ...] = (0.6, 0.4, 0.25)
+    by_kind: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,9 @@ class Pool:
 def exposed(train: Events, sizes: PoolSizes, rng: np.random.Generator) -> Events:
     """Return copies of training events and merged ones."""
     parts = [augment(train, rng) for _ in range(sizes.copies)]
-    for number, share in enumerate(sizes.merged, 2):
-        whole, rest = divmod(round(share * len(train)), len(train))
-        parts += [merged(train, number, rng) for _ in range(whole)]
-        parts.append(merged(train, number, rng)[rng.permutation(len(train))[:rest]])
+    for lay, shares in ((merged, sizes.merged), (merged_by_kind, sizes.by_kind)):
+        for number, share in enumerate(shares, 2):
+            whole, rest = divmod(round(share * len(train)), len(train))
+            parts += [lay(train, number, rng) for _ in range(whole)]
+            parts.append(lay(train, number, rng)[rng.permutation(len(train))[:rest]])
     return np.concatenate(parts)

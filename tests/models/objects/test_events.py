@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from l1kd.models.objects.events import augment, merged, present
+from l1kd.models.objects.events import augment, merged, merged_by_kind, present
 from l1kd.objects import KINDS
 
 MET = KINDS["met"][0]
@@ -45,3 +45,19 @@ def test_merged_events_hold_the_objects_of_both(events):
 def test_the_same_generator_gives_the_same_events(events):
     again = [merged(events, 3, np.random.default_rng(5)) for _ in range(2)]
     np.testing.assert_array_equal(*again)
+
+
+def test_kinds_of_objects_come_from_another_number_of_events_each(events):
+    result = merged_by_kind(events, 3, np.random.default_rng(6))
+    assert result.dtype == np.float32
+    more = {}
+    for kind in ("muon", "electron", "jet"):
+        first, last = KINDS[kind]
+        before, after = (present(some)[:, first:last].sum(axis=1) for some in (events, result))
+        assert (after >= before).all()
+        assert (np.diff(result[:, first:last, 0], axis=1) <= 0).all()
+        more[kind] = after > before
+    assert (more["muon"] & ~more["jet"]).any()
+    assert (more["jet"] & ~more["muon"] & ~more["electron"]).any()
+    np.testing.assert_array_equal(result[:, MET, 0], events[:, MET, 0])
+    assert not result[~present(result)].any()
