@@ -42,6 +42,8 @@ class Found:
     ----------
     best : float
         Smallest objective.
+    bests : dict of int to float
+        The same by seed.
     needed : dict of int to (int or None)
         By seed: how many trials until one was near the best of all strategies; None: never.
     typical_needed : Estimate
@@ -57,6 +59,7 @@ class Found:
     """
 
     best: float
+    bests: dict[int, float]
     needed: dict[int, int | None]
     typical_needed: Estimate
     reached: float
@@ -129,6 +132,7 @@ def _found(runs: Runs, limit: float, rng: np.random.Generator) -> Found:
     best = best_trial(runs.trials)
     return Found(
         float(best.objective) if best and best.objective is not None else np.inf,
+        {s: float(v.min(initial=np.inf)) for s, v in zip(runs.by_seed, by_seed, strict=True)},
         {s: first_within(_values(t), limit) for s, t in runs.by_seed.items()},
         _interval(needed, typical, len(values)),
         float(np.isfinite(needed).mean()),
@@ -152,29 +156,43 @@ def compare(searches: Sequence[Runs], seed: int = 1) -> dict[str, Found]:
     return {runs.strategy: _found(runs, limit, rng) for runs in searches}
 
 
+def _judged(a: str, b: str, left: Estimate, right: Estimate, better: str) -> str:
+    """Say which interval lies above the other, if they do not overlap."""
+    if left.low > right.high:
+        return f"{a} has {better} than {b}"
+    if right.low > left.high:
+        return f"{b} has {better} than {a}"
+    return f"{a} and {b} do not differ by more than their intervals"
+
+
 def verdict(found: Mapping[str, Found], a: str = "cosearch", b: str = "phasesearch") -> str:
-    """Say whether one strategy is surer than another: more trials near the best, or fewer needed.
+    """Say whether one strategy beats another: more trials near the best, a lower error in general.
 
     Returns
     -------
     str
-        A sentence; a difference that the intervals do not show is said to be none.
+        Sentences; a difference that the intervals do not show is said to be none. Empty where a
+        strategy was not searched.
     """
     if a not in found or b not in found:
         return ""
     left, right = found[a], found[b]
-    if left.near.low > right.near.high:
-        share = f"{a} is surer than {b} here"
-    elif right.near.low > left.near.high:
-        share = f"{b} is surer than {a} here"
-    else:
-        share = f"{a} and {b} do not differ here by more than their intervals"
+
+    def share(entry: Found) -> str:
+        value, low, high = (100 * x for x in (entry.near.value, entry.near.low, entry.near.high))
+        return f"{value:.1f}% ({low:.1f} to {high:.1f})"
+
+    def median(entry: Found) -> str:
+        return f"{entry.median.value:.3f} ({entry.median.low:.3f} to {entry.median.high:.3f})"
+
+    bests = [", ".join(f"{best:.4f}" for best in entry.bests.values()) for entry in (left, right)]
     return (
-        f"{share}: {100 * left.near.value:.0f}% ({100 * left.near.low:.0f} to "
-        f"{100 * left.near.high:.0f}) against {100 * right.near.value:.0f}% "
-        f"({100 * right.near.low:.0f} to {100 * right.near.high:.0f}) of the quantized trials are "
-        f"within 10% of the best of all strategies; their own bests are {left.best:.4f} and "
-        f"{right.best:.4f}."
+        f"Quantized trials within 10% of the best of all strategies: {share(left)} of {a}, "
+        f"{share(right)} of {b}; "
+        f"{_judged(a, b, left.near, right.near, 'more')}. "
+        f"Median error: {median(left)} against {median(right)}; "
+        f"{_judged(b, a, left.median, right.median, 'the lower median')}. "
+        f"Smallest error by seed: {bests[0]} against {bests[1]}."
     )
 
 

@@ -63,7 +63,7 @@ def _per_cent(interval: Mapping[str, float], form: str) -> str:
 
 def _comparison_rows(found: Mapping[str, Found]) -> Rows:
     rows = [
-        ["strategy", "trials", "best MSE", "median MSE", "within 10% of the best",
+        ["strategy", "trials", "best MSE by seed", "median MSE", "within 10% of the best",
          "trials needed by seed", "trials needed", "seconds a trial"],
     ]  # fmt: skip
     for name, entry in found.items():
@@ -73,9 +73,9 @@ def _comparison_rows(found: Mapping[str, Found]) -> Rows:
             [
                 name,
                 counts,
-                f"{entry.best:.4f}",
+                ", ".join(f"{best:.4f}" for best in entry.bests.values()),
                 _range(median.value, median.low, median.high, ".3f"),
-                _range(100 * near.value, 100 * near.low, 100 * near.high, ".0f") + "%",
+                _range(100 * near.value, 100 * near.low, 100 * near.high, ".1f") + "%",
                 ", ".join("never" if n is None else str(n) for n in entry.needed.values()),
                 _range(typical.value, typical.low, typical.high, ".0f"),
                 f"{entry.counts['seconds']:.1f}",
@@ -157,7 +157,8 @@ def _searches(page: _Page, folders: Sequence[Path]) -> None:
     found = compare(searches)
     page.text("Searches", "h2")
     page.text(extent(searches))
-    page.text(verdict(found))
+    for other in ("phasesearch", "hgq"):
+        page.text(verdict(found, "cosearch", other))
     page.text(
         "The error is the mean squared difference of log(1 + 1000 x) from the teacher's, half on "
         "validation background and half on merged events. Trials needed: until a quantized one is "

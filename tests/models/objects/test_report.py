@@ -44,9 +44,18 @@ def test_the_surer_strategy_is_told(searches):
     assert found["cosearch"].near.value > 0.4 > found["phasesearch"].near.value
     near = found["cosearch"].near
     assert near.low <= near.value <= near.high
-    assert "cosearch is surer" in verdict(found)
+    assert found["cosearch"].bests == {
+        seed: min(t.objective for t in some) for seed, some in searches[0].by_seed.items()
+    }
+    words = verdict(found)
+    assert "cosearch has more than phasesearch" in words
+    assert "cosearch has the lower median than phasesearch" in words
+    turned = verdict({"cosearch": found["phasesearch"], "phasesearch": found["cosearch"]})
+    assert "phasesearch has more than cosearch" in turned
+    assert "phasesearch has the lower median than cosearch" in turned
     same = {"cosearch": found["cosearch"], "phasesearch": found["cosearch"]}
-    assert "do not differ" in verdict(same)
+    assert verdict(same).count("do not differ") == 2
+    assert verdict(found, "cosearch", "hgq") == ""
 
 
 def test_what_one_seed_cannot_show_is_said(searches):
@@ -78,7 +87,7 @@ def test_the_page_of_searches(searches, tmp_path):
             folders.append(folder)
     assert read_search(folders[0])[2] == searches[0].by_seed[0]
     page = report(tmp_path / "page", folders).read_text(encoding="utf-8")
-    assert "cosearch is surer" in page
+    assert "cosearch has more than" in page
     assert extent(searches) in page
     numbers = json.loads((tmp_path / "page" / "numbers.json").read_text(encoding="utf-8"))
     assert set(numbers["searches"]) == {"cosearch", "phasesearch"}
