@@ -16,6 +16,10 @@ _ROWS = 12288
 """XLA compiles for a fixed number of rows: this many, or two, four, ... times as many."""
 
 
+_BITS = ("b", "f", "i")
+"""Names of the variables of HGQ2's quantizers that are widths."""
+
+
 def frameworks() -> tuple[Any, Any, Any]:
     """Import Keras 3 on TensorFlow, and HGQ2's layers and configuration.
 
@@ -38,11 +42,26 @@ def frameworks() -> tuple[Any, Any, Any]:
     return keras, hgq.layers, hgq.config
 
 
-def adam(learning_rate: float, steps: int) -> Any:
-    """Return Keras 3's Adam, its pace falling as a cosine to a twentieth."""
+def adam(learning_rate: float, steps: int, bits_pace: float = 1.0) -> Any:
+    """Return Keras 3's Adam, its pace falling as a cosine to a twentieth.
+
+    Parameters
+    ----------
+    learning_rate, steps
+        First pace, and number of steps.
+    bits_pace
+        Factor on the pace of bit widths. A width changes a rounding only when it has moved by a
+        whole bit, so that at the pace of weights a short training ends before any has.
+    """
     keras, _, _ = frameworks()
+
+    class Adam(keras.optimizers.Adam):  # type: ignore[misc]
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            bits = variable.path.rsplit("/", 1)[-1] in _BITS
+            super().update_step(gradient, variable, learning_rate * (bits_pace if bits else 1.0))
+
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.05)
-    return keras.optimizers.Adam(schedule)
+    return (keras.optimizers.Adam if bits_pace == 1.0 else Adam)(schedule)
 
 
 def fused(model: Any) -> Callable[[Any], tuple[Any, Any]]:

@@ -1,7 +1,9 @@
-"""The verb `tune`: LinPUPPI's parameters for given candidates."""
+"""The verb `tune`: LinPUPPI's and PUPPI's parameters for given candidates."""
 
 import json
 from dataclasses import asdict
+from functools import partial
+from typing import Any
 
 import typer
 
@@ -17,22 +19,17 @@ __all__ = ["tune"]
 @explained
 @takes(TuneRequest)
 def tune(given: Given, quiet: Quiet = False, as_json: AsJson = False) -> None:
-    """Choose LinPUPPI's parameters for these candidates, by efficiency at equal rate."""
+    """Choose LinPUPPI's or PUPPI's parameters for these candidates, at equal rate."""
     from l1kd.execution.faults import require_writable, writing
-    from l1kd.study import tuning
 
     require_files(given, swallowed(given))
     request = settings(TuneRequest, given)
     require_writable(given["out"])
-    found = tuning.tune(
-        [tuning.read_regions(file, clusters=request.clusters) for file in request.zero_bias],
-        [tuning.read_regions(str(file), clusters=request.clusters) for file in given["fileset"]],
-        rounds=request.rounds,
-        seed=request.seed,
-    )
+    tuned = _puppi if request.puppi else _linpuppi
+    found, parameters = tuned(request, [str(file) for file in given["fileset"]])
     path = given["out"] / "tuned.json"
     content = {
-        "parameters": {name: asdict(own) for name, own in found.parameters.items()},
+        "parameters": parameters,
         "before": found.before,
         "after": found.after,
         "tried": found.tried,
@@ -48,3 +45,25 @@ def tune(given: Given, quiet: Quiet = False, as_json: AsJson = False) -> None:
             f"efficiency {found.before:.3f} with the presets, {found.after:.3f} after "
             f"{found.tried} changes tried\nnumbers: {path}"
         )
+
+
+def _linpuppi(request: TuneRequest, signals: list[str]) -> tuple[Any, dict[str, Any]]:
+    from l1kd.study import tuning
+
+    read = partial(tuning.read_regions, clusters=request.clusters)
+    found = tuning.tune(
+        [read(file) for file in request.zero_bias], [read(file) for file in signals],
+        rounds=request.rounds, seed=request.seed,
+    )  # fmt: skip
+    return found, {name: asdict(own) for name, own in found.parameters.items()}
+
+
+def _puppi(request: TuneRequest, signals: list[str]) -> tuple[Any, dict[str, Any]]:
+    from l1kd.study import puppi_tuning
+
+    read = partial(puppi_tuning.read_particles, clusters=request.clusters)
+    found = puppi_tuning.tune_puppi(
+        [read(file) for file in request.zero_bias], [read(file) for file in signals],
+        rounds=request.rounds, seed=request.seed,
+    )  # fmt: skip
+    return found, asdict(found.parameters)

@@ -314,7 +314,7 @@ class EvaluateRequest(WeightRequest, AtRateRequest):
 
 
 class TuneRequest(Settings):
-    """On which candidates, and by which events, LinPUPPI is tuned.
+    """On which candidates, and by which events, LinPUPPI or PUPPI is tuned.
 
     Attributes
     ----------
@@ -327,6 +327,7 @@ class TuneRequest(Settings):
         (), description="Zero-bias files; event weights are rates in Hz."
     )
     clusters: bool = Field(True, description="Form clusters of the neutral particles first.")
+    puppi: bool = Field(False, description="Tune PUPPI in floating point instead of LinPUPPI.")
     rounds: int = Field(5, ge=1, description="How often every parameter is tried.")
     seed: int = Field(20261130, description="Of the order in which changes are tried.")
 

@@ -9,7 +9,7 @@ grows. The sums of a region's candidates are those behind the final lists, so th
 what the correlator's MET gives as long as no list overflows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -30,7 +30,16 @@ from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
 from l1kd.errors import ConfigurationError
 from l1kd.formats import first
 
-__all__ = ["Regions", "Sample", "Tuned", "figure_of_merit", "read_regions", "tune"]
+__all__ = [
+    "Regions",
+    "Sample",
+    "Tuned",
+    "figure_of_merit",
+    "in_region",
+    "particles_of",
+    "read_regions",
+    "tune",
+]
 
 
 STEPS: Final[Mapping[str, tuple[float, ...]]] = {
@@ -109,9 +118,32 @@ def read_regions(path: str | Path, *, clusters: bool, chunk: int = 200) -> Sampl
     L1KDError
         If the file cannot be read or has no particles.
     """
-    file = inspect_file(str(path))
     parts: dict[str, list[dict[str, AnyArray]]] = {b.name: [] for b in BOARDS}
     weights, n_events = [], 0
+    for particles, offsets, weight in particles_of(path, clusters=clusters, chunk=chunk):
+        inputs, _ = Regionizer().run(particles, offsets)
+        for name, own in inputs.items():
+            parts[name].append(own)
+        n_events += len(offsets) - 1
+        weights.append(weight)
+    joined = {
+        name: {key: np.concatenate([p[key] for p in own]) for key in own[0]}
+        for name, own in parts.items()
+    }
+    return Sample(Regions(joined, n_events), np.concatenate(weights).astype(np.float64))
+
+
+def particles_of(
+    path: str | Path, *, clusters: bool, chunk: int = 200
+) -> Iterator[tuple[dict[str, AnyArray], Integers, Floats]]:
+    """Yield the particles of a file, or tracks and clusters, with offsets and event weights.
+
+    Raises
+    ------
+    L1KDError
+        If the file cannot be read or has no particles.
+    """
+    file = inspect_file(str(path))
     for start in range(0, file.entries, chunk):
         events = file.open(start, min(start + chunk, file.entries))
         columns = Correlator().prepare_awkward(events)[1]
@@ -120,18 +152,10 @@ def read_regions(path: str | Path, *, clusters: bool, chunk: int = 200) -> Sampl
         particles: dict[str, AnyArray] = {**columns, "z0": np.clip(z0, -LARGEST_Z0, LARGEST_Z0)}
         if clusters:
             made = Clusterer().run(particles, offsets)
-            particles, offsets = made.particles, made.offsets
-        inputs, _ = Regionizer().run(particles, offsets)
-        for name, own in inputs.items():
-            parts[name].append(own)
-        n_events += len(events)
+            particles, offsets = dict(made.particles), made.offsets
         reader = first("event_weight", events)
-        weights.append(np.ones(len(events)) if reader is None else np.asarray(reader.read(events)))
-    joined = {
-        name: {key: np.concatenate([p[key] for p in own]) for key in own[0]}
-        for name, own in parts.items()
-    }
-    return Sample(Regions(joined, n_events), np.concatenate(weights).astype(np.float64))
+        weight = np.ones(len(events)) if reader is None else np.asarray(reader.read(events))
+        yield particles, offsets, weight.astype(np.float64)
 
 
 class _Board:
@@ -142,7 +166,7 @@ class _Board:
         self.n_events = regions.n_events
         event = np.repeat(np.arange(regions.n_events), board.n_regions)
         prefix = "calo_" if parameters.forward else "pfne_"
-        here = _inside(inputs, prefix, inputs["neu_source"] >= 0)
+        here = in_region(inputs, prefix, inputs["neu_source"] >= 0)
         self.event = np.broadcast_to(event[:, None], here.shape)[here]
         self.pt = inputs[prefix + "hwPt"][here].astype(np.int64)
         self.turn = _turn(inputs, prefix, here)
@@ -165,7 +189,7 @@ class _Board:
             inputs["trk_source"][:, :slots] >= 0
         )
         kept[:, :slots] = near | muon
-        kept = _inside(inputs, "trk_", kept)
+        kept = in_region(inputs, "trk_", kept)
         bend = np.where(inputs["pfch_hwId"] & 1, inputs["pfch_hwDPhi"], -inputs["pfch_hwDPhi"])
         momentum = inputs["trk_hwPt"][kept] * PT_LSB * _turn(inputs, "trk_", kept, bend)
         place = np.broadcast_to(event[:, None], kept.shape)[kept]
@@ -184,7 +208,7 @@ class _Board:
         return self.tracks + np.stack(neutral, axis=1)
 
 
-def _inside(inputs: Mapping[str, AnyArray], prefix: str, present: AnyArray) -> AnyArray:
+def in_region(inputs: Mapping[str, AnyArray], prefix: str, present: AnyArray) -> AnyArray:
     """Tell which of the objects present belong to their region: lower edges out, upper ones in."""
     found = np.array(present)
     for axis in ("Eta", "Phi"):

@@ -28,12 +28,16 @@ class Kind:
         How many an epoch draws.
     share : float
         Share in the efficiency of the loss; 0 for zero bias.
+    ht_share : float
+        Share in the efficiency of HT; 0 for zero bias.
     """
 
     def __init__(
-        self, crossings: Crossings, chosen: NDArray[np.int64], size: int, share: float
-    ) -> None:
-        self.crossings, self.chosen, self.size, self.share = crossings, chosen, size, share
+        self, crossings: Crossings, chosen: NDArray[np.int64], size: int, share: float,
+        ht_share: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.crossings, self.chosen, self.size = crossings, chosen, size
+        self.share, self.ht_share = share, ht_share
 
 
 def rows_of(crossings: Crossings, events: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
@@ -69,7 +73,7 @@ class Batches:
         generator = np.random.default_rng([self.seed, epoch])
         drawn = [generator.permutation(k.chosen)[: k.size] for k in self.kinds]
         for step in range(self.steps):
-            parts, hertz, signal, n = [], [], [], 0
+            parts, hertz, signal, ht, n = [], [], [], [], 0
             for kind, events in zip(self.kinds, drawn, strict=True):
                 mine = events[step :: self.steps]
                 rows = rows_of(kind.crossings, mine)
@@ -79,6 +83,7 @@ class Batches:
                 each = max(len(mine), 1)
                 hertz.append(np.full(len(mine), kind.crossings.rate / each))
                 signal.append(np.full(len(mine), kind.share / each))
+                ht.append(np.full(len(mine), kind.ht_share / each))
             joined = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
             values = joined.pop("values").astype(np.float32) * np.float32(2.0**-FORMAT.fraction)
             event = joined.pop("event").astype(np.int32)
@@ -88,5 +93,5 @@ class Batches:
                 for name in _FIELDS[1:]
             ]
             given = (values, *columns, event, *(np.concatenate(x).astype(np.float32)
-                                                 for x in (hertz, signal)))  # fmt: skip
+                                                 for x in (hertz, signal, ht)))  # fmt: skip
             yield tuple(tf.constant(x) for x in given)

@@ -12,7 +12,7 @@ def _rows(found: Mapping[str, Any]) -> list[str]:
     rows = [
         f"| {name} | " + " | ".join(f"{100 * x:.1f}%" for x in values.values()) + " |"
         for name, values in found.items()
-        if isinstance(values, Mapping) and name != "invisible"
+        if isinstance(values, Mapping) and name != "made"
     ]
     return [*rows, f"\nMean of all: {100 * found['mean']:.1f}%."]
 
@@ -37,6 +37,13 @@ def _validation(metrics: Mapping[str, Any]) -> list[str]:
 
 def _shares(files: Mapping[str, float]) -> str:
     return ", ".join(f"`{name}` ({share:g})" for name, share in files.items())
+
+
+def _ht(config: CorrelatorConfig) -> str:
+    """Name the efficiency of HT, with its factor and the signals' shares."""
+    if not config.loss.ht:
+        return ""
+    return f", the efficiency of HT (factor {config.loss.ht:g}) for {_shares(config.data.ht)}"
 
 
 def _held(loss: RateLossConfig) -> str:
@@ -67,13 +74,14 @@ def card(config: CorrelatorConfig, metrics: Mapping[str, Any]) -> str:
         f"soft collisions at other pile-up: {', '.join(f'`{x}`' for x in data.pileup) or 'none'}; "
         "signals (share in the loss): "
         f"{_shares(data.signals)}; signals made by hiding one side of hard collisions: "
-        f"{_shares(data.invisible) or 'none'}. "
+        f"{_shares(data.invisible) or 'none'}; {data.forward_pairs} pairs of forward jets made of "
+        f"such sides ({data.forward_share:g}). "
         f"Hard parts are put on {data.overlays} other crossings each, within their half of the "
         "data. The vertex is the one that the trigger finds.",
         "",
         "The loss is the efficiency of MET at "
         f"{', '.join(f'{x:g}' for x in config.loss.rates)} kHz, by a soft threshold, the "
-        f"error of single weights against the true share{_held(config.loss)} "
+        f"error of single weights against the true share{_ht(config)}{_held(config.loss)} "
         "(`l1kd.models.correlator.rate_loss`).",
         "",
         *_validation(metrics),

@@ -30,6 +30,13 @@ class CorrelatorData(Strict):
     invisible : dict of str to float
         Classes of zero bias whose hard collisions become signals when one of their sides is made
         invisible, and their shares: jets with missing momentum, as far forward as there are any.
+    forward_pairs : int
+        How many events of two forward jets are made of sides of `hard`, see
+        `l1kd.models.correlator.overlay.forward_pairs`; as many are drawn in an epoch.
+    forward_share : float
+        Their share.
+    ht : dict of str to float
+        Signals, and their shares in the efficiency of HT.
     overlays : int
         How often the hard part of each event of `hard` and of the signals is put on another soft
         crossing, turned and reflected.
@@ -43,6 +50,9 @@ class CorrelatorData(Strict):
     pileup: tuple[str, ...] = ()
     signals: dict[str, float] = Field(min_length=1)
     invisible: dict[str, float] = Field(default_factory=dict)
+    forward_pairs: int = Field(default=0, ge=0)
+    forward_share: float = Field(default=0.0, ge=0.0)
+    ht: dict[str, float] = Field(default_factory=dict)
     overlays: int = Field(default=1, ge=1)
     overlay_pileup: float = Field(default=0.0, ge=0.0, le=1.0)
 
@@ -63,6 +73,8 @@ class RateLossConfig(Strict):
     regions : float
         Factor of the error of a signal's sums of weighted momenta by region, relative to the true
         sum of all.
+    ht : float
+        Factor of the efficiency of HT, the sum of the tracker's regions above 30 GeV.
     crowding : float
         Factor of a signal's kept candidates beyond `listed`, relative to it.
     listed : int
@@ -80,6 +92,7 @@ class RateLossConfig(Strict):
     share: float = Field(default=1.0, ge=0.0)
     response: float = Field(default=0.0, ge=0.0)
     regions: float = Field(default=0.0, ge=0.0)
+    ht: float = Field(default=0.0, ge=0.0)
     crowding: float = Field(default=0.0, ge=0.0)
     listed: int = Field(default=110, gt=0)
     decay: float = Field(default=3e-4, ge=0.0)
@@ -104,6 +117,8 @@ class CorrelatorConfig(Training):
         2: the float training is repeated on each half of the events and judged on the other.
     first_bits : int
         Bits of the weights with which the quantized training begins.
+    bits_pace : float
+        Factor on the pace of bit widths.
     ebops_regularisation : (float, float)
         What an effective bit operation adds to the loss, at the beginning and at the end.
     optimisation, quantized : Optimisation
@@ -118,6 +133,7 @@ class CorrelatorConfig(Training):
     hidden: tuple[int, ...] = (20, 20)
     folds: Literal[0, 2] = 2
     first_bits: int = Field(default=8, gt=1)
+    bits_pace: float = Field(default=10.0, gt=0.0)
     ebops_regularisation: tuple[float, float] = (1e-7, 1e-6)
     loss: RateLossConfig = RateLossConfig()
     optimisation: Optimisation

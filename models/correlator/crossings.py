@@ -21,12 +21,14 @@ from l1kd.emulators.correlator.weighing import region_inputs
 from l1kd.errors import MissingBranchError
 from l1kd.truth import event_weight
 
-__all__ = ["REGIONS", "Crossings", "Raw", "form", "read_raw"]
+__all__ = ["REGIONS", "TRACKER", "Crossings", "Raw", "form", "read_raw"]
 
 _CHUNK = 200
 _OF_A_BOARD = 64
 REGIONS = _OF_A_BOARD * len(BOARDS)
 """More than any number of a region."""
+TRACKER = _OF_A_BOARD * sum(b.name in ("barrel", "hgcal") for b in BOARDS)
+"""Numbers of regions with tracks lie below."""
 
 
 class Raw(NamedTuple):
@@ -50,6 +52,12 @@ class Raw(NamedTuple):
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         place = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], sizes)
         return Raw({k: v[place] for k, v in self.particles.items()}, offsets, self.weight[chosen])
+
+    def followed_by(self, other: "Raw") -> "Raw":
+        """Return these events with others behind them."""
+        joined = {k: np.concatenate([v, other.particles[k]]) for k, v in self.particles.items()}
+        offsets = np.concatenate([self.offsets, self.offsets[-1] + other.offsets[1:]])
+        return Raw(joined, offsets, np.concatenate([self.weight, other.weight]))
 
     def where(self, kept: Mask) -> "Raw":
         """Return the events with some of their particles alone."""

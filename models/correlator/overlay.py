@@ -6,13 +6,18 @@ half of the data, collisions and crossings alike.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.errors import ConfigurationError
 from l1kd.models.correlator.crossings import Raw
 
-__all__ = ["hard_parts", "overlaid"]
+__all__ = ["forward_pairs", "hard_parts", "one_side", "overlaid"]
+
+FORWARD = 1.7
+"""A jet beyond this |eta| is a forward one."""
 
 TURNS = 36
 """Turns by ten degrees, the columns of HF."""
@@ -33,12 +38,9 @@ def hard_parts(raw: Raw) -> Raw:
 
 def _moved(raw: Raw, generator: np.random.Generator) -> Raw:
     """Turn and reflect each event."""
-    sizes = np.diff(raw.offsets)
-    turn = np.repeat(generator.integers(0, TURNS, raw.n_events) * (2 * np.pi / TURNS), sizes)
-    sign = np.repeat(generator.choice([-1.0, 1.0], raw.n_events), sizes)
-    phi = (raw.particles["phi"] + turn + np.pi) % (2 * np.pi) - np.pi
-    eta = raw.particles["eta"] * sign
-    return Raw({**raw.particles, "phi": phi, "eta": eta}, raw.offsets, raw.weight)
+    turn = generator.integers(0, TURNS, raw.n_events) * (2 * np.pi / TURNS)
+    sign = generator.choice([-1.0, 1.0], raw.n_events)
+    return _shifted(raw, turn, sign, np.zeros(raw.n_events))
 
 
 def _together(one: Raw, other: Raw) -> Raw:
@@ -116,11 +118,101 @@ def one_side(raw: Raw, seed: int) -> Raw:
         Of the draws.
     """
     generator = np.random.default_rng(seed)
+    event, axis = _axes(raw)
+    axis += np.pi * generator.integers(0, 2, raw.n_events)
+    return raw.where(np.cos(raw.particles["phi"] - axis[event]) > 0.0)
+
+
+def forward_pairs(
+    raw: Raw, half: NDArray[np.int8], number: int, seed: int
+) -> tuple[Raw, NDArray[np.int8]]:
+    """Make events of two forward jets in opposite halves of the detector and no others.
+
+    Missing momentum beside two forward jets is what vector-boson fusion to invisible leaves. Each
+    jet is one side of a hard collision whose momentum lies beyond |eta| of `FORWARD`; the tracks
+    of the second are moved along the beam to the vertex of the first. The angle between them is
+    drawn from 0 to 180 degrees.
+
+    Parameters
+    ----------
+    raw, half
+        Hard parts of events, and the half of the data they belong to.
+    number
+        How many pairs each half gets.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    The events, and their halves.
+
+    Raises
+    ------
+    ConfigurationError
+        If a half has no forward jet.
+    """
+    generator = np.random.default_rng(seed)
+    first, second = (_sides(raw, opposite) for opposite in (0.0, np.pi))
+    sides = first.followed_by(second)
+    eta, phi, z0 = _jets(sides)
+    of = np.tile(half, 2)
+    pairs, halves = [], []
+    for side in np.unique(half):
+        there = np.flatnonzero((of == side) & (np.abs(eta) > FORWARD))
+        if not len(there):
+            raise ConfigurationError(
+                f"no jet of these hard collisions lies beyond |eta| of {FORWARD}: pairs of "
+                "forward jets need samples with such jets"
+            )
+        one, other = generator.choice(there, (2, number))
+        turns = generator.integers(-TURNS // 2, TURNS // 2, number) * (2 * np.pi / TURNS)
+        angle = phi[one] + turns - phi[other]
+        angle = np.rint(angle * TURNS / (2 * np.pi)) * (2 * np.pi / TURNS)
+        partner = _shifted(
+            sides.events(other), angle, -np.sign(eta[one] * eta[other]),
+            np.nan_to_num(z0[one] - z0[other]),
+        )  # fmt: skip
+        pairs.append(_together(sides.events(one), partner))
+        halves.append(np.full(number, side, np.int8))
+    joined = pairs[0]
+    for more in pairs[1:]:
+        joined = joined.followed_by(more)
+    return joined, np.concatenate(halves)
+
+
+def _sides(raw: Raw, opposite: float) -> Raw:
+    """Keep the side of the leading particle of each event, or the opposite one."""
+    event, axis = _axes(raw)
+    return raw.where(np.cos(raw.particles["phi"] - axis[event] - opposite) > 0.0)
+
+
+def _axes(raw: Raw) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Event of each particle, and azimuth of each event's leading particle."""
     sizes = np.diff(raw.offsets)
     event = np.repeat(np.arange(raw.n_events), sizes)
     order = np.lexsort((-raw.particles["pt"], event))
-    some = sizes > 0
     axis = np.zeros(raw.n_events)
-    axis[some] = raw.particles["phi"][order][raw.offsets[:-1][some]]
-    axis += np.pi * generator.integers(0, 2, raw.n_events)
-    return raw.where(np.cos(raw.particles["phi"] - axis[event]) > 0.0)
+    axis[sizes > 0] = raw.particles["phi"][order][raw.offsets[:-1][sizes > 0]]
+    return event, axis
+
+
+def _jets(raw: Raw) -> tuple[NDArray[np.float64], ...]:
+    """Direction of the summed momentum of each event, and mean z0 of its tracks (NaN if none)."""
+    pt, eta, phi, z0 = (raw.particles[n].astype(np.float64) for n in ("pt", "eta", "phi", "z0"))
+    n, event = raw.n_events, np.repeat(np.arange(raw.n_events), np.diff(raw.offsets))
+    x, y, z = (np.bincount(event, pt * of, n) for of in (np.cos(phi), np.sin(phi), np.sinh(eta)))
+    charged = np.where(raw.particles["charge"] != 0, pt, 0.0)
+    total = np.bincount(event, charged, n)
+    mean = np.full(n, np.nan)
+    np.divide(np.bincount(event, charged * z0, n), total, out=mean, where=total > 0.0)
+    return np.arcsinh(z / np.maximum(np.hypot(x, y), 1e-3)), np.arctan2(y, x), mean
+
+
+def _shifted(raw: Raw, turn: NDArray[Any], sign: NDArray[Any], along: NDArray[Any]) -> Raw:
+    """Turn events, reflect those of sign -1 in eta, and move their tracks along the beam."""
+    sizes = np.diff(raw.offsets)
+    of, flip, move = (np.repeat(x, sizes) for x in (turn, sign, along))
+    phi = (raw.particles["phi"] + of + np.pi) % (2 * np.pi) - np.pi
+    z0 = np.where(raw.particles["charge"] != 0, raw.particles["z0"] + move, raw.particles["z0"])
+    moved = {"phi": phi, "eta": raw.particles["eta"] * flip, "z0": z0}
+    return Raw({**raw.particles, **moved}, raw.offsets, raw.weight)

@@ -24,7 +24,7 @@ import numpy as np
 
 from l1kd.models import backend
 from l1kd.models.correlator.config import RateLossConfig
-from l1kd.models.correlator.crossings import REGIONS
+from l1kd.models.correlator.crossings import REGIONS, TRACKER
 
 __all__ = ["RateLoss"]
 
@@ -45,6 +45,10 @@ _COUNT_WIDTH = 0.15
 """Width of the soft count of kept candidates [GeV]."""
 _SMALLEST = 0.25
 """A weighted momentum below one step is not written out [GeV]."""
+_JET = 30.0
+"""A region that holds as much counts in HT [GeV]."""
+_JET_WIDTH = 4.0
+"""Width of that soft threshold [GeV]."""
 _SLOPE = 1.7
 """A sigmoid of this slope is nearest to a Gaussian's integral."""
 
@@ -63,8 +67,8 @@ class RateLoss:
 
     Attributes
     ----------
-    thresholds : tensorflow.Variable
-        Running means, one for each rate [GeV]; negative before the first batch.
+    thresholds : list of tensorflow.Variable
+        Running means for MET and for HT, one for each rate [GeV]; negative before the first batch.
     only_shares : tensorflow.Variable
         Whether single weights alone count.
     """
@@ -73,9 +77,10 @@ class RateLoss:
         tf = backend.tensorflow()
         self._tf, self.weigh, self.loss, self.pt_cut = tf, weigh, loss, pt_cut
         self.rates = [1e3 * rate for rate in loss.rates]
-        self.thresholds = tf.Variable(
-            np.full(len(self.rates), _FIRST_THRESHOLD, np.float32), trainable=False
-        )
+        self.thresholds = [
+            tf.Variable(np.full(len(self.rates), _FIRST_THRESHOLD, np.float32), trainable=False)
+            for _ in ("met", "ht")
+        ]
         self.only_shares = tf.Variable(False, trainable=False)
 
     def __call__(self, rows: Any, *batch: Any) -> Any:
@@ -84,7 +89,7 @@ class RateLoss:
 
     def of(
         self, weight: Any, pt: Any, px: Any, py: Any, share: Any, neutral: Any, region: Any,
-        event: Any, hertz: Any, signal: Any,
+        event: Any, hertz: Any, signal: Any, ht: Any,
     ) -> Any:  # fmt: skip
         """Return the loss of weights.
 
@@ -93,8 +98,8 @@ class RateLoss:
         weight, pt, px, py, share, neutral, region, event
             Of candidates: weight, momentum [GeV], true share, 1 or 0, number of the region (those
             of an event follow on those of the event before, `REGIONS` each) and of the event.
-        hertz, signal
-            Of events: rate [Hz] it stands for, and its share in the efficiency.
+        hertz, signal, ht
+            Of events: rate [Hz] it stands for, and its share in the efficiency of MET and of HT.
         """
         tf = self._tf
         capped = tf.minimum(pt, _PT_CAP)
@@ -104,7 +109,10 @@ class RateLoss:
         x, y = (tf.math.unsorted_segment_sum(passing * p, event, n) for p in (px, py))
         met = tf.sqrt(tf.square(x) + tf.square(y) + 1.0)
         early = tf.cast(self.only_shares, tf.float32)
-        gain = self._efficiency(met, hertz, signal)
+        gain = self._efficiency(met, hertz, signal, self.thresholds[0])
+        if self.loss.ht:
+            summed = self._ht(passing * pt, region, n)
+            gain += self.loss.ht * self._efficiency(summed, hertz, ht, self.thresholds[1])
         held = self._held(passing, (x, y), (pt, px, py, share, neutral, region, event), signal)
         return self.loss.share * single * (1.0 + 9.0 * early) + (1.0 - early) * (held - gain)
 
@@ -141,7 +149,15 @@ class RateLoss:
         soft = tf.sigmoid((weighted - self.pt_cut) / (_CUT_WIDTH * self.pt_cut))
         return 1.0 - neutral + neutral * soft
 
-    def _efficiency(self, met: Any, hertz: Any, signal: Any) -> Any:
+    def _ht(self, weighted: Any, region: Any, n: Any) -> Any:
+        """Sum the regions of the tracker that hold as much as a jet: HT, nearly."""
+        tf = self._tf
+        tracker = tf.cast(region % REGIONS < TRACKER, tf.float32)
+        sums = tf.math.unsorted_segment_sum(weighted * tracker, region, n * REGIONS)
+        jets = sums * tf.sigmoid((sums - _JET) / _JET_WIDTH)
+        return tf.reduce_sum(tf.reshape(jets, (n, REGIONS)), axis=1)
+
+    def _efficiency(self, met: Any, hertz: Any, signal: Any, thresholds: Any) -> Any:
         tf = self._tf
         fixed = tf.stop_gradient(met)
         order = tf.argsort(-fixed)
@@ -150,7 +166,7 @@ class RateLoss:
         for number, rate in enumerate(self.rates):
             place = tf.reduce_sum(tf.cast(above <= rate, tf.int32))
             now = tf.gather(fixed, order)[tf.minimum(place, tf.shape(order)[0] - 1)]
-            before = self.thresholds[number]
+            before = thresholds[number]
             t = tf.where(before < 0.0, now, _MEMORY * before + (1.0 - _MEMORY) * now)
             width = self.loss.width * t
             near = hertz * tf.exp(-0.5 * tf.square((fixed - t) / width)) + 1e-6
@@ -158,5 +174,5 @@ class RateLoss:
             passed = tf.sigmoid(_SLOPE * (met - t - moved) / width)
             total += tf.reduce_sum(signal * passed) / len(self.rates)
             followed.append(tf.where(self.only_shares, _FIRST_THRESHOLD, t))
-        self.thresholds.assign(tf.stack(followed))
+        thresholds.assign(tf.stack(followed))
         return total

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from l1kd.models.correlator.networks import (
     quantized_network,
     standard,
 )
-from l1kd.models.correlator.overlay import hard_parts, one_side, overlaid
+from l1kd.models.correlator.overlay import forward_pairs, hard_parts, one_side, overlaid
 from l1kd.models.correlator.rate_loss import RateLoss
 from l1kd.models.export import export_network
 from l1kd.models.recipe import Job, Product, Recipe
@@ -40,6 +40,8 @@ _TRACED = 200_000
 """Candidates from which the ranges of the quantized network are taken, beside the limits."""
 EVERYTHING = -1
 """In the place of a half: all events."""
+PAIRS = "pairs of forward jets"
+"""Name of the events that `forward_pairs` makes."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class _Data:
     zero_bias: dict[str, Crossings]
     pileup: dict[str, Crossings]
     signals: dict[str, Crossings]
-    invisible: dict[str, Crossings]
+    made: dict[str, Crossings]
     mean: Floats
     deviation: Floats
     files: tuple[Path, ...]
@@ -61,7 +63,8 @@ class _Data:
         per_event = each.rate / int(each.original.sum())
         soft = 1.0 + sum(int(c.original.sum()) for c in self.pileup.values()) / each.n_events
         shares = config.data.signals | {_side(n): x for n, x in config.data.invisible.items()}
-        of_all = self.zero_bias | self.pileup | self.signals | self.invisible
+        shares[PAIRS] = config.data.forward_share
+        of_all = self.zero_bias | self.pileup | self.signals | self.made
         for name, crossings in of_all.items():
             mine = crossings.half != without
             size = int((mine & crossings.original).sum())
@@ -72,7 +75,8 @@ class _Data:
             if name in self.pileup or crossings is each:
                 rate /= soft
             given = Crossings(**{**vars(crossings), "rate": rate})
-            found.append(Kind(given, np.flatnonzero(mine), size, share))
+            of_ht = config.data.ht.get(name, 0.0)
+            found.append(Kind(given, np.flatnonzero(mine), size, share, of_ht))
         return found
 
 
@@ -108,12 +112,24 @@ def _read(config: CorrelatorConfig) -> _Data:
             more, half = overlaid(side, halves[name], soft, shares, times, seed)
             parts = shape(more, half=half, original=original)
             made[_side(name)] = parts if original else made[_side(name)].followed_by(parts)
+    aside = [_side(name) for name in data.invisible]
+    if data.forward_pairs:
+        hard = [hard_parts(raw[name]) for name in data.hard]
+        together = reduce(lambda one, other: one.followed_by(other), hard)
+        of = np.concatenate([halves[name] for name in data.hard])
+        pairs, of = forward_pairs(together, of, data.forward_pairs // 2, config.seed + 200)
+        for times, original in ((1, True), (data.overlays - 1, False)):
+            seed = config.seed + 201 + original
+            more, half = overlaid(pairs, of, soft, shares, times, seed)
+            parts = shape(more, half=half, original=original)
+            made[PAIRS] = parts if original else made[PAIRS].followed_by(parts)
+        aside.append(PAIRS)
     mean, deviation = standard(np.concatenate([c.values[::20] for c in made.values()]))
     return _Data(
         {name: made[name] for name in (data.soft, *data.hard)},
         {name: made[name] for name in data.pileup},
         {name: made[name] for name in data.signals},
-        {_side(name): made[_side(name)] for name in data.invisible},
+        {name: made[name] for name in aside},
         mean,
         deviation,
         tuple(data.folder / name for name in raw),
@@ -131,7 +147,7 @@ def _judged(
 ) -> tuple[dict[str, Floats], dict[str, Any]]:
     """MET of the events of one half, or all, that are no overlays; and the figures."""
     found = {}
-    for name, crossings in (data.zero_bias | data.signals | data.invisible).items():
+    for name, crossings in (data.zero_bias | data.signals | data.made).items():
         mine = crossings.original & ((crossings.half == half) | (half == EVERYTHING))
         found[name] = mets(crossings, np.flatnonzero(mine), weigh, config.pt_cut)
     return found, _figures(data, found)
@@ -140,9 +156,9 @@ def _judged(
 def _figures(data: _Data, met: Mapping[str, Floats]) -> dict[str, Any]:
     zero_bias = [(crossings, met[name]) for name, crossings in data.zero_bias.items()]
     found = figures(zero_bias, {name: met[name] for name in data.signals})
-    if data.invisible:
-        aside = figures(zero_bias, {name: met[name] for name in data.invisible})
-        found["invisible"] = {name: aside[name] for name in data.invisible}
+    if data.made:
+        aside = figures(zero_bias, {name: met[name] for name in data.made})
+        found["made"] = {name: aside[name] for name in data.made}
     return found
 
 
@@ -200,7 +216,7 @@ def _quantized(data: _Data, config: CorrelatorConfig, trained: Any, job: Job) ->
     task = Fit(
         f"{config.name}, quantized",
         model,
-        mixed_precision.adam(config.quantized.learning_rate, total),
+        mixed_precision.adam(config.quantized.learning_rate, total, config.bits_pace),
         config.quantized.epochs,
         steps,
         Batches(data.kinds(config, EVERYTHING), steps, config.seed),

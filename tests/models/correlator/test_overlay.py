@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from l1kd.models.correlator.overlay import hard_parts, one_side, overlaid
+from l1kd.errors import ConfigurationError
+from l1kd.models.correlator.crossings import Raw
+from l1kd.models.correlator.overlay import forward_pairs, hard_parts, one_side, overlaid
 from tests.models.correlator.events import raw
 
 
@@ -68,3 +70,40 @@ def test_one_side_is_what_lies_within_ninety_degrees():
         near = np.cos(events.particles["phi"][own] - leading) > 0
         assert found.offsets[i + 1] - found.offsets[i] in (near.sum(), (~near).sum())
         assert np.isin(found.particles["phi"][kept], events.particles["phi"][own]).all()
+
+
+def forward_events():
+    """Draw events whose particles lie far forward, on one side each."""
+    events = hard_parts(raw(8))
+    sign = np.repeat(np.where(np.arange(8) % 3, 1.0, -1.0), np.diff(events.offsets))
+    eta = sign * (2.0 + np.abs(events.particles["eta"]) / 4)
+    return Raw({**events.particles, "eta": eta}, events.offsets, events.weight)
+
+
+def test_pairs_are_forward_jets_in_opposite_halves_of_the_detector_with_one_vertex():
+    events, half = forward_events(), (np.arange(8) % 2).astype(np.int8)
+    found, halves = forward_pairs(events, half, 5, seed=3)
+    assert found.n_events == 10
+    assert halves.tolist() == [0] * 5 + [1] * 5
+    for i in range(10):
+        own = slice(found.offsets[i], found.offsets[i + 1])
+        eta, pt, z0, charge = (found.particles[n][own] for n in ("eta", "pt", "z0", "charge"))
+        mean = [
+            np.average(z0[side], weights=pt[side])
+            for side in ((eta > 0) & (charge != 0), (eta < 0) & (charge != 0))
+            if side.any()
+        ]
+        assert (eta > 0).any()
+        assert (eta < 0).any()
+        assert mean[0] == pytest.approx(mean[-1])
+        sides = [events.particles["pt"][events.offsets[j] : events.offsets[j + 1]]
+                 for j in range(8) if half[j] == halves[i]]  # fmt: skip
+        assert np.isin(pt, np.concatenate(sides)).all()
+
+
+def test_pairs_need_forward_jets():
+    central = hard_parts(raw())
+    flat = {**central.particles, "eta": 0.1 * central.particles["eta"]}
+    events = Raw(flat, central.offsets, central.weight)
+    with pytest.raises(ConfigurationError, match="no jet of these hard collisions"):
+        forward_pairs(events, np.zeros(6, np.int8), 4, seed=1)

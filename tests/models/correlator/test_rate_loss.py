@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from l1kd.models.correlator.config import RateLossConfig
-from l1kd.models.correlator.crossings import REGIONS
+from l1kd.models.correlator.crossings import REGIONS, TRACKER
 from l1kd.models.correlator.rate_loss import RateLoss
 
 KHZ = 1e3
@@ -24,7 +24,7 @@ def batch(tf, n_events=400, per_event=5, seed=2):
     tensors = [tf.constant(x, tf.float32) for x in columns]
     region = np.arange(n) % per_event + REGIONS * event
     return (*tensors, tf.constant(region, tf.int32), tf.constant(event, tf.int32),
-            tf.constant(hertz, tf.float32), tf.constant(share, tf.float32))  # fmt: skip
+            *(tf.constant(x, tf.float32) for x in (hertz, share, share)))  # fmt: skip
 
 
 def efficiency_only(rates=(10_000.0,)):
@@ -35,9 +35,9 @@ def test_the_threshold_keeps_the_rate(tf):
     loss = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
     given = batch(tf)
     loss.of(tf.ones_like(given[0]), *given)
-    _, px, py, _, _, _, event, hertz, _ = (x.numpy() for x in given)
+    _, px, py, _, _, _, event, hertz, _, _ = (x.numpy() for x in given)
     met = np.hypot(np.bincount(event, px), np.bincount(event, py))
-    threshold = float(loss.thresholds[0])
+    threshold = float(loss.thresholds[0][0])
     assert hertz[np.sqrt(met**2 + 1) > threshold].sum() <= 10_000 * KHZ
     assert hertz[np.sqrt(met**2 + 1) >= threshold * 0.999].sum() > 10_000 * KHZ - hertz.max()
 
@@ -83,7 +83,25 @@ def test_only_single_weights_count_at_the_beginning(tf):
     given = batch(tf)
     loss.only_shares.assign(True)
     assert float(loss.of(given[3], *given)) == pytest.approx(0.0, abs=1e-6)
-    assert float(loss.thresholds[0]) < 0.0
+    assert float(loss.thresholds[0][0]) < 0.0
+
+
+def test_ht_is_the_sum_of_the_trackers_hard_regions(tf):
+    loss = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
+    region = tf.constant([0, 0, 1, TRACKER, REGIONS + 2], tf.int32)
+    weighted = tf.constant([40.0, 30.0, 5.0, 100.0, 60.0])
+    assert loss._ht(weighted, region, 2).numpy() == pytest.approx([70.0, 60.0], rel=0.01)
+
+
+def test_the_efficiency_of_ht_has_a_threshold_and_a_factor_of_its_own(tf):
+    given = batch(tf)
+    one = RateLossConfig(rates=(10_000.0,), share=0.0, only_shares=0, ht=1.0)
+    losses = [RateLoss(lambda x: x, x, pt_cut=0.0) for x in (efficiency_only(), one)]
+    values = [float(loss.of(tf.ones_like(given[0]), *given)) for loss in losses]
+    assert values[1] < values[0] - 0.1
+    assert float(losses[0].thresholds[1][0]) < 0.0
+    assert float(losses[1].thresholds[1][0]) > 0.0
+    assert float(losses[1].thresholds[0][0]) == float(losses[0].thresholds[0][0])
 
 
 def held(tf, weight, pt, phi, region, listed=110, **factors):

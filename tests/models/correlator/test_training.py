@@ -22,10 +22,14 @@ CONFIG = {
         "hard": ["train_qcd170.root"],
         "signals": {"train_zinv.root": 1.0},
         "invisible": {"train_qcd170.root": 0.5},
+        "forward_pairs": 20,
+        "forward_share": 0.5,
+        "ht": {"train_zinv.root": 1.0},
         "overlays": 2,
     },
     "inputs": ["pt", "abs_eta", "track", "dz", "linpuppi_weight", "vertex_pt_04"],
     "dz": {"barrel": 0.25, "hgcal": 0.5},
+    "loss": {"ht": 0.5, "response": 0.1, "regions": 0.1, "crowding": 0.5},
     "hidden": [4],
     "check_vectors": 500,
     "optimisation": {"epochs": 2, "batch": 2, "learning_rate": 0.01},
@@ -42,7 +46,8 @@ def test_training_gives_a_network_that_the_correlator_takes(tf, shared, tmp_path
     artefact = train("correlator", path, tmp_path / "out", quiet=True)
     metrics = json.loads(artefact.file("metrics.json").read_text())
     assert metrics["export"]["mismatches_firmware_emulator"] == 0
-    assert set(metrics["validation"]["all"]) >= {"train_zinv.root", "mean", "invisible"}
+    assert set(metrics["validation"]["all"]) >= {"train_zinv.root", "mean", "made"}
+    assert "pairs of forward jets" in metrics["validation"]["all"]["made"]
     network = region_network(tmp_path / "out")
     assert network.clusters
     assert network.weight.tracks
