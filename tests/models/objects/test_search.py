@@ -100,6 +100,12 @@ def searching(folder, config, *more):
     return subprocess.Popen([*command, *options, *more, "--quiet"], start_new_session=True)
 
 
+def trials_of(folder):
+    """Return the trials that a search left, without the time they took."""
+    trials = json.loads((folder / "trials.json").read_text(encoding="utf-8"))["trials"]
+    return [{key: value for key, value in t.items() if key != "seconds"} for t in trials]
+
+
 @pytest.mark.heavy
 @pytest.mark.skipif(find_spec("qkeras") is None, reason="QKeras is not installed")
 def test_two_workers_killed_among_real_trainings_end_as_one_that_was_not(config, files, tmp_path):
@@ -117,14 +123,31 @@ def test_two_workers_killed_among_real_trainings_end_as_one_that_was_not(config,
     assert started.wait() == -signal.SIGKILL
     assert not (out / "trials.json").exists()
     assert searching(tmp_path, config, "--workers", "2", "--out", str(out)).wait() == 0
-    whole, killed = (
-        json.loads((tmp_path / name / "trials.json").read_text(encoding="utf-8"))["trials"]
-        for name in ("whole", "killed")
-    )
-    for trial in (*whole, *killed):
-        del trial["seconds"]
+    whole = trials_of(tmp_path / "whole")
     assert len(whole) == 8
-    assert whole == killed
+    assert trials_of(out) == whole
+
+
+@pytest.mark.parametrize("strategy", ["cosearch", "phasesearch"])
+def test_workers_of_dask_end_with_the_same_trials(config, strategy, tmp_path, trained_quickly):
+    distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    whole = search(config, SearchOptions(strategy, 10, 5), tmp_path / "whole")
+    with distributed.LocalCluster(2, threads_per_worker=1, processes=False,
+                                  dashboard_address=None) as cluster:  # fmt: skip
+        options = SearchOptions(strategy, 10, 5, dask=cluster.scheduler_address)
+        assert search(config, options, tmp_path / "dask") == whole
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(find_spec("qkeras") is None, reason="QKeras is not installed")
+def test_real_trainings_on_workers_of_dask_end_with_the_same_trials(config, files, tmp_path):
+    distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    config = config.model_copy(update={"data": files, "teacher": "object_teacher-v1"})
+    assert searching(tmp_path, config, "--out", str(tmp_path / "whole")).wait() == 0
+    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
+        more = "--dask", cluster.scheduler_address, "--out", str(tmp_path / "dask")
+        assert searching(tmp_path, config, *more).wait() == 0
+    assert trials_of(tmp_path / "dask") == trials_of(tmp_path / "whole")
 
 
 def test_a_search_that_was_killed_while_it_asked_goes_on(config, tmp_path, trained_quickly):
