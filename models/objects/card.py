@@ -58,20 +58,21 @@ def area_table(table: Areas) -> list[str]:
     return grid("score", [*table, "mean"], rows)
 
 
-def efficiency_table(rows: list[dict[str, Any]]) -> list[str]:
-    """Efficiencies at shares of the background that pass, with the events behind each."""
-    names = list(rows[0]["efficiency"])
+def efficiency_table(found: Mapping[str, list[dict[str, Any]]]) -> list[str]:
+    """Efficiencies at shares of the background that pass, by score, with the events behind each."""
+    names = list(next(iter(found.values()))[0]["efficiency"])
     cells = {}
-    for row in rows:
-        label = f"{row['rate']:g}" + ("" if row["resolved"] else " (not resolved)")
-        found = [f"{row['background_events']} of {row['of']:,} (below {row['high']:.1e})"]
-        for name in names:
-            value, low, high = (
-                100.0 * row["efficiency"][name][k] for k in ("value", "low", "high")
-            )
-            found.append(f"{value:.2f}% ({low:.2f} to {high:.2f})")
-        cells[label] = found
-    return grid("background that passes", ["background events", *names], cells)
+    for score, rows in found.items():
+        for row in rows:
+            label = f"{score}, {row['rate']:g}" + ("" if row["resolved"] else " (not resolved)")
+            shown = [f"{row['background_events']} of {row['of']:,} (below {row['high']:.1e})"]
+            for name in names:
+                value, low, high = (
+                    100.0 * row["efficiency"][name][k] for k in ("value", "low", "high")
+                )
+                shown.append(f"{value:.2f}% ({low:.2f} to {high:.2f})")
+            cells[label] = shown
+    return grid("score, background that passes", ["background events", *names], cells)
 
 
 def domain(files: ObjectFiles, data: ObjectData) -> list[str]:

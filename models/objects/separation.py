@@ -43,18 +43,26 @@ def mean_area(table: Mapping[str, Mapping[str, Mapping[str, float]]], score: str
 
 
 def efficiencies(
-    score: Score, background: Sample, signals: Mapping[str, Sample]
-) -> list[dict[str, Any]]:
-    """Share of each signal that passes where a share of the background does.
+    scores: Mapping[str, Score], background: Sample, signals: Mapping[str, Sample]
+) -> dict[str, list[dict[str, Any]]]:
+    """Share of each signal that passes where a share of the background does, by score.
 
     Returns
     -------
-    list of dict
-        By rate: the threshold, how many background events pass it, the interval of the share
-        that they are, and every signal's efficiency with its Clopper-Pearson interval (`LEVEL`).
-        A rate below one event has the threshold just above every event: what passes there is a
-        bound, and `resolved` is false.
+    dict of str to list of dict
+        By score and rate: the threshold, how many background events pass it, the interval of the
+        share that they are, and every signal's efficiency with its Clopper-Pearson interval
+        (`LEVEL`). A rate below one event has the threshold just above every event: what passes
+        there is a bound, and `resolved` is false. Of scores that many events share, fewer may pass
+        than the rate allows.
     """
+    return {name: _of_score(score, background, signals) for name, score in scores.items()}
+
+
+def _of_score(
+    score: Score, background: Sample, signals: Mapping[str, Sample]
+) -> list[dict[str, Any]]:
+    """Rows of one score, by rate."""
     noise = np.sort(np.asarray(score(background.objects)))[::-1]
     rows = []
     for rate in RATES:

@@ -56,7 +56,7 @@ def _run(config: ObjectStudentConfig, job: Job) -> Product:
     metrics: dict[str, Any] = {
         "auc_validation": validation,
         "auc_test": areas({**scores, **simple}, held_out, signals),
-        "efficiencies": efficiencies(student, held_out, signals),
+        "efficiencies": efficiencies({**scores, **simple}, held_out, signals),
         "mse_test": _distance(student, teacher, {"background": held_out, **signals}),
         "export": exported,
         "history": {config.name: history},

@@ -38,11 +38,12 @@ def _run(config: ObjectTeacherConfig, job: Job) -> Product:
     save_teacher(teacher, job.out / WEIGHTS)
     described = config.teachers[chosen].model_dump(mode="json")
     held_out, signals = data.background("test"), data.signals("test")
+    tested = {"teacher": scores[label], **simple}
     metrics: dict[str, Any] = {
         "chosen": {"method": chosen, "of": of, "parameters": int(teacher.model.count_params())},
         "auc_validation": validation,
-        "auc_test": areas({"teacher": scores[label], **simple}, held_out, signals),
-        "efficiencies": efficiencies(scores[label], held_out, signals),
+        "auc_test": areas(tested, held_out, signals),
+        "efficiencies": efficiencies(tested, held_out, signals),
         "history": histories,
     }
     return Product(

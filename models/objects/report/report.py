@@ -183,7 +183,7 @@ def _networks(page: _Page, students: Sequence[str], teacher: str, files: ObjectF
         scores[artefact.title] = emulated(networks[artefact.title])
     simple = baselines(data.background("train").objects)
     table = areas({**scores, **simple}, background, signals)
-    rates = {name: efficiencies(score, background, signals) for name, score in scores.items()}
+    rates = efficiencies({**scores, **simple}, background, signals)
     page.text("Networks", "h2")
     page.text("Areas under the ROC curve on the test part, errors by DeLong.")
     page.table(_area_rows(table))
@@ -197,7 +197,7 @@ def _networks(page: _Page, students: Sequence[str], teacher: str, files: ObjectF
     held_out = data.background("validation")
     unique = {
         name: unique_beside_seeds(score, held_out, background, signals)
-        for name, score in scores.items()
+        for name, score in {**scores, **simple}.items()
     }
     cuts = next(iter(unique.values()))["thresholds"]
     page.text("Beside seeds on leptons, jets and MET", "h2")

@@ -23,7 +23,7 @@ def test_areas_are_shares_of_pairs_in_the_right_order(data):
 
 def test_a_threshold_passes_no_more_than_the_rate(data):
     background, signals = data.background("test"), data.signals("test")
-    rows = efficiencies(leading, background, signals)
+    rows = efficiencies({"HT": leading}, background, signals)["HT"]
     scores = leading(background.objects)
     for rate, row in zip(RATES, rows, strict=True):
         passing = int((scores >= row["threshold"]).sum())
