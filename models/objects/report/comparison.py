@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from l1kd.errors import UnreadableFileError
 from l1kd.models.objects.search.front import best_trial, finished
 from l1kd.models.objects.search.trials import Trial
-from l1kd.statistics import ONE_SIGMA, Estimate
+from l1kd.statistics import ONE_SIGMA, Estimate, clopper_pearson
 
 __all__ = ["Found", "Runs", "compare", "extent", "first_within", "read_search", "verdict"]
 
@@ -108,6 +108,16 @@ def _interval(replicas: NDArray[np.float64], value: float, count: int) -> Estima
     return Estimate(float(value), float(low), float(high), count)
 
 
+def _share(replicas: NDArray[np.float64], hits: NDArray[np.bool_]) -> Estimate:
+    """Return a share with the interval of its replicas, and no narrower than that of a count.
+
+    Where none or all are hits, every replica gives the same.
+    """
+    spread = _interval(replicas, float(hits.mean()), len(hits))
+    low, high = clopper_pearson(int(hits.sum()), len(hits), ONE_SIGMA)
+    return spread._replace(low=min(spread.low, float(low)), high=max(spread.high, float(high)))
+
+
 def _found(runs: Runs, limit: float, rng: np.random.Generator) -> Found:
     by_seed = [_values(trials) for trials in runs.by_seed.values()]
     quantized = [np.array([t.quantized for t in trials]) for trials in runs.by_seed.values()]
@@ -136,7 +146,7 @@ def _found(runs: Runs, limit: float, rng: np.random.Generator) -> Found:
         {s: first_within(_values(t), limit) for s, t in runs.by_seed.items()},
         _interval(needed, typical, len(values)),
         float(np.isfinite(needed).mean()),
-        _interval(near, float((values[marked] <= limit).mean()), int(marked.sum())),
+        _share(near, values[marked] <= limit),
         _interval(median, float(np.median(done)), len(done)),
         {
             **{state: states.count(state) for state in sorted(set(states))},

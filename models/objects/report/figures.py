@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from l1kd.emulators.network import Network
@@ -18,7 +19,7 @@ from l1kd.statistics import clopper_pearson
 
 __all__ = ["architecture", "boxes", "progress", "roc_curves"]
 
-_TICKS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+_TICKS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 
 
 @styled
@@ -45,12 +46,20 @@ def boxes(searches: Sequence[Runs]) -> Figure:
         )
         axes.plot([], [], color=colour, label=drawn(runs.strategy))
     axes.set_xticks(np.arange(len(samples)), samples)
-    axes.set(yscale="log", ylabel="MSE of the log score", xlim=(-0.6, len(samples) - 0.4))
-    axes.set_yticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
-    axes.minorticks_off()
-    axes.set_ylim(0.03, 5.0)
+    axes.set(ylabel="MSE of the log score", xlim=(-0.6, len(samples) - 0.4))
+    _logarithmic(axes)
     frame(figure)
     return figure
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Give errors a logarithmic axis with ticks at round numbers, and the range of the data."""
+    axes.set_yscale("log")
+    limits = axes.get_ylim()
+    shown = [tick for tick in _TICKS if limits[0] <= tick <= limits[1]]
+    axes.set_yticks(shown, [f"{tick:g}" for tick in shown])
+    axes.minorticks_off()
+    axes.set_ylim(limits)
 
 
 @styled
@@ -67,6 +76,7 @@ def progress(searches: Sequence[Runs]) -> Figure:
             axes.step(np.arange(1, len(values) + 1), values, where="post", color=colour,
                       label=label)  # fmt: skip
     axes.set(xlabel="trials", ylabel="smallest MSE so far")
+    _logarithmic(axes)
     frame(figure)
     return figure
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from l1kd.algorithms.models import read_network
@@ -56,6 +57,10 @@ def _range(value: float, low: float, high: float, form: str) -> str:
     return f"{value:{form}} ({low:{form}} to {high:{form}})"
 
 
+def _count(trials: float) -> str:
+    return f"{trials:.0f}" if np.isfinite(trials) else "never"
+
+
 def _per_cent(interval: Mapping[str, float], form: str) -> str:
     value, low, high = (100 * interval[key] for key in ("value", "low", "high"))
     return _range(value, low, high, form) + "%"
@@ -77,7 +82,7 @@ def _comparison_rows(found: Mapping[str, Found]) -> Rows:
                 _range(median.value, median.low, median.high, ".3f"),
                 _range(100 * near.value, 100 * near.low, 100 * near.high, ".1f") + "%",
                 ", ".join("never" if n is None else str(n) for n in entry.needed.values()),
-                _range(typical.value, typical.low, typical.high, ".0f"),
+                f"{_count(typical.value)} ({_count(typical.low)} to {_count(typical.high)})",
                 f"{entry.counts['seconds']:.1f}",
             ]
         )

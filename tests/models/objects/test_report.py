@@ -58,6 +58,13 @@ def test_the_surer_strategy_is_told(searches):
     assert verdict(found, "cosearch", "hgq") == ""
 
 
+def test_a_share_of_none_is_no_certainty(searches):
+    worse = Runs("hgq", {0: trials(np.full(40, 0.9), 0)})
+    near = compare([searches[0], worse])["hgq"].near
+    assert (near.value, near.low) == (0.0, 0.0)
+    assert 0.02 < near.high < 0.06
+
+
 def test_what_one_seed_cannot_show_is_said(searches):
     text = extent(searches)
     assert "cosearch with 40 trials for each of the seeds 0, 1, 2" in text
