@@ -57,7 +57,8 @@ def adam(learning_rate: float, steps: int, bits_pace: float = 1.0) -> Any:
 
     class Adam(keras.optimizers.Adam):  # type: ignore[misc]
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-            bits = variable.path.rsplit("/", 1)[-1] in _BITS
+            path = self._trainable_variables[self._get_variable_index(variable)].path
+            bits = path.rsplit("/", 1)[-1] in _BITS
             super().update_step(gradient, variable, learning_rate * (bits_pace if bits else 1.0))
 
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.05)
