@@ -10,7 +10,7 @@ import numpy as np
 from l1kd.errors import ConfigurationError
 from l1kd.models import backend
 
-__all__ = ["adam", "ebops", "firmware", "frameworks", "fused", "regularise_ebops"]
+__all__ = ["adam", "compiled", "ebops", "firmware", "frameworks", "fused", "regularise_ebops"]
 
 _ROWS = 12288
 """XLA compiles for a fixed number of rows: this many, or two, four, ... times as many."""
@@ -65,8 +65,8 @@ def adam(learning_rate: float, steps: int, bits_pace: float = 1.0) -> Any:
     return (keras.optimizers.Adam if bits_pace == 1.0 else Adam)(schedule)
 
 
-def fused(model: Any) -> Callable[[Any], tuple[Any, Any]]:
-    """Compile a model with XLA, for training: rounding takes most of its time, step by step.
+def compiled(model: Any) -> Callable[[Any], tuple[Any, Any]]:
+    """Compile a model with XLA, for training on batches of one length.
 
     Returns
     -------
@@ -78,6 +78,23 @@ def fused(model: Any) -> Callable[[Any], tuple[Any, Any]]:
     @tf.function(jit_compile=True, autograph=False)
     def whole(rows: Any) -> tuple[Any, Any]:
         return model(rows, training=True), tf.add_n(model.losses)
+
+    return whole
+
+
+def fused(model: Any) -> Callable[[Any], tuple[Any, Any]]:
+    """Compile a model with XLA, for training on batches of any length.
+
+    Rounding takes most of its time, step by step.
+
+    Returns
+    -------
+    callable
+        Tensor [n, inputs] to outputs [n, outputs] and the cost of the model's bits, a scalar.
+    """
+    tf = backend.tensorflow()
+
+    whole = compiled(model)
 
     def call(inputs: Any) -> tuple[Any, Any]:
         count = tf.shape(inputs)[0]

@@ -17,7 +17,14 @@ from l1kd.emulators.residuals import (
 )
 from l1kd.errors import ArtefactError, ConfigurationError
 
-__all__ = ["COUNTS", "RESIDUALS", "Residuals", "network_input", "normalisation_of"]
+__all__ = [
+    "COUNTS",
+    "RESIDUALS",
+    "Residuals",
+    "network_input",
+    "normalisation_from",
+    "normalisation_of",
+]
 
 COUNTS = FixedPoint(10, 10, False)
 """Counts of the calorimeter image, as the firmware receives them."""
@@ -84,7 +91,17 @@ def normalisation_of(inputs: Mapping[str, Any], where: str) -> Residuals | None:
     ArtefactError
         It is of an unknown kind.
     """
-    stated = inputs.get("regions", {}).get("normalisation")
+    return normalisation_from(inputs.get("regions", {}).get("normalisation"), where)
+
+
+def normalisation_from(stated: Any, where: str) -> Residuals | None:
+    """Return the normalisation that `Residuals.as_dict` described; None where there is none.
+
+    Raises
+    ------
+    ArtefactError
+        It is of an unknown kind.
+    """
     if stated is None:
         return None
     if not isinstance(stated, Mapping) or stated.get("kind") != "residuals":

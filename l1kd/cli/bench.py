@@ -11,7 +11,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from l1kd.cli.application import AsJson, Quiet, app, explained, out_console
-from l1kd.cli.networks import Columns, Field, LinkNumbers, input_rows, layout_of, network_named
+from l1kd.cli.networks import (
+    Columns,
+    Field,
+    LinkNumbers,
+    input_rows,
+    layout_of,
+    network_named,
+    normalisation_named,
+)
 from l1kd.emulators.array_types import AnyArray, Integers
 from l1kd.errors import ConfigurationError, InputError
 
@@ -35,8 +43,8 @@ class Kind(StrEnum):
 
 
 def _inputs(
-    network: "Emulator", given: Path | None, recorded: Path | None, columns: str | None,
-    layout: "Layout", count: int, seed: int,
+    name: str, network: "Emulator", given: Path | None, recorded: Path | None,
+    columns: str | None, layout: "Layout", count: int, seed: int,
 ) -> Integers:  # fmt: skip
     """Return raw inputs: those given, those that lie beside recorded results, or made ones."""
     from l1kd.models.firmware.vectors import vectors
@@ -44,7 +52,7 @@ def _inputs(
     holds_both = recorded is not None and recorded.suffix in (".root", ".vcd")
     source = given or (recorded if holds_both else None)
     if source is not None:
-        return input_rows(network, source, columns, layout)
+        return input_rows(network, source, columns, layout, normalisation_named(name))
     if recorded is not None:
         raise ConfigurationError(
             f"{recorded} holds results alone: name the inputs that they belong to with --inputs"
@@ -175,7 +183,7 @@ def compare(
     network, layout = network_named(first), layout_of(links, field)
     path = Path(second)
     recorded = path if is_recorded(path) and path.is_file() else None
-    rows = _inputs(network, inputs, recorded, columns, layout, vectors, seed)
+    rows = _inputs(first, network, inputs, recorded, columns, layout, vectors, seed)
     names = (first, second)
     if recorded is None:
         found = compare_networks(network, network_named(second), rows, names)
@@ -230,7 +238,8 @@ def vectors(
     if inputs is None:
         rows = _own_rows(network, emulator, count, seed)
     else:
-        rows = input_rows(emulator, inputs, columns, layout)[:count]
+        given = normalisation_named(network)
+        rows = input_rows(emulator, inputs, columns, layout, given)[:count]
     if kind == Kind.vcd:
         from l1kd.models.firmware.proof.checks import record_waveform
 

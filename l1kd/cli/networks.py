@@ -16,10 +16,19 @@ from l1kd.emulators.network import Network
 from l1kd.errors import ConfigurationError, InputError, UnreadableFileError
 
 if TYPE_CHECKING:
+    from l1kd.algorithms.residuals import Residuals
     from l1kd.models.firmware.patterns.words import Layout
     from l1kd.models.firmware.vectors.vectors import Emulator
 
-__all__ = ["Columns", "Field", "LinkNumbers", "input_rows", "layout_of", "network_named"]
+__all__ = [
+    "Columns",
+    "Field",
+    "LinkNumbers",
+    "input_rows",
+    "layout_of",
+    "network_named",
+    "normalisation_named",
+]
 
 LinkNumbers = Annotated[
     str, typer.Option("--links", help="Links of pattern files, in order: 0,1,2 or 4-7.")
@@ -67,16 +76,37 @@ def layout_of(links: str, field: int | None, gap: int = 0, lead: int = 0) -> "La
     return Layout(tuple(numbers), field, gap, lead)
 
 
+def normalisation_named(name: str) -> "Residuals | None":
+    """Tell what is done to calorimeter images before a network, of an artefact or a project."""
+    from l1kd.algorithms.residuals import normalisation_from, normalisation_of
+    from l1kd.artefacts import load, shipped
+
+    path = Path(name)
+    if (path / "project.json").is_file():
+        from l1kd.models.firmware.project import read_description
+
+        return normalisation_from(read_description(path).get("normalisation"), name)
+    if name in shipped() or (path / "manifest.json").is_file():
+        artefact = load(name)
+        return normalisation_of(artefact.manifest["inputs"], artefact.title)
+    return None
+
+
 def input_rows(
-    network: "Emulator", path: Path, columns: str | None, layout: "Layout", kind: str | None = None
-) -> Integers:
-    """Return raw inputs of a network, shape (n, elements), of any file that holds them."""
+    network: "Emulator", path: Path, columns: str | None, layout: "Layout",
+    normalisation: "Residuals | None" = None,
+) -> Integers:  # fmt: skip
+    """Return raw inputs of a network, shape (n, elements), of any file that holds them.
+
+    A ROOT file holds counts of regions, which the normalisation turns into what the network reads.
+    """
     from l1kd.models.firmware.patterns import files
     from l1kd.models.firmware.vectors import vectors
+    from l1kd.models.firmware.vectors.events import read_rows
 
     formats = vectors.element_formats(network)
     if path.suffix != ".root":
-        return files.as_raw(files.read(path, formats, layout, kind), formats, str(path))
+        return files.as_raw(files.read(path, formats, layout), formats, str(path))
     import awkward as ak
 
     from l1kd.algorithms import columns_of
@@ -95,7 +125,7 @@ def input_rows(
                 f"{path}: the network reads {len(formats)} values and the calorimeter image has "
                 f"{image[0].size}; name the candidates' columns with --columns"
             )
-        rows = image.reshape(len(image), -1).astype(np.int64)
+        rows = read_rows(image.reshape(len(image), -1), normalisation).astype(np.int64)
     if rows.shape[1] != len(formats):
         raise InputError(
             f"{path}: the network reads {len(formats)} values, {rows.shape[1]} columns are named"
@@ -207,7 +237,7 @@ def emulate(
             out_console.print(f"{events} events: {escape(str(out))}")
         return
     emulator, layout = network_named(network), layout_of(links, field)
-    rows = input_rows(emulator, data, columns, layout)
+    rows = input_rows(emulator, data, columns, layout, normalisation_named(network))
     try:
         found = _results(emulator, rows, layers, threads)
     except ValueError as error:

@@ -12,9 +12,10 @@ from rich.live import Live
 from rich.table import Table
 
 from l1kd.cli.application import AsJson, Out, Quiet, app, error_console, explained, out_console
+from l1kd.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from l1kd.models.objects.search import Trial
+    from l1kd.models.search import Trial
 
 _SHOWN = 8
 
@@ -23,6 +24,7 @@ class Subject(StrEnum):
     """What can be searched."""
 
     objects = "objects"
+    cicada = "cicada"
 
 
 class Strategy(StrEnum):
@@ -33,9 +35,18 @@ class Strategy(StrEnum):
     hgq = "hgq"
 
 
+def _scan_table(trials: "list[Trial]", wanted: int) -> Table:
+    """Show every network of a scan: its family, price, cost and mean area."""
+    table = Table("family", "beta", "EBOPs", "mean area", title=f"{len(trials)} of {wanted}")
+    for trial in trials:
+        student, area = trial.student, 1.0 - (trial.objective or 0.0)
+        table.add_row(student["family"], f"{student['beta']:g}", f"{trial.cost:,}", f"{area:.4f}")
+    return table
+
+
 def _table(trials: "list[Trial]", wanted: int) -> Table:
     """Show the Pareto front, cheapest last, and how far the search is."""
-    from l1kd.models.objects.search.front import pareto_front
+    from l1kd.models.search.front import pareto_front
 
     states = [trial.state for trial in trials]
     counts = ", ".join(
@@ -57,23 +68,44 @@ def _table(trials: "list[Trial]", wanted: int) -> Table:
 
 
 @contextmanager
-def _live(show: bool, wanted: int) -> "Iterator[Callable[[list[Trial]], None]]":
+def _live(
+    show: bool, wanted: int, table: "Callable[[list[Trial], int], Table]" = _table
+) -> "Iterator[Callable[[list[Trial]], None]]":
     if not show:
         yield lambda _: None
         return
-    with Live(_table([], wanted), console=error_console, auto_refresh=False) as live:
-        yield lambda trials: live.update(_table(trials, wanted), refresh=True)
+    with Live(table([], wanted), console=error_console, auto_refresh=False) as live:
+        yield lambda trials: live.update(table(trials, wanted), refresh=True)
+
+
+def _scan(out: Path, config: Path | None, quiet: bool, as_json: bool) -> None:
+    from l1kd.models.cicada.search import CicadaSearchConfig, scan, write_page
+    from l1kd.models.config import read_config, shipped_searches
+
+    settings = read_config(config or shipped_searches()["cicada"], CicadaSearchConfig)
+    wanted = len(settings.families) * len(settings.betas)
+    show = not quiet and not as_json and error_console.is_terminal
+    with _live(show, wanted, _scan_table) as watch:
+        found = scan(settings, out, watch)
+    page = write_page(found, settings, out)
+    if as_json:
+        typer.echo(json.dumps([trial.as_dict() for trial in found]))
+    elif not quiet:
+        out_console.print(_scan_table(found, wanted))
+        out_console.print(str(page))
 
 
 @app.command()
 @explained
 def search(
     subject: Annotated[Subject, typer.Argument(help="What is searched.")],
-    strategy: Annotated[
-        Strategy,
-        typer.Option(help="cosearch: architecture and bits; phasesearch: one by one; hgq: HGQ2."),
-    ],
     out: Out,
+    strategy: Annotated[
+        Strategy | None,
+        typer.Option(
+            help="Of objects. cosearch: architecture and bits; phasesearch: one by one; hgq: HGQ2."
+        ),
+    ] = None,
     trials: Annotated[int, typer.Option(min=2, help="In all, earlier runs included.")] = 100,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of sampler and trainings.")] = 0,
@@ -86,12 +118,21 @@ def search(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Search for the best student; go on where an earlier run was stopped."""
+    """Search for the best student; go on where an earlier run was stopped.
+
+    Students of objects are searched by a sampler; those of CICADA in a grid of families and prices
+    of bit operations, which the configuration holds.
+    """
+    if subject is Subject.cicada:
+        _scan(out, config, quiet, as_json)
+        return
+    if strategy is None:
+        raise ConfigurationError(f"a search of objects needs --strategy: {', '.join(Strategy)}")
     from l1kd.models.config import read_config, shipped_searches
     from l1kd.models.objects.search import ObjectSearchConfig, SearchOptions
     from l1kd.models.objects.search import search as run
-    from l1kd.models.objects.search.front import best_trial
     from l1kd.models.objects.search.page import write_page
+    from l1kd.models.search.front import best_trial
 
     path = config or shipped_searches()["objects"]
     settings = read_config(path, ObjectSearchConfig)

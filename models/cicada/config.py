@@ -10,13 +10,16 @@ from l1kd.algorithms.residuals import Residuals
 from l1kd.models.config import Optimisation, Strict, Training
 
 __all__ = [
+    "Annealing",
     "Autoencoder",
     "CicadaConfig",
     "CicadaHgqConfig",
     "CicadaLogicConfig",
     "CicadaTeacherConfig",
     "EbopsRegularisation",
+    "Encoding",
     "GateSizes",
+    "HgqShape",
     "ImageData",
     "Normalised",
     "QKerasShape",
@@ -155,35 +158,85 @@ class EbopsRegularisation(Strict):
     free_epochs: int = Field(ge=0)
 
 
-class CicadaHgqConfig(StudentConfig):
+class HgqShape(Strict):
+    """Kind and size of the mixed-precision student, see `l1kd.models.cicada.hgq`.
+
+    ``rings`` has `knots` for every ring in eta, in spreads above its mean; ``convolutional`` has
+    `filters`; all have `hidden` neurons.
+    """
+
+    architecture: Literal["rings", "convolutional", "dense"] = "rings"
+    knots: tuple[float, ...] = (-1.0, 1.5)
+    filters: int = Field(default=4, gt=0)
+    hidden: int = Field(default=8, gt=0)
+
+
+class CicadaHgqConfig(StudentConfig, HgqShape):
     """Student with a learned bit width for every weight and activation."""
 
     renamed: ClassVar[Mapping[str, str]] = {"pressure": "ebops_regularisation"}
 
     kind: Literal["cicada_hgq"]
-    knots: tuple[float, ...] = (-1.0, 1.5)
-    hidden: int = Field(default=8, gt=0)
     student: Optimisation
     ebops_regularisation: EbopsRegularisation
+
+
+class Encoding(Strict):
+    """Which bits a region becomes: comparisons with powers of two, or with given numbers.
+
+    ``lt2`` is the paper's equation 3, a thermometer of the logarithm in base two: `exponents`.
+    ``thermometer`` has `thresholds`, in units of the input.
+    """
+
+    representation: Literal["lt2", "thermometer"] = "lt2"
+    exponents: tuple[int, ...] = (3, 4, 5, 6, 7, 8, 9, 10)
+    thresholds: tuple[int, ...] = ()
+
+    @property
+    def limits(self) -> tuple[int, ...]:
+        """Thresholds of every region, rising."""
+        return self.thresholds or tuple(1 << exponent for exponent in self.exponents)
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if (self.representation == "thermometer") != bool(self.thresholds):
+            raise ValueError(
+                "thresholds belong to the representation thermometer, exponents to lt2"
+            )
+        if list(self.limits) != sorted(set(self.limits)) or self.limits[0] < 1:
+            raise ValueError(f"expected thresholds that rise from 1, found {self.limits}")
+        return self
 
 
 class GateSizes(Strict):
     """Sizes of the logic-gate student, see `l1kd.models.cicada.logic`.
 
-    The first `paired` thresholds of a ring are counted region by region, the others pair by pair.
+    `kernels` trees of `depth` layers of gates; with `learned: false` connections and functions stay
+    as they begin.
     """
 
-    quantiles: tuple[float, ...] = Field(min_length=1)
-    paired: int = Field(ge=0)
-    features: int = Field(gt=0)
+    kernels: int = Field(gt=0)
+    depth: int = Field(gt=0, le=4)
     levels: int = Field(gt=1)
-    gates: int = Field(gt=0)
+    learned: bool = True
+
+
+class Annealing(Strict):
+    """Temperature of the choices among functions and bits, from the first epoch to the last.
+
+    In the last `hard_epochs` the forward pass takes the likeliest choice alone.
+    """
+
+    first: float = Field(default=1.0, gt=0)
+    last: float = Field(default=0.1, gt=0)
+    hard_epochs: int = Field(default=4, ge=0)
 
 
 class CicadaLogicConfig(StudentConfig):
     """Student of learned logic gates."""
 
     kind: Literal["cicada_logic"]
+    encoding: Encoding = Encoding()
     sizes: GateSizes
-    linear: Optimisation
+    temperature: Annealing = Annealing()
     student: Optimisation

@@ -256,6 +256,18 @@ def hgq_card(config: CicadaHgqConfig, metrics: Mapping[str, Any]) -> str:
     """Write the card of the mixed-precision student, Markdown."""
     export, history = metrics["export"], metrics["history"]["student"]
     knots = len(config.knots)
+    first, widths = {
+        "rings": (
+            f"{knots} knots `relu(x - knot)` a region, one set a ring in eta -> {7 * knots} sums "
+            "over the 36 regions of each |eta| -> ",
+            "Knots and sums are as wide as the full image needs and never overflow; ",
+        ),
+        "convolutional": (
+            f"{config.filters} filters 2x2, stride 2 -> ",
+            "Regions are as wide as they are and never overflow; ",
+        ),
+        "dense": ("", "Regions are as wide as they are and never overflow; "),
+    }[config.architecture]
     rows = {}
     for number, entry in enumerate(history, 1):
         if number % 3 == 0 or number == len(history):
@@ -265,10 +277,9 @@ def hgq_card(config: CicadaHgqConfig, metrics: Mapping[str, Any]) -> str:
         "An anomaly score of the calorimeter image, for the Level-1 trigger: a network whose every "
         "weight and activation has its own bit width, learned with HGQ2.",
         "",
-        f"252 regions (`uint16[18, 14]`, {_unit(config)}) -> {knots} knots `relu(x - knot)` a "
-        f"region, one set a ring in eta -> {7 * knots} sums over the 36 regions of each |eta| -> "
-        f"{config.hidden} neurons -> score {export['output']}, steps of 1/256. Knots and sums are "
-        "as wide as the full image needs and never overflow; later activations saturate.",
+        f"252 regions (`uint16[18, 14]`, {_unit(config)}) -> {first}"
+        f"{config.hidden} neurons -> score {export['output']}, steps of 1/256. {widths}"
+        "later activations saturate.",
         "",
         f"Effective bit operations (EBOPs): {export['ebops']:,}. HGQ2, the compiled C++ of hls4ml "
         f"(Vitis) and `network.npz` agree on all of {export['vectors']:,} images (zero bias, "
@@ -285,26 +296,29 @@ def hgq_card(config: CicadaHgqConfig, metrics: Mapping[str, Any]) -> str:
 def logic_card(config: CicadaLogicConfig, metrics: Mapping[str, Any]) -> str:
     """Write the card of the logic-gate student, Markdown."""
     export, sizes = metrics["export"], config.sizes
-    changed = export["functions_changed"]
-    levels = len(sizes.quantiles)
+    changed, chosen = export["changed"], export["chosen"]
+    of_functions = ", ".join(
+        f"{number} of {total}"
+        for number, total in zip(changed["functions"], chosen["functions"], strict=True)
+    )
     about = [
-        "An anomaly score of the calorimeter image, for the Level-1 trigger: a network of "
-        "two-input logic gates and counts of ones, without any multiplier.",
+        "An anomaly score of the calorimeter image, for the Level-1 trigger: a convolutional "
+        "network of two-input logic gates and counts of ones, without any multiplier.",
         "",
-        f"252 regions (`uint16[18, 14]`, counts of 0.5 GeV) -> {levels} thresholds a region, one "
-        f"set a ring in |eta| -> gates on pairs of neighbours in phi -> weighted counts, "
-        f"{sizes.features} features of 11 bits -> {sizes.levels} thresholds each -> two layers of "
-        f"{sizes.gates} gates -> weighted counts: score {export['output']}, multiples of 1/16.",
+        f"252 regions (`uint16[18, 14]`, {_unit(config)}) -> {len(export['thresholds'])} "
+        f"thresholds a region ({config.encoding.representation}: "
+        f"{', '.join(map(str, export['thresholds']))} in units of the input) -> {sizes.kernels} "
+        f"trees of {sizes.depth} layers of gates over pairs of neighbours in phi, the same for all "
+        "126 pairs -> counts of ones, weighted and summed to one feature -> table of its "
+        f"thresholds: score {export['output']}, multiples of 1/16.",
         "",
         f"{export['comparisons']:,} comparisons with constants, {export['gates']:,} gates (those "
         "that pass one input on are wires), "
-        f"{export['counted_bits']:,} counted bits. Learned functions that differ from their start "
-        f"(first / second / third layer): {changed['first']} of "
-        f"{7 * (levels + sizes.paired)}, {changed['second']} of {sizes.gates}, {changed['third']} "
-        f"of {sizes.gates}; connections are fixed, thresholds of the features and all weights "
-        "are learned.",
+        f"{export['counted_bits']:,} counted bits. Learned: {changed['connections']} of "
+        f"{chosen['connections']} connections of the trees differ from their start, and "
+        f"{of_functions} functions, layer by layer; weights and table.",
         "",
-        f"`logic.npz` in the emulator equals the model as it was trained on all of "
+        f"`logic.npz` in the emulator equals the settled model on all of "
         f"{export['vectors']:,} images: 0 mismatches.",
         "",
     ]

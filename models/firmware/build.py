@@ -232,14 +232,16 @@ class _Builder:
         cmssw_gates.write_gates(network, self.source.name, self.folder / "cmssw", types)
 
     def _vectors(self, network: Emulator) -> tuple[Vectors, dict[str, str]]:
-        options, kind = self.options, self.source.kind
+        options, kind, normalisation = (
+            self.options, self.source.kind, self.source.normalisation
+        )  # fmt: skip
         files, limit = options.events, options.vectors // 2
         if files:
             self.progress(f"real inputs from {', '.join(file.name for file in files)}")
-            real: Any = events.real_inputs(network, kind, files, limit)
+            real: Any = events.real_inputs(network, kind, files, limit, normalisation)
             origin = {file.name: sha256(file) for file in files}
         else:
-            real, origin = events.packaged_inputs(network, kind, limit)
+            real, origin = events.packaged_inputs(network, kind, limit, normalisation)
         return vectors.make(network, options.vectors, options.seed, real), origin
 
     def _read_framework(self) -> None:

@@ -290,14 +290,14 @@ def test_cicada(tf, tmp_path, monkeypatch):
 
 
 def test_logic_student(tf, tmp_path):
-    sizes = {"quantiles": [0.5, 0.9, 1.5], "paired": 1, "features": 2, "levels": 8, "gates": 16}
-    pace = {"epochs": 1, "batch": 32, "learning_rate": 0.01}
+    pace = {"epochs": 2, "batch": 32, "learning_rate": 0.01}
     config = configuration(
         "cicada_logic",
         tmp_path / "config.yaml",
         **image_training(tmp_path),
-        sizes=sizes,
-        linear=pace,
+        encoding={"representation": "lt2", "exponents": [1, 4, 7]},
+        sizes={"kernels": 4, "depth": 2, "levels": 8},
+        temperature={"hard_epochs": 1},
         student=pace,
         check_vectors=300,
     )
@@ -310,15 +310,17 @@ def test_logic_student(tf, tmp_path):
     images = np.repeat([[0], [5], [300]], 252, axis=1)
     scores = network.predict_raw(network.inputs[0].format.cast(images, FixedPoint(10, 10, False)))
     assert scores.shape == (3, 1)
-    assert "cicada-v1" in artefact.card
+    assert "cicada-v2" in artefact.card
 
 
 @pytest.mark.heavy
-def test_mixed_precision_student_of_cicada(tf, tmp_path):
+@pytest.mark.parametrize("architecture", ["rings", "convolutional", "dense"])
+def test_mixed_precision_student_of_cicada(tf, tmp_path, architecture):
     config = configuration(
         "cicada_hgq",
         tmp_path / "config.yaml",
         **image_training(tmp_path),
+        architecture=architecture,
         hidden=2,
         student={"epochs": 2, "batch": 32, "learning_rate": 0.01},
         ebops_regularisation={"first": 1e-6, "last": 1e-5, "free_epochs": 1},
@@ -330,4 +332,4 @@ def test_mixed_precision_student_of_cicada(tf, tmp_path):
     found = {name: n for name, n in metrics["export"].items() if name.startswith("mismatches")}
     assert set(found.values()) == {0}
     assert artefact.file("model.keras").stat().st_size > 1000
-    assert Network.load(artefact.file("network.npz")).inputs[0].shape == (18, 14)
+    assert Network.load(artefact.file("network.npz")).inputs[0].size == 252

@@ -5,9 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Images, Singles
 from l1kd.models.mixed_precision import frameworks
 
-__all__ = ["first_weights", "fixed", "lane", "per_channel", "score_layer"]
+__all__ = ["begin", "first_weights", "fixed", "lane", "neurons", "per_channel", "score_layer"]
+
+_SATURATION, _LARGEST = 64.0, 7.0
 
 
 def first_weights(values: NDArray[np.floating]) -> Any:
@@ -57,15 +60,64 @@ def per_channel(
     )
 
 
+def neurons(hidden: int, inputs: Any) -> Any:
+    """Build the layer of neurons, which saturate at 64 before the score."""
+    _, layers, config = frameworks()
+    return layers.QDense(
+        hidden,
+        activation="relu",
+        iq_conf=inputs,
+        kq_conf=config.QuantizerConfig("kbi", "weight", b0=9, i0=3),
+        name="hidden",
+    )
+
+
 def score_layer(start: float) -> Any:
     """Build the last layer: neurons to a score in steps of 1/256, in [0, 256)."""
     keras, layers, config = frameworks()
     return layers.QDense(
         1,
         iq_conf=lane(i0=6, f0=3, overflow_mode="SAT"),
-        kq_conf=config.QuantizerConfig("kbi", "weight", b0=6, i0=2),
+        kq_conf=config.QuantizerConfig("kbi", "weight", b0=9, i0=3),
         bias_initializer=keras.initializers.Constant(start),
         enable_oq=True,
         oq_conf=lane(i0=8, f0=8, trainable=False, round_mode="RND", overflow_mode="SAT"),
         name="score",
     )
+
+
+def begin(model: Any, images: Images, wanted: Singles, seed: int) -> None:
+    """Give neurons and score first weights, from which they learn what is nearly a logarithm.
+
+    Every neuron sums all that it reads, and saturates at another quantile of the sum; a sum of them
+    with weights by least squares is a concave function of it, piecewise linear.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With the layers `neurons` and `score_layer` at its end; changed.
+    images, wanted : numpy.ndarray, shapes (n, 18, 14) and (n,)
+        What it reads, and scores of the teacher.
+    seed : int
+        Of small differences between weights, so that they can part.
+    """
+    rng = np.random.default_rng(seed)
+    hidden, score = model.get_layer("hidden"), model.get_layer("score")
+    values = images.reshape(-1, 252).astype(np.float32)
+    for layer in model.layers[: model.layers.index(hidden)]:
+        values = np.asarray(layer(values, training=False))
+    sums = values.sum(axis=1)
+    size = hidden.units
+    ends = np.maximum(np.quantile(sums, np.linspace(0.02, 0.999, size)), 1e-3)
+    spread = 1.0 + 0.1 * rng.normal(size=(values.shape[1], size))
+    kernel = np.minimum(_SATURATION / ends * spread, _LARGEST)
+    given = np.minimum(values @ kernel, _SATURATION)
+    rows = np.concatenate([given, np.ones((len(given), 1))], axis=1)
+    held = 1e-3 * len(rows) * np.diag([*np.ones(size), 0.0])
+    solution = np.linalg.solve(rows.T @ rows + held, rows.T @ wanted)
+    for layer, weights, bias in (
+        (hidden, kernel, np.zeros(size)),
+        (score, solution[:-1, None], solution[-1:]),
+    ):
+        layer._kernel.assign(weights)
+        layer.bias.assign(bias)

@@ -16,6 +16,7 @@ from l1kd.models.cicada.hgq.quantizers import (
     first_weights,
     fixed,
     lane,
+    neurons,
     per_channel,
     score_layer,
 )
@@ -70,7 +71,6 @@ def rings(
     images: NDArray[np.uint16],
     knots: tuple[float, ...],
     hidden: int,
-    seed: int,
     width: int = 10,
     start: float = 135.0,
 ) -> Any:
@@ -84,8 +84,6 @@ def rings(
         First places of the knots of a ring, in spreads above its mean. They are learned.
     hidden : int
         Neurons of the hidden layer.
-    seed : int
-        Seed of the first weights.
     width : int
         Bits of a region: 10 of a count, 11 of a residual.
     start : float
@@ -96,14 +94,12 @@ def rings(
     keras.Model
         float32[n, 252] counts to float32[n, 1] scores, multiples of 1/256 in [0, 256).
     """
-    keras, layers, config = frameworks()
+    keras, _, config = frameworks()
     folded = np.concatenate([images, images[:, :, ::-1]])
     mean, spread = folded.mean(axis=(0, 1)), folded.std(axis=(0, 1))
     # rings differ in their mean more than in what a signal adds: a common part in the spread
     spread = np.sqrt(spread * spread[_RING == _RINGS - 1].mean())
     bias = -(mean[:, None] + np.array(knots) * spread[:, None]) / _UNIT
-    weights = config.QuantizerConfig("kbi", "weight", b0=6, i0=1)
-    uniform = keras.initializers.RandomUniform
     with config.LayerConfigScope(enable_ebops=True):
         first, first_kernel = _knots(len(knots), bias.reshape(-1), width)
         second, second_kernel = _sums(len(knots))
@@ -114,15 +110,7 @@ def rings(
                 first,
                 second,
                 keras.layers.Reshape((_RINGS * len(knots),), name="features"),
-                layers.QDense(
-                    hidden,
-                    activation="relu",
-                    iq_conf=lane(i0=7, f0=3, overflow_mode="SAT"),
-                    kq_conf=weights,
-                    kernel_initializer=uniform(-0.15, 0.15, seed=seed),
-                    bias_initializer=uniform(0.0, 4.0, seed=seed + 1),
-                    name="hidden",
-                ),
+                neurons(hidden, lane(i0=7, f0=3, overflow_mode="SAT")),
                 score_layer(start),
             ],
             name="cicada",

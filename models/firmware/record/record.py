@@ -70,6 +70,7 @@ class Record:
             "schema": project.SCHEMA,
             "name": self.source.name,
             "kind": self.source.kind,
+            "normalisation": own.as_dict() if (own := self.source.normalisation) else None,
             "backend": options.backend,
             "part": options.part,
             "clock_mhz": options.clock_mhz,

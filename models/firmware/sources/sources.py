@@ -12,6 +12,7 @@ from typing import Any
 
 from l1kd import artefacts
 from l1kd.algorithms.region_networks import KIND, region_network
+from l1kd.algorithms.residuals import Residuals, normalisation_of
 from l1kd.emulators.correlator.linpuppi import LinPuppi
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
@@ -53,6 +54,8 @@ class Source:
         For the provenance: names and hashes.
     metrics : dict
         What the artefact tells of its quality.
+    normalisation : Residuals or None
+        What is done to calorimeter images before the network reads them.
     traced : callable or None
         Gives the emulator another way where `write` fails, of the reason; RTL can be built of it.
     """
@@ -65,6 +68,7 @@ class Source:
     why_no_framework: str
     origin: dict[str, Any]
     metrics: dict[str, Any] = field(default_factory=dict)
+    normalisation: Residuals | None = None
     traced: Callable[[str], Network] | None = None
 
 
@@ -163,8 +167,9 @@ def _from_artefact(name: str, precisions: Precisions, board: str) -> Source:
     identity = identifier(artefact.title)
     if artefact.kind == KIND:
         return _of_region(name, board, f"{identity}_{board}", origin, metrics)
+    normalisation = normalisation_of(artefact.manifest["inputs"], artefact.title)
     if networks:
-        facts: dict[str, Any] = {"metrics": metrics}
+        facts: dict[str, Any] = {"metrics": metrics, "normalisation": normalisation}
         if models:
             path = artefact.file(models[0])
             facts["framework"] = lambda: keras_models.read_keras(path)

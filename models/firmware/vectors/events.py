@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.algorithms.residuals import Residuals
 from l1kd.artefacts import sha256
 from l1kd.emulators.array_types import AnyFloats, Integers
+from l1kd.emulators.calorimeter import N_ETA, N_PHI
 from l1kd.emulators.particles.input_matrix import INPUT_SETS, InputSet, input_matrix
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.models.firmware.stream import RegionStream
@@ -30,6 +32,7 @@ __all__ = [
     "packaged_inputs",
     "particle_columns",
     "particle_rows",
+    "read_rows",
     "real_inputs",
 ]
 
@@ -171,7 +174,7 @@ def _reader(kind: str | None) -> Reader | None:
 
 
 def packaged_inputs(
-    network: Emulator, kind: str | None, limit: int
+    network: Emulator, kind: str | None, limit: int, normalisation: Residuals | None = None
 ) -> tuple[Integers | None, dict[str, str]]:
     """Return the inputs that the events of the package give a network of this kind.
 
@@ -179,6 +182,8 @@ def packaged_inputs(
     ----------
     limit : int
         At most so many rows, as equally as possible from every sample.
+    normalisation : Residuals, optional
+        What is done to calorimeter images before the network reads them.
 
     Returns
     -------
@@ -205,12 +210,19 @@ def packaged_inputs(
         return None, {}
     count = len(vectors.element_formats(network))
     share = -(-limit // len(reader.packaged))
-    parts = [_cast(network, rows(share, count)[:share], PACKAGED.name) for rows in reader.packaged]
+    parts = [
+        _cast(network, rows(share, count)[:share], PACKAGED.name, normalisation)
+        for rows in reader.packaged
+    ]
     return np.concatenate(parts)[:limit], {PACKAGED.name: sha256(PACKAGED)}
 
 
 def real_inputs(
-    network: Emulator, kind: str | None, files: tuple[Path, ...], limit: int
+    network: Emulator,
+    kind: str | None,
+    files: tuple[Path, ...],
+    limit: int,
+    normalisation: Residuals | None = None,
 ) -> Integers:
     """Read the inputs of a network from event files or arrays.
 
@@ -224,6 +236,9 @@ def real_inputs(
         ``.root`` files with events, or ``.npy`` files with rows of inputs.
     limit : int
         At most so many rows, as equally as possible from every file.
+    normalisation : Residuals, optional
+        What is done to calorimeter images of events before the network reads them; arrays hold what
+        it reads already.
 
     Returns
     -------
@@ -238,11 +253,13 @@ def real_inputs(
         The inputs do not fit.
     """
     share = -(-limit // len(files))
-    parts = [_rows(network, kind, file, share) for file in files]
+    parts = [_rows(network, kind, file, share, normalisation) for file in files]
     return np.concatenate(parts)[:limit]
 
 
-def _rows(network: Emulator, kind: str | None, file: Path, limit: int) -> Integers:
+def _rows(
+    network: Emulator, kind: str | None, file: Path, limit: int, normalisation: Residuals | None
+) -> Integers:
     if file.suffix == ".npy":
         return vectors.load_rows(file, network)[:limit]
     if isinstance(network, RegionStream):
@@ -258,7 +275,7 @@ def _rows(network: Emulator, kind: str | None, file: Path, limit: int) -> Intege
         rows = reader.of_file(file, limit, count)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
-    return _cast(network, rows[:limit], str(file))
+    return _cast(network, rows[:limit], str(file), normalisation)
 
 
 def _frames(network: RegionStream, columns: Columns) -> Integers:
@@ -270,10 +287,20 @@ def _frames(network: RegionStream, columns: Columns) -> Integers:
     return network.frames_of(particles, columns["offsets"])
 
 
-def _cast(network: Emulator, rows: AnyFloats, name: str) -> Integers:
+def read_rows(rows: AnyFloats, normalisation: Residuals | None) -> AnyFloats:
+    """Return what a network reads of calorimeter images, flat counts: these, or raw residuals."""
+    if normalisation is None:
+        return rows
+    images = np.asarray(rows, np.uint16).reshape(-1, N_PHI, N_ETA)
+    return normalisation.raw(images).reshape(len(rows), -1).astype(np.float64)
+
+
+def _cast(
+    network: Emulator, rows: AnyFloats, name: str, normalisation: Residuals | None = None
+) -> Integers:
     formats = vectors.element_formats(network)
     if rows.shape[1] != len(formats):
         raise InputError(
             f"{name}: the events give {rows.shape[1]} inputs, the network reads {len(formats)}"
         )
-    return vectors.cast_rows(rows.astype(np.float64), formats, name)
+    return vectors.cast_rows(read_rows(rows, normalisation).astype(np.float64), formats, name)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.errors import UnreadableFileError
-from l1kd.models.objects.search.front import best_trial, finished
-from l1kd.models.objects.search.trials import Trial
+from l1kd.models.search.front import best_trial, finished
+from l1kd.models.search.trial import Trial
 from l1kd.statistics import ONE_SIGMA, Estimate, clopper_pearson
 
 __all__ = ["Found", "Runs", "compare", "extent", "first_within", "read_search", "verdict"]

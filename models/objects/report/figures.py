@@ -12,8 +12,8 @@ from l1kd.models.firmware.record.metrics import significant_bits
 from l1kd.models.objects.baselines import Score
 from l1kd.models.objects.data import Sample
 from l1kd.models.objects.report.comparison import Runs
-from l1kd.models.objects.search.front import finished
 from l1kd.models.objects.separation import LEVEL, areas
+from l1kd.models.search.front import finished
 from l1kd.plot_style import colour_of, drawn, frame, new_figure, styled
 from l1kd.statistics import clopper_pearson
 

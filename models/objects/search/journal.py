@@ -14,7 +14,7 @@ import numpy as np
 
 from l1kd.errors import ConfigurationError
 from l1kd.models import backend
-from l1kd.models.objects.search.trials import Trial
+from l1kd.models.search.trial import Trial
 
 __all__ = ["Journal"]
 

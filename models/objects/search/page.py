@@ -9,9 +9,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from l1kd.models.objects.search.config import ObjectSearchConfig
-from l1kd.models.objects.search.front import best_trial, finished, pareto_front
 from l1kd.models.objects.search.run import SearchOptions
-from l1kd.models.objects.search.trials import Trial
+from l1kd.models.search.front import best_trial, finished, pareto_front
+from l1kd.models.search.trial import Trial
 from l1kd.plot_style import frame, new_figure, save, styled
 
 __all__ = ["front_figure", "write_page"]

@@ -16,10 +16,11 @@ from l1kd.models.objects.data import ObjectData
 from l1kd.models.objects.search.config import ObjectSearchConfig, Strategy
 from l1kd.models.objects.search.journal import Journal
 from l1kd.models.objects.search.space import phases, student_of, suggest, too_large
-from l1kd.models.objects.search.trials import Rungs, Trial, evaluate, write_pool
+from l1kd.models.objects.search.trials import Rungs, evaluate, write_pool
 from l1kd.models.objects.students.architecture import Student
 from l1kd.models.objects.students.pool import Pool
 from l1kd.models.records import fingerprint
+from l1kd.models.search.trial import Trial
 
 __all__ = ["SearchOptions", "search"]
 

@@ -1,11 +1,9 @@
 """Trials: what a worker does, and what is left of it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -13,51 +11,12 @@ from l1kd.models.objects.search.config import TrialLength
 from l1kd.models.objects.students.architecture import Student
 from l1kd.models.objects.students.pool import Pool
 from l1kd.models.objects.students.quick import objective, train_quickly
+from l1kd.models.search.trial import Trial
 
-__all__ = ["Rungs", "Trial", "cached_pool", "evaluate", "read_pool", "write_pool"]
+__all__ = ["Rungs", "cached_pool", "evaluate", "read_pool", "write_pool"]
 
 Rungs = dict[int, list[tuple[float, int]]]
 """By epoch: objective and cost of the trials that came so far."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A trial of a search.
-
-    Attributes
-    ----------
-    number : int
-        In the order in which they were asked for.
-    student : dict
-        As JSON.
-    quantized : bool
-        False for a trial in floating point, which is no student for firmware.
-    state : str
-        ``running``, ``complete``, ``pruned`` or ``too large``.
-    objective : float or None
-        Mean squared difference from the teacher's score; None where it was stopped.
-    cost : int or None
-        Effective bit operations.
-    mse : dict
-        The difference by sample.
-    rungs : dict
-        Objective and cost after some epochs.
-    seconds : float
-    """
-
-    number: int
-    student: dict[str, Any]
-    quantized: bool
-    state: str = "running"
-    objective: float | None = None
-    cost: int | None = None
-    mse: dict[str, float] = field(default_factory=dict)
-    rungs: dict[str, tuple[float, int]] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what JSON holds."""
-        return asdict(self)
 
 
 def write_pool(pool: Pool, path: Path) -> None:

@@ -6,20 +6,20 @@ import pytest
 
 from l1kd.artefacts import load
 from l1kd.models.cicada.card import area_cell, missing_errors
-from l1kd.models.cicada.config import CicadaHgqConfig, CicadaLogicConfig
-from l1kd.models.cicada.students_card import hgq_card, logic_card
+from l1kd.models.cicada.config import CicadaConfig, CicadaHgqConfig
+from l1kd.models.cicada.students_card import hgq_card, qkeras_card
 from l1kd.models.config import read_config
 
 SHIPPED = {
-    "cicada_hgq": (CicadaHgqConfig, hgq_card),
-    "cicada_logic": (CicadaLogicConfig, logic_card),
+    "cicada-v2": (CicadaConfig, qkeras_card),
+    "cicada_hgq-v1": (CicadaHgqConfig, hgq_card),
 }
 
 
 @pytest.fixture(params=SHIPPED)
 def shipped(request):
     kind, write = SHIPPED[request.param]
-    artefact = load(f"{request.param}-v1", "cicada")
+    artefact = load(request.param, "cicada")
     metrics = json.loads(artefact.file("metrics.json").read_text(encoding="utf-8"))
     config = read_config(artefact.file("config.yaml"), kind)
     return write(config, metrics), artefact.file("card.md").read_text(encoding="utf-8"), metrics
@@ -38,9 +38,9 @@ def test_no_row_below_the_resolution_of_the_library_has_a_threshold(shipped):
     for row in rows:
         enough = row["target_hz"] >= metrics["rates"]["limit_hz"] and row["causes"] >= 3.0
         assert row["resolved"] == enough == ("efficiency" in row)
-    assert "rates below 145 kHz are not resolved" in text
+    assert f"rates below {metrics['rates']['limit_hz'] / 1e3:.0f} kHz are not resolved" in text
     assert ", 100 kHz |" not in text
-    assert "student at 100 kHz (64 images" in text
+    assert "student at 100 kHz (" in text
 
 
 def test_an_area_without_an_error_says_why():

@@ -5,6 +5,9 @@ import pytest
 
 from l1kd.models import mixed_precision
 from l1kd.models.cicada import hgq as cicada_hgq
+from l1kd.models.cicada.hgq.layers import convolutional, dense
+from l1kd.models.cicada.hgq.quantizers import begin
+from l1kd.models.cicada.hgq.rings import rings
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +20,7 @@ def images():
 @pytest.fixture(scope="module")
 def model(tf, images):
     pytest.importorskip("hgq", reason="HGQ2 is not installed")
-    model = cicada_hgq.rings(images, (-1.0, 1.5), 4, 7)
+    model = rings(images, (-1.0, 1.5), 4)
     cicada_hgq.trace(model, images)
     return model
 
@@ -83,3 +86,22 @@ def test_exports_exactly(model, images, tmp_path):
     wild = np.random.default_rng(2).integers(0, 1024, (500, 18, 14)).astype(np.uint16)
     emulated = network.predict(wild.reshape(-1, 252))[:, 0]
     np.testing.assert_array_equal(emulated, cicada_hgq.score(model)(wild))
+
+
+@pytest.mark.parametrize("build", ["rings", "convolutional", "dense"])
+def test_first_weights_follow_a_logarithm_of_a_sum(tf, build):
+    """What stands out of a region decides, where knots or filters have a bias."""
+    pytest.importorskip("hgq", reason="HGQ2 is not installed")
+    rng = np.random.default_rng(2)
+    images = rng.integers(0, 40, (800, 18, 14)).astype(np.uint16)
+    images[::2, 4, 6] += rng.integers(100, 900, 400).astype(np.uint16)
+    wanted = (60.0 + 10.0 * np.log1p(images.max(axis=(1, 2)))).astype(np.float32)
+    model = {
+        "rings": lambda: rings(images, (3.0,), 5, 11, 100.0),
+        "convolutional": lambda: convolutional(4, images, 5, 11, 100.0),
+        "dense": lambda: dense(5, 11, 100.0),
+    }[build]()
+    begin(model, images, wanted, 1)
+    scores = cicada_hgq.score(model)(images)
+    correlation = np.corrcoef(scores, wanted)[0, 1]
+    assert correlation > (0.5 if build == "dense" else 0.8)

@@ -15,7 +15,7 @@ from l1kd.models.objects.report.comparison import (
     read_search,
     verdict,
 )
-from l1kd.models.objects.search.trials import Trial
+from l1kd.models.search.trial import Trial
 
 
 def trials(errors, seed, quantized=True):

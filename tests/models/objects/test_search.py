@@ -16,12 +16,13 @@ from l1kd.models.config import read_config, shipped_searches
 from l1kd.models.objects.data import ObjectFiles
 from l1kd.models.objects.search import ObjectSearchConfig, SearchOptions, run, search
 from l1kd.models.objects.search.config import TrialLength
-from l1kd.models.objects.search.front import best_trial, pareto_front
 from l1kd.models.objects.search.journal import Journal
 from l1kd.models.objects.search.page import write_page
 from l1kd.models.objects.search.space import phases, student_of
-from l1kd.models.objects.search.trials import Trial, hopeless
+from l1kd.models.objects.search.trials import hopeless
 from l1kd.models.objects.students.architecture import Bits, Hgq, Student, parameters
+from l1kd.models.search.front import best_trial, pareto_front
+from l1kd.models.search.trial import Trial
 
 pytest.importorskip("optuna", reason="optuna is not installed")
 

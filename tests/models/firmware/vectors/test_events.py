@@ -7,11 +7,12 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from l1kd.algorithms.networks import QDistillNet
+from l1kd.algorithms.networks import Cicada, QDistillNet
 from l1kd.artefacts import load, sha256
 from l1kd.datasets import inspect_file
 from l1kd.emulators.network import Network
 from l1kd.errors import ConfigurationError, InputError
+from l1kd.models.firmware.sources import sources
 from l1kd.models.firmware.vectors import events, real_events, vectors
 
 
@@ -24,6 +25,26 @@ def test_packaged_images_are_counts():
     assert raw.shape == (40, 252)
     assert 0 < raw.max() <= 1023
     assert origin == {"real_events.npz": sha256(events.PACKAGED)}
+
+
+def test_a_network_of_residual_images_is_given_residuals(data):
+    """Raw inputs of the proof give the score that insertion gives the same images."""
+    name = "cicada_hgq-v2"
+    network, score = zoo_network(name), Cicada(name)
+    raw, _ = events.packaged_inputs(network, "cicada", 40, score.normalisation)
+    images = [
+        events.PackagedEvents.read(sample, "images").columns["regions"][:20]
+        for sample in ("minbias", "ttbar2l")
+    ]
+    wanted = score.score(np.concatenate(images).reshape(-1, 18, 14))
+    np.testing.assert_array_equal(
+        network.outputs[0].format.to_float(network.predict_raw(raw))[:, 0], wanted
+    )
+    file = data / "minbias_PU140_l1nano.root"
+    given = events.real_inputs(network, "cicada", (file,), 20, score.normalisation)
+    np.testing.assert_array_equal(given, raw[:20])
+    assert sources.find(name).normalisation.as_dict() == score.normalisation.as_dict()
+    assert sources.find("cicada-v1").normalisation is None
 
 
 @pytest.mark.parametrize("name", ["qdistillnet_local-v1", "qdistillnet_paper-v1"])

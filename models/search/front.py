@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from l1kd.models.objects.search.trials import Trial
+from l1kd.models.search.trial import Trial
 
 __all__ = ["best_trial", "finished", "pareto_front"]
 
