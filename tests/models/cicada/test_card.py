@@ -37,7 +37,9 @@ def test_no_row_below_the_resolution_of_the_library_has_a_threshold(shipped):
     rows = [row for rows in metrics["rates"]["table"].values() for row in rows]
     for row in rows:
         enough = row["target_hz"] >= metrics["rates"]["limit_hz"] and row["causes"] >= 3.0
-        assert row["resolved"] == enough == ("efficiency" in row)
+        # causes may be too few at the upper end of the threshold's interval, too
+        assert enough or not row["resolved"]
+        assert row["resolved"] == ("efficiency" in row)
     assert f"rates below {metrics['rates']['limit_hz'] / 1e3:.0f} kHz are not resolved" in text
     assert ", 100 kHz |" not in text
     assert "student at 100 kHz (" in text
