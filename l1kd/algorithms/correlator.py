@@ -21,7 +21,7 @@ __all__ = ["LINPUPPI", "QDISTILLNET", "SHIPPED", "Correlator", "NetworkCorrelato
 
 LINPUPPI: Final = "linpuppi"
 QDISTILLNET: Final = "qdistillnet"
-SHIPPED: Final = "qdistillnet_correlator-v1"
+SHIPPED: Final = "qdistillnet_correlator-v2"
 """The artefact that "qdistillnet" means."""
 
 
