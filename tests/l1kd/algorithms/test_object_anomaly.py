@@ -11,7 +11,7 @@ from l1kd.errors import InputError
 from l1kd.objects import objects
 from l1kd.trigger.quantities import quantity
 
-MODELS = ("object_anomaly_hgq-v1", "object_anomaly-v1", "object_anomaly_small-v1")
+MODELS = ("object_anomaly_hgq-v1", "object_anomaly-v1", "object_anomaly_small-v2")
 
 
 @pytest.fixture
@@ -39,7 +39,9 @@ def test_events_have_the_score_of_their_arrays(events, model):
     raw = score.network.predict_raw(
         score.network.inputs[0].format.from_float(object_inputs(arrays))
     )
-    np.testing.assert_array_equal(score.score(arrays), raw[:, 0] / 1024)
+    step = 2.0 ** -score.network.outputs[0].format.fraction
+    np.testing.assert_array_equal(score.score(arrays), raw[:, 0] * step)
+    assert step % score.step == 0
     assert score.version == model
 
 
