@@ -10,7 +10,7 @@ from rich.markup import escape
 from l1kd.cli.application import AsJson, Quiet, app, explained, out_console
 from l1kd.cli.arguments import MERGE, OF_MENU, swallowed
 from l1kd.cli.options import Given, require_files, settings, takes
-from l1kd.study.menu_request import MenuRequest, TableRequest
+from l1kd.study.request import MenuRequest, TableRequest
 
 __all__ = ["rates_merge", "rates_of_menu"]
 

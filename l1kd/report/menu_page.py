@@ -3,15 +3,14 @@
 import base64
 import re
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from l1kd.plot_style import save
+from l1kd.report.templates import fill
 from l1kd.statistics import Estimate
 from l1kd.trigger.counts.record import RateRecord
 from l1kd.trigger.counts.spectra import Survival
@@ -89,15 +88,8 @@ def _threshold(t: Threshold) -> str:
 
 
 def render(template: str, content: Mapping[str, Any]) -> str:
-    """Fill a template of this package with the page's style."""
-    here = files("l1kd.report")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"rate": _number, "threshold": _threshold}
-    style = Markup((here / "page.css").read_text(encoding="utf-8"))
-    page = environment.from_string((here / template).read_text(encoding="utf-8"))
-    return page.render(style=style, **content)
+    """Fill a template that shows rates and thresholds."""
+    return fill(template, content, {"rate": _number, "threshold": _threshold})
 
 
 def write_rate_page(

@@ -2,12 +2,10 @@
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
-from importlib.resources import files
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -15,6 +13,7 @@ from l1kd.physics.agreement import N_BINS
 from l1kd.plot_style import LABELS, label_of, save
 from l1kd.report.numbers import Number, gain
 from l1kd.report.summary import Summary, ThresholdRow
+from l1kd.report.templates import fill
 from l1kd.trigger.quantities import QUANTITIES, describe
 
 __all__ = ["ASSOCIATION_LABELS", "CAPTIONS", "Drawing", "write_page"]
@@ -166,43 +165,18 @@ def write_page(
     folder.mkdir(parents=True, exist_ok=True)
     drawings = map(_drawing, figures.items()) if isinstance(figures, Mapping) else figures
     pictures = [_picture(drawing, folder) for drawing in drawings]
-    here = files("l1kd.report")
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: (here / name).read_text(encoding="utf-8")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": _number,
-        "percent": _percent,
-        "label": label_of,
-        "variable": _variable,
-        "rate": _rate,
-        "by_variable": _by_variable,
-        "gain": gain,
-        "setting": _setting,
-        "gained": _gained,
-        "amount": _amount,
-        "headed": lambda text: text[:1].upper() + text[1:],
+    shown = {
+        "summary": content,
+        "pictures": pictures,
+        "rate_plots": [p.key for p in pictures if p.key.startswith("rate_")],
+        "known": set(CAPTIONS) | {p.key for p in pictures if _is_of_quantity(p.key)},
+        "associations": _associations(content),
+        "kinds": {network.name: network.kind for network in content.networks},
+        "paper": PAPER,
+        "bins": N_BINS,
     }
-    template = environment.get_template("page.html")
     page = folder / "index.html"
-    page.write_text(
-        template.render(
-            summary=content,
-            pictures=pictures,
-            rate_plots=[p.key for p in pictures if p.key.startswith("rate_")],
-            known=set(CAPTIONS) | {p.key for p in pictures if _is_of_quantity(p.key)},
-            associations=_associations(content),
-            kinds={network.name: network.kind for network in content.networks},
-            paper=PAPER,
-            bins=N_BINS,
-            style=Markup((here / "page.css").read_text(encoding="utf-8")),
-        ),
-        encoding="utf-8",
-    )
+    page.write_text(fill("page.html", shown, _FILTERS), encoding="utf-8")
     return page
 
 
@@ -336,3 +310,18 @@ def _variable(name: str) -> str:
     if name in LABELS or (name not in QUANTITIES and not name.endswith("_score")):
         return label_of(name)
     return describe(name)[0].axis.replace("$", "").replace("_", "")
+
+
+_FILTERS: Mapping[str, Callable[..., Any]] = {
+    "number": _number,
+    "percent": _percent,
+    "label": label_of,
+    "variable": _variable,
+    "rate": _rate,
+    "by_variable": _by_variable,
+    "gain": gain,
+    "setting": _setting,
+    "gained": _gained,
+    "amount": _amount,
+    "headed": lambda text: text[:1].upper() + text[1:],
+}

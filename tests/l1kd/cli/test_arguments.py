@@ -8,7 +8,7 @@ import typer
 
 from l1kd.cli import app
 from l1kd.cli.arguments import MERGE, OF_MENU, expanded, swallowed
-from l1kd.study.menu_request import MenuRequest, TableRequest
+from l1kd.study.request import MenuRequest, TableRequest
 
 VERBS = typer.main.get_command(app).commands
 

@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from l1kd.study.request import Execution, Settings, VertexChoice
+from l1kd.study.request.execution import Execution
+from l1kd.study.request.settings import Settings
+from l1kd.study.request.vertex import VertexChoice
 from l1kd.trigger.rates.classes import SIGMA_INELASTIC_MB
 
 __all__ = ["MenuRequest", "TableRequest"]
