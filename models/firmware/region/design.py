@@ -53,11 +53,14 @@ class _Shell:
                 low += width
         self.phase = self._phase()
         self.header = self._header()
+        self.targets: dict[tuple[str, int], dict[str, Wire]] = {}
         self.slots = {kind: self._objects(kind) for kind in ("neutral", "track")}
         self.logs: set[int] = set()
 
-    # Stage 1 is the frame that has come; a region is held, and its frames come again, six later.
-    HELD = 1 + FRAMES
+    # Stage 1 is the frame that has come, stage 2 knows how far its tracks are from the vertex; a
+    # region is held, and its frames come again, six later.
+    WORDS = 2
+    HELD = WORDS + FRAMES
 
     def _phase(self) -> Wire:
         """Count the frames of a region."""
@@ -67,13 +70,15 @@ class _Shell:
         p.raw("always @(posedge clk) phase_before <= phase;")
         return Wire("phase", 3, start.stage)
 
-    def _held(self, name: str, current: Wire, when: str) -> Wire:
-        """Keep a word of the region while it is weighed."""
+    def _kept(self, name: str, current: Wire, frame: int) -> Wire:
+        """Keep a word of one frame; that of the last one while the region is weighed."""
         sign = "signed " if current.signed else ""
         kind = f"{sign}[{current.width - 1}:0] " if current.width > 1 or current.signed else ""
+        phase = self.p.at(self.phase, self.WORDS).name
         self.p.raw(f"reg {kind}{name};")
-        self.p.raw(f"always @(posedge clk) if ({when}) {name} <= {current.name};")
-        return Wire(name, current.width, self.HELD, current.signed)
+        self.p.raw(f"always @(posedge clk) if ({phase} == {frame}) {name} <= {current.name};")
+        stage = self.HELD if frame == LAST else current.stage
+        return Wire(name, current.width, stage, current.signed)
 
     def _header(self) -> dict[str, Wire]:
         """Words of the region, as they are while it comes in (`now_`) and is weighed."""
@@ -91,7 +96,7 @@ class _Shell:
             p.raw(f"always @(posedge clk) kept_{name} <= now_{name};")
             now = Wire(f"now_{name}", given.width, given.stage, given.signed)
             found[f"now_{name}"] = now
-            found[name] = self._held(f"held_{name}", now, f"phase == {LAST}")
+            found[name] = self._kept(f"held_{name}", p.at(now, self.WORDS), LAST)
         return found
 
     def _objects(self, kind: str) -> list[_Slot]:
@@ -99,7 +104,6 @@ class _Shell:
         parameters = self.stream.puppi.parameters
         lanes = self.stream.n_neutrals if kind == "neutral" else self.stream.n_tracks
         number = parameters.n_in if kind == "neutral" else parameters.n_track
-        self.targets = getattr(self, "targets", {})
         per_lane = []
         for lane in range(lanes):
             words = self._words(kind, lane, number, lanes)
@@ -110,17 +114,8 @@ class _Shell:
             frame, lane = divmod(k, lanes)
             words = {}
             for name, wire in per_lane[lane].items():
-                collected = wire
-                if frame < LAST:
-                    sign = "signed " if wire.signed else ""
-                    width = f"{sign}[{wire.width - 1}:0] " if wire.width > 1 or wire.signed else ""
-                    place = f"c_{kind}{k}_{name}"
-                    self.p.raw(f"reg {width}{place};")
-                    self.p.raw(
-                        f"always @(posedge clk) if (phase == {frame}) {place} <= {wire.name};"
-                    )
-                    collected = Wire(place, wire.width, wire.stage, wire.signed)
-                words[name] = self._held(f"h_{kind}{k}_{name}", collected, f"phase == {LAST}")
+                collected = self._kept(f"c_{kind}{k}_{name}", wire, frame) if frame < LAST else wire
+                words[name] = self._kept(f"h_{kind}{k}_{name}", collected, LAST)
             slots.append(_Slot(lane, frame, words))
         return slots
 
@@ -133,15 +128,16 @@ class _Shell:
             for t in self.stream.inputs
             if t.name.startswith(f"{kind}_")
         }
-        pt = p.comb(f"({{1}} <= {last}) ? {{0}} : 14'd0", 14, given["pt"], self.phase)
-        words = {"pt": pt, "eta": given["eta"], "phi": given["phi"]}
-        words["there"] = p.comb("{0} != 0", 1, pt)
+        inside = p.comb(f"{{0}} <= {last}", 1, p.at(self.phase, self.WORDS))
+        present = p.reg("{0} != 0", 1, given["pt"])
+        words = {"eta": given["eta"], "phi": given["phi"]}
+        words["pt"] = p.comb("{1} ? {0} : 14'd0", 14, given["pt"], inside)
+        words["there"] = p.comb("{0} & {1}", 1, present, inside)
         if kind == "neutral":
             words["em"] = given["em"]
-            return words
-        pv = self.header["now_pv"]
-        d = p.comb("{0} - {1}", 11, given["z0"], pv, signed=True)
-        far = p.comb("{0} < 0 ? -{0} : {0}", 11, d)
+            return {name: p.at(wire, self.WORDS) for name, wire in words.items()}
+        d = p.reg("{0} - {1}", 11, given["z0"], self.header["now_pv"], signed=True)
+        far = p.magnitude(d)
         near = p.comb(f"{{0}} <= {self.raw.dz}", 1, far)
         words["vertex"] = p.comb("{0} & {1}", 1, near, words["there"])
         words["pileup"] = p.comb("~{0} & {1}", 1, near, words["there"])
@@ -150,7 +146,7 @@ class _Shell:
         words["muon"] = p.comb("{0} >= 6", 1, label)
         words["em"] = p.comb("{0}[2:1] == 2", 1, label)
         words["kept"] = p.comb("{2} & ({0} | {1})", 1, near, words["muon"], words["there"])
-        return words
+        return {name: p.at(wire, self.WORDS) for name, wire in words.items()}
 
     def region_columns(self, names: tuple[str, ...]) -> dict[str, Wire]:
         """Columns that are the same for all candidates of a region."""
@@ -219,16 +215,12 @@ class _Shell:
 
     def _same(self, kind: str, number: int) -> Wire:
         """Bits that tell which source the candidate in this lane is."""
-        phase = self.p.at(self.phase, self.HELD)
+        phase = self.p.at(self.phase, self.HELD - 1)
         bits = [
-            f"(phase_held == {slot.frame})" if slot.lane == number else "1'b0"
+            f"({{0}} == {slot.frame})" if slot.lane == number else "1'b0"
             for slot in reversed(self.slots[kind])
         ]
-        text = "{" + ", ".join(bits) + "}"
-        text = text.replace("phase_held", phase.name)
-        name = f"same_{kind}{number}"
-        self.p.raw(f"wire [{len(bits) - 1}:0] {name} = {text};")
-        return Wire(name, len(bits), self.HELD)
+        return self.p.reg("{{" + ", ".join(bits) + "}}", len(bits), phase)
 
 
 def build_region(

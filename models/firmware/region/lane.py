@@ -193,7 +193,7 @@ class _Writer:
     @cached_property
     def abs_eta(self) -> Wire:
         """Size of the global pseudorapidity."""
-        return self.p.reg("{0} < 0 ? -{0} : {0}", 12, self.eta())
+        return self.p.reg("{0}", 12, self.p.magnitude(self.eta()))
 
     def linpuppi(self) -> Wire:
         """LinPUPPI's weight, 9 bits."""

@@ -14,52 +14,47 @@ FAR = 127
 """Differences beyond are taken for this: their square is larger than every cone."""
 
 
-def _case(name: str, width_in: int, width_out: int, rows: Sequence[int]) -> str:
-    """Return a function that is a table."""
-    lines = [
-        f"      {width_in}'d{k}: {name} = {width_out}'d{value};" for k, value in enumerate(rows)
-    ]
-    return "\n".join(
-        [
-            f"  function [{width_out - 1}:0] {name}(input [{width_in - 1}:0] address);",
-            "    case (address)",
-            *lines,
-            f"      default: {name} = {width_out}'d{rows[-1]};",
-            "    endcase",
-            "  endfunction",
-        ]
-    )
+def _table(p: Pipeline, address: Wire, width: int, rows: Sequence[int]) -> Wire:
+    """Read a table; a block by itself, which simulators turn into an array that all share."""
+    name = f"{address.name}_read"
+    p.raw(f"reg [{width - 1}:0] {name};")
+    p.raw("always @(*)")
+    p.raw(f"  case ({address.name})")
+    for k, value in enumerate(rows):
+        p.raw(f"    {address.width}'d{k}: {name} = {width}'d{value};")
+    p.raw(f"    default: {name} = {width}'d{rows[-1]};")
+    p.raw("  endcase")
+    return Wire(name, width, address.stage)
 
 
 def distance_module() -> str:
-    """Return the squared distance of two positions, 15 bits, after two cycles; none to itself."""
+    """Return the squared distance of two positions, 15 bits, after two cycles; far to itself."""
     p = Pipeline(DISTANCE)
-    p.raw(_case("square", 7, 14, [k * k for k in range(FAR + 1)]).strip())
     te, tp, se, sp = (p.input(n, 10, signed=True) for n in ("te", "tp", "se", "sp"))
     same = p.input("same", 1)
     parts = []
     for a, b in ((te, se), (tp, sp)):
         d = p.comb("{0} - {1}", 11, a, b, signed=True)
-        size = p.comb("{0} < 0 ? -{0} : {0}", 11, d)
-        parts.append(p.reg(f"({{0}} > {FAR}) ? 7'd{FAR} : {{0}}[6:0]", 7, size))
-    dr2 = p.reg("{2} ? 15'd32767 : square({0}) + square({1})", 15, *parts, p.reg("{0}", 1, same))
-    p.output("dr2", dr2)
+        size = p.magnitude(d)
+        parts.append(p.reg(f"(|{{0}}[9:7] | {{1}}) ? 7'd{FAR} : {{0}}[6:0]", 7, size, same))
+    squares = [_table(p, part, 14, [k * k for k in range(FAR + 1)]) for part in parts]
+    p.output("dr2", p.reg("{0} + {1}", 15, *squares))
     return p.text()
 
 
 def term_module(dr2_min: int, dr2_max: int) -> str:
     """Return min(pt^2, ptMax^2)/dR^2 in 1/64, 12 bits, after three cycles; 0 outside the cone."""
-    last = dr2_max >> 5
-    table = [0, *(min(int(np.float32(65536) / np.float32(s) + np.float32(0.5)), 65535)
-                  for s in range(1, last + 1))]  # fmt: skip
+    first, last = dr2_min >> 5, dr2_max >> 5
+    rows = [
+        min(int(np.float32(65536) / np.float32(max(s, first, 1)) + np.float32(0.5)), 65535)
+        for s in range(last + 1)
+    ]
     width = last.bit_length()
     p = Pipeline(TERM)
-    p.raw(_case("inverse", width, 16, table).strip())
     dr2, pt2 = p.input("dr2", 15), p.input("pt2", 15)
     near = p.reg(f"{{0}} <= 15'd{dr2_max}", 1, dr2)
-    at_least = p.comb(f"({{0}} < 15'd{dr2_min}) ? 15'd{dr2_min} : {{0}}", 15, dr2)
-    index = p.comb(f"{{0}}[{5 + width - 1}:5]", width, at_least)
-    value = p.reg("inverse({0})", 16, index)
+    index = p.comb(f"{{0}}[{5 + width - 1}:5]", width, dr2)
+    value = p.reg("{0}", 16, _table(p, index, 16, rows))
     product = p.reg("{0} * {1}", 31, p.reg("{0}", 15, pt2), value)
     term = p.reg(
         "({1} ? ((|{0}[30:22]) ? 12'd4095 : {0}[21:10]) : 12'd0)",
@@ -75,24 +70,24 @@ def log_module(width: int) -> str:
     """Return 16 log2(1 + v) of v with so many bits, 8 bits, after three cycles."""
     p = Pipeline(f"{LOG}{width}")
     mantissa = [int(LOGARITHM[(64 + k) * 256 - 1]) - 224 for k in range(64)]
-    p.raw(_case("mantissa", 6, 5, mantissa).strip())
     v = p.input("v", width)
-    wide = p.comb(f"{{{{{17}'d0, {{0}}}}}}", 17 + width, v)
-    large = p.comb("{0} > 65534", 1, wide)
-    x = p.reg("{1} ? 16'd65535 : {0}[15:0] + 16'd1", 16, wide, large)
-    cases = [
-        f"({{0}}[{h}]) ? 10'd{h * 64} + " + (f"{{0}}[{h - 1}:{h - 6}]" if h > 6 else _shifted(h))
-        for h in range(15, 0, -1)
-    ]
-    packed = p.reg(" : ".join([*cases, "10'd0"]), 10, x)
-    code = p.comb("{{1'd0, {0}[9:6], 4'd0}} + mantissa({0}[5:0])", 9, packed)
-    p.output("code", p.reg("({0} > 255) ? 8'd255 : {0}[7:0]", 8, code))
+    above = max(width, 16) + 1
+    more = p.comb(f"{{{{{above - width}'d0, {{0}}}}}} + {above}'d1", above, v)
+    large = p.comb(f"|{{0}}[{above - 1}:16]", 1, more)
+    x = p.reg("{0}[15:0] | {{16{{{1}}}}}", 16, more, large)
+    # The highest one is moved to the upper end by 8, 4, 2 and 1; six bits below it count.
+    by8 = p.comb("~|{0}[15:8]", 1, x)
+    x8 = p.comb("{1} ? {{{0}[7:0], 6'd0}} : {0}[15:2]", 14, x, by8)
+    by4 = p.comb("~|{0}[13:10]", 1, x8)
+    x4 = p.reg("{1} ? {0}[9:0] : {0}[13:4]", 10, x8, by4)
+    high = p.reg("{{~{0}, ~{1}}}", 2, by8, by4)
+    by2 = p.comb("~|{0}[9:8]", 1, x4)
+    x2 = p.comb("{1} ? {0}[7:0] : {0}[9:2]", 8, x4, by2)
+    x1 = p.comb("{0}[7] ? {0}[6:1] : {0}[5:0]", 6, x2)
+    exponent = p.comb("{{1'd0, {0}, ~{1}, {2}[7], 4'd0}}", 9, high, by2, x2)
+    code = p.comb("{0} + {1}", 9, exponent, _table(p, x1, 5, mantissa))
+    p.output("code", p.reg("{0}[7:0] | {{8{{{0}[8]}}}}", 8, code))
     return p.text()
-
-
-def _shifted(h: int) -> str:
-    """Return the bits below the highest one, at the upper end of six."""
-    return f"{{0}}[{h - 1}:0] * {2 ** (6 - h)}" if h < 6 else "{0}[5:0]"
 
 
 def rom_module(name: str, width: int, rows: Sequence[int]) -> str:

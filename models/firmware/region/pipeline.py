@@ -134,6 +134,11 @@ class Pipeline:
             ]
         return wires[0]
 
+    def magnitude(self, wire: Wire) -> Wire:
+        """Return the size of a signed number: the sign flips its bits, and is carried in."""
+        width, sign = wire.width, f"{wire.name}[{wire.width - 1}]"
+        return self.comb(f"({{0}} ^ {{{{{width}{{{{{sign}}}}}}}}}) + {sign}", width, wire)
+
     def constant(self, value: int, width: int) -> Wire:
         """Return a number that is the same at all stages."""
         name = self._fresh()

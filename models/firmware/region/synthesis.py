@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
+from l1kd.models.firmware.region.modules import DISTANCE
 from l1kd.models.firmware.rtl.rtl import RtlDesign
 from l1kd.models.firmware.stream import RegionStream
 from l1kd.models.firmware.tools.yosys import Resources, synthesize
@@ -55,7 +56,10 @@ def synthesize_region(
             sources = [files[n] for n in (name, *inside) if n in ours]
             if network in (name, *inside):
                 sources += rest
-            own[name] = synthesize(sources, name, out / name, part, black=tuple(inside))
+            own[name] = synthesize(
+                sources, name, out / name, part, black=tuple(inside),
+                registers_stay=name == DISTANCE,
+            )  # fmt: skip
             waiting += list(inside)
 
     def whole(name: str) -> Resources:

@@ -57,7 +57,13 @@ def family(part: str) -> str:
 
 
 def synthesize(
-    sources: Iterable[Path], top: str, out: Path, part: str, *, black: Iterable[str] = ()
+    sources: Iterable[Path],
+    top: str,
+    out: Path,
+    part: str,
+    *,
+    black: Iterable[str] = (),
+    registers_stay: bool = False,
 ) -> Resources:
     """Map Verilog sources to a device family and count the cells.
 
@@ -67,6 +73,9 @@ def synthesize(
         Folder for the script, the log and the cell statistics.
     black : iterable of str
         Modules of which nothing is counted.
+    registers_stay : bool
+        Whether registers before a table stay there. Else Yosys takes a table for a memory, and may
+        move them behind it, which makes the path before them longer.
 
     Raises
     ------
@@ -85,7 +94,7 @@ def synthesize(
     # operands, which Yosys does once hierarchy is gone, they take a quarter more LUTs.
     lines += [f"blackbox {name}" for name in black]
     lines.append(f"hierarchy -check -top {top}")
-    lines += ["proc", "opt_expr", "opt_clean", "wreduce"]
+    lines += ["proc -norom" if registers_stay else "proc", "opt_expr", "opt_clean", "wreduce"]
     # Products of two variables are left to the search for DSP blocks, which comes later.
     lines += ["alumacc t:* t:$mul %d", "opt_expr", "flatten", "opt_clean"]
     lines.append(f"synth_xilinx -family {family(part)} -top {top} -flatten -noiopad -noclkbuf")

@@ -85,6 +85,9 @@ def test_a_build_is_proved_and_verified(tmp_path):
     assert built.good
     assert built.proof.compared[RTL] == {"vectors": 131_076, "mismatches": 0}
     assert built.description["vectors"]["real"] > 5000
+    for tool, found in built.figures["resources"].items():
+        if tool.startswith("Yosys"):  # 0.8 ns an adder, as the network's pipeline is cut
+            assert 0.8 * found["longest_path"] <= options.period
     assert verify(tmp_path / "built", count=600).good
 
 
