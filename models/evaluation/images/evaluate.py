@@ -50,12 +50,14 @@ def _scored(scores: Scores, images: Images) -> dict[str, AnyFloats]:
     return {name: score.score(images) for name, score in scores.items()}
 
 
-def _same_target(scores: Scores) -> list[str]:
-    """Students of this teacher, on its scale."""
-    teacher = scores.get(TEACHER)
-    if teacher is None:
-        return []
-    return [n for n, score in scores.items() if target_of(score).get("teacher") == teacher.version]
+def _scales(scores: Scores) -> dict[str, float]:
+    """Students of this teacher, and how many times its score they learned."""
+    targets = {name: target_of(score) for name, score in scores.items()}
+    return {
+        name: float(target.get("scale", 1.0))
+        for name, target in targets.items()
+        if target.get("teacher") == scores[TEACHER].version
+    }
 
 
 def _at_mu(
@@ -105,7 +107,7 @@ def _at_mu(
     }
     if TEACHER in scores:
         found["distances"] = measures.distances(
-            noise, only, TEACHER, _same_target(scores), request.seed
+            (noise, made.noise.blocks), signals, TEACHER, _scales(scores)
         )
     shared = SharedEvents(made.noise.blocks)
     cuts = {

@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 import scipy.special
 
+from l1kd.algorithms.image_scores import LARGEST_SCORE
 from l1kd.emulators.array_types import AnyFloats, Floats, Images
 from l1kd.statistics import (
     ONE_SIGMA,
     Blocks,
     SharedEvents,
-    bootstrap,
     clopper_pearson,
     delong,
     emd,
     mean_area,
+    shared_variance,
 )
 from l1kd.trigger.rates.shared import SharedThreshold, efficiency_at, shared_threshold
 
@@ -33,7 +34,6 @@ __all__ = [
 
 Scored = Mapping[str, AnyFloats]
 """Scores of the same images, by name."""
-_REPLICAS = 50
 _ROC_POINTS = np.concatenate([[0.0], np.geomspace(1e-4, 1.0, 60)])
 _SATURATED = 0.01
 
@@ -156,59 +156,71 @@ def _standardised(values: AnyFloats, noise: AnyFloats) -> Floats | None:
     return (np.asarray(values, np.float64) - middle) / ((high - low) / 2.0)
 
 
-def _distance(student: Floats | None, teacher: Floats | None, seed: int) -> dict[str, Any] | None:
-    """Earth mover's distance of two scores of the same images, resampled together."""
+def _distance(
+    student: Floats | None, teacher: Floats | None, blocks: Blocks
+) -> dict[str, Any] | None:
+    """Earth mover's distance of two scores of the same images, with what they share.
+
+    It is the area between the cumulative distributions. To first order, an image adds to it what
+    the sign of their difference adds up to between its two scores: a mean over images, whose
+    variance knows the collisions that they share.
+    """
     if student is None or teacher is None:
         return None
-
-    def statistic(counts: Any) -> float:
-        return emd(student, teacher, counts, counts)
-
-    found = bootstrap(statistic, len(student), replicas=_REPLICAS, seed=seed)
-    value, low, high = (float(np.asarray(x)) for x in found[:3])
-    return {"value": value, "low": low, "high": high, "n": len(student)}
+    values = np.sort(np.concatenate([student, teacher]))
+    below = [np.searchsorted(np.sort(x), values[:-1], side="right") for x in (student, teacher)]
+    signed = np.sign(below[0] - below[1]) * np.diff(values)
+    along = np.concatenate([[0.0], np.cumsum(signed)])
+    each = np.interp(teacher, values, along) - np.interp(student, values, along)
+    n = len(student)
+    error = float(np.sqrt(max(shared_variance(each - each.mean(), blocks), 0.0))) / n
+    found = _number(emd(student, teacher), error, n)
+    return found | {"low": max(found["low"], 0.0)}
 
 
 def distances(
-    noise: Scored, signals: Mapping[str, Scored], teacher: str, same: Sequence[str], seed: int
+    noise: tuple[Scored, Blocks],
+    signals: Mapping[str, tuple[Scored, Blocks]],
+    teacher: str,
+    scales: Mapping[str, float],
 ) -> dict[str, dict[str, Any]]:
     """Earth mover's distances between each score and the teacher's.
 
     Parameters
     ----------
     noise, signals
-        Scores of zero bias, and of each signal.
+        Scores of zero bias, and of each signal, and the collisions that their images hold.
     teacher
         Name of the teacher's scores.
-    same
-        Scores that learned what the teacher gives, on its scale; of the others only the shapes are
+    scales
+        Scores that learned so many times what the teacher gives; of the others only the shapes are
         compared, each score in units of its own zero bias.
-    seed
-        Of the resampling of images.
 
     Returns
     -------
     dict
         By score and sample: ``shape``, null where a score is saturated so that it has none, and
-        ``score``, which is null for those not in `same`.
+        ``score``, in units of the student's score, which is null for those not in `scales`.
     """
     samples = {"zero bias": noise, **signals}
+    usual = noise[0]
     table: dict[str, dict[str, Any]] = {}
-    for name in noise:
+    for name in usual:
         if name == teacher:
             continue
         table[name] = {}
-        for sample, scored in samples.items():
+        for sample, (scored, blocks) in samples.items():
             shape = _distance(
-                _standardised(scored[name], noise[name]),
-                _standardised(scored[teacher], noise[teacher]),
-                seed,
+                _standardised(scored[name], usual[name]),
+                _standardised(scored[teacher], usual[teacher]),
+                blocks,
             )
             own = None
-            if name in same:
-                own = _distance(
-                    scored[name].astype(np.float64), scored[teacher].astype(np.float64), seed
+            if name in scales:
+                wanted = np.minimum(
+                    scales[name] * scored[teacher].astype(np.float64), LARGEST_SCORE
                 )
+                own = _distance(scored[name].astype(np.float64), wanted, blocks)
             table[name][sample] = {"shape": shape, "score": own}
     return table
 

@@ -1,0 +1,57 @@
+"""Distances to the teacher: their unit, and intervals that know what images share."""
+
+import numpy as np
+import pytest
+
+from l1kd.models.evaluation.images.measures import distances
+from l1kd.statistics import Blocks, bootstrap, emd
+
+
+def alone(n):
+    """Images that share nothing."""
+    return Blocks(np.arange(n), np.arange(n + 1), n)
+
+
+def of_pairs(n):
+    """Images that hold the same collision two by two."""
+    return Blocks(np.repeat(np.arange(n // 2), 2), np.arange(n + 1), n // 2)
+
+
+@pytest.fixture
+def scores():
+    rng = np.random.default_rng(3)
+    teacher = rng.gamma(4.0, 0.6, 4000).astype(np.float32)
+    student = 32.0 * teacher + rng.normal(1.0, 3.0, 4000) * (teacher > 2.0)
+    return {"teacher": teacher, "student": student.astype(np.float32)}
+
+
+def test_a_student_is_compared_on_the_scale_that_it_learned(scores):
+    exact = {"teacher": scores["teacher"], "student": 32.0 * scores["teacher"]}
+    found = distances((exact, alone(4000)), {}, "teacher", {"student": 32.0})
+    assert found["student"]["zero bias"]["score"]["value"] == pytest.approx(0.0, abs=1e-4)
+    assert found["student"]["zero bias"]["shape"]["value"] == pytest.approx(0.0, abs=1e-4)
+    other = distances((exact, alone(4000)), {}, "teacher", {})
+    assert other["student"]["zero bias"]["score"] is None
+
+
+def test_intervals_are_those_of_resampled_images(scores):
+    found = distances((scores, alone(4000)), {}, "teacher", {"student": 32.0})
+    row = found["student"]["zero bias"]["score"]
+    wanted, student = 32.0 * scores["teacher"], scores["student"]
+    assert row["value"] == pytest.approx(emd(student, wanted), rel=1e-6)
+    again = bootstrap(lambda c: emd(student, wanted, c, c), 4000, replicas=300, seed=1)
+    half = (float(again[2]) - float(again[1])) / 2
+    assert (row["high"] - row["low"]) / 2 == pytest.approx(half, rel=0.2)
+
+
+def test_images_that_hold_the_same_collisions_widen_the_interval(scores):
+    twice = {name: np.repeat(values[:2000], 2) for name, values in scores.items()}
+    apart, shared = (
+        distances((twice, blocks), {}, "teacher", {"student": 32.0})["student"]["zero bias"][
+            "score"
+        ]
+        for blocks in (alone(4000), of_pairs(4000))
+    )
+    assert shared["value"] == apart["value"]
+    ratio = (shared["high"] - shared["value"]) / (apart["high"] - apart["value"])
+    assert ratio == pytest.approx(np.sqrt(2.0), rel=0.02)
