@@ -217,10 +217,9 @@ def distances(
             )
             own = None
             if name in scales:
-                wanted = np.minimum(
-                    scales[name] * scored[teacher].astype(np.float64), LARGEST_SCORE
-                )
-                own = _distance(scored[name].astype(np.float64), wanted, blocks)
+                wanted = scales[name] * scored[teacher].astype(np.float64)
+                student = scored[name].astype(np.float64)
+                own = _distance(student, np.minimum(wanted, LARGEST_SCORE), blocks)
             table[name][sample] = {"shape": shape, "score": own}
     return table
 
