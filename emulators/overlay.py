@@ -125,6 +125,12 @@ def _pile_up(
         pick = _pick(word, size)
         begin[k], end[k] = offset[pick], offset[pick + np.uint64(1)]
         place[k] = _place(word)
+    # one word of each, for the same reason: what is read of them is kept from being optimised away
+    fetched, last = np.uint32(0), np.uint64(max(len(words), 1) - 1)
+    for k in range(count):
+        if len(words):
+            fetched ^= words[min(np.uint64(begin[k]), last)]
+    unrolled[4 * _CELLS] = np.int32(fetched & np.uint32(0xFFFF))
     for k in range(count):
         _add(unrolled, words, begin[k], end[k], place[k])
     return state
@@ -193,7 +199,8 @@ def add_collisions(
     """
     n = len(counts)
     images = np.empty((n, N_PHI, N_ETA), np.uint16)
-    pile, extra = np.empty(4 * _CELLS, np.int32), np.zeros(4 * _CELLS, np.int32)
+    # one place more than there are regions, for what is only fetched
+    pile, extra = np.empty(4 * _CELLS + 1, np.int32), np.zeros(4 * _CELLS, np.int32)
     largest = counts.max() if n else 0
     begin, end = np.empty(largest, np.int64), np.empty(largest, np.int64)
     place = np.empty(largest, np.uint64)
