@@ -15,7 +15,8 @@ class CicadaSearchConfig(StudentConfig):
 
     A family is trained at the first of `betas` (`first`) and goes on at each of the others
     (`next`): every price begins from the network of the one before. Networks are judged on
-    validation images at each of `validation_mu`.
+    `validation_images` of zero bias, and at most as many of each signal, at each of
+    `validation_mu`.
     """
 
     kind: Literal["cicada_search"]

@@ -35,7 +35,8 @@ class _Validation:
         for mu in config.validation_mu:
             at = targets.source.at(mu)
             noise = at.validation(config.validation_images)
-            signals = {name: at.validation_signal(name) for name in config.data.signals}
+            most = config.validation_images
+            signals = {name: at.validation_signal(name)[:most] for name in config.data.signals}
             wanted = np.asarray(targets.teacher_score(noise), np.float32)
             self.samples[f"{mu:g}"] = noise, signals, wanted
 
