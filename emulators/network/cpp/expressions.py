@@ -27,7 +27,10 @@ __all__ = [
 
 MAX_NODES = 200
 MAX_DEPTH = 30
-_TEMPLATES = ("ap_fixed", "ap_ufixed", "ap_int", "ap_uint", "bit_shift", "static_cast", "cast")
+_TEMPLATES = (
+    "ap_fixed", "ap_ufixed", "ap_int", "ap_uint", "bit_shift", "static_cast", "cast",
+    "sin_lut", "cos_lut",
+)  # fmt: skip
 _LEVELS = {
     "||": 1, "&&": 2, "|": 3, "^": 4, "&": 5, "==": 6, "!=": 6, "<": 7, ">": 7, "<=": 7, ">=": 7,
     "<<": 8, "+": 9, "-": 9, "*": 10, "/": 10, "%": 10,
@@ -231,6 +234,9 @@ class _Parser:
             self.position += 1
             expression = self.nested()
             self.take(")")
+            if isinstance(expression, Name) and self.operand_follows():
+                self.count()
+                return Apply(expression.text, (), (self.postfix(),))
         elif token.kind == "name" or token.text == "::":
             expression = self.named()
         else:
@@ -244,6 +250,12 @@ class _Parser:
             expression = Index(expression, self.nested())
             self.take("]")
         return expression
+
+    def operand_follows(self) -> bool:
+        """Tell whether what stood in parentheses was a type: ``(type)value``."""
+        if self.position == len(self.tokens):
+            return False
+        return self.tokens[self.position].kind in ("name", "number") or self.peek() == "("
 
     def member(self, base: Expression) -> Expression:
         """Take ``.range()``, the bits of a number, which reads as a call of that name."""
@@ -259,7 +271,8 @@ class _Parser:
         if name in ("true", "false"):
             return Number(int(name == "true"), "bool")
         template: tuple[str, ...] = ()
-        if name.rsplit("::", 1)[-1] in _TEMPLATES and self.peek() == "<":
+        known = name.rsplit("::", 1)[-1] in _TEMPLATES or name.startswith("hls::")
+        if known and self.peek() == "<":
             template = self.template()
         if self.peek() != "(":
             if template:

@@ -18,7 +18,7 @@ from l1kd.emulators.network.cpp.straight_line import Element, StraightLine, form
 from l1kd.emulators.network.graph import Affine, Gather, Layer, Operation, Piecewise, Tensor
 from l1kd.emulators.network.layers.buffer import line_buffer, position_in
 from l1kd.emulators.network.layers.convolution import geometry
-from l1kd.emulators.network.layers.logic import is_logic, logic
+from l1kd.emulators.network.layers.logic import WAVES, is_logic, logic
 from l1kd.emulators.network.layers.lowering import Config, Lowering, handles_generated, layer_of
 from l1kd.emulators.network.linear_form import Linear
 
@@ -70,6 +70,8 @@ def _direct(lowering: Lowering, call: Call, function: Function) -> Layer:
         raise lowering.refuse(call, "generated functions need arrays")
     source = lowering.source(call, known.size)
     output = lowering.result(call, (declared,))
+    if call.function == EXPRESSION:
+        lowering.project.library.check(WAVES, streams=False)
     if call.function == EXPRESSION or is_logic(function):
         kind = lowering.project.tensors[call.inputs[0]].type.base
         types = lowering.project.types

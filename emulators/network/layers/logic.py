@@ -30,12 +30,17 @@ from l1kd.emulators.network.cpp.functions import (
 from l1kd.emulators.network.cpp.model import CppType, FirmwareSourceError, Function, Location
 from l1kd.emulators.network.cpp.straight_line import format_of
 from l1kd.emulators.network.graph import Operation, Tensor, renamed
+from l1kd.emulators.network.layers.waves import PER_TURN, waves
 from l1kd.emulators.network.linear_form import Linear
 from l1kd.emulators.network.operations.basis import Basis, Form
 
-__all__ = ["is_logic", "logic"]
+__all__ = ["WAVES", "is_logic", "logic"]
+
+WAVES = ("sin_lut", "cos_lut")
+"""Functions of hls4ml's library that expressions may call."""
 
 _MARKS = {"?", ".", "*", "&", "|", "^", "~", "==", "!=", "static"}
+_WAVES = tuple(f"nnet::{name}" for name in WAVES)
 BIT = FixedPoint(1, 1, False)
 
 
@@ -180,10 +185,15 @@ class Logic:
             case Apply(function=name, arguments=(argument,)) if name in self.types:
                 form = format_of(self.types[name], location)
                 return self._cast(self._value(argument, location), form)
+            case Apply(arguments=(argument,)) if node.function in _WAVES:
+                return self._wave(node, argument, location)
             case Apply(arguments=(argument,)) if node.template_arguments:
                 return self._applied(node, argument, location)
             case Index(base=Name(text=name)) if name in self._tables:
                 return self._looked_up(name, node.index, location)
+            case Apply(function=name):
+                reason = f"{name}: tables of user functions are filled by Vitis' own library"
+                raise self.fail(reason, location)
         position = self._element(node, self._data)
         if position is None or not 0 <= position < self.basis.inputs:
             raise self.fail("expression not understood", location)
@@ -211,6 +221,24 @@ class Logic:
             return Typed(value.form.shifted(numbers[0]), kind)
         kind = format_of(CppType(name, (*numbers, *template[2:])), location)
         return self._cast(value, kind)
+
+    def _wave(self, node: Apply, argument: Expression, location: Location) -> Typed:
+        """Sine or cosine by hls4ml's table: turns of the circle, whose fraction is the index."""
+        kind = self.types.get(node.template_arguments[0]) if node.template_arguments else None
+        if kind is None:
+            raise self.fail("expression not understood", location)
+        form = format_of(kind, location)
+        if not 2 <= form.fraction <= 16 or (form.fraction < 3 and form.integer < 1):
+            raise self.fail(f"a table of {form.fraction} fraction bits", location)
+        angle = self._cast(self._value(argument, location), form).form
+        turns = self._cast(Typed(angle.scaled(PER_TURN).shifted(-16), None), form)
+        phase = self._cast(turns, FixedPoint(form.fraction, 0, False))
+        entries = waves(form)[int(node.function == "nnet::sin_lut")]
+        if not phase.form.weights:
+            raw = phase.form.constant << form.fraction - phase.form.fraction
+            return Typed(self.basis.constant(entries[raw], form.fraction), form)
+        found = self.basis.lookup(phase.form, form.fraction, 0, entries, form.fraction)
+        return Typed(found, form)
 
     def _inverted(self, value: Typed, location: Location) -> Typed:
         """All bits of a value turned over."""

@@ -34,6 +34,11 @@ from l1kd.models.firmware.sources.frameworks import (
 __all__ = ["KerasModel", "convert_keras", "read_keras"]
 
 _MODULES = ("keras", "tf_keras", "qkeras", "hgq", "quantizers", "builtins")
+_FUNCTIONS = (
+    "elu", "exponential", "gelu", "selu", "sigmoid", "softmax", "softplus", "softsign", "swish",
+    "tanh",
+)  # fmt: skip
+"""Functions whose values no fixed-point type holds exactly."""
 _QKERAS = re.compile(r"Q[A-Z]|quantized_|stochastic_|binary$|ternary$")
 
 
@@ -77,9 +82,19 @@ class KerasModel(Framework):
     def last_function(self) -> str:
         """Name of the plain activation that ends the model, empty where none does."""
         final = self.model.layers[-1]
-        if final.__class__.__name__ == "Softmax":
-            return "softmax"
-        return str(getattr(getattr(final, "activation", None), "__name__", ""))
+        return "" if hasattr(final, "recurrent_activation") else _function(final)
+
+    @property
+    def inexact(self) -> str:
+        """What the model computes in floating point before its last activation, empty if nothing.
+
+        The firmware takes it from tables, so that the two cannot be compared.
+        """
+        for layer in self.model.layers:
+            last = layer is self.model.layers[-1] and self.last_function
+            if not last and _function(layer) in _FUNCTIONS:
+                return f"{_function(layer)} in layer '{layer.name}'"
+        return ""
 
     def declare(self, network: Network) -> list[str]:
         """Take factors, offsets and biases without quantizer from the network."""
@@ -120,6 +135,13 @@ class KerasModel(Framework):
             found = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
         parts = found if isinstance(found, list | tuple) else [found]
         return [np.asarray(part, np.float64) for part in parts]
+
+
+def _function(layer: Any) -> str:
+    """Return the name of a layer's plain activation, empty where it has none."""
+    if layer.__class__.__name__ == "Softmax":
+        return "softmax"
+    return str(getattr(getattr(layer, "activation", None), "__name__", ""))
 
 
 @contextmanager
@@ -254,7 +276,7 @@ def _read_legacy(path: Path, config: dict[str, Any], modules: set[str]) -> Keras
     with _double(legacy=True):
         wide = rebuilt(qkeras_models.reference_configuration(config))
     qkeras_models.set_quantized(wide, model, norms=True)
-    plain, firmware = qkeras_models.with_plain_norms(config), model
+    plain, firmware = qkeras_models.simplified(config), model
     if plain is not None:
         firmware = rebuilt(plain)
         qkeras_models.set_quantized(firmware, model, norms=False)
@@ -342,7 +364,7 @@ def convert_keras(framework: KerasModel, options: HlsOptions, precisions: Precis
             )
             types = _input_types(framework)
             if framework.name == "QKeras":
-                types |= qkeras_models.norm_types(model)
+                types |= qkeras_models.norm_types(model) | qkeras_models.symmetric_types(model)
             declare(config["LayerName"], types | dict(precisions), options)
             return hls4ml.converters.convert_from_keras_model(
                 model,

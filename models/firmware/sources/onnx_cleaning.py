@@ -20,8 +20,9 @@ _EACH = ("Relu", "LeakyRelu", "Sigmoid", "Tanh", *QUANTIZERS)
 
 
 def clean(onnx: Any, model: Any) -> None:
-    """Make constants initializers, name every node, and split what hls4ml knows in parts only."""
+    """Make constants initializers, name everything, and split what hls4ml knows in parts only."""
     graph = model.graph
+    _rename(graph)
     known = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in known]
     del graph.input[:]
@@ -34,6 +35,7 @@ def clean(onnx: Any, model: Any) -> None:
     _upright(onnx, graph)
     nodes: list[Any] = []
     renamed: dict[str, str] = {}
+    taken: set[str] = set()
     for number, node in enumerate(graph.node):
         for place, name in enumerate(node.input):
             node.input[place] = renamed.get(name, name)
@@ -44,11 +46,12 @@ def clean(onnx: Any, model: Any) -> None:
         elif node.op_type in _SKIPPED and node.output[0] not in {v.name for v in graph.output}:
             renamed[node.output[0]] = node.input[0]
         else:
-            node.name = _name(node.name or f"{node.op_type.lower()}_{number}")
+            node.name = _unique(_name(node.name or f"{node.op_type.lower()}_{number}"), taken)
             nodes += _split(onnx, node, graph) if node.op_type == "Gemm" else [node]
     del graph.node[:]
     graph.node.extend(nodes)
-    read = {name for node in nodes for name in node.input}
+    _unshare(graph)
+    read = {name for node in graph.node for name in node.input}
     kept = [tensor for tensor in graph.initializer if tensor.name in read]
     del graph.initializer[:]
     graph.initializer.extend(kept)
@@ -106,6 +109,41 @@ def _gives_columns(onnx: Any, node: Any, constants: dict[str, Any], lying: Conta
     return True
 
 
+def _unshare(graph: Any) -> None:
+    """Give every batch normalisation constants of its own: hls4ml takes away those it has read."""
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type != "BatchNormalization":
+            continue
+        for place, name in enumerate(node.input):
+            if name in constants:
+                own = graph.initializer.add()
+                own.CopyFrom(constants[name])
+                own.name = node.input[place] = f"{node.name}_constant{place}"
+
+
+def _rename(graph: Any) -> None:
+    """Give values names that C++ takes: hls4ml loses the dots and slashes of PyTorch."""
+    chosen: dict[str, str] = {"": ""}
+    taken: set[str] = set()
+    items = [*graph.input, *graph.initializer, *graph.output]
+    names = [item.name for item in items] + [name for node in graph.node for name in node.output]
+    for name in filter(None, dict.fromkeys(names)):
+        chosen[name] = _unique(_name(name), taken)
+    for item in [*items, *graph.value_info]:
+        item.name = chosen.get(item.name, item.name)
+    for node in graph.node:
+        node.input[:] = [chosen.get(name, name) for name in node.input]
+        node.output[:] = [chosen[name] for name in node.output]
+
+
+def _unique(word: str, taken: set[str]) -> str:
+    while word in taken:
+        word += "_"
+    taken.add(word)
+    return word
+
+
 def _name(name: str) -> str:
     """Return a name that C++ takes."""
     word = "".join(c if c.isascii() and c.isalnum() else "_" for c in name).strip("_")
@@ -149,7 +187,8 @@ def _split(onnx: Any, node: Any, graph: Any) -> list[Any]:
 def add_shapes(onnx: Any, model: Any, plain: Any) -> dict[str, tuple[int, ...]]:
     """Tell the shape of every value, which hls4ml wants to know; return those of ``plain``."""
     inferred = onnx.shape_inference.infer_shapes(plain, strict_mode=True)
-    shapes = {v.name: shape_of(v) for v in [*inferred.graph.value_info, *inferred.graph.output]}
+    values = [*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output]
+    shapes = {value.name: shape_of(value) for value in values}
     shapes |= {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     del model.graph.value_info[:]
     outputs = {value.name for value in model.graph.output}

@@ -21,7 +21,8 @@ __all__ = [
     "open_biases",
     "reference_configuration",
     "set_quantized",
-    "with_plain_norms",
+    "simplified",
+    "symmetric_types",
 ]
 
 Config = dict[str, Any]
@@ -37,6 +38,12 @@ _WEIGHTS = (
 _FROZEN = ("kernel", "bias", "depthwise", "pointwise", "gamma", "beta", "mean", "variance")
 _RECURRENT = ("QSimpleRNN", "QLSTM", "QGRU", "QBidirectional")
 _NORM = "QBatchNormalization"
+_FOLDED = "Batchnorm"
+"""How the names of layers end that fold a batch normalisation into their weights."""
+_OF_NORM = (
+    "axis", "momentum", "epsilon", "center", "scale", "ema_freeze_delay", "folding_mode", "fused",
+    "renorm", "renorm_clipping", "renorm_momentum", "virtual_batch_size", "synchronized",
+)  # fmt: skip
 
 
 def _layers(config: Any) -> Iterator[Config]:
@@ -65,12 +72,19 @@ def check_quantizers(path: Path, model: Any) -> None:
         activation = getattr(layer, "quantizer", None) if kind == "QActivation" else None
         activation = getattr(layer, "activation", None) if activation is None else activation
         if activation is not None and kind.startswith("Q"):
-            _check_activation(f"{path}: layer '{layer.name}'", activation)
+            place = f"{path}: layer '{layer.name}'"
+            _check_activation(place, activation, alone=kind == "QActivation")
         if kind == _NORM or not hasattr(layer, "get_quantizers"):
             continue
         for role, quantizer in zip(_roles(layer), layer.get_quantizers(), strict=False):
+            place = f"{path}: layer '{layer.name}', {role}"
             if quantizer is not None:
-                _check_weight(f"{path}: layer '{layer.name}', {role}", quantizer)
+                _check_weight(place, quantizer)
+            elif role != "bias" and kind not in _RECURRENT:
+                raise FirmwareError(
+                    f"{place}: it has no quantizer, so that nothing says which bits it has; "
+                    f"{_REMEDY}"
+                )
 
 
 def _every(model: Any) -> Iterator[Any]:
@@ -87,8 +101,25 @@ def open_biases(model: Any) -> Iterator[str]:
         kind = layer.__class__.__name__
         if kind == _NORM or kind in _RECURRENT or not hasattr(layer, "get_quantizers"):
             continue
-        if getattr(layer, "use_bias", False) and layer.get_quantizers()[-1] is None:
+        biased = getattr(layer, "use_bias", False) or kind.endswith(_FOLDED)
+        if biased and layer.get_quantizers()[-1] is None:
             yield layer.name
+
+
+def symmetric_types(model: Any) -> dict[str, dict[str, str]]:
+    """Return the types of activations whose range is symmetric, which hls4ml does not know of."""
+    found = {}
+    for layer in _every(model):
+        quantizer = getattr(layer, "quantizer", None)
+        if layer.__class__.__name__ == "QActivation" and _is_symmetric(quantizer):
+            bits, integer = int(quantizer.bits), int(quantizer.integer) + 1
+            found[layer.name] = {"result": f"ap_fixed<{bits},{integer},AP_RND_CONV,AP_SAT_SYM>"}
+    return found
+
+
+def _is_symmetric(quantizer: Any) -> bool:
+    signed = getattr(quantizer, "keep_negative", True)
+    return bool(getattr(quantizer, "symmetric", False) and signed) and int(quantizer.bits) > 1
 
 
 def _name(quantizer: Any) -> str:
@@ -96,7 +127,7 @@ def _name(quantizer: Any) -> str:
     return str(getattr(quantizer, "__name__", own)) if own == "function" else own
 
 
-def _check_activation(place: str, quantizer: Any) -> None:
+def _check_activation(place: str, quantizer: Any, *, alone: bool) -> None:
     name = _name(quantizer)
     if not name.startswith(("quantized_", "stochastic_", "bernoulli", "binary", "ternary")):
         return
@@ -109,6 +140,11 @@ def _check_activation(place: str, quantizer: Any) -> None:
         raise FirmwareError(
             f"{place}: hls4ml rounds the negative side of a quantized_relu with negative_slope "
             "otherwise than QKeras; use negative_slope=0"
+        )
+    if _is_symmetric(quantizer) and not (alone and name == "quantized_bits"):
+        raise FirmwareError(
+            f"{place}: hls4ml ignores that {name} is symmetric; use symmetric=0, or a QActivation "
+            "of quantized_bits behind the layer"
         )
     for attribute in ("use_stochastic_rounding", "use_sigmoid", "relu_upper_bound"):
         # QKeras clips at an upper bound only where it is not told to clip at the format's end
@@ -144,6 +180,7 @@ def _check_weight(place: str, quantizer: Any) -> None:
 
 
 def _roles(layer: Any) -> list[str]:
+    """Return what the quantizers of a layer are for, in their order."""
     kind = layer.__class__.__name__
     if kind == _NORM:
         return ["gamma", "beta", "mean", "variance"]
@@ -154,7 +191,7 @@ def _roles(layer: Any) -> list[str]:
 
 def _quantized(layer: Any) -> list[npt.NDArray[np.float64]]:
     """Return the weights of a layer as its quantizers give them, in their order."""
-    weights = layer.get_weights()
+    weights = _weights(layer)
     roles, quantizers = _roles(layer), list(layer.get_quantizers())
     if layer.__class__.__name__ == _NORM:
         # mean and variance are always there, scale and offset may not be
@@ -167,6 +204,14 @@ def _quantized(layer: Any) -> list[npt.NDArray[np.float64]]:
         found = values if quantizer is None else np.asarray(quantizer(_tensor(values)))
         result.append(np.asarray(found, np.float64))
     return result
+
+
+def _weights(layer: Any) -> list[Any]:
+    """Return the weights of a layer, with those of a batch normalisation folded in."""
+    if layer.__class__.__name__.endswith(_FOLDED):
+        return [np.asarray(values) for values in layer.get_folded_weights()]
+    found: list[Any] = layer.get_weights()
+    return found
 
 
 def _tensor(values: Any) -> Any:
@@ -183,6 +228,7 @@ def reference_configuration(config: Mapping[str, Any]) -> Config:
     """
     wide: Config = json.loads(json.dumps(config).replace('"float32"', '"float64"'))
     for layer in _layers(wide):
+        _plain_folded(layer)
         inner, kind = layer["config"], layer["class_name"]
         if kind in _RECURRENT:
             continue
@@ -210,15 +256,32 @@ def _plain_norm(layer: Config) -> None:
     layer.pop("registered_name", None)
 
 
-def with_plain_norms(config: Mapping[str, Any]) -> Config | None:
-    """Return the configuration with plain batch normalisation, None where there is no other.
+def _plain_folded(layer: Config) -> bool:
+    """Make a layer with a batch normalisation inside one without; tell whether it was one."""
+    kind = str(layer["class_name"])
+    if not kind.endswith(_FOLDED):
+        return False
+    layer["class_name"] = kind.removesuffix(_FOLDED)
+    inner = layer["config"]
+    for key in list(inner):
+        if key in _OF_NORM or key.startswith(("beta_", "gamma_", "moving_")):
+            del inner[key]
+    inner["use_bias"] = True
+    layer.pop("registered_name", None)
+    return True
+
+
+def simplified(config: Mapping[str, Any]) -> Config | None:
+    """Return the configuration as hls4ml is to see it, None where that is the same.
 
     hls4ml takes factor and offset of the numbers that are stored, whatever QKeras' quantizers make
-    of them: they are stored quantized instead.
+    of them: normalisation becomes the plain one and they are stored quantized. Layers that fold a
+    normalisation into their weights become layers without, whose weights QKeras has folded.
     """
     changed: Config = json.loads(json.dumps(config))
     found = False
     for layer in _layers(changed):
+        found |= _plain_folded(layer)
         if layer["class_name"] == _NORM:
             found = True
             _plain_norm(layer)
@@ -242,7 +305,7 @@ def set_quantized(target: Any, model: Any, *, norms: bool) -> None:
         elif kind == _NORM or (norms and hasattr(of, "get_quantizers") and kind not in _RECURRENT):
             to.set_weights(_quantized(of))
         else:
-            to.set_weights(of.get_weights())
+            to.set_weights(_weights(of))
 
 
 def norm_types(model: Any) -> dict[str, dict[str, str]]:

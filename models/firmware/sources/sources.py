@@ -283,8 +283,10 @@ def _from_keras(
     def write(options: hls.HlsOptions, folder: Path) -> None:
         hls.write_project(keras_models.convert_keras(model, options, precisions), folder)
 
-    framework = (lambda: model) if model.quantized else None
     why = "" if model.quantized else _FLOAT
+    if model.quantized and model.inexact:
+        why = f"{model.name} computes {model.inexact} in floating point, firmware takes a table"
+    framework = None if why else lambda: model
     found = Source(name or identifier(path.stem), kind, None, write, framework, why, origin)
     if model.name != "HGQ2":
         return found

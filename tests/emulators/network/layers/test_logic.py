@@ -170,7 +170,56 @@ def test_symbolic_regression_equals_compiled_cpp(tmp_path):
     assert [tensor.name for tensor in (*network.inputs, *network.outputs)] == ["x", "y"]
 
 
-def test_functions_of_the_tool_are_refused_by_name(tmp_path):
-    fw = symbolic(tmp_path, "x[0] + hls::sin(x[1])")
-    with pytest.raises(FirmwareSourceError, match="hls::sin is of Vitis"):
+class Waves(Firmware):
+    """A project with hls4ml's tables of sine and cosine; AMD's header has names only."""
+
+    def write(self, folder):
+        super().write(folder)
+        names = "".join(
+            f"template <class T> T {name}(T);" for name in ("sin", "cos", "asin", "acos", "atan")
+        )
+        header = f"namespace hls {{ {names} template <class T> T atan2(T, T); }}\n"
+        (folder / "firmware" / "hls_math.h").write_text(header)
+        return folder
+
+
+TYPES = ("16,6", "12,9", "8,6", "14,2", "18,5", "16,3,AP_RND,AP_SAT", "20,4,AP_RND_CONV", "9,1")
+
+
+def test_tables_of_sine_and_cosine_equal_compiled_cpp(tmp_path):
+    fw = Waves(("math",))
+    fw.input("x", 2, "ap_fixed<16,6>")
+    fw.output("y", 2 * len(TYPES) + 1, "ap_fixed<32,12>")
+    for number, text in enumerate(TYPES):
+        name = fw.typedef(f"result{number}_t", f"ap_fixed<{text}>")
+        for place, wave in enumerate(("sin", "cos")):
+            angle = f"({name})(x[0])" if number else f"({name})(x[0] - x[1]*{name}(0.5))"
+            fw.call(f"y[{2 * number + place}] = nnet::{wave}_lut<{name}>({angle});")
+    fw.call(f"y[{2 * len(TYPES)}] = result0_t(0.75)*nnet::sin_lut<result0_t>((result0_t)(x[1]));")
+    check(fw, tmp_path)
+
+
+def test_a_changed_table_of_sine_is_refused(tmp_path):
+    fw = Waves(("math",))
+    fw.input("x", 1, "ap_fixed<16,6>")
+    fw.output("y", 1, "ap_fixed<16,6>")
+    fw.typedef("result_t", "ap_fixed<16,6>")
+    fw.call("y[0] = nnet::sin_lut<result_t>((result_t)(x[0]));")
+    header = fw.write(tmp_path) / "firmware" / "nnet_utils" / "nnet_math.h"
+    header.write_text(header.read_text().replace("(4 * NTE)", "(8 * NTE)"))
+    with pytest.raises(FirmwareSourceError, match=r"no known version of hls4ml.*init_sincos"):
+        Network.from_hls_project(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("hls::sin(x[1])", "hls::sin is of Vitis"),
+        ("hls::pow<16, 6>((result_t)(x[1]), result_t(1.0/2.0))", "hls::pow is of Vitis"),
+        ("sin_lut(x[1])", "sin_lut: tables of user functions are filled by Vitis' own library"),
+    ],
+)
+def test_functions_of_the_tool_are_refused_by_name(call, message, tmp_path):
+    fw = symbolic(tmp_path, f"x[0] + {call}")
+    with pytest.raises(FirmwareSourceError, match=message):
         Network.from_hls_project(fw.write(tmp_path))

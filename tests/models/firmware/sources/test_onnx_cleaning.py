@@ -86,3 +86,42 @@ def test_other_columns_are_refused(tmp_path, nodes, changed, message):
     path = graph(tmp_path / "m.onnx", nodes, constants() | changed)
     with pytest.raises(FirmwareError, match=message):
         read_onnx(path)
+
+
+def test_names_and_shared_constants_of_pytorch(tmp_path):
+    """PyTorch has dots and slashes in names, and one constant for equal parameters."""
+    rng = np.random.default_rng(1)
+    ones, zeros = np.ones(2, np.float32), np.zeros(2, np.float32)
+    nodes = [
+        ("Gemm", ["x", "0.weight", "0.bias"], ["/0/Gemm_output_0"], {"transB": 1}),
+        ("Identity", ["1.bias"], ["1.running_mean"], {}),
+        ("BatchNormalization",
+         ["/0/Gemm_output_0", "1.weight", "1.bias", "1.running_mean", "1.weight"],
+         ["/0/Gemm.output_0"], {}),
+        ("Relu", ["/0/Gemm.output_0"], ["y"], {}),
+    ]  # fmt: skip
+    values = {"0.weight": rng.normal(size=(2, 3)), "0.bias": rng.normal(size=2)}
+    values = {name: value.astype(np.float32) for name, value in values.items()}
+    path = graph(tmp_path / "m.onnx", nodes, values | {"1.weight": ones, "1.bias": zeros}, ("n", 2))
+    x = np.array([[0.5, -1.0, 2.0]], np.float32)
+    cleaned = read_onnx(path).model
+    np.testing.assert_allclose(run(cleaned.SerializeToString(), x), run(str(path), x), rtol=1e-5)
+    names = [name for node in cleaned.graph.node for name in (*node.input, *node.output)]
+    assert all(name.isidentifier() for name in names)
+    (norm,) = (node for node in cleaned.graph.node if node.op_type == "BatchNormalization")
+    assert len(set(norm.input)) == 5
+
+
+def test_an_image_whose_channels_come_first_is_read(tmp_path):
+    """It is hls4ml that wants them last, and that says so."""
+    kernel = {"k": np.ones((1, 1, 2, 2), np.float32)}
+    content = onnx.load(graph(tmp_path / "m.onnx", [("Conv", ["x", "k"], ["y"], {})], kernel))
+    for value, shape in (
+        (content.graph.input[0], (1, 1, 3, 3)),
+        (content.graph.output[0], (1, 1, 2, 2)),
+    ):
+        value.CopyFrom(helper.make_tensor_value_info(value.name, TensorProto.FLOAT, shape))
+    onnx.save(content, tmp_path / "m.onnx")
+    model = read_onnx(tmp_path / "m.onnx")
+    (found,) = model.evaluate([np.arange(9.0).reshape(1, 1, 3, 3)])
+    np.testing.assert_array_equal(found.ravel(), [8.0, 12.0, 20.0, 24.0])

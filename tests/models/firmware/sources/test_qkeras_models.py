@@ -49,6 +49,34 @@ def convolution():
     return keras.Sequential(stack, name="small")
 
 
+def symmetric():
+    """Input, weights and activations without the lowest value."""
+    keras, q = backend.keras(), backend.qkeras()
+    bits = {"kernel_quantizer": "quantized_bits(5,0,1,alpha=1)"}
+    stack = [
+        keras.layers.Input((8,), name="x"),
+        q.QActivation("quantized_bits(6,1,1,alpha=1)", name="fixed"),
+        q.QDense(6, bias_quantizer="quantized_bits(5,0,1,alpha=1)", name="d0", **bits),
+        q.QActivation("quantized_bits(4,1,1,alpha=1)", name="r0"),
+        q.QDense(3, bias_quantizer="quantized_bits(5,0,1,alpha=1)", name="d1", **bits),
+        q.QActivation("quantized_bits(4,1,1,alpha=1)", name="end"),
+    ]
+    return keras.Sequential(stack, name="small")
+
+
+def folded(quantizer="quantized_bits(8,2,alpha=1)", **options):
+    """A normalisation that QKeras folds into the convolution before it quantizes."""
+    keras, q = backend.keras(), backend.qkeras()
+    bits = {"kernel_quantizer": quantizer, "bias_quantizer": "quantized_bits(8,3,alpha=1)"}
+    stack = [
+        keras.layers.Input((5, 5, 2), name="x"),
+        q.QActivation("quantized_bits(8,3,alpha=1)", name="fixed"),
+        q.QConv2DBatchnorm(3, (3, 3), name="c0", **bits, **options),
+        q.QActivation("quantized_relu(6,3)", name="r0"),
+    ]
+    return keras.Sequential(stack, name="small")
+
+
 def layer(kind, *arguments, **options):
     """Return a function that makes a layer of Keras or QKeras."""
 
@@ -83,6 +111,9 @@ MODELS = {
     "softmax": lambda: dense(ONE, end=layer("Activation", "softmax", name="end")),
     "tanh": lambda: dense(ONE, end=layer("Activation", "tanh", name="end")),
     "convolution": convolution,
+    "symmetric": symmetric,
+    "QConv2DBatchnorm": folded,
+    "QConv2DBatchnorm, auto_po2, no bias": lambda: folded("quantized_bits(6,0)", use_bias=False),
 }
 
 
@@ -110,6 +141,36 @@ def test_the_firmware_computes_what_qkeras_computes(name, tmp_path):
     found = framework.predict_raw(network, given.raw)
     np.testing.assert_array_equal(found, vectors.emulate(network, given.raw))
     assert len(np.unique(found, axis=0)) > 5
+
+
+@pytest.mark.parametrize("name", ["symmetric", "QConv2DBatchnorm", "quantized_bits(6,0)"])
+def test_the_reference_is_what_the_saved_model_computes(name, tmp_path):
+    """Quantizers written into the weights change nothing but the precision of sums."""
+    path = saved(name, tmp_path / "model.h5")
+    custom = {}
+    backend.qkeras().utils._add_supported_quantized_objects(custom)
+    with backend.quiet():
+        model = backend.keras().models.load_model(path, custom_objects=custom, compile=False)
+        x = np.random.default_rng(3).integers(-64, 64, (200, *model.input_shape[1:])) / 16
+        (found,) = sources.find(str(path)).framework().evaluate([x])
+        np.testing.assert_allclose(found, model.predict(x, verbose=0), atol=2e-5)
+
+
+def test_tables_inside_a_model_are_no_bits_of_qkeras(tmp_path):
+    def recurrent():
+        keras, q = backend.keras(), backend.qkeras()
+        bits = dict.fromkeys(("kernel_quantizer", "recurrent_quantizer", "bias_quantizer"), ONE)
+        tables = {"activation": "tanh", "recurrent_activation": "sigmoid"}
+        cell = q.QLSTM(3, **bits, state_quantizer=ONE, name="cell", **tables)
+        return keras.Sequential([keras.layers.Input((4, 2), name="x"), cell], name="small")
+
+    types = {"x": {"result": "ap_fixed<8,4>"}}
+    found = sources.find(str(saved(recurrent, tmp_path / "model.h5")), types)
+    assert found.framework is None
+    assert found.why_no_framework == (
+        "QKeras computes tanh in layer 'cell' in floating point, firmware takes a table"
+    )
+    assert emulator_of(str(tmp_path / "model.h5"), types).outputs[0].size == 3
 
 
 @pytest.mark.heavy
@@ -156,6 +217,23 @@ REFUSED = {
     "negative slope": (
         lambda: dense(ONE, activation="quantized_relu(6,3,negative_slope=0.25)"),
         r"layer 'r0'.*use negative_slope=0",
+    ),
+    "a symmetric activation of a layer": (
+        lambda: dense(
+            ONE,
+            extra=layer(
+                "QDense",
+                6,
+                kernel_quantizer=ONE,
+                bias_quantizer=ONE,
+                activation="quantized_bits(6,2,1,alpha=1)",
+            ),
+        ),
+        r"hls4ml ignores that quantized_bits is symmetric; use symmetric=0, or a QActivation",
+    ),
+    "no quantizer": (
+        lambda: dense(None),
+        r"layer 'd0', kernel: it has no quantizer, so that nothing says which bits it has; use ",
     ),
     "use_sigmoid": (
         lambda: dense(ONE, activation="quantized_relu(6,3,1)"),
