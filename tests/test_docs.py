@@ -27,7 +27,10 @@ from tests.l1kd.outside import write_halving_firmware
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
-NEEDED = {"jet-tagger": ("tensorflow", "qkeras", "hls4ml")}
+NEEDED = {
+    "jet-tagger": ("tensorflow", "qkeras", "hls4ml"),
+    "pytorch": ("torch", "hls4ml", "onnx"),
+}
 """What a page needs of the extras; its Python is skipped without."""
 EMULATOR_PAGES = ("puppi", "networks", "correlator")
 FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)

@@ -228,7 +228,7 @@ def convert_onnx(model: OnnxModel, options: HlsOptions, precisions: Precisions) 
         It is in floating point without declared types, or hls4ml refuses it.
     """
     hls4ml_version()
-    path, content = model.path, model.model
+    path, content = model.path, _without_reserved(model.model)
     if not model.quantized and "default" not in precisions:
         kinds = {node.op_type for node in content.graph.node}
         raise FirmwareError(
@@ -244,7 +244,8 @@ def convert_onnx(model: OnnxModel, options: HlsOptions, precisions: Precisions) 
             config = hls4ml.utils.config_from_onnx_model(
                 content, granularity="name", backend=options.backend, default_precision=default
             )
-            declare(config["LayerName"], _input_types(model) | dict(precisions), options)
+            types = _input_types(model) | dict(precisions)
+            declare(config["LayerName"], {_free(n): types[n] for n in types}, options)
             return hls4ml.converters.convert_from_onnx_model(
                 content,
                 hls_config=config,
@@ -257,6 +258,22 @@ def convert_onnx(model: OnnxModel, options: HlsOptions, precisions: Precisions) 
                 f"hls4ml cannot convert {path}: {type(error).__name__}: {error}. Images must lie "
                 "with their channels last (qonnx-to-channels-last)"
             ) from error
+
+
+def _free(name: str) -> str:
+    """Return a name for hls4ml, which keeps ``input`` for itself: PyTorch calls inputs so."""
+    return f"{name}_" if name == "input" else name
+
+
+def _without_reserved(model: Any) -> Any:
+    """Return a model none of whose values has a name that hls4ml keeps for itself."""
+    changed = _onnx().ModelProto()
+    changed.CopyFrom(model)
+    for value in changed.graph.input:
+        value.name = _free(value.name)
+    for node in changed.graph.node:
+        node.input[:] = [_free(name) for name in node.input]
+    return changed
 
 
 def _input_types(model: OnnxModel) -> dict[str, dict[str, str]]:

@@ -117,9 +117,9 @@ def find(name: str, precisions: Precisions | None = None, board: str = "barrel")
         return _from_conifer(path, chosen, origin)
     if path.suffix in _TORCH:
         raise UnreadableFileError(
-            f"{path}: a PyTorch file holds weights and code, which l1kd does not run; export it: "
-            "torch.onnx.export(model, sample, 'model.onnx'), or brevitas' export_qonnx for "
-            "quantized models, and build model.onnx"
+            f"{path}: a PyTorch file holds weights and code, which l1kd does not run; export the "
+            "model with torch.onnx.export (dense layers) or brevitas' export_qonnx (quantized), or "
+            "let hls4ml.converters.convert_from_pytorch_model write a firmware folder; build that"
         )
     raise UnreadableFileError(
         f"{path}: expected .npz, .keras, .h5, .onnx, .json of conifer or a folder, found "

@@ -5,6 +5,8 @@ import pytest
 
 from l1kd.errors import FirmwareError
 from l1kd.models import backend, mixed_precision
+from l1kd.models.firmware.build import BuildOptions, build
+from l1kd.models.firmware.proof import checks
 from l1kd.models.firmware.sources import da4ml_trace, sources
 from l1kd.models.firmware.sources.emulators import emulator_of
 from l1kd.models.firmware.vectors import vectors
@@ -74,6 +76,19 @@ def test_attention_equals_hgq2(tmp_path):
     found = framework.predict_raw(network, raw)
     np.testing.assert_array_equal(found, vectors.emulate(network, raw))
     assert len(np.unique(found)) > 50
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("tool", ["da4ml", "alkaid"])
+@pytest.mark.parametrize("make", [deep_set, attention])
+def test_they_are_built_and_proved(make, tool, tmp_path):
+    pytest.importorskip(tool)
+    path = make(tmp_path / "model.keras")
+    options = BuildOptions(tool, vectors=10_000, synthesize=False)
+    compared = build(str(path), tmp_path / "built", options).proof.compared
+    for party in ("HGQ2", checks.RTL):
+        assert compared[party] == {"vectors": 10_000, "mismatches": 0}
+    assert "da4ml's own trace" in compared[checks.CPP]["skipped"]
 
 
 def test_what_da4ml_cannot_round_is_refused_in_one_line(tmp_path):

@@ -5,6 +5,7 @@ import onnxruntime
 import pytest
 
 from l1kd.errors import FirmwareError
+from l1kd.models.firmware.sources.emulators import emulator_of
 from l1kd.models.firmware.sources.onnx_models import read_onnx
 from l1kd.models.weights import distillnet
 
@@ -125,3 +126,16 @@ def test_an_image_whose_channels_come_first_is_read(tmp_path):
     model = read_onnx(tmp_path / "m.onnx")
     (found,) = model.evaluate([np.arange(9.0).reshape(1, 1, 3, 3)])
     np.testing.assert_array_equal(found.ravel(), [8.0, 12.0, 20.0, 24.0])
+
+
+def test_an_input_called_input_is_converted(tmp_path, tf):
+    """PyTorch's exporter calls it so, and hls4ml keeps the name for itself."""
+    nodes = [("Gemm", ["x", "w", "b"], ["y"], {"transB": 1})]
+    values = {"w": np.eye(2, 3, dtype=np.float32), "b": np.full(2, 0.5, np.float32)}
+    content = onnx.load(graph(tmp_path / "m.onnx", nodes, values, ("n", 2)))
+    content.graph.input[0].name = content.graph.node[0].input[0] = "input"
+    onnx.save(content, tmp_path / "m.onnx")
+    types = {"default": {"result": "ap_fixed<16,6>"}, "input": {"result": "ap_fixed<8,4>"}}
+    network = emulator_of(str(tmp_path / "m.onnx"), types)
+    assert str(network.inputs[0].format) == "ap_fixed<8,4>"
+    np.testing.assert_array_equal(network.predict(np.array([[1.0, -2.0, 3.0]])), [[1.5, -1.5]])
