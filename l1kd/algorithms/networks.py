@@ -140,7 +140,7 @@ class Cicada(EventScore):
     ----------
     model
         An artefact of the kind, by name or folder: ``cicada_hgq-v2`` (mixed precision, on
-        residual images), ``cicada_hgq-v1`` and ``cicada-v1`` (counts), ``cicada_logic-v1`` (logic
+        residual images), ``cicada_hgq-v1`` and ``cicada-v1`` (counts), ``cicada_logic-v2`` (logic
         gates), your own. Or firmware: the folder of an hls4ml project, such as those deployed in
         CMS, or the file of a network.
     source

@@ -6,13 +6,14 @@ import pytest
 
 from l1kd.artefacts import load
 from l1kd.models.cicada.card import area_cell, missing_errors
-from l1kd.models.cicada.config import CicadaConfig, CicadaHgqConfig
-from l1kd.models.cicada.students_card import hgq_card, qkeras_card
+from l1kd.models.cicada.config import CicadaConfig, CicadaHgqConfig, CicadaLogicConfig
+from l1kd.models.cicada.students_card import hgq_card, logic_card, qkeras_card
 from l1kd.models.config import read_config
 
 SHIPPED = {
     "cicada-v2": (CicadaConfig, qkeras_card),
     "cicada_hgq-v1": (CicadaHgqConfig, hgq_card),
+    "cicada_logic-v2": (CicadaLogicConfig, logic_card),
 }
 
 

@@ -51,7 +51,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def request_of(folder):
-    models = ("cicada_logic-v1", "ring_chi2", "calo_hottest", "saturated")
+    models = ("cicada_logic-v2", "ring_chi2", "calo_hottest", "saturated")
     return CicadaRequest(fileset=[str(folder)], models=models, **SMALL)
 
 
@@ -125,7 +125,7 @@ def test_symmetric_scores_do_not_move(entry):
     for name in ("ring_chi2", "calo_hottest"):
         assert entry["symmetry"][name]["turned"] == 0.0
         assert entry["symmetry"][name]["mirrored"] == pytest.approx(0.0, abs=1e-5)
-    assert entry["symmetry"]["cicada_logic-v1"]["spread"] > 0.0
+    assert entry["symmetry"]["cicada_logic-v2"]["spread"] > 0.0
 
 
 def test_a_saturated_score_is_said_to_be(entry):
@@ -158,8 +158,8 @@ def test_cost_has_the_paper_s_networks_and_ours(found):
     rows = {row["name"]: row for row in found["cost"]}
     assert rows["CICADA, HGQ-mixed"]["lut"] == 24947
     assert rows["CICADA, QKeras"]["dsp"] == 697
-    assert rows["cicada_logic-v1"]["by"] == "not built"
-    assert rows["cicada_logic-v1"]["ebops"] is None
+    assert rows["cicada_logic-v2"]["by"] == "not built"
+    assert rows["cicada_logic-v2"]["ebops"] is None
     assert "ring_chi2" not in rows
 
 
@@ -169,9 +169,9 @@ def test_the_command_writes_numbers_and_a_page(folder, tmp_path):
     used = {"lut": 9784, "ff": 288, "dsp": 0}
     figures.write_text(json.dumps({"latency_cycles": 3, "resources": {"yosys": used}}))
     options = {
-        "--models": "cicada_logic-v1,ring_chi2", "--slices": "qcd35=0.5,qcd50=0.3", "--mu": "20",
+        "--models": "cicada_logic-v2,ring_chi2", "--slices": "qcd35=0.5,qcd50=0.3", "--mu": "20",
         "--curve-mu": "20,40", "--images": "200", "--soft-images": "200", "--hard-images": "50",
-        "--targets": "3000", "--built": f"cicada_logic-v1={figures.parents[1]}",
+        "--targets": "3000", "--built": f"cicada_logic-v2={figures.parents[1]}",
         "--out": str(tmp_path / "out"), "--label": "two <small> libraries",
     }  # fmt: skip
     arguments = ["evaluate", "cicada", str(folder), *(x for pair in options.items() for x in pair)]
@@ -181,7 +181,7 @@ def test_the_command_writes_numbers_and_a_page(folder, tmp_path):
     content = json.loads((tmp_path / "out" / "cicada.json").read_text())
     assert content["provenance"]["options"]["images"] == 200
     assert "drawn" not in content["at"][0]
-    built = next(row for row in content["cost"] if row["name"] == "cicada_logic-v1")
+    built = next(row for row in content["cost"] if row["name"] == "cicada_logic-v2")
     assert (built["latency_cycles"], built["lut"], built["by"]) == (3, 9784, "yosys")
     page = (tmp_path / "out" / "index.html").read_text()
     assert "two &lt;small&gt; libraries" in page
