@@ -14,10 +14,22 @@ from l1kd.models.search.front import best_trial, finished
 from l1kd.models.search.trial import Trial
 from l1kd.statistics import ONE_SIGMA, Estimate, clopper_pearson
 
-__all__ = ["Found", "Runs", "compare", "extent", "first_within", "read_search", "verdict"]
+__all__ = [
+    "COSTS",
+    "Found",
+    "Runs",
+    "best_by_cost",
+    "compare",
+    "extent",
+    "first_within",
+    "read_search",
+    "verdict",
+]
 
 NEAR = 1.1
 """Within 10% of the best."""
+COSTS = (10_000, 30_000, 100_000)
+"""Effective bit operations up to which the smallest error is shown."""
 _REPLICAS = 2000
 
 
@@ -56,6 +68,8 @@ class Found:
         Median objective of the finished trials.
     counts : dict
         Trials by state; ``seconds``, mean time of one.
+    by_cost : dict of int to list of float
+        Smallest objective of each seed among students that cost at most `COSTS`.
     """
 
     best: float
@@ -66,6 +80,7 @@ class Found:
     near: Estimate
     median: Estimate
     counts: dict[str, float]
+    by_cost: dict[int, list[float]]
 
 
 def read_search(folder: Path) -> tuple[str, int, list[Trial]]:
@@ -100,6 +115,16 @@ def first_within(values: NDArray[np.float64], limit: float) -> int | None:
     """Return how many trials it takes until one is at most the limit, None if none is."""
     hits = np.flatnonzero(values <= limit)
     return int(hits[0]) + 1 if len(hits) else None
+
+
+def best_by_cost(trials: Sequence[Trial]) -> dict[int, float]:
+    """Return the smallest error of students that cost at most `COSTS`; infinite where none is."""
+    done = [(t.objective, t.cost) for t in finished(trials)]
+    return {
+        most: min((e for e, c in done if e is not None and c is not None and c <= most),
+                  default=np.inf)
+        for most in COSTS
+    }  # fmt: skip
 
 
 def _interval(replicas: NDArray[np.float64], value: float, count: int) -> Estimate:
@@ -152,6 +177,7 @@ def _found(runs: Runs, limit: float, rng: np.random.Generator) -> Found:
             **{state: states.count(state) for state in sorted(set(states))},
             "seconds": float(np.mean([trial.seconds for trial in runs.trials])),
         },
+        {most: [best_by_cost(t)[most] for t in runs.by_seed.values()] for most in COSTS},
     )
 
 

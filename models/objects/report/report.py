@@ -19,6 +19,7 @@ from l1kd.models.objects.baselines import Score, baselines
 from l1kd.models.objects.data import ObjectData, ObjectFiles
 from l1kd.models.objects.report import figures
 from l1kd.models.objects.report.comparison import (
+    COSTS,
     Found,
     Runs,
     compare,
@@ -86,6 +87,17 @@ def _comparison_rows(found: Mapping[str, Found]) -> Rows:
                 f"{entry.counts['seconds']:.1f}",
             ]
         )
+    return rows
+
+
+def _cost_rows(found: Mapping[str, Found]) -> Rows:
+    def shown(errors: Sequence[float]) -> str:
+        return ", ".join(f"{error:.3f}" if np.isfinite(error) else "none" for error in errors)
+
+    rows = [["strategy", *(f"up to {most:,} EBOPs" for most in COSTS), "any"]]
+    for name, entry in found.items():
+        cells = [shown(entry.by_cost[most]) for most in COSTS]
+        rows.append([name, *cells, shown(list(entry.bests.values()))])
     return rows
 
 
@@ -171,6 +183,12 @@ def _searches(page: _Page, folders: Sequence[Path]) -> None:
         "included. Intervals: bootstrap of seeds and of trials in their order, 68%."
     )
     page.table(_comparison_rows(found))
+    page.text(
+        "Smallest error by seed among students that cost no more. Costs of HGQ2's trials are its "
+        "own count, with the bits of every single value; those of the others take the bits of a "
+        "layer's values, and of each weight only those that are not zero at its ends."
+    )
+    page.table(_cost_rows(found))
     page.figure(figures.boxes(searches), "boxes")
     page.text("Finished quantized trials; boxes from quartile to quartile, whiskers 5% to 95%.")
     page.figure(figures.progress(searches), "progress")

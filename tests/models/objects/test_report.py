@@ -1,6 +1,7 @@
 """Strategies against each other, and the page."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from l1kd.errors import ConfigurationError, UnreadableFileError
 from l1kd.models.objects.report import report
 from l1kd.models.objects.report.comparison import (
     Runs,
+    best_by_cost,
     compare,
     extent,
     first_within,
@@ -73,6 +75,14 @@ def test_what_one_seed_cannot_show_is_said(searches):
     text = extent(few)
     assert "hgq with 36 trials for each of the seeds 7" in text
     assert "One seed of hgq: the intervals" in text
+
+
+def test_the_smallest_error_up_to_a_cost():
+    some = trials([0.3, 0.1, 0.2], 0)
+    costs = (9_000, 50_000, 30_000)
+    some = [replace(t, cost=cost) for t, cost in zip(some, costs, strict=True)]
+    assert best_by_cost(some) == {10_000: 0.3, 30_000: 0.2, 100_000: 0.1}
+    assert best_by_cost(some[1:])[10_000] == np.inf
 
 
 def test_trials_needed_count_from_one():

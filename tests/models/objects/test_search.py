@@ -92,12 +92,21 @@ def test_a_killed_search_ends_with_the_same_trials(
     assert best_trial(resumed) == best_trial(whole) is not None
 
 
-def searching(folder, config, *more):
+def searching(folder, config, *more, trials=8):
     """Start the search as a user does, in a session of its own."""
     path = folder / "search.yaml"
     path.write_text(yaml.safe_dump(config.model_dump(mode="json")), encoding="utf-8")
     command = [sys.executable, "-c", "from l1kd.cli import main; main()", "search", "objects"]
-    options = ["--config", str(path), "--strategy", "cosearch", "--trials", "8", "--seed", "3"]
+    options = [
+        "--config",
+        str(path),
+        "--strategy",
+        "cosearch",
+        "--trials",
+        str(trials),
+        "--seed",
+        "3",
+    ]
     return subprocess.Popen([*command, *options, *more, "--quiet"], start_new_session=True)
 
 
@@ -144,10 +153,10 @@ def test_workers_of_dask_end_with_the_same_trials(config, strategy, tmp_path, tr
 def test_real_trainings_on_workers_of_dask_end_with_the_same_trials(config, files, tmp_path):
     distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
     config = config.model_copy(update={"data": files, "teacher": "object_teacher-v1"})
-    assert searching(tmp_path, config, "--out", str(tmp_path / "whole")).wait() == 0
+    assert searching(tmp_path, config, "--out", str(tmp_path / "whole"), trials=4).wait() == 0
     with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
         more = "--dask", cluster.scheduler_address, "--out", str(tmp_path / "dask")
-        assert searching(tmp_path, config, *more).wait() == 0
+        assert searching(tmp_path, config, *more, trials=4).wait() == 0
     assert trials_of(tmp_path / "dask") == trials_of(tmp_path / "whole")
 
 
