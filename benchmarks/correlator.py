@@ -7,6 +7,9 @@ a program, built by the user from his own CMSSW checkout, that takes the golden 
 argument, measures, and prints a JSON document of the same form; its figures, from the same run,
 take the place of the recorded ones. Times are process CPU times, the best of the repeats, as for
 the reference, and LinPuppi writes into the arrays of an earlier call.
+
+Whole events follow: LinPuppi's chain step by step, and the chain with the shipped network in its
+regions beside the same steps in float (`benchmarks/regions.py`).
 """
 
 import argparse
@@ -19,7 +22,9 @@ from pathlib import Path
 
 import numba
 import numpy as np
+import regions
 
+from l1kd.algorithms.correlator import SHIPPED
 from l1kd.emulators.correlator.chain import (
     BATCH,
     FINAL_SLOTS,
@@ -211,6 +216,8 @@ def main() -> None:
     sample = arguments.shared / "samples" / "pu200" / "test_minbias.root"
     if sample.is_file():
         chain(sample, arguments.repeats)
+        print(f"\n{sample.name} with {SHIPPED} in the regions")
+        regions.compare(SHIPPED, str(sample), events=64, repeats=arguments.repeats)
 
 
 if __name__ == "__main__":

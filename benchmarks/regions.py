@@ -78,8 +78,13 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
-    model = region_network(options.model)
-    columns, offsets = columns_of(options.file, options.events)
+    compare(options.model, options.file, options.events, options.repeats)
+
+
+def compare(name: str, file: str, events: int, repeats: int) -> None:
+    """Print the times of the steps and the ratio of the chains in float and in integers."""
+    model = region_network(name)
+    columns, offsets = columns_of(file, events)
     clusterer = Clusterer() if model.clusters else None
     chain = {"clusters": clusterer, "puppi": model.puppi}
     model.weight.network.specialise()
@@ -104,9 +109,13 @@ def main() -> None:
         "chain in float": lambda: in_float(model, columns, offsets, result),
     }
     print(f"{n} events, {offsets[-1] / n:.0f} particles, {len(rows.source) / n:.0f} weighed")
-    for name, work in steps.items():
+    spent = {}
+    for step, work in steps.items():
         work()
-        print(f"  {name:32s} {1e6 * fastest(work, options.repeats) / n:9.1f} us an event")
+        spent[step] = fastest(work, repeats) / n
+        print(f"  {step:32s} {1e6 * spent[step]:9.1f} us an event")
+    ratio = spent["chain in float"] / spent["whole chain with the network"]
+    print(f"  {'in float over in integers':32s} {ratio:9.1f}")
 
 
 if __name__ == "__main__":

@@ -14,11 +14,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from l1kd.algorithms import Correlator
+from l1kd.algorithms.region_puppi import PuppiCorrelator
 from l1kd.algorithms.true_shares import TrueShares
 from l1kd.columns import event_index, offsets_from_counts
 from l1kd.datasets import Dataset, load_fileset
 from l1kd.emulators.array_types import AnyArray, Floats
 from l1kd.emulators.correlator.linpuppi import TUNED
+from l1kd.emulators.particles.region_puppi import TUNED_PUPPI
 from l1kd.errors import ConfigurationError
 from l1kd.execution.faults import require_writable, writing
 from l1kd.physics.response import ResponseSample, jet_table, met_table
@@ -124,7 +126,7 @@ class Judgement(NamedTuple):
 
 
 def weightings_of(models: Sequence[str] = (), *, towers: bool = True) -> list[Any]:
-    """Correlators that are compared: LinPUPPI's presets and tuned ones, networks, true shares."""
+    """Correlators that are compared: LinPUPPI and PUPPI as preset and tuned, networks, truth."""
     found: list[Any] = [
         _named(Correlator(prefix="L1Preset"), "LinPUPPI, presets"),
         _named(Correlator(prefix="L1Tuned", puppi=TUNED["clusters"]), "LinPUPPI, tuned"),
@@ -137,7 +139,11 @@ def weightings_of(models: Sequence[str] = (), *, towers: bool = True) -> list[An
                 "tuned, towers",
             ),
         ]
-    found.append(_named(Correlator("qdistillnet"), "QDistillNet"))
+    found += [
+        _named(PuppiCorrelator(prefix="L1PuppiFloat"), "PUPPI, presets"),
+        _named(PuppiCorrelator(prefix="L1PuppiFloatTuned", parameters=TUNED_PUPPI), "PUPPI, tuned"),
+        _named(Correlator("qdistillnet"), "QDistillNet"),
+    ]
     for i, model in enumerate(models):
         found.append(_named(Correlator(model, prefix=f"L1Network{i + 1}"), Path(model).name))
     return [*found, _named(TrueShares(), "true shares (bound)")]

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from l1kd.algorithms import Correlator
+from l1kd.algorithms.region_puppi import PuppiCorrelator
 from l1kd.algorithms.true_shares import TrueShares
 from l1kd.datasets import inspect_file
+from l1kd.emulators.particles.region_puppi import TRIGGER_PUPPI
 from l1kd.errors import ConfigurationError
 from l1kd.processors.at_rate import QUANTITIES
 from l1kd.study.at_rate import judge, write_judgement
@@ -91,3 +93,15 @@ def test_evaluate_has_the_options_of_both_comparisons():
     asked = EvaluateRequest(at_rate=True, zero_bias=("z.root",), models=("mine",))
     assert asked.part(AtRateRequest).zero_bias == ("z.root",)
     assert asked.part(AtRateRequest).models == ("mine",)
+
+
+@pytest.mark.slow
+def test_puppi_in_the_correlator_keeps_less_of_a_soft_crossing_when_thresholds_rise(folder):
+    events = inspect_file(str(folder / "train_minbias.root")).open(0, 5)
+    sums = []
+    for parameters in (TRIGGER_PUPPI, TRIGGER_PUPPI.with_bin(0, neutral_pt_min=30.0)):
+        result = PuppiCorrelator(parameters=parameters).correlator(events)
+        assert np.all((result.weights >= 0) & (result.weights <= 1))
+        sums.append(result.candidates["cand_hwPt"].sum())
+    assert 0 < sums[1] < sums[0]
+    assert PuppiCorrelator(parameters=parameters).version == "puppi-tuned-clusters"
