@@ -139,7 +139,7 @@ class Cicada(EventScore):
     Parameters
     ----------
     model
-        An artefact of the kind, by name or folder: ``cicada_hgq-v2`` (mixed precision, on
+        An artefact of the kind, by name or folder: ``cicada_hgq-v3`` (mixed precision, on
         residual images), ``cicada_hgq-v1`` and ``cicada-v1`` (counts), ``cicada_logic-v2`` (logic
         gates), your own. Or firmware: the folder of an hls4ml project, such as those deployed in
         CMS, or the file of a network.
@@ -152,7 +152,7 @@ class Cicada(EventScore):
     label = "CICADA"
     step = 1.0 / 256.0
 
-    def __init__(self, model: str | Path = "cicada_hgq-v2", source: str | None = None) -> None:
+    def __init__(self, model: str | Path = "cicada_hgq-v3", source: str | None = None) -> None:
         super().__init__(source)
         self.model = str(model)
 
