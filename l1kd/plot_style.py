@@ -57,7 +57,10 @@ _COLOURS = {
     "soft_truth": "#2e8b57",
     "no_pileup": "#111111",
 }
-_MORE_COLOURS = ("#1f5fa8", "#c2185b", "#e08a00", "#2e8b57", "#6a51a3", "#4fa3d1", "#8c8c8c")
+_MORE_COLOURS = (
+    "#1f5fa8", "#c2185b", "#e08a00", "#2e8b57", "#6a51a3", "#4fa3d1", "#8c8c8c",
+    "#111111", "#8c5a3c", "#a8b400",
+)  # fmt: skip
 DASHES = {"delphes_puppi": "--", "soft_truth": ":", "no_pileup": "-."}
 MARKERS = "osD^vP*X"
 

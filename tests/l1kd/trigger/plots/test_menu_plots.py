@@ -88,3 +88,9 @@ def test_nothing_to_draw_is_no_error(tmp_path):
     empty = menu_rates([EventClass("zb", table([(False, False)]), 1e6)])
     for name in ("seed_rates", "overlap_map"):
         save(getattr(menu_plots, name)(empty), tmp_path, name, dpi=40)
+
+
+def test_ten_algorithms_have_ten_colours():
+    curves = {f"weighting {i}": [Estimate(0.5, 0.4, 0.6, 10)] * 2 for i in range(10)}
+    axes = menu_plots.efficiency_against_rate(curves, [1e4, 1e5]).axes[0]
+    assert len({line.get_color() for line in axes.lines}) == 10
