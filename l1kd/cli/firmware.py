@@ -137,7 +137,7 @@ def build(
     network: Annotated[
         str,
         typer.Argument(
-            help="Shipped network, its folder, .npz, firmware folder, .keras, .h5 or .onnx."
+            help="Shipped network, its folder, .npz, firmware folder, .keras, .h5, .onnx, .json."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the project.")],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from l1kd.cli.application import AsJson, Quiet, app, explained, out_console
 from l1kd.emulators.array_types import AnyArray, Integers
@@ -316,7 +316,9 @@ def _summary(name: str, network: "Emulator") -> dict[str, Any]:
 
 
 def _show_list(rows: list[dict[str, Any]]) -> None:
-    table = Table("network", "inputs", "outputs", "layers", "parameters")
+    # paths and formats go on in the next line: versions differ in their last letters
+    texts = (Column(name, overflow="fold") for name in ("network", "inputs", "outputs"))
+    table = Table(*texts, "layers", "parameters")
     for row in rows:
         if "error" in row:
             table.add_row(escape(row["network"]), f"[red]not read[/]: {escape(row['error'])}")

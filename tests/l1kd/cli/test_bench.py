@@ -153,3 +153,4 @@ def test_inspect_network_lists_the_versions_of_a_checkout(l1kd, tmp_path):
     rows = json.loads(l1kd("inspect-network", tmp_path, "--json").stdout)
     assert len(rows) == 2
     assert all("halve" in row["error"] for row in rows)
+    assert "…" not in l1kd("inspect-network", tmp_path).stdout
