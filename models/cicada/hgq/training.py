@@ -31,6 +31,7 @@ def train_student(
     settings: Optimisation,
     cost: EbopsRegularisation,
     label: str = "student",
+    bits_pace: float = 1.0,
 ) -> list[dict[str, float]]:
     """Train, or take it from its checkpoints.
 
@@ -44,6 +45,8 @@ def train_student(
         Length and pace, and what an effective bit operation costs.
     label : str
         Folder of its checkpoints.
+    bits_pace : float
+        Factor on the pace of bit widths.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def train_student(
     def validate() -> dict[str, float]:
         return {**targets.metrics(scores), "ebops": mixed_precision.ebops(model)}
 
-    optimiser = mixed_precision.adam(settings.learning_rate, settings.epochs * steps)
+    optimiser = mixed_precision.adam(settings.learning_rate, settings.epochs * steps, bits_pace)
     task = Fit(label, model, optimiser, settings.epochs, steps, read, loss, validate, regularise)
     job = targets.job
     return fit(task, job.checkpoints(label), fingerprint(targets.config), job.quiet)

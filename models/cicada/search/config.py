@@ -16,12 +16,14 @@ class CicadaSearchConfig(StudentConfig):
     A family is trained at the first of `betas` (`first`) and goes on at each of the others
     (`next`): every price begins from the network of the one before. Networks are judged on
     `validation_images` of zero bias, and at most as many of each signal, at each of
-    `validation_mu`.
+    `validation_mu`. `bits_pace` is a factor on the pace of bit widths, which a short training would
+    not move otherwise.
     """
 
     kind: Literal["cicada_search"]
     families: dict[str, HgqShape] = Field(min_length=1)
     betas: tuple[float, ...] = Field(min_length=2)
     validation_mu: tuple[float, ...] = (60.0, 140.0)
+    bits_pace: float = Field(default=20.0, gt=0)
     first: Optimisation
     next: Optimisation

@@ -115,7 +115,8 @@ def scan(
         for number, beta in enumerate(config.betas):
             pace = config.next if number else config.first
             price = EbopsRegularisation(first=beta, last=beta, free_epochs=0)
-            history = hgq.train_student(model, targets, pace, price, f"{family}-{number}")
+            label = f"{family}-{number}"
+            history = hgq.train_student(model, targets, pace, price, label, config.bits_pace)
             if beta in done:
                 continue
             student = {"family": family, "beta": beta, **shape.model_dump(mode="json")}
