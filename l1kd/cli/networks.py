@@ -173,7 +173,7 @@ def _save(
         return
     if layers or (out.suffix == ".npy" and len(found) > 1):
         named = ", ".join(found)
-        what = "the results of layers" if layers else "a network with several outputs"
+        what = "the results of layers" if layers else "several outputs"
         raise ConfigurationError(f"--out {out}: {what} ({named}) need a file of suffix .npz")
     if out.suffix == ".npy":
         np.save(out, next(iter(shown.values())))
