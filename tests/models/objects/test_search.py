@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 
 import pytest
@@ -154,9 +155,13 @@ def test_real_trainings_on_workers_of_dask_end_with_the_same_trials(config, file
     distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
     config = config.model_copy(update={"data": files, "teacher": "object_teacher-v1"})
     assert searching(tmp_path, config, "--out", str(tmp_path / "whole"), trials=4).wait() == 0
-    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
+    cluster = distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None)
+    try:
         more = "--dask", cluster.scheduler_address, "--out", str(tmp_path / "dask")
         assert searching(tmp_path, config, *more, trials=4).wait() == 0
+    finally:
+        with suppress(TimeoutError):  # workers that hold TensorFlow end slowly
+            cluster.close()
     assert trials_of(tmp_path / "dask") == trials_of(tmp_path / "whole")
 
 
