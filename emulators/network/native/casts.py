@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.analysis.intervals import Bounds, after_cast, rounded
-from l1kd.emulators.network.native.ir import Function, Number
+from l1kd.emulators.network.native.ir import Code, Number, Placed
 
-__all__ = ["EXACT", "Stage", "cast", "narrowest", "raw", "rounded_integer",
+__all__ = ["EXACT", "Stage", "cast", "keep", "narrowest", "raw", "rounded_integer",
            "to_integer"]  # fmt: skip
 
 # Up to here every integer is exact in single precision.
@@ -96,7 +96,7 @@ def narrowest(reach: int) -> str:
     return "i32" if reach < 1 << 31 else "i64"
 
 
-def to_integer(code: Function, number: Number, unit: int, kind: str) -> Number:
+def to_integer(code: Code, number: Number, unit: int, kind: str) -> Number:
     """Return a number as raw integers of at least ``kind``, in a unit at least as fine."""
     name, held, fraction = number
     if held == "float":
@@ -108,14 +108,14 @@ def to_integer(code: Function, number: Number, unit: int, kind: str) -> Number:
     return Number(name, held, unit)
 
 
-def raw(code: Function, number: Number, shift: int, kind: str) -> str:
+def raw(code: Code, number: Number, shift: int, kind: str) -> str:
     """Return a number that fits ``kind`` as a raw integer times ``2**shift``."""
     name, held, _ = to_integer(code, number, number.unit + shift, kind)
     return name if held == kind else code.convert("trunc", held, name, kind)
 
 
 def cast(
-    code: Function, number: Number, stages: Sequence[Stage], element: int, fraction: int,
+    code: Code, number: Number, stages: Sequence[Stage], element: int, fraction: int,
     half: float = 0.0,
 ) -> Number:  # fmt: skip
     """Cast one element, stage after stage.
@@ -138,7 +138,7 @@ def cast(
     return number
 
 
-def _cast_real(code: Function, number: Number, stage: Stage, element: int, half: float) -> Number:
+def _cast_real(code: Code, number: Number, stage: Stage, element: int, half: float) -> Number:
     name, _, unit = number
     target = stage.form.fraction
     if unit != target:
@@ -155,7 +155,7 @@ def _cast_real(code: Function, number: Number, stage: Stage, element: int, half:
     return Number(name, "float", target)
 
 
-def _cast_integer(code: Function, number: Number, stage: Stage, element: int) -> Number:
+def _cast_integer(code: Code, number: Number, stage: Stage, element: int) -> Number:
     form, drop = stage.form, stage.fraction - stage.form.fraction
     reach = max(abs(int(side[element])) for side in stage.exact)
     reach = (reach + (1 << drop)) if drop > 0 else (reach + 1) << -drop
@@ -194,7 +194,7 @@ def _cast_integer(code: Function, number: Number, stage: Stage, element: int) ->
     return Number(name, kind, form.fraction)
 
 
-def rounded_integer(code: Function, name: str, kind: str, rounding: str, drop: int) -> str:
+def rounded_integer(code: Code, name: str, kind: str, rounding: str, drop: int) -> str:
     """Drop bits of integers."""
     shift, half = code.splat(kind, drop), 1 << (drop - 1)
     plus = {"RND": half, "RND_INF": half, "TRN": 0, "TRN_ZERO": 0}.get(rounding, half - 1)
@@ -211,3 +211,28 @@ def rounded_integer(code: Function, name: str, kind: str, rounding: str, drop: i
             "add", kind, value, code.binary("and", kind, sign, code.splat(kind, extra))
         )
     return code.binary("ashr", kind, value, shift)
+
+
+def keep(
+    code: Code, number: Number, unit: int, target: Placed, element: int, block: int = 0
+) -> None:
+    """Store a number as the raw value of an element that has ``unit`` fraction bits."""
+    name, kind, fraction = number
+    row, wide = target.at(element)
+    real = not wide
+    if kind == "float" and real:
+        if fraction != unit:
+            name = code.binary("fmul", "float", name, code.splat("float", 2.0 ** (unit - fraction)))
+        code.store("float", name, row, block)
+        return
+    if kind == "float":
+        name, kind = code.convert("fptosi", "float", name, "i32"), "i32"
+    if not real and kind == "i32":
+        name, kind = code.convert("sext", "i32", name, "i64"), "i64"
+    if fraction != unit:
+        name = code.binary("shl", kind, name, code.splat(kind, unit - fraction))
+    if real:
+        if kind == "i64":
+            name = code.convert("trunc", "i64", name, "i32")
+        name = code.convert("sitofp", "i32", name, "float")
+    code.store("float" if real else "i64", name, row, block)

@@ -1,16 +1,15 @@
 """Generated code for operations that treat every element by itself."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyArray, Integers, Mask
+from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.network.analysis.intervals import Bounds
 from l1kd.emulators.network.graph import Binary, Divide, Lookup, Piecewise
-from l1kd.emulators.network.native.casts import Stage, cast, narrowest, raw
-from l1kd.emulators.network.native.ir import Function, Number, Tile
-from l1kd.emulators.network.native.sums import keep
+from l1kd.emulators.network.native.casts import Stage, cast, keep, narrowest, raw
+from l1kd.emulators.network.native.ir import Code, Number, Placed
 
 __all__ = [
     "Elements",
@@ -23,9 +22,7 @@ __all__ = [
     "segments",
 ]
 
-PrologueWriter = Callable[[Function, int, Sequence[Number]], Number]
-# Elements of one function, so that functions stay small.
-CHUNK = 12
+PrologueWriter = Callable[[Code, int, Sequence[Number]], Number]
 _WORDS = {"add": "add", "subtract": "sub", "multiply": "mul"}
 
 
@@ -50,27 +47,19 @@ class Elements:
     choice: AnyArray
     unit: int
 
-    def functions(
-        self,
-        name: str,
-        tile: Tile,
-        sources: Sequence[tuple[Integers, Mask, int]],
-        targets: Integers,
-        real: bool,
-    ) -> Iterator[Function]:
-        """Write the functions; sources are (rows or -1 for zero, whether 64 bits, unit)."""
-        for first in range(0, targets.size, CHUNK):
-            code = Function(f"{name}_{first}", tile)
-            for e in range(first, min(first + CHUNK, targets.size)):
-                numbers = [_number(code, int(rows[e]), bool(wide[e]), unit)
-                           for rows, wide, unit in sources]  # fmt: skip
-                value = self.prologue(code, e, numbers)
-                value = cast(code, value, self.stages[int(self.choice[e])], e, value.unit)
-                keep(code, value, self.unit, real, int(targets[e]))
-            yield code
+    def write(self, code: Code, sources: Sequence[tuple[Placed, int]], target: Placed) -> None:
+        """Write the code of all elements; sources come with their fraction bits."""
+        for element in range(target.rows.size):
+            numbers = [_number(code, source, element, unit) for source, unit in sources]
+            value = self.prologue(code, element, numbers)
+            stages = self.stages[int(self.choice[element])]
+            value = cast(code, value, stages, element, value.unit)
+            keep(code, value, self.unit, target, element)
+            code.finish()
 
 
-def _number(code: Function, row: int, wide: bool, unit: int) -> Number:
+def _number(code: Code, source: Placed, element: int, unit: int) -> Number:
+    row, wide = source.at(element)
     if row < 0:
         return Number(code.splat("float", 0), "float", unit)
     kind = "i64" if wide else "float"
@@ -89,12 +78,12 @@ def segments(operation: Piecewise, bounds: Bounds) -> PrologueWriter:
     kind = narrowest(max(largest))
     reach = (1 << (int(kind[1:]) - 1)) - 1
 
-    def line(code: Function, x: str, scale: int, offset: int) -> str:
+    def line(code: Code, x: str, scale: int, offset: int) -> str:
         if scale != 1:
             x = code.binary("mul", kind, x, code.splat(kind, scale))
         return code.binary("add", kind, x, code.splat(kind, offset)) if offset else x
 
-    def prologue(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+    def prologue(code: Code, element: int, numbers: Sequence[Number]) -> Number:
         x = raw(code, numbers[0], 0, kind)
         above, rise, below, base, threshold = (int(column[element]) for column in columns)
         y = line(code, x, above, rise)
@@ -114,7 +103,7 @@ def binary(operation: Binary, shifts: tuple[int, int], reach: int, unit: int) ->
     """Return the prologue that joins two operands, brought to one unit by ``shifts``."""
     kind = narrowest(reach)
 
-    def prologue(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+    def prologue(code: Code, element: int, numbers: Sequence[Number]) -> Number:
         left, right = (
             raw(code, number, shift, kind) for number, shift in zip(numbers, shifts, strict=True)
         )
@@ -131,7 +120,7 @@ def divide(operation: Divide, reach: int) -> PrologueWriter:
     largest = max(reach, int(operation.divisor.max()))
     kind = narrowest(largest)
 
-    def prologue(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+    def prologue(code: Code, element: int, numbers: Sequence[Number]) -> Number:
         x = raw(code, numbers[0], 0, kind)
         divisor = code.splat(kind, int(operation.divisor[element]))
         unit = operation.output.format.fraction
@@ -147,7 +136,7 @@ def lookup(operation: Lookup, reach: int, tables: Sequence[str], real: bool) -> 
     kind = narrowest(max(largest, reach, abs(operation.multiplier), entries))
     held = "float" if real else "i64"
 
-    def prologue(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+    def prologue(code: Code, element: int, numbers: Sequence[Number]) -> Number:
         x = raw(code, numbers[0], 0, kind)
         if operation.multiplier != 1:
             x = code.binary("mul", kind, x, code.splat(kind, operation.multiplier))
@@ -173,7 +162,7 @@ def lookup(operation: Lookup, reach: int, tables: Sequence[str], real: bool) -> 
     return prologue
 
 
-def copied(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+def copied(code: Code, element: int, numbers: Sequence[Number]) -> Number:
     """Prologue that changes nothing."""
     return numbers[0]
 
@@ -182,7 +171,7 @@ def filled(value: int, unit: int, real: bool) -> PrologueWriter:
     """Return the prologue of a constant."""
     kind = "float" if real else "i64"
 
-    def prologue(code: Function, element: int, numbers: Sequence[Number]) -> Number:
+    def prologue(code: Code, element: int, numbers: Sequence[Number]) -> Number:
         return Number(code.splat(kind, value), kind, unit)
 
     return prologue

@@ -1,18 +1,24 @@
-"""Text of LLVM functions whose registers hold one number of several events side by side.
+"""LLVM instructions whose registers hold one number of several events side by side.
 
-A function works on a tile, which is a number of blocks of two registers' events. Its body is a loop
-over the blocks; what it reads and writes are rows of a block: the values of one tensor element in
-all its events, as 32-bit floating point where they are exact in it, else as 64-bit integers. The
-rows of a block lie side by side, so that reading them one after the other is reading on.
+They work on a tile, which is a number of blocks of two registers' events. What they read and write
+are rows of a block: the values of one tensor element in all its events, as 32-bit floating point
+where they are exact in it, else as 64-bit integers. The rows of a block lie side by side, so that
+reading them one after the other is reading on.
 """
 
 import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from l1kd.emulators.array_types import Integers, Mask
+
 __all__ = [
-    "Function",
+    "Address",
+    "Code",
+    "Line",
     "Number",
+    "Piece",
+    "Placed",
     "Tile",
     "WeightTable",
     "declarations",
@@ -76,27 +82,60 @@ def scalar(kind: str, value: float) -> str:
     return str(int(value))
 
 
-class Function:
-    """A function ``name(tile, weights)`` that loops over the events of ``blocks`` registers."""
+class Placed(NamedTuple):
+    """Rows of elements by their offset in bytes, and which of them hold 64-bit integers.
 
-    def __init__(self, name: str, tile: Tile, blocks: int = 1) -> None:
-        self.name, self.blocks, self.lanes, self._count = name, blocks, tile.lanes, 0
-        self._lines = [
-            f"define internal void @{name}(ptr %tile, ptr %weights) noinline nounwind {{",
-            "entry:",
-            "  br label %loop",
-            "loop:",
-            "  %event = phi i64 [ 0, %entry ], [ %next, %loop ]",
-            *tile.bases(),
-        ]
-        self._tail = [
-            f"  %next = add i64 %event, {blocks * tile.lanes}",
-            f"  %more = icmp ult i64 %next, {tile.events}",
-            "  br i1 %more, label %loop, label %done",
-            "done:",
-            "  ret void",
-            "}",
-        ]
+    An offset of -1 stands for zero.
+    """
+
+    rows: Integers
+    wide: Mask
+
+    def at(self, *index: int) -> tuple[int, bool]:
+        """Return the row of an element and whether it holds 64-bit integers."""
+        return int(self.rows[index]), bool(self.wide[index])
+
+
+class Address(NamedTuple):
+    """An instruction that points to a row of the piece; ``shift`` bytes behind it."""
+
+    result: str
+    kind: str
+    shift: int
+
+
+class Piece(NamedTuple):
+    """Instructions for one or a few outputs, by number, and the rows they point to, in order."""
+
+    number: int
+    rows: tuple[int, ...]
+
+
+Line = str | Address
+
+
+class Code:
+    """Instructions of one step of a program for the events of ``blocks`` registers.
+
+    They come in pieces, which share no register. The rows of a piece are kept apart from its
+    instructions, so that pieces that differ in their rows alone are known to be equal.
+    """
+
+    def __init__(self, lanes: int, blocks: int = 1) -> None:
+        self.lanes, self.blocks = lanes, blocks
+        self.pieces: list[Piece] = []
+        self.bodies: dict[tuple[Line, ...], int] = {}
+        """The instructions of the pieces, and their numbers, in order."""
+        self._lines: list[Line] = []
+        self._rows: list[int] = []
+        self._count = 0
+
+    def finish(self) -> None:
+        """End a piece."""
+        body = tuple(self._lines)
+        number = self.bodies.setdefault(body, len(self.bodies))
+        self.pieces.append(Piece(number, tuple(self._rows)))
+        self._lines, self._rows, self._count = [], [], 0
 
     def do(self, text: str) -> None:
         """Add an instruction without a result."""
@@ -108,22 +147,13 @@ class Function:
         self._lines.append(f"  %v{self._count} = {text}")
         return f"%v{self._count}"
 
-    @property
-    def length(self) -> int:
-        """Number of lines."""
-        return len(self._lines)
-
     def vector(self, kind: str) -> str:
         """Return the type of a register."""
         return vector(kind, self.lanes)
 
     def splat(self, kind: str, value: float) -> str:
         """Return a register of equal constants."""
-        return f"<{', '.join([f'{kind} {scalar(kind, value)}'] * self.lanes)}>"
-
-    def text(self) -> str:
-        """Return the whole function."""
-        return "\n".join([*self._lines, *self._tail])
+        return f"splat ({kind} {scalar(kind, value)})"
 
     def barrier(self) -> None:
         """Keep the compiler from moving loads across this place, which would cost registers."""
@@ -132,7 +162,10 @@ class Function:
     def address(self, kind: str, row: int, block: int = 0) -> str:
         """Return a pointer to a row of ``kind`` (``float`` or ``i64``)."""
         size = 4 if kind == "float" else 8
-        return self.let(f"getelementptr i8, ptr %{kind}, i64 {row + block * self.lanes * size}")
+        self._count += 1
+        self._rows.append(row)
+        self._lines.append(Address(f"%v{self._count}", kind, block * self.lanes * size))
+        return f"%v{self._count}"
 
     def load(self, kind: str, row: int, block: int = 0) -> str:
         """Load a register from a row."""

@@ -6,29 +6,25 @@ the sum lies around a number whose last bit is one unit, and the processor round
 instruction multiplies, floors and adds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-from l1kd.emulators.array_types import Exact
 from l1kd.emulators.network.analysis.intervals import Bounds, PartialSums, partial_sums
 from l1kd.emulators.network.graph import Affine
-from l1kd.emulators.network.native.casts import EXACT, Stage, cast, narrowest, rounded_integer
-from l1kd.emulators.network.native.ir import Function, Number, Tile, WeightTable
-from l1kd.emulators.network.native.sums import (
+from l1kd.emulators.network.native.accumulation import (
     FLOORED,
     INTEGER,
-    MOST_LINES,
     REAL,
-    keep,
-    output_groups,
+    Accumulation,
+    Shapes,
     row_data,
 )
+from l1kd.emulators.network.native.casts import EXACT, Stage, narrowest, rounded_integer
+from l1kd.emulators.network.native.ir import Code, Number, Placed, WeightTable
 
 __all__ = ["Ordered"]
 
-# Registers of events, and outputs, at once.
-SHAPES = {8: (2, 4), 16: (2, 8)}
 # In the middle of the numbers whose last bit is one unit, and how far these reach from there.
 MIDDLE, REACH = 3 << 22, 1 << 22
 
@@ -41,27 +37,15 @@ class Term(NamedTuple):
 
 
 @dataclass
-class Ordered:
-    """How one `Affine` is computed term by term.
+class Ordered(Accumulation):
+    """How one `Affine` is computed term by term."""
 
-    Attributes
-    ----------
-    way : str
-        ``real``, ``floored`` or ``integer``, as for sums in any order.
-    kind : str
-        What holds the sums.
-    weights : object array, shape (groups, terms, filters)
-    shift : int
-        What every product is rounded by.
-    """
-
-    operation: Affine
-    stages: Sequence[Stage]
-    way: str
-    kind: str
-    weights: Exact
-    shift: int
     partial: PartialSums
+
+    SHAPES: ClassVar[Shapes] = {
+        8: dict.fromkeys((REAL, FLOORED, INTEGER), (2, 4)),
+        16: dict.fromkeys((REAL, FLOORED, INTEGER), (2, 8)),
+    }
 
     @classmethod
     def plan(
@@ -93,66 +77,38 @@ class Ordered:
         kind = narrowest(reach)
         return cls(operation, stages, INTEGER, kind, weights, shift, partial)
 
-    def functions(
-        self,
-        name: str,
-        tile: Tile,
-        rows: Exact,
-        wide: Exact,
-        targets: Exact,
-        real: bool,
-        table: WeightTable,
-    ) -> Iterator[Function]:
-        """Write the functions that compute all outputs; see `Sums.functions`."""
-        blocks, most = SHAPES[tile.lanes]
-        fraction, unit = self.operation.accumulator.fraction, self.stages[-1].form.fraction
-        code, number = Function(f"{name}_0", tile, blocks), 0
-        for outputs in output_groups(self.weights, self.operation.group, most):
-            if code.length > MOST_LINES:
-                yield code
-                number += 1
-                code = Function(f"{name}_{number}", tile, blocks)
-            code.barrier()
-            sums = self._sum(code, outputs, rows, wide, table)
-            for output in outputs:
-                for block in range(blocks):
-                    total = self._finished(code, sums[output, block])
-                    value = cast(code, total, self.stages, output, fraction)
-                    keep(code, value, unit, real, int(targets[output]), block)
-        yield code
-
     @property
     def _middle(self) -> int:
         return MIDDLE if self.way == FLOORED else 0
 
-    def _sum(
-        self, code: Function, outputs: Sequence[int], rows: Exact, wide: Exact, table: WeightTable
-    ) -> dict[tuple[int, int], str]:
+    def sums(
+        self, code: Code, outputs: Sequence[int], source: Placed, table: WeightTable
+    ) -> dict[tuple[int, int], tuple[Number, float]]:
         """Add the terms of some outputs, one place of all of them after the other."""
         operation, filters = self.operation, self.weights.shape[2]
-        every = [(output, *divmod(output, filters)) for output in outputs]
-        sums = {}
-        for output, position, f in every:
+        every = [(place, *divmod(output, filters)) for place, output in enumerate(outputs)]
+        sums: dict[tuple[int, int], str] = {}
+        for place, position, f in every:
             bias = int(operation.bias[operation.group[position], f])
             for block in range(code.blocks):
-                sums[output, block] = code.splat(self.kind, self._middle + bias)
+                sums[place, block] = code.splat(self.kind, self._middle + bias)
         for k in range(operation.index.shape[1]):
             held: dict[tuple[int, bool], list[str]] = {}
-            for output, position, f in every:
+            for place, position, f in every:
                 term = self._term(k, position, f)
                 weight = int(self.weights[operation.group[position], k, f])
                 if not weight or operation.index[position, k] < 0:
                     weight = 0
-                elif (key := (int(rows[position, k]), bool(wide[position, k]))) not in held:
+                elif (key := source.at(position, k)) not in held:
                     held[key] = [row_data(code, *key, block, self.way, self.kind)
                                  for block in range(code.blocks)]  # fmt: skip
                 factor = self._factor(code, weight, table) if weight else ""
                 for block in range(code.blocks):
-                    total = sums[output, block]
+                    total = sums[place, block]
                     if weight:
                         total = self._added(code, held[key][block], factor, total, term)
-                    sums[output, block] = self._limited(code, total, term.total)
-        return sums
+                    sums[place, block] = self._limited(code, total, term.total)
+        return {key: (self._finished(code, total), 0.0) for key, total in sums.items()}
 
     def _term(self, k: int, position: int, f: int) -> Term:
         partial, late = self.partial, self.operation.late
@@ -163,12 +119,12 @@ class Ordered:
         total = bool(partial.below[k, position, f]), bool(partial.above[k, position, f])
         return Term(product, total)
 
-    def _factor(self, code: Function, weight: int, table: WeightTable) -> str:
+    def _factor(self, code: Code, weight: int, table: WeightTable) -> str:
         if self.way == INTEGER:
             return code.splat(self.kind, weight)
         return code.weight("float", table.place(weight * 2.0**-self.shift))
 
-    def _added(self, code: Function, value: str, factor: str, total: str, term: Term) -> str:
+    def _added(self, code: Code, value: str, factor: str, total: str, term: Term) -> str:
         """Return the sum after one more product."""
         kind = self.kind
         if self.way != INTEGER and not any(term.product):
@@ -187,7 +143,7 @@ class Ordered:
             product = rounded_integer(code, product, kind, rounding, self.shift)
         return code.binary("add", kind, total, self._limited(code, product, term.product))
 
-    def _limited(self, code: Function, name: str, passes: tuple[bool, bool]) -> str:
+    def _limited(self, code: Code, name: str, passes: tuple[bool, bool]) -> str:
         """Apply the limits of the accumulator that a number can pass."""
         form, kind = self.operation.accumulator, self.kind
         if form.overflow == "WRAP":
@@ -203,7 +159,7 @@ class Ordered:
                 name = code.choose(word, kind, name, bound, other, name)
         return name
 
-    def _finished(self, code: Function, name: str) -> Number:
+    def _finished(self, code: Code, name: str) -> Number:
         unit = self.operation.accumulator.fraction
         if self.way == FLOORED:
             name = code.binary("fsub", "float", name, code.splat("float", self._middle))

@@ -6,14 +6,14 @@ point where all its raw values are exact in it, which lets one instruction multi
 64-bit integers. Results are those of the general machine, bit for bit.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyArray, Indices, Mask
+from l1kd.emulators.array_types import AnyArray, Indices
 from l1kd.emulators.network.analysis import intervals
 from l1kd.emulators.network.analysis.fusion import (
     Prologue,
@@ -22,7 +22,7 @@ from l1kd.emulators.network.analysis.fusion import (
     fusion_prologue,
 )
 from l1kd.emulators.network.analysis.intervals import Bounds, Facts, analyse
-from l1kd.emulators.network.analysis.memory import TILE, Memory, Rows, Step
+from l1kd.emulators.network.analysis.memory import TILE, Memory, Step
 from l1kd.emulators.network.graph import (
     Affine,
     Binary,
@@ -33,6 +33,7 @@ from l1kd.emulators.network.graph import (
     Operation,
     Piecewise,
 )
+from l1kd.emulators.network.native.accumulation import FLOORED, Accumulation
 from l1kd.emulators.network.native.casts import EXACT, Stage
 from l1kd.emulators.network.native.edges import (
     DOUBLES,
@@ -54,15 +55,10 @@ from l1kd.emulators.network.native.elements import (
     lookup,
     segments,
 )  # fmt: skip
-from l1kd.emulators.network.native.ir import (
-    Function,
-    Tile,
-    WeightTable,
-    declarations,
-    scalar,
-)
+from l1kd.emulators.network.native.ir import Code, Placed, Tile, WeightTable, declarations, scalar
+from l1kd.emulators.network.native.loops import functions
 from l1kd.emulators.network.native.ordered import Ordered
-from l1kd.emulators.network.native.sums import FLOORED, Sums
+from l1kd.emulators.network.native.sums import Sums
 
 __all__ = ["NativeText", "UnsuitableError", "write_native"]
 
@@ -77,13 +73,6 @@ class UnsuitableError(ValueError):
     """The network is better left to the general machine."""
 
 
-class Held(NamedTuple):
-    """Rows of elements, and which of them hold 64-bit integers."""
-
-    rows: Rows
-    wide: Mask
-
-
 class NativeText(NamedTuple):
     """The program, the events of a tile, and the bytes of memory it needs."""
 
@@ -92,7 +81,15 @@ class NativeText(NamedTuple):
     size: int
 
 
-Writer = Callable[[str, Tile, Callable[[Rows], Any], WeightTable], Iterator[Function]]
+Writer = Callable[[Code, Callable[[Placed], Placed], WeightTable], None]
+
+
+class Planned(NamedTuple):
+    """What writes a step, the registers of events it works on, and whether it rounds down."""
+
+    write: Writer
+    blocks: int
+    floors: bool
 
 
 @dataclass
@@ -102,50 +99,50 @@ class NativeBuilder:
     graph: Graph
     facts: dict[str, Facts]
     after: dict[str, Piecewise]
+    lanes: int
     memory: Memory = field(default_factory=Memory)
-    held: dict[str, Held] = field(default_factory=dict)
-    writers: list[tuple[Writer, bool]] = field(default_factory=list)
+    held: dict[str, Placed] = field(default_factory=dict)
+    planned: list[Planned] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
 
-    def new(self, name: str) -> Held:
+    def new(self, name: str) -> Placed:
         """Reserve rows for a tensor."""
         bounds = self.facts[name].bounds
         wide = bounds.reach() > EXACT
         rows = self.memory.rows(bounds.low.size, 64 if wide else 32)
-        self.held[name] = Held(rows, np.full(rows.size, wide))
+        self.held[name] = Placed(rows, np.full(rows.size, wide))
         return self.held[name]
 
-    def take(self, name: str, index: Indices) -> Held:
+    def take(self, name: str, index: Indices) -> Placed:
         """Return gathered rows; -1 stands for zero."""
         rows, wide = self.held[name]
-        return Held(np.append(rows, -1)[index], np.append(wide, False)[index])
+        return Placed(np.append(rows, -1)[index], np.append(wide, False)[index])
 
     def fraction(self, name: str) -> int:
         """Return the fraction bits of a tensor."""
         return self.graph.tensors[name].format.fraction
 
     def step(
-        self, writer: Writer, reads: Sequence[Rows], writes: Rows, *, floors: bool = False
-    ) -> None:
+        self, write: Writer, reads: Sequence[Placed], writes: Placed, blocks: int = 1,
+        floors: bool = False,
+    ) -> None:  # fmt: skip
         """Add a step that reads and writes rows."""
-        used = {i: rows.reshape(-1)[rows.reshape(-1) >= 0] for i, rows in enumerate(reads)}
-        self.memory.steps.append(Step([], used, {0: writes}))
-        self.writers.append((writer, floors))
+        used = {i: placed.rows[placed.rows >= 0] for i, placed in enumerate(reads)}
+        self.memory.steps.append(Step([], used, {0: writes.rows}))
+        self.planned.append(Planned(write, blocks, floors))
 
     def elements(
-        self, prologue: PrologueWriter, sources: Sequence[tuple[Held, int]], target: Held,
+        self, prologue: PrologueWriter, sources: Sequence[tuple[Placed, int]], target: Placed,
         stages: Sequence[Sequence[Stage]], unit: int, choice: AnyArray | None = None,
     ) -> None:  # fmt: skip
         """Add a step that treats every element by itself."""
         picked = np.zeros(target.rows.size, np.int64) if choice is None else choice
         part = Elements(prologue, stages, picked, unit)
-        real = not target.wide[0]
 
-        def write(name: str, tile: Tile, address: Any, table: WeightTable) -> Iterator[Function]:
-            placed = [(address(held.rows), held.wide, unit) for held, unit in sources]
-            return part.functions(name, tile, placed, address(target.rows), real)
+        def write(code: Code, address: Callable[[Placed], Placed], _: WeightTable) -> None:
+            part.write(code, [(address(held), unit) for held, unit in sources], address(target))
 
-        self.step(write, [held.rows for held, _ in sources], target.rows)
+        self.step(write, [held for held, _ in sources], target)
 
     @singledispatchmethod
     def emit(self, operation: Operation) -> None:
@@ -174,7 +171,7 @@ class NativeBuilder:
         every = range(output.size)
         while len(stages) > 1 and all(stages[0].nothing(e) for e in every):
             stages = self._without_first(stages)
-        part: Ordered | Sums
+        part: Accumulation
         if ordered:
             try:
                 part = Ordered.plan(operation, source_bounds, fraction, stages)
@@ -185,11 +182,10 @@ class NativeBuilder:
             part = Sums.plan(operation, self.facts, weights, kernel.shift, kernel.width, stages)
         source, held = self.take(operation.source, operation.index), self.new(target.name)
 
-        def write(name: str, tile: Tile, address: Any, table: WeightTable) -> Iterator[Function]:
-            rows, targets = address(source.rows), address(held.rows)
-            return part.functions(name, tile, rows, source.wide, targets, not held.wide[0], table)
+        def write(code: Code, address: Callable[[Placed], Placed], table: WeightTable) -> None:
+            part.write(code, address(source), address(held), table)
 
-        self.step(write, [source.rows], held.rows, floors=part.way == FLOORED)
+        self.step(write, [source], held, part.blocks(self.lanes), part.way == FLOORED)
 
     @staticmethod
     def _fused(operation: Piecewise, bounds: Bounds) -> Stage:
@@ -299,58 +295,59 @@ class NativeBuilder:
                 continue
             wide = stage.result.reach() > EXACT
             rows = self.memory.rows(bounds.low.size, 64 if wide else 32)
-            parts.append(Held(rows, np.full(rows.size, wide)))
+            parts.append(Placed(rows, np.full(rows.size, wide)))
             self.elements(copied, [(self.held[name], stage.fraction)], parts[-1], [[stage]], unit)
         if operation.index.min() < 0:
             wide = abs(operation.fill) > EXACT
             row = self.memory.rows(1, 64 if wide else 32)
-            parts.append(Held(row, np.full(1, wide)))
+            parts.append(Placed(row, np.full(1, wide)))
             self.elements(filled(operation.fill, unit, not wide), [], parts[-1], [[]], unit)
-        self.held[output.name] = Held(
+        self.held[output.name] = Placed(
             np.concatenate([part.rows for part in parts])[operation.index],
             np.concatenate([part.wide for part in parts])[operation.index],
         )
 
-    def text(self, outputs: Sequence[str], lanes: int) -> NativeText:
+    def text(self, outputs: Sequence[str]) -> NativeText:
         """Place the rows and write the program."""
+        lanes = self.lanes
         inputs = [self.held[tensor.name] for tensor in self.graph.inputs]
         results = [self.held[name] for name in outputs]
-        rows_out = np.concatenate([held.rows for held in results])
+        result = Placed(*(np.concatenate(parts) for parts in zip(*results, strict=True)))
         rows_in = np.concatenate([held.rows for held in inputs])
-        placed = self.memory.places(rows_in, rows_out)
-        stride = placed.words * 8 * 2 * lanes // TILE
+        places = self.memory.places(rows_in, result.rows)
+        stride = places.words * 8 * 2 * lanes // TILE
         blocks = min(max(TILE_BYTES // stride, 1), MOST_BLOCKS[lanes])
         tile = Tile(blocks * 2 * lanes, stride, lanes)
 
-        def address(rows: Rows) -> Any:
-            found = placed.address(np.maximum(rows, 0)).astype(np.int64)
-            return np.where(rows < 0, -1, found * tile.block // TILE)
+        def address(placed: Placed) -> Placed:
+            rows = placed.rows
+            found = places.address(np.maximum(rows, 0)).astype(np.int64) * tile.block // TILE
+            return Placed(np.where(rows < 0, -1, found), placed.wide)
 
         table, parts, calls, count = WeightTable(), [declarations(lanes), *self.tables], [], 0
-        for number, (write, floors) in enumerate(self.writers):
-            calls += ["  call void @llvm.set.rounding(i32 3)"] if floors else []
-            for function in write(f"step{number}", tile, address, table):
+        for number, step in enumerate(self.planned):
+            calls += ["  call void @llvm.set.rounding(i32 3)"] if step.floors else []
+            code = Code(lanes, step.blocks)
+            step.write(code, address, table)
+            for function in functions(f"step{number}", code, tile):
                 calls.append(f"  call void @{function.name}(ptr %tile, ptr @weights)")
-                parts.append(function.text())
-                count += function.length
+                parts.append(function.text)
+                count += function.lines
                 if count > MAX_LINES:
                     raise UnsuitableError("too much code")
-            calls += ["  call void @llvm.set.rounding(i32 1)"] if floors else []
+            calls += ["  call void @llvm.set.rounding(i32 1)"] if step.floors else []
         body = "\n".join(["define internal void @steps(ptr %tile) noinline nounwind {", *calls,
                           "  ret void", "}"])  # fmt: skip
-        wide_out = np.concatenate([held.wide for held in results])
-        parts += [table.text(), body, writer(address(rows_out), wide_out, tile)]
-        parts += self._ends(inputs, address, rows_out.size, tile)
+        parts += [table.text(), body, writer(*address(result), tile)]
+        parts += self._ends([address(held) for held in inputs], result.rows.size, tile)
         return NativeText("\n".join(parts), tile.events, tile.size)
 
-    def _ends(
-        self, inputs: Sequence[Held], address: Callable[[Rows], Any], count: int, tile: Tile
-    ) -> list[str]:
+    def _ends(self, inputs: Sequence[Placed], count: int, tile: Tile) -> list[str]:
         """Return the functions that read events of every kind, and run the program on them."""
         tensors, parts = self.graph.inputs, []
         sizes = [tensor.size for tensor in tensors]
         total, firsts = sum(sizes), np.cumsum([0, *sizes]).tolist()
-        places = [(int(address(held.rows[:1])[0]), not held.wide[0]) for held in inputs]
+        places = [(int(placed.rows[0]), not placed.wide[0]) for placed in inputs]
         kinds: list[tuple[str, int]] = [(str(bits), bits // 8) for bits in WORDS]
         if all(takes_floats(tensor.format) for tensor in tensors):
             kinds += [(FLOATS, 4), (DOUBLES, 8)]
@@ -379,9 +376,9 @@ def write_native(graph: Graph, outputs: Sequence[str], lanes: int) -> NativeText
     ValueError
         If exact results could need more than 64 bits.
     """
-    builder = NativeBuilder(graph, analyse(graph), fused_consumers(graph, outputs))
+    builder = NativeBuilder(graph, analyse(graph), fused_consumers(graph, outputs), lanes)
     for tensor in graph.inputs:
         builder.new(tensor.name)
     for operation in graph.operations:
         builder.emit(operation)
-    return builder.text(outputs, lanes)
+    return builder.text(outputs)

@@ -8,56 +8,42 @@ is the product's floor. Where such a sum could leave its 23 bits it is cut into 
 joined as integers, as sums of more than 24 bits are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from l1kd.emulators.array_types import Exact, Indices, Mask
+from l1kd.emulators.array_types import Exact
 from l1kd.emulators.network.analysis.intervals import Bounds, Facts
 from l1kd.emulators.network.graph import Affine
-from l1kd.emulators.network.native.casts import EXACT, Stage, cast
-from l1kd.emulators.network.native.ir import Function, Number, Tile, WeightTable
+from l1kd.emulators.network.native.accumulation import (
+    FLOORED,
+    INTEGER,
+    REAL,
+    Accumulation,
+    Shapes,
+    row_data,
+)
+from l1kd.emulators.network.native.casts import EXACT, Stage
+from l1kd.emulators.network.native.ir import Code, Number, Placed, WeightTable
 
 __all__ = ["Sums"]
 
-REAL, FLOORED, INTEGER = "real", "floored", "integer"
-# Registers of events, and outputs, whose sums are held at once: as many as there are registers for,
-# of which processors have twice as many where they are of 16 numbers.
-SHAPES = {
-    8: {REAL: (2, 5), FLOORED: (2, 5), INTEGER: (1, 4)},
-    16: {REAL: (2, 10), FLOORED: (2, 10), INTEGER: (1, 4)},
-}
-# Lines of a function: the events of a block pass all of it before the next block comes, so that
-# their rows stay in the nearest cache, as does the code.
-MOST_LINES = 1500
 # From here to twice as far the last bit of floating-point numbers is one unit; its own bits.
 ANCHOR, ANCHOR_BITS = 1 << 23, 0x4B000000
 
 
 @dataclass
-class Sums:
-    """How one `Affine` is computed.
+class Sums(Accumulation):
+    """How one `Affine` is computed whose terms may be added in any order."""
 
-    Attributes
-    ----------
-    way : str
-        ``real``, ``floored`` or ``integer``.
-    kind : str
-        What holds the sums.
-    weights : object array, shape (groups, terms, filters)
-    shift : int
-        What every product is shifted to the right.
-    """
-
-    operation: Affine
-    stages: Sequence[Stage]
-    way: str
-    kind: str
-    weights: Exact
-    shift: int
     source: Bounds
+
+    SHAPES: ClassVar[Shapes] = {
+        8: {REAL: (2, 5), FLOORED: (2, 5), INTEGER: (1, 4)},
+        16: {REAL: (2, 10), FLOORED: (2, 10), INTEGER: (1, 4)},
+    }
 
     @classmethod
     def plan(
@@ -88,44 +74,6 @@ class Sums:
             return cls(operation, stages, FLOORED, "i32", weights, shift, source)
         return cls(operation, stages, INTEGER, f"i{max(width, 32)}", weights, shift, source)
 
-    def functions(
-        self,
-        name: str,
-        tile: Tile,
-        rows: Exact,
-        wide: Exact,
-        targets: Exact,
-        real: bool,
-        table: WeightTable,
-    ) -> Iterator[Function]:
-        """Write the functions that compute all outputs.
-
-        Parameters
-        ----------
-        rows, wide : arrays, shape (positions, terms)
-            Rows of the terms and whether they are of 64-bit integers.
-        targets : array, shape (positions * filters,)
-            Rows of the results, floating point where ``real``.
-        table : WeightTable
-            Where weights go.
-        """
-        blocks, most = SHAPES[tile.lanes][self.way]
-        fraction, unit = self.operation.accumulator.fraction, self.stages[-1].form.fraction
-        code, number = Function(f"{name}_0", tile, blocks), 0
-        for outputs in output_groups(self.weights, self.operation.group, most):
-            if code.length > MOST_LINES:
-                yield code
-                number += 1
-                code = Function(f"{name}_{number}", tile, blocks)
-            code.barrier()
-            totals = self._sum(code, outputs, rows, wide, table)
-            for place, output in enumerate(outputs):
-                for block in range(blocks):
-                    value, half = totals[place, block]
-                    value = cast(code, value, self.stages, output, fraction, half)
-                    keep(code, value, unit, real, int(targets[output]), block)
-        yield code
-
     @property
     def _scale(self) -> int:
         """Power of two that real sums carry besides, so that the first cast needs none."""
@@ -134,11 +82,11 @@ class Sums:
         first = self.stages[0]
         return min(first.form.fraction - first.fraction, 0) if first.real else 0
 
-    def _sum(
-        self, code: Function, outputs: Sequence[int], rows: Exact, wide: Exact, table: WeightTable
+    def sums(
+        self, code: Code, outputs: Sequence[int], source: Placed, table: WeightTable
     ) -> dict[tuple[int, int], tuple[Number, float]]:
-        """Add all terms of some outputs; see `Running.finished` for what is returned."""
-        terms = self._terms(outputs, rows, wide)
+        """Add all terms of some outputs, row by row."""
+        terms = self._terms(outputs, source)
         totals = [self._total(output, place, terms) for place, output in enumerate(outputs)]
         sums = {(o, b): Running(code, total) for o, total in enumerate(totals)
                 for b in range(code.blocks)}  # fmt: skip
@@ -158,7 +106,7 @@ class Sums:
         return {key: running.finished(code) for key, running in sums.items()}
 
     def _terms(
-        self, outputs: Sequence[int], rows: Exact, wide: Exact
+        self, outputs: Sequence[int], source: Placed
     ) -> dict[tuple[int, bool], list["Term"]]:
         """Return the terms of some outputs by the row they read, in the order of the rows."""
         terms: dict[tuple[int, bool], list[Term]] = {}
@@ -167,10 +115,10 @@ class Sums:
             index, group = self.operation.index[position], self.operation.group[position]
             column = self.weights[group, :, f]
             for k in np.flatnonzero((column != 0) & (index >= 0)).tolist():
-                key, weight, element = int(rows[position, k]), int(column[k]), int(index[k])
+                weight, element = int(column[k]), int(index[k])
                 ends = [weight * int(side[element]) >> self.shift for side in self.source]
                 term = Term(place, weight, min(0, *ends), max(0, *ends))
-                terms.setdefault((key, bool(wide[position, k])), []).append(term)
+                terms.setdefault(source.at(position, k), []).append(term)
         return dict(sorted(terms.items()))
 
     def _total(
@@ -192,13 +140,13 @@ class Sums:
     def _half(self) -> float:
         return self.stages[0].half if self._scale else 0.0
 
-    def _factor(self, code: Function, weight: int, table: WeightTable) -> str:
+    def _factor(self, code: Code, weight: int, table: WeightTable) -> str:
         if self.way == INTEGER:
             return code.splat(self.kind, weight)
         scale = self._scale if self.way == REAL else -self.shift
         return code.weight("float", table.place(weight * 2.0**scale))
 
-    def _added(self, code: Function, value: str, factor: str, total: str) -> str:
+    def _added(self, code: Code, value: str, factor: str, total: str) -> str:
         if self.way != INTEGER:
             return code.call("fma", "float", [value, factor, total])
         product = code.binary("mul", self.kind, value, factor)
@@ -241,22 +189,22 @@ class Total:
 class Running:
     """A sum in a register while its code is written."""
 
-    def __init__(self, code: Function, total: Total) -> None:
+    def __init__(self, code: Code, total: Total) -> None:
         self.total, self.count, self.joined = total, 0, ""
         self.name = code.splat(total.kind, total.starts[0])
 
-    def begin(self, code: Function) -> None:
+    def begin(self, code: Code) -> None:
         """Begin another part where the next term wants one."""
         if self.count and self.count in self.total.starts:
             self._join(code)
             self.name = code.splat(self.total.kind, self.total.starts[self.count])
         self.count += 1
 
-    def _join(self, code: Function) -> None:
+    def _join(self, code: Code) -> None:
         bits = code.let(f"bitcast {code.vector('float')} {self.name} to {code.vector('i32')}")
         self.joined = code.binary("add", "i32", self.joined, bits) if self.joined else bits
 
-    def finished(self, code: Function) -> tuple[Number, float]:
+    def finished(self, code: Code) -> tuple[Number, float]:
         """Return the sum and what it carries for the first rounding."""
         total = self.total
         if not total.floored:
@@ -278,71 +226,3 @@ def parts(terms: Sequence[Term]) -> dict[int, float]:
             first, low, high = number, 0, 0
         low, high = low + term.low, high + term.high
     return starts | {first: float(ANCHOR - low)}
-
-
-def output_groups(weights: Exact, groups: Indices, most: int) -> Iterator[list[int]]:
-    """Group outputs that share terms; few enough for the registers."""
-    filters = weights.shape[2]
-    chosen = [clusters(matrix != 0, most) for matrix in weights]
-    pending: list[int] = []
-    for position, group in enumerate(groups):
-        for cluster in chosen[group]:
-            if len(pending) + len(cluster) > most:
-                yield pending
-                pending = []
-            pending += [position * filters + f for f in cluster]
-    if pending:
-        yield pending
-
-
-def clusters(used: Mask, most: int) -> list[list[int]]:
-    """Group columns so that the columns of a group use few rows in all; greedily."""
-    left, found = set(range(used.shape[1])), []
-    sizes = used.sum(0)
-    while left:
-        first = max(left, key=lambda column: int(sizes[column]))
-        left.remove(first)
-        group, rows = [first], used[:, first].copy()
-        while left and len(group) < most:
-            extra = {c: int((rows | used[:, c]).sum() - sizes[c]) for c in left}
-            best = min(left, key=lambda column: extra[column])
-            left.remove(best)
-            group.append(best)
-            rows |= used[:, best]
-        found.append(group)
-    return found
-
-
-def row_data(code: Function, row: int, long: bool, block: int, way: str, kind: str) -> str:
-    """Load a row as the factors of a sum: floating point, or integers of ``kind``."""
-    value = code.load("i64" if long else "float", row, block)
-    if way != INTEGER:
-        if long:
-            value = code.convert("trunc", "i64", value, "i32")
-            value = code.convert("sitofp", "i32", value, "float")
-        return value
-    if not long:
-        value = code.convert("fptosi", "float", value, "i32")
-        return value if kind == "i32" else code.convert("sext", "i32", value, "i64")
-    return value if kind == "i64" else code.convert("trunc", "i64", value, "i32")
-
-
-def keep(code: Function, number: Number, unit: int, real: bool, row: int, block: int = 0) -> None:
-    """Store a number as a raw value of a tensor."""
-    name, kind, fraction = number
-    if kind == "float" and real:
-        if fraction != unit:
-            name = code.binary("fmul", "float", name, code.splat("float", 2.0 ** (unit - fraction)))
-        code.store("float", name, row, block)
-        return
-    if kind == "float":
-        name, kind = code.convert("fptosi", "float", name, "i32"), "i32"
-    if not real and kind == "i32":
-        name, kind = code.convert("sext", "i32", name, "i64"), "i64"
-    if fraction != unit:
-        name = code.binary("shl", kind, name, code.splat(kind, unit - fraction))
-    if real:
-        if kind == "i64":
-            name = code.convert("trunc", "i64", name, "i32")
-        name = code.convert("sitofp", "i32", name, "float")
-    code.store("float" if real else "i64", name, row, block)
