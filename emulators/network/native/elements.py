@@ -149,14 +149,7 @@ def lookup(operation: Lookup, reach: int, tables: Sequence[str], real: bool) -> 
         if operation.offset:
             x = code.binary("add", kind, x, code.splat(kind, operation.offset))
         x = code.least(kind, code.most(kind, x, 0), entries - 1)
-        table, value = tables[int(operation.column[element])], "poison"
-        for lane in range(code.lanes):
-            index = code.let(f"extractelement {code.vector(kind)} {x}, i32 {lane}")
-            place = code.let(f"getelementptr {held}, ptr @{table}, {kind} {index}")
-            entry = code.let(f"load {held}, ptr {place}")
-            value = code.let(
-                f"insertelement {code.vector(held)} {value}, {held} {entry}, i32 {lane}"
-            )
+        value = code.gather(held, tables[int(operation.column[element])], kind, x)
         return Number(value, held, operation.output.format.fraction)
 
     return prologue

@@ -177,6 +177,14 @@ class Code:
         place = self.address(kind, row, block)
         self.do(f"store {self.vector(kind)} {name}, ptr {place}, align {4 * self.lanes}")
 
+    def gather(self, kind: str, table: str, held: str, index: str) -> str:
+        """Load the entries of a global table at a register of indices of kind ``held``."""
+        places = self.let(f"getelementptr {kind}, ptr @{table}, {self.vector(held)} {index}")
+        kinds, size = self.vector(kind), 4 if kind == "float" else 8
+        name = f"llvm.masked.gather.v{self.lanes}{_suffix(kind)}.v{self.lanes}p0"
+        return self.let(f"call {kinds} @{name}({self.vector('ptr')} align {size} {places}, "
+                        f"{self.vector('i1')} splat (i1 1), {kinds} poison)")  # fmt: skip
+
     def weight(self, kind: str, offset: int) -> str:
         """Load one constant from the table of weights into all lanes."""
         place = self.let(f"getelementptr i8, ptr %weights, i64 {offset}")
@@ -248,6 +256,12 @@ def declarations(lanes: int) -> str:
         kind = vector(base, count)
         for name in ("roundeven", "floor", "ceil", "trunc"):
             lines.append(f"declare {kind} @llvm.{name}.v{count}{_suffix(base)}({kind})")
+    for base in ("float", "i64"):
+        kind = vector(base, lanes)
+        name = f"llvm.masked.gather.v{lanes}{_suffix(base)}.v{lanes}p0"
+        lines.append(
+            f"declare {kind} @{name}({vector('ptr', lanes)}, {vector('i1', lanes)}, {kind})"
+        )
     lines.append("declare void @llvm.set.rounding(i32)")
     lines.append("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
     return "\n".join(lines)

@@ -52,11 +52,15 @@ def runs(pieces: Sequence[Piece], sizes: Sequence[int]) -> Iterator[Run]:
     """Cut a sequence of pieces into runs; ``sizes`` are their lines by number."""
     first = 0
     while first < len(pieces):
-        best = Run(first, 1, 1)
+        best, repeated = Run(first, 1, 1), list[int]()
         for length in range(1, LONGEST_TURN + 1):
+            if any(length % shorter == 0 for shorter in repeated):
+                continue
             times = _times(pieces, first, length)
-            if times > 1 and length * times > best.length * best.times:
-                best = Run(first, length, times)
+            if times > 1:
+                repeated.append(length)
+                if length * times > best.length * best.times:
+                    best = Run(first, length, times)
         lines = sum(sizes[piece.number] for piece in pieces[first : first + best.length])
         if lines * best.times < LEAST_LINES:
             best = Run(first, 1, 1)
@@ -83,9 +87,9 @@ def _times(pieces: Sequence[Piece], first: int, length: int) -> int:
 
 def _steps(pieces: Sequence[Piece], run: Run) -> list[list[int]]:
     """Return by how many bytes every row of a turn moves on."""
-    if run.times == 1:
-        return [[0] * len(piece.rows) for piece in pieces[run.first : run.first + run.length]]
-    pairs = zip(pieces[run.first :], pieces[run.first + run.length :][: run.length], strict=False)
+    second = run.first + run.length * (run.times > 1)
+    pairs = zip(pieces[run.first : run.first + run.length],
+                pieces[second : second + run.length], strict=True)  # fmt: skip
     return [[b - a for a, b in zip(one.rows, two.rows, strict=True)] for one, two in pairs]
 
 
@@ -111,7 +115,7 @@ class _Function:
         self._loops += 1
         loop = f"l{self._loops}"
         kinds = {(line.kind, step) for (body, _), mine in zip(turn, steps, strict=True)
-                 for line, step in zip(filter(_points, body), mine, strict=True)}  # fmt: skip
+                 for line, step in zip(_addresses(body), mine, strict=True)}  # fmt: skip
         self.lines += [f"  br label %{loop}.before", f"{loop}.before:", f"  br label %{loop}",
                        f"{loop}:", f"  %{loop}.turn = phi i64 [ 0, %{loop}.before ], "
                        f"[ %{loop}.next, %{loop} ]"]  # fmt: skip
@@ -122,9 +126,9 @@ class _Function:
                               f"[ %{name}.next, %{loop} ]")  # fmt: skip
         names = {(kind, step): name for kind, step, name in moving}
         for (body, rows), mine in zip(turn, steps, strict=True):
-            lines = filter(_points, body)
-            self._piece(body, [(names.get((line.kind, step), ""), row)
-                               for line, row, step in zip(lines, rows, mine, strict=True)])  # fmt: skip
+            pointers = [names.get((line.kind, step), "")
+                        for line, step in zip(_addresses(body), mine, strict=True)]  # fmt: skip
+            self._piece(body, list(zip(pointers, rows, strict=True)))
         for _, step, name in moving:
             self.lines.append(f"  %{name}.next = getelementptr i8, ptr %{name}, i64 {step}")
         self.lines += [f"  %{loop}.next = add i64 %{loop}.turn, 1",
@@ -167,5 +171,5 @@ class _Function:
         return Text(name, "\n".join(lines), len(lines))
 
 
-def _points(line: Line) -> bool:
-    return isinstance(line, Address)
+def _addresses(body: Sequence[Line]) -> list[Address]:
+    return [line for line in body if isinstance(line, Address)]

@@ -58,7 +58,7 @@ from l1kd.emulators.network.native.elements import (
 from l1kd.emulators.network.native.ir import Code, Placed, Tile, WeightTable, declarations, scalar
 from l1kd.emulators.network.native.loops import functions
 from l1kd.emulators.network.native.ordered import Ordered
-from l1kd.emulators.network.native.sums import Sums
+from l1kd.emulators.network.native.sums import Sums, word_of_sums
 
 __all__ = ["NativeText", "UnsuitableError", "write_native"]
 
@@ -160,7 +160,7 @@ class NativeBuilder:
         kernel = affine_kernel(operation, self.facts, fraction)
         stages, exact, accumulator = [], facts.exact, operation.accumulator
         if not sums.never_overflows and not (ordered and accumulator.overflow != "WRAP"):
-            words = intervals.in_words(sums.exact, max(kernel.width, 32))
+            words = intervals.in_words(sums.exact, word_of_sums(operation, sums))
             stages.append(Stage(accumulator, accumulator.fraction, words))
             exact = stages[0].result
         stages.append(Stage(output.format, accumulator.fraction, exact))
@@ -178,8 +178,7 @@ class NativeBuilder:
             except ValueError as error:
                 raise UnsuitableError(str(error)) from error
         else:
-            weights = kernel.weights.astype(object)
-            part = Sums.plan(operation, self.facts, weights, kernel.shift, kernel.width, stages)
+            part = Sums.plan(operation, self.facts, kernel, stages)
         source, held = self.take(operation.source, operation.index), self.new(target.name)
 
         def write(code: Code, address: Callable[[Placed], Placed], table: WeightTable) -> None:

@@ -14,8 +14,10 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from l1kd.emulators.array_types import Exact
+from l1kd.emulators.network.analysis import intervals
+from l1kd.emulators.network.analysis.fusion import Kernel
 from l1kd.emulators.network.analysis.intervals import Bounds, Facts
+from l1kd.emulators.network.analysis.memory import bits_for
 from l1kd.emulators.network.graph import Affine
 from l1kd.emulators.network.native.accumulation import (
     FLOORED,
@@ -28,10 +30,18 @@ from l1kd.emulators.network.native.accumulation import (
 from l1kd.emulators.network.native.casts import EXACT, Stage
 from l1kd.emulators.network.native.ir import Code, Number, Placed, WeightTable
 
-__all__ = ["Sums"]
+__all__ = ["Sums", "word_of_sums"]
 
 # From here to twice as far the last bit of floating-point numbers is one unit; its own bits.
 ANCHOR, ANCHOR_BITS = 1 << 23, 0x4B000000
+
+
+def word_of_sums(operation: Affine, sums: intervals.Sums) -> int:
+    """Return the bits, 32 or 64, of a word in which sums may wrap around and still are right."""
+    accumulator = operation.accumulator
+    modular = not sums.never_overflows and accumulator.overflow == "WRAP"
+    fits = modular and accumulator.width <= 32
+    return 32 if fits or bits_for(*intervals.hull(sums.exact)) <= 32 else 64
 
 
 @dataclass
@@ -39,6 +49,8 @@ class Sums(Accumulation):
     """How one `Affine` is computed whose terms may be added in any order."""
 
     source: Bounds
+    word: int
+    """What `word_of_sums` says."""
 
     SHAPES: ClassVar[Shapes] = {
         8: {REAL: (2, 5), FLOORED: (2, 5), INTEGER: (1, 4)},
@@ -50,29 +62,30 @@ class Sums(Accumulation):
         cls,
         operation: Affine,
         facts: dict[str, Facts],
-        weights: Exact,
-        shift: int,
-        width: int,
+        kernel: Kernel,
         stages: Sequence[Stage],
     ) -> "Sums":
-        """Choose the way; the arguments are those of `emit.affine_kernel`'s result."""
-        source = facts[operation.source].bounds
+        """Choose the way; the first stage begins with a sum in a word of `word_of_sums`."""
+        source, weights = facts[operation.source].bounds, kernel.weights.astype(object)
         sizes = np.maximum(abs(source.low), abs(source.high)).astype(object)
-        largest = int(sizes.max())
-        reach = largest * int(abs(weights).max(initial=0))
+        largest, heaviest = int(sizes.max()), int(abs(weights).max(initial=0))
         half = 1 << max(stages[0].fraction - stages[0].form.fraction, 0)
-        if largest < EXACT and shift == 0:
+        sums = facts[operation.output.name].sums
+        assert sums is not None
+        word = word_of_sums(operation, sums)
+        if largest < EXACT and kernel.shift == 0:
             windows = np.append(sizes, 0)[operation.index]
             total = max(
                 int((abs(operation.bias[g]) + windows[p] @ abs(weights[g])).max(initial=0))
                 for p, g in enumerate(operation.group)
             )
             if total + half < EXACT:
-                return cls(operation, stages, REAL, "float", weights, 0, source)
-        heaviest = int(abs(weights).max(initial=0))
-        if max(largest, heaviest) < EXACT and width <= 32 and reach >> shift < 1 << 22:
-            return cls(operation, stages, FLOORED, "i32", weights, shift, source)
-        return cls(operation, stages, INTEGER, f"i{max(width, 32)}", weights, shift, source)
+                return cls(operation, stages, REAL, "float", weights, 0, source, word)
+        small = max(largest, heaviest) < EXACT and word == 32
+        if small and largest * heaviest >> kernel.shift < 1 << 22:
+            return cls(operation, stages, FLOORED, "i32", weights, kernel.shift, source, word)
+        kind = f"i{max(kernel.width, 32)}"
+        return cls(operation, stages, INTEGER, kind, weights, kernel.shift, source, word)
 
     @property
     def _scale(self) -> int:
@@ -95,15 +108,28 @@ class Sums(Accumulation):
                 # Else the compiler fills the many registers with weights that later rows repeat,
                 # and has to put sums aside.
                 code.barrier()
-            values = [row_data(code, row, long, block, self.way, self.kind)
-                      for block in range(code.blocks)]  # fmt: skip
+            values = [self._value(code, row, long, block) for block in range(code.blocks)]
             for term in users:
                 factor = self._factor(code, term.weight, table)
                 for block in range(code.blocks):
                     running = sums[term.place, block]
                     running.begin(code)
                     running.name = self._added(code, values[block], factor, running.name)
-        return {key: running.finished(code) for key, running in sums.items()}
+        return {key: self._finished(code, running) for key, running in sums.items()}
+
+    def _finished(self, code: Code, running: "Running") -> tuple[Number, float]:
+        number, half = running.finished(code)
+        if number.kind == "i64" and self.word == 32:
+            number = Number(code.convert("trunc", "i64", number.name, "i32"), "i32", number.unit)
+        return number, half
+
+    def _value(self, code: Code, row: int, long: bool, block: int) -> str:
+        value = row_data(code, row, long, block, self.way, self.kind)
+        if self.kind == "i64" and long and self.source.reach() < 1 << 31:
+            # Processors multiply 32 bits by 32 faster than 64 by 64.
+            half = code.convert("trunc", "i64", value, "i32")
+            return code.convert("sext", "i32", half, "i64")
+        return value
 
     def _terms(
         self, outputs: Sequence[int], source: Placed

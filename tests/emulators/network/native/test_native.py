@@ -83,8 +83,7 @@ def way_of(network):
 
     exact = facts[operation.output.name].exact
     stages = [Stage(operation.output.format, operation.accumulator.fraction, exact)]
-    weights = kernel.weights.astype(object)
-    return Sums.plan(operation, facts, weights, kernel.shift, kernel.width, stages).way
+    return Sums.plan(operation, facts, kernel, stages).way
 
 
 WIDE = FixedPoint(60, 60)
