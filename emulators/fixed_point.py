@@ -137,6 +137,12 @@ class FixedPoint:
         return (1 << (self.width - self.signed)) - 1
 
     @property
+    def lowest(self) -> int:
+        """Smallest raw integer that a cast gives."""
+        symmetric = self.overflow == "SAT_SYM" and self.signed and self.width > 1
+        return self.minimum + symmetric
+
+    @property
     def fits_int64(self) -> bool:
         """Whether every raw integer of the format fits a signed 64-bit word."""
         return self.width <= 63 + self.signed
@@ -165,13 +171,11 @@ class FixedPoint:
         if self.overflow == "WRAP":
             raw &= (1 << self.width) - 1
             return raw - (1 << self.width) if self.signed and raw > self.maximum else raw
-        symmetric = self.overflow == "SAT_SYM" and self.signed and self.width > 1
-        smallest = -self.maximum if symmetric else self.minimum
-        if smallest <= raw <= self.maximum:
+        if self.lowest <= raw <= self.maximum:
             return raw
         if self.overflow == "SAT_ZERO":
             return 0
-        return smallest if raw < 0 else self.maximum
+        return self.lowest if raw < 0 else self.maximum
 
     def cast(self, raw: npt.ArrayLike, source: "FixedPoint") -> AnyArray:
         """Cast raw integers of the format ``source`` to this one.
@@ -192,10 +196,10 @@ class FixedPoint:
             Object array of Python integers where this format exceeds 64 bits.
         """
         values = np.asarray(raw)
-        if source == self and self.overflow == "SAT_SYM" and self.signed and self.width > 1:
+        if source == self and self.lowest > self.minimum:
             # A copy keeps the lowest raw value; what is outside the format is cast all the same.
             copied = replace(self, overflow="SAT").cast(values, source)
-            return np.where(values < self.minimum, -self.maximum, copied)
+            return np.where(values < self.minimum, self.lowest, copied)
         if self.fits_int64 and values.dtype != object:
             flat = np.ascontiguousarray(values, dtype=np.int64).reshape(-1)
             out = np.empty_like(flat)

@@ -178,7 +178,7 @@ class Network:
         -------
         bool
             False where the general machine keeps serving: on processors without AVX2 and FMA, and
-            for networks with saturating sums or very many operations.
+            for networks with very many operations.
         """
         self._events = EVENTS_TO_SPECIALISE
         self._native(0)

@@ -70,9 +70,7 @@ def rounded(bounds: Bounds, shift: int, rounding: str) -> Bounds:
 def after_cast(bounds: Bounds, fraction: int, form: FixedPoint) -> tuple[Bounds, bool]:
     """Return the bounds after a cast, and whether the cast can never overflow."""
     low, high = rounded(bounds, fraction - form.fraction, form.rounding)
-    symmetric = form.overflow == "SAT_SYM" and form.signed and form.width > 1
-    smallest = -form.maximum if symmetric else form.minimum
-    inside = (low >= smallest) & (high <= form.maximum)
+    inside = (low >= form.lowest) & (high <= form.maximum)
     if bool(inside.all()):
         return Bounds(low, high), True
     if form.overflow == "WRAP":
@@ -80,8 +78,8 @@ def after_cast(bounds: Bounds, fraction: int, form: FixedPoint) -> tuple[Bounds,
         return Bounds(
             np.where(inside, low, outside.low), np.where(inside, high, outside.high)
         ), False
-    low = np.clip(low, smallest, form.maximum)
-    high = np.clip(high, smallest, form.maximum)
+    low = np.clip(low, form.lowest, form.maximum)
+    high = np.clip(high, form.lowest, form.maximum)
     if form.overflow == "SAT_ZERO":
         low, high = np.minimum(low, 0), np.maximum(high, 0)
     return Bounds(low, high), False
@@ -176,8 +174,7 @@ def of_sums(operation: Affine, source: Bounds, fraction: int) -> Sums:
             highest = bias + np.maximum(most, 0).sum(0)
             worst = min(int(deepest.min(initial=0)), int(least.min(initial=0)))
             best = max(int(highest.max(initial=0)), int(most.max(initial=0)))
-            smallest = accumulator.minimum + (accumulator.overflow == "SAT_SYM")
-            inside = smallest <= worst and best <= accumulator.maximum
+            inside = accumulator.lowest <= worst and best <= accumulator.maximum
     exact = Bounds(
         np.concatenate(lows).astype(object).reshape(-1),
         np.concatenate(highs).astype(object).reshape(-1),
@@ -211,8 +208,6 @@ class PartialSums(NamedTuple):
 def partial_sums(operation: Affine, source: Bounds, fraction: int) -> PartialSums:
     """Follow the bounds of the sums term by term, saturated as the accumulator saturates."""
     form, shift = operation.accumulator, fraction + operation.weight_fraction
-    symmetric = form.overflow == "SAT_SYM" and form.signed and form.width > 1
-    smallest = -form.maximum if symmetric else form.minimum
     shift -= form.fraction
     sides = [np.append(side, 0)[operation.index].astype(object) for side in source]
     start = operation.bias[operation.group].astype(object)
@@ -222,23 +217,23 @@ def partial_sums(operation: Affine, source: Bounds, fraction: int) -> PartialSum
         weight = operation.weight[operation.group, k].astype(object)
         ends = [side[:, k, None] * weight for side in sides]
         product = rounded(Bounds(np.minimum(*ends), np.maximum(*ends)), shift, form.rounding)
-        outside = product.low < smallest, product.high > form.maximum
+        outside = product.low < form.lowest, product.high > form.maximum
         reach = max(reach, product.reach())
         if form.overflow != "WRAP" and not operation.late:
-            product = _saturated(product, smallest, form)
+            product = _saturated(product, form)
         total = Bounds(low + product.low, high + product.high)
         reach = max(reach, total.reach())
-        passes = (*outside, total.low < smallest, total.high > form.maximum)
+        passes = (*outside, total.low < form.lowest, total.high > form.maximum)
         for mine, flag in zip(flags, passes, strict=True):
             mine.append(flag.astype(bool))
-        low, high = total if form.overflow == "WRAP" else _saturated(total, smallest, form)
+        low, high = total if form.overflow == "WRAP" else _saturated(total, form)
     below = [np.array(mine, bool).reshape(-1, *start.shape) for mine in flags]
     last = Bounds(low.reshape(-1), high.reshape(-1))
     return PartialSums(below[0], below[1], below[2], below[3], reach, last)
 
 
-def _saturated(bounds: Bounds, smallest: int, form: FixedPoint) -> Bounds:
-    low, high = (np.clip(side, smallest, form.maximum) for side in bounds)
+def _saturated(bounds: Bounds, form: FixedPoint) -> Bounds:
+    low, high = (np.clip(side, form.lowest, form.maximum) for side in bounds)
     if form.overflow == "SAT_ZERO":
         low, high = np.minimum(low, 0), np.maximum(high, 0)
     return Bounds(low, high)

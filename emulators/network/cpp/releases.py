@@ -1,4 +1,4 @@
-"""Which functions of hls4ml's library are known, release by release: the maker of `known.py`.
+"""Which functions of hls4ml's library are known, release by release: the maker of `known.txt`.
 
 When a new hls4ml appears, run in an environment that has it (or name its wheel):
 
@@ -6,7 +6,7 @@ When a new hls4ml appears, run in an environment that has it (or name its wheel)
 
 It lists the functions whose text no earlier release has. Compare each with what its handler in
 `l1kd.emulators.network.layers` computes, add what is missing there, and let the tests compare it
-with compiled C++. Then write the names that are reproduced, and the new release, into `known.py`:
+with compiled C++. Then add the new release to `known.py` and write the names that are reproduced:
 
     python -m l1kd.emulators.network.cpp.releases --write --accept relu softmax ...
 """
@@ -30,7 +30,6 @@ __all__ = ["functions", "main", "merged", "text_of"]
 _BACKENDS = ("vivado", "vitis")
 # What every project has a version of its own of, and layers that are not read.
 _SKIPPED = {"nnet_code_gen.h", "nnet_garnet.h"}
-_START, _END = 'ROWS = """\n', '"""\n'
 
 
 def functions(package: Traversable) -> dict[str, str]:
@@ -67,7 +66,7 @@ def merged(
 
 
 def text_of(rows: Iterable[Row]) -> str:
-    """Return the lines of `known.ROWS`."""
+    """Return the lines of the table."""
     return "".join(
         f"{row.fingerprint} {row.function} {' '.join(_runs(row.origins))}\n" for row in rows
     )
@@ -97,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("wheel", nargs="?", help="a wheel of hls4ml (default: the installed one)")
     parser.add_argument("--accept", nargs="*", default=(), help="functions that are reproduced")
-    parser.add_argument("--write", action="store_true", help="write the release into known.py")
+    parser.add_argument("--write", action="store_true", help="write the release into known.txt")
     chosen = parser.parse_args(arguments)
     release, package = _release(chosen.wheel)
     found = functions(package)
@@ -107,13 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.write(f"hls4ml {release}: {len(found)} functions, {len(fresh)} not known\n")
     sys.stdout.write("".join(f"{line}\n" for line in sorted(fresh, key=lambda line: line[9:])))
     if chosen.write:
-        path = Path(known.__file__)
-        text = path.read_text(encoding="utf-8")
         if release not in RELEASES:
-            parser.error(f"first add {release} to RELEASES in {path}")
-        start = text.index(_START) + len(_START)
-        end = text.index(_END, start)
-        path.write_text(text[:start] + text_of(rows) + text[end:], encoding="utf-8")
+            parser.error(f"first add {release} to RELEASES in {known.__file__}")
+        Path(str(known.TABLE)).write_text(text_of(rows), encoding="utf-8")
     return int(bool(fresh))
 
 

@@ -1,12 +1,12 @@
-"""Straight-line code of distributed arithmetic, understood as linear forms.
+"""Straight-line code: named results one after the other, and what is written to an array.
 
-hls4ml writes a matrix of constant weights as additions and shifts of named intermediate results.
-Every intermediate result has a type of its own. Where its bounds prove that the type loses nothing,
-the result simply is a linear form of the inputs, and the whole function one matrix again. A result
-that its type may round or wrap becomes a new element of the basis, cast once, exactly as written.
+hls4ml and da4ml generate functions of two arrays without loops. Their statements and the commonest
+expressions are read here; what values are, and which other expressions there are, a subclass says.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp.expressions import (
@@ -20,30 +20,12 @@ from l1kd.emulators.network.cpp.expressions import (
 )
 from l1kd.emulators.network.cpp.functions import Assign, Declare, parameter_names, statements
 from l1kd.emulators.network.cpp.model import CppType, FirmwareSourceError, Function, Location
-from l1kd.emulators.network.linear_form import Linear
 
-__all__ = ["Element", "StraightLine", "format_of"]
+__all__ = ["StraightLine", "format_of"]
 
-
-@dataclass(frozen=True)
-class Element:
-    """One element of the basis: an input, or an intermediate result that is cast.
-
-    Attributes
-    ----------
-    low, high : int
-        Bounds of its raw value.
-    source : Linear or None
-        What is cast into ``format``; None for an input.
-    level : int
-        0 for inputs, else one more than the highest level among the elements it needs.
-    """
-
-    format: FixedPoint
-    low: int
-    high: int
-    source: Linear | None = None
-    level: int = 0
+# Shifts beyond this are in no real code.
+_MAX_SHIFT = 1 << 10
+V = TypeVar("V")
 
 
 def format_of(kind: CppType, location: Location) -> FixedPoint:
@@ -63,47 +45,103 @@ def format_of(kind: CppType, location: Location) -> FixedPoint:
 
 
 @dataclass
-class StraightLine:
-    """Reads one generated function with an input and an output array.
+class StraightLine(ABC, Generic[V]):
+    """Reads one generated function with an input and an output array, statement by statement.
 
     Attributes
     ----------
-    basis : list of Element
-        The inputs, then what had to be cast.
-    outputs : dict of int to Linear
+    outputs : dict of int to V
         What is assigned to every element of the output array, before the cast to its type.
+    wires : dict of str to V
+        The named results.
+
+    Raises
+    ------
+    FirmwareSourceError
+        For any statement or expression that is not understood.
     """
 
     function: Function
-    inputs: list[Element]
-    integer_width: int = 0
-    """Width of ``ap_int`` inputs, else 0: the library shifts those to a point before the MSB."""
-    basis: list[Element] = field(init=False)
-    outputs: dict[int, Linear] = field(default_factory=dict)
-    _wires: dict[str, Linear] = field(default_factory=dict)
+    outputs: dict[int, V] = field(init=False, default_factory=dict)
+    wires: dict[str, V] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.basis = list(self.inputs)
         names = parameter_names(self.function)
         if len(names) != 2:
-            raise self._fail("two arguments expected", self.function.location)
+            raise self.fail("two arguments expected", self.function.location)
         self._data, self._result = names
         for statement in statements(self.function):
-            if isinstance(statement, Declare):
-                if statement.name in self._wires:
-                    raise self._fail(f"{statement.name} declared twice", statement.location)
-                form = format_of(statement.type, statement.location)
-                value = self._value(statement.value, statement.location)
-                self._wires[statement.name] = self._cast(value, form)
-            elif isinstance(statement, Assign):
-                position = self._element(statement.target, self._result)
-                if position is None or position in self.outputs:
-                    raise self._fail("assignment not understood", statement.location)
-                self.outputs[position] = self._value(statement.value, statement.location)
-            else:
-                raise self._fail("statement not understood", statement.location)
+            self.statement(statement, statement.location)
 
-    def _fail(self, message: str, location: Location) -> FirmwareSourceError:
+    @abstractmethod
+    def constant(self, numerator: int, fraction: int) -> V:
+        """Return the value ``numerator / 2**fraction``."""
+
+    @abstractmethod
+    def input(self, position: int) -> V | None:
+        """Return an element of the input array, None where there is no such element."""
+
+    @abstractmethod
+    def negated(self, value: V) -> V:
+        """Return minus a value."""
+
+    @abstractmethod
+    def added(self, left: V, right: V) -> V:
+        """Return the sum of two values."""
+
+    @abstractmethod
+    def shifted(self, value: V, bits: int, node: Expression, location: Location) -> V:
+        """Return ``bit_shift<bits>`` of the value that ``node`` has."""
+
+    @abstractmethod
+    def cast(self, value: V, form: FixedPoint) -> V:
+        """Return a value cast to a format."""
+
+    def statement(self, statement: object, location: Location) -> None:
+        """Take one statement."""
+        if isinstance(statement, Declare):
+            if statement.name in self.wires:
+                raise self.fail(f"{statement.name} declared twice", location)
+            form = format_of(statement.type, location)
+            self.wires[statement.name] = self.cast(self.value(statement.value, location), form)
+        elif isinstance(statement, Assign):
+            position = self._element(statement.target, self._result)
+            if position is None or position in self.outputs:
+                raise self.fail("assignment not understood", location)
+            self.outputs[position] = self.value(statement.value, location)
+        else:
+            raise self.fail("statement not understood", location)
+
+    def value(self, node: Expression, location: Location) -> V:
+        """Return what an expression gives."""
+        match node:
+            case Number():
+                numerator, denominator = float(node.value).as_integer_ratio()
+                return self.constant(numerator, denominator.bit_length() - 1)
+            case Name(text=name) if name in self.wires:
+                return self.wires[name]
+            case Unary(operator="-"):
+                return self.negated(self.value(node.operand, location))
+            case Unary(operator="+"):
+                return self.value(node.operand, location)
+            case Binary(operator="+" | "-" as operator):
+                right = self.value(node.right, location)
+                left = self.value(node.left, location)
+                return self.added(left, right if operator == "+" else self.negated(right))
+            case Apply(arguments=(argument,)) if node.template_arguments:
+                return self._applied(node, argument, location)
+        position = self._element(node, self._data)
+        found = None if position is None else self.input(position)
+        if found is None:
+            raise self.fail("expression not understood", location)
+        return found
+
+    def is_input(self, node: Expression) -> bool:
+        """Tell whether an expression is an element of the input array."""
+        return self._element(node, self._data) is not None
+
+    def fail(self, message: str, location: Location) -> FirmwareSourceError:
+        """Return the error that refuses this function."""
         return FirmwareSourceError(message, location, self.function.name)
 
     @staticmethod
@@ -113,70 +151,13 @@ class StraightLine:
             return int(node.index.value) if node.index.kind == "int" else None
         return None
 
-    def _value(self, node: Expression, location: Location) -> Linear:
-        match node:
-            case Number():
-                numerator, denominator = float(node.value).as_integer_ratio()
-                return Linear({}, numerator, denominator.bit_length() - 1)
-            case Name(text=name) if name in self._wires:
-                return self._wires[name]
-            case Unary(operator="-"):
-                return self._value(node.operand, location).scaled(-1)
-            case Unary(operator="+"):
-                return self._value(node.operand, location)
-            case Binary(operator="+" | "-" as operator):
-                right = self._value(node.right, location)
-                left = self._value(node.left, location)
-                return left.plus(right if operator == "+" else right.scaled(-1))
-            case Apply(arguments=(argument,)):
-                return self._applied(node, argument, location)
-        position = self._element(node, self._data)
-        if position is None or not 0 <= position < len(self.inputs):
-            raise self._fail("expression not understood", location)
-        return Linear({position: 1}, 0, self.inputs[position].format.fraction)
-
-    def _applied(self, node: Apply, argument: Expression, location: Location) -> Linear:
+    def _applied(self, node: Apply, argument: Expression, location: Location) -> V:
         name, template = node.function.rpartition("::")[2], node.template_arguments
-        value = self._value(argument, location)
+        value = self.value(argument, location)
         try:
             numbers = [int(text) for text in template[:2]]
         except ValueError:
-            raise self._fail("expression not understood", location) from None
-        if name == "bit_shift" and len(template) == 1 and abs(numbers[0]) < 1 << 10:
-            plain = self._element(argument, self._data) is None
-            if self.integer_width and plain:
-                raise self._fail("shift of an integer expression", location)
-            return value.shifted(numbers[0] - self.integer_width)
-        kind = CppType(name, (*numbers, *template[2:]))
-        return self._cast(value, format_of(kind, location))
-
-    def bounds(self, value: Linear) -> tuple[int, int]:
-        """Return the smallest and largest value of a form, in units of its last bit."""
-        low = high = value.constant
-        for key, weight in value.weights.items():
-            ends = weight * self.basis[key].low, weight * self.basis[key].high
-            low, high = low + min(ends), high + max(ends)
-        return low, high
-
-    def reach(self, value: Linear) -> int:
-        """Return a limit on the magnitude of every partial sum of a form."""
-        terms = (
-            abs(weight) * max(abs(self.basis[key].low), abs(self.basis[key].high))
-            for key, weight in value.weights.items()
-        )
-        return abs(value.constant) + sum(terms)
-
-    def _cast(self, value: Linear, form: FixedPoint) -> Linear:
-        if not value.weights:
-            return Linear({}, form.cast_int(value.constant, value.fraction), form.fraction)
-        drop = max(value.fraction - form.fraction, 0)
-        whole = not any(part % (1 << drop) for part in (*value.weights.values(), value.constant))
-        low, high = self.bounds(value)
-        up = max(form.fraction - value.fraction, 0)
-        least, most = form.minimum << drop, form.maximum << drop
-        symmetric = (form.overflow == "SAT_SYM") << drop
-        if whole and least + symmetric <= low << up and high << up <= most:
-            return value
-        level = 1 + max(self.basis[key].level for key in value.weights)
-        self.basis.append(Element(form, form.minimum, form.maximum, value, level))
-        return Linear({len(self.basis) - 1: 1}, 0, form.fraction)
+            raise self.fail("expression not understood", location) from None
+        if name == "bit_shift" and len(template) == 1 and abs(numbers[0]) < _MAX_SHIFT:
+            return self.shifted(value, numbers[0], argument, location)
+        return self.cast(value, format_of(CppType(name, (*numbers, *template[2:])), location))

@@ -98,8 +98,7 @@ class Casts:
             self.wraps, self.simple = True, False
             self.wrap_bits[chosen] = form.width if form.signed else -form.width
             return
-        symmetric = form.overflow == "SAT_SYM" and form.signed and form.width > 1
-        table[chosen, machine.LOW] = -form.maximum if symmetric else form.minimum
+        table[chosen, machine.LOW] = form.lowest
         table[chosen, machine.HIGH] = form.maximum
         self.zeroes |= form.overflow == "SAT_ZERO"
         self.simple &= not self.zeroes

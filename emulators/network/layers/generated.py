@@ -13,8 +13,9 @@ from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp.body import EXPRESSION
 from l1kd.emulators.network.cpp.expressions import Apply, Number
 from l1kd.emulators.network.cpp.functions import Assign, parameter_names, statements
+from l1kd.emulators.network.cpp.linear_code import Element, LinearCode
 from l1kd.emulators.network.cpp.model import Call, CppType, Function
-from l1kd.emulators.network.cpp.straight_line import Element, StraightLine, format_of
+from l1kd.emulators.network.cpp.straight_line import format_of
 from l1kd.emulators.network.graph import Affine, Gather, Layer, Operation, Piecewise, Tensor
 from l1kd.emulators.network.layers.buffer import line_buffer, position_in
 from l1kd.emulators.network.layers.convolution import geometry
@@ -184,7 +185,7 @@ def straight_code(
     inputs = [Element(form, low, form.maximum)] * windows.shape[1]
     kind = lowering.project.tensors[call.inputs[0]].type
     width = form.width if kind.base in ("ap_int", "ap_uint") else 0
-    line = StraightLine(function, inputs, width)
+    line = LinearCode(function, inputs, width)
     count = output.size // windows.shape[0]
     if sorted(line.outputs) != list(range(count)) or count * windows.shape[0] != output.size:
         raise lowering.refuse(call, f"{function.name} does not write {count} elements")
@@ -192,7 +193,7 @@ def straight_code(
 
 
 def _operations(
-    line: StraightLine, source: Tensor, output: Tensor, windows: Indices
+    line: LinearCode, source: Tensor, output: Tensor, windows: Indices
 ) -> list[Operation]:
     """Return operations: a matrix, after one round of casts for every level of the basis."""
     operations: list[Operation] = []
@@ -226,7 +227,7 @@ def _enclosing(formats: Sequence[FixedPoint]) -> FixedPoint:
 
 
 def _casts(
-    line: StraightLine,
+    line: LinearCode,
     keys: Sequence[int],
     source: Tensor,
     windows: Indices,
@@ -277,7 +278,7 @@ def _joined(
 
 
 def _matrix(
-    line: StraightLine,
+    line: LinearCode,
     values: Sequence[Linear],
     output: Tensor | None,
     source: Tensor,

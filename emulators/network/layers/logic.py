@@ -20,15 +20,9 @@ from l1kd.emulators.network.cpp.expressions import (
     Number,
     Unary,
 )
-from l1kd.emulators.network.cpp.functions import (
-    Assign,
-    Declare,
-    Table,
-    parameter_names,
-    statements,
-)
-from l1kd.emulators.network.cpp.model import CppType, FirmwareSourceError, Function, Location
-from l1kd.emulators.network.cpp.straight_line import format_of
+from l1kd.emulators.network.cpp.functions import Table
+from l1kd.emulators.network.cpp.model import CppType, Function, Location
+from l1kd.emulators.network.cpp.straight_line import StraightLine, format_of
 from l1kd.emulators.network.graph import Operation, Tensor, renamed
 from l1kd.emulators.network.layers.waves import PER_TURN, waves
 from l1kd.emulators.network.linear_form import Linear
@@ -83,7 +77,7 @@ def logic(
     count = output.size
     if sorted(code.outputs) != list(range(count)):
         raise code.fail(f"does not write {count} elements", function.location)
-    forms = [code.outputs[position] for position in range(count)]
+    forms = [code.outputs[position].form for position in range(count)]
     graph = code.basis.graph(output.name, forms, output.format)
     names = {name: f"{output.name}.{name}" for name in graph.tensors}
     names |= {"inputs": source.name, "outputs": output.name}
@@ -99,75 +93,70 @@ def _named(tensor: Tensor, names: dict[str, str], output: Tensor) -> Tensor:
 
 
 @dataclass
-class Logic:
-    """Reads one function statement by statement."""
+class Logic(StraightLine[Typed]):
+    """Reads one function of all scalar operations."""
 
-    function: Function
     basis: Basis
     types: Mapping[str, CppType]
     integers: bool
-    outputs: dict[int, Form] = field(default_factory=dict)
-    _wires: dict[str, Typed] = field(default_factory=dict)
-    _tables: dict[str, tuple[FixedPoint, list[int]]] = field(default_factory=dict)
+    _tables: dict[str, tuple[FixedPoint, list[int]]] = field(init=False, default_factory=dict)
 
-    def __post_init__(self) -> None:
-        names = parameter_names(self.function)
-        if len(names) != 2:
-            raise self.fail("two arguments expected", self.function.location)
-        self._data, self._result = names
-        for statement in statements(self.function):
-            if isinstance(statement, Table):
-                form = format_of(statement.type, statement.location)
-                raw = form.from_float(statement.values)
-                self._tables[statement.name] = form, [int(value) for value in raw]
-            elif isinstance(statement, Declare):
-                if statement.name in self._wires:
-                    raise self.fail(f"{statement.name} declared twice", statement.location)
-                form = format_of(statement.type, statement.location)
-                value = self._value(statement.value, statement.location)
-                self._wires[statement.name] = self._cast(value, form)
-            elif isinstance(statement, Assign):
-                position = self._element(statement.target, self._result)
-                if position is None or position in self.outputs:
-                    raise self.fail("assignment not understood", statement.location)
-                self.outputs[position] = self._value(statement.value, statement.location).form
-            else:
-                raise self.fail("statement not understood", statement.location)
+    def statement(self, statement: object, location: Location) -> None:
+        """Take one statement, which may be a table."""
+        if isinstance(statement, Table):
+            form = format_of(statement.type, location)
+            raw = form.from_float(statement.values)
+            self._tables[statement.name] = form, [int(value) for value in raw]
+        else:
+            super().statement(statement, location)
 
-    def fail(self, message: str, location: Location) -> FirmwareSourceError:
-        """Return the error that refuses this function."""
-        return FirmwareSourceError(message, location, self.function.name)
+    def constant(self, numerator: int, fraction: int) -> Typed:
+        """Return a plain number."""
+        return Typed(self.basis.constant(numerator, fraction), None)
 
-    @staticmethod
-    def _element(node: Expression, array: str) -> int | None:
-        """Return the position when the expression is an element of the named array."""
-        if isinstance(node, Index) and node.base == Name(array) and isinstance(node.index, Number):
-            return int(node.index.value) if node.index.kind == "int" else None
-        return None
+    def input(self, position: int) -> Typed | None:
+        """Return one element of the basis."""
+        if not 0 <= position < self.basis.inputs:
+            return None
+        return Typed(self.basis.input(position), self.basis.form)
 
-    def _cast(self, value: Typed, form: FixedPoint) -> Typed:
+    def negated(self, value: Typed) -> Typed:
+        """Return minus a value, whose type is one bit wider."""
+        kind = value.type
+        if kind is not None:
+            kind = FixedPoint(kind.width + 1, kind.integer + 1)
+        return Typed(value.form.scaled(-1), kind)
+
+    def added(self, left: Typed, right: Typed) -> Typed:
+        """Return the exact sum."""
+        return Typed(left.form.plus(right.form), None)
+
+    def shifted(self, value: Typed, bits: int, node: Expression, location: Location) -> Typed:
+        """Return a value with another point."""
+        if self.integers and self.is_input(node):
+            raise self.fail("shift of an integer", location)
+        kind = value.type
+        if kind is not None:
+            kind = replace(kind, integer=kind.integer + bits)
+        return Typed(value.form.shifted(bits), kind)
+
+    def cast(self, value: Typed, form: FixedPoint) -> Typed:
+        """Return a value cast to a format; between equal types C++ copies."""
+        if value.type == form:
+            return value
         if not value.form.weights:
             raw = form.cast_int(value.form.constant, value.form.fraction)
             return Typed(self.basis.constant(raw, form.fraction), form)
         return Typed(self.basis.cast(value.form, form), form)
 
-    def _value(self, node: Expression, location: Location) -> Typed:
+    def value(self, node: Expression, location: Location) -> Typed:
+        """Return what an expression gives."""
         match node:
-            case Number():
-                numerator, denominator = float(node.value).as_integer_ratio()
-                return Typed(self.basis.constant(numerator, denominator.bit_length() - 1), None)
-            case Name(text=name) if name in self._wires:
-                return self._wires[name]
-            case Unary(operator="-"):
-                value = self._value(node.operand, location)
-                kind = value.type
-                if kind is not None:
-                    kind = FixedPoint(kind.width + 1, kind.integer + 1)
-                return Typed(value.form.scaled(-1), kind)
             case Unary(operator="~"):
-                return self._inverted(self._value(node.operand, location), location)
-            case Binary(operator="+" | "-" | "*"):
-                return self._sum_or_product(node, location)
+                return self._inverted(self.value(node.operand, location), location)
+            case Binary(operator="*"):
+                left, right = (self.value(side, location) for side in (node.left, node.right))
+                return Typed(self.basis.product(left.form, right.form), None)
             case Binary(operator="&" | "|" | "^"):
                 return self._bits(node, location)
             case Binary(operator="==" | "!=" | ">"):
@@ -178,49 +167,21 @@ class Logic:
                 divisor
             ):
                 quotient = Number(float(dividend) / float(divisor), "double")
-                return self._value(quotient, location)
+                return self.value(quotient, location)
             case Apply(function=name) if name.startswith("hls::"):
                 reason = f"{name} is of Vitis' own library, whose bits no public source tells"
                 raise self.fail(reason, location)
             case Apply(function=name, arguments=(argument,)) if name in self.types:
                 form = format_of(self.types[name], location)
-                return self._cast(self._value(argument, location), form)
+                return self.cast(self.value(argument, location), form)
             case Apply(arguments=(argument,)) if node.function in _WAVES:
                 return self._wave(node, argument, location)
-            case Apply(arguments=(argument,)) if node.template_arguments:
-                return self._applied(node, argument, location)
             case Index(base=Name(text=name)) if name in self._tables:
                 return self._looked_up(name, node.index, location)
-            case Apply(function=name):
+            case Apply(function=name) if len(node.arguments) != 1 or not node.template_arguments:
                 reason = f"{name}: tables of user functions are filled by Vitis' own library"
                 raise self.fail(reason, location)
-        position = self._element(node, self._data)
-        if position is None or not 0 <= position < self.basis.inputs:
-            raise self.fail("expression not understood", location)
-        return Typed(self.basis.input(position), self.basis.form)
-
-    def _sum_or_product(self, node: Binary, location: Location) -> Typed:
-        left, right = (self._value(side, location).form for side in (node.left, node.right))
-        if node.operator == "*":
-            return Typed(self.basis.product(left, right), None)
-        return Typed(left.plus(right if node.operator == "+" else right.scaled(-1)), None)
-
-    def _applied(self, node: Apply, argument: Expression, location: Location) -> Typed:
-        name, template = node.function.rpartition("::")[2], node.template_arguments
-        value = self._value(argument, location)
-        try:
-            numbers = [int(text) for text in template[:2]]
-        except ValueError:
-            raise self.fail("expression not understood", location) from None
-        if name == "bit_shift" and len(template) == 1 and abs(numbers[0]) < 1 << 10:
-            if self.integers and self._element(argument, self._data) is not None:
-                raise self.fail("shift of an integer", location)
-            kind = value.type
-            if kind is not None:
-                kind = replace(kind, integer=kind.integer + numbers[0])
-            return Typed(value.form.shifted(numbers[0]), kind)
-        kind = format_of(CppType(name, (*numbers, *template[2:])), location)
-        return self._cast(value, kind)
+        return super().value(node, location)
 
     def _wave(self, node: Apply, argument: Expression, location: Location) -> Typed:
         """Sine or cosine by hls4ml's table: turns of the circle, whose fraction is the index."""
@@ -230,9 +191,9 @@ class Logic:
         form = format_of(kind, location)
         if not 2 <= form.fraction <= 16 or (form.fraction < 3 and form.integer < 1):
             raise self.fail(f"a table of {form.fraction} fraction bits", location)
-        angle = self._cast(self._value(argument, location), form).form
-        turns = self._cast(Typed(angle.scaled(PER_TURN).shifted(-16), None), form)
-        phase = self._cast(turns, FixedPoint(form.fraction, 0, False))
+        angle = self.cast(self.value(argument, location), form).form
+        turns = self.cast(Typed(angle.scaled(PER_TURN).shifted(-16), None), form)
+        phase = self.cast(turns, FixedPoint(form.fraction, 0, False))
         entries = waves(form)[int(node.function == "nnet::sin_lut")]
         if not phase.form.weights:
             raw = phase.form.constant << form.fraction - phase.form.fraction
@@ -249,7 +210,7 @@ class Logic:
         return Typed(value.form.scaled(-1).plus(Linear({}, top - 1, kind.fraction)), kind)
 
     def _bits(self, node: Binary, location: Location) -> Typed:
-        left, right = (self._value(side, location) for side in (node.left, node.right))
+        left, right = (self.value(side, location) for side in (node.left, node.right))
         if left.type is None or left.type != right.type:
             raise self.fail("bits of different types", location)
         both = self.basis.bitwise_and(left.form, right.form, left.type, left.type)
@@ -261,7 +222,7 @@ class Logic:
     def _test(self, node: Expression, location: Location) -> Form:
         """Return one where a condition holds, else zero."""
         if isinstance(node, Binary) and node.operator in ("==", "!=", ">"):
-            form, other = (self._value(side, location).form for side in (node.left, node.right))
+            form, other = (self.value(side, location).form for side in (node.left, node.right))
             difference = form.plus(other.scaled(-1))
             fraction = difference.fraction
             above = self.basis.exceeds(difference, 0, fraction)
@@ -272,7 +233,7 @@ class Logic:
                 return equal
             return equal.scaled(-1).plus(self.basis.constant(1, 0))
         if isinstance(node, Index) and isinstance(node.base, Name):
-            value, place = self._wires.get(node.base.text), node.index
+            value, place = self.wires.get(node.base.text), node.index
             if value is not None and value.type is not None and isinstance(place, Number):
                 return self._bit(value.form, value.type, int(place.value), location)
         raise self.fail("condition not understood", location)
@@ -288,7 +249,7 @@ class Logic:
 
     def _chosen(self, node: Conditional, location: Location) -> Typed:
         """Return one of two values; a relu where that is what it says."""
-        yes, no = (self._value(side, location) for side in (node.chosen, node.other))
+        yes, no = (self.value(side, location) for side in (node.chosen, node.other))
         if yes.type is None or yes.type != no.type:
             raise self.fail("a choice between different types", location)
         if isinstance(node.test, Binary) and node.test.operator == ">":
@@ -307,7 +268,7 @@ class Logic:
             side.arguments[0] if isinstance(side, Apply) and side.arguments else None
             for side in (node.chosen, node.other)
         )
-        value = self._value(test.left, location).form
+        value = self.value(test.left, location).form
         if chosen == test.left and other == zero:
             return self.basis.cast(value, kind, positive=True)
         if chosen == zero and other == Unary("-", test.left):
@@ -318,7 +279,7 @@ class Logic:
         """Return the entry that the bits of a value name."""
         if not isinstance(node, Apply) or node.function != "range":
             raise self.fail("index of a table not understood", location)
-        value, (form, entries) = self._value(node.arguments[0], location), self._tables[name]
+        value, (form, entries) = self.value(node.arguments[0], location), self._tables[name]
         kind = value.type
         if kind is None or kind.width > 24 or len(entries) != 1 << kind.width:
             raise self.fail("a table has another size than the range of its index", location)

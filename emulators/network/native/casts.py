@@ -48,9 +48,7 @@ class Stage:
             low, high = (side.clip(0) for side in (low, high))
         self.result = after_cast(Bounds(low, high), self.fraction, form)[0]
         self._rounded = rounded(self.exact, drop, form.rounding)
-        symmetric = form.overflow == "SAT_SYM" and form.signed and form.width > 1
-        self.low = -form.maximum if symmetric else form.minimum
-        self.high = form.maximum
+        self.low, self.high = form.lowest, form.maximum
         reach = self.exact.reach() + (1 << max(drop - 1, 0))
         inside = all(self.inside(e) for e in range(low.size))
         limits = (abs(self.low) << max(drop, 0)) < EXACT > (self.high << max(drop, 0))

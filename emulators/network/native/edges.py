@@ -21,6 +21,9 @@ FLOATS, DOUBLES = "float", "double"
 _BYTES = {FLOATS: 4, DOUBLES: 8}
 # Elements that are turned at once, of as many events as a register has numbers of 32 bits.
 TURNED = 8
+# How many registers of events lie between those that are read and those that are fetched into the
+# second-level cache. The nearest cache has too few places for lines under way.
+AHEAD = 4
 _HALVES = [[0, 8, 1, 9, 2, 10, 3, 11], [4, 12, 5, 13, 6, 14, 7, 15]]
 
 
@@ -176,7 +179,7 @@ def _loaded(block: _Block, kind: str, width: int, total: int, step: int, lanes: 
     for line in range(-(-lanes * width * step // 64)):
         place = block.let(f"add i64 %soon, {64 * line}")
         pointer = block.let(f"getelementptr i8, ptr %events, i64 {place}")
-        block.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 3, i32 1)")
+        block.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 2, i32 1)")
     return values
 
 
@@ -207,7 +210,7 @@ inner:
   %moved = add i64 %origin, {first * step}
   %start = add i64 %moved, %across
   %linear = mul i64 %element, {step * tile.lanes}
-  %later_events = add i64 %origin, {2 * tile.lanes * total * step}
+  %later_events = add i64 %origin, {AHEAD * tile.lanes * total * step}
   %soon = add i64 %linear, %later_events
   %down = mul i64 %element, {byte * tile.block}
   %target = add i64 %down, {row}

@@ -52,13 +52,14 @@ def runs(pieces: Sequence[Piece], sizes: Sequence[int]) -> Iterator[Run]:
     """Cut a sequence of pieces into runs; ``sizes`` are their lines by number."""
     first = 0
     while first < len(pieces):
-        best, repeated = Run(first, 1, 1), list[int]()
+        best, reaches = Run(first, 1, 1), dict[int, int]()
         for length in range(1, LONGEST_TURN + 1):
-            if any(length % shorter == 0 for shorter in repeated):
+            if any(length % n == 0 and 2 * length <= reach for n, reach in reaches.items()):
+                # The same pieces as in more of the shorter turns.
                 continue
             times = _times(pieces, first, length)
             if times > 1:
-                repeated.append(length)
+                reaches[length] = length * times
                 if length * times > best.length * best.times:
                     best = Run(first, length, times)
         lines = sum(sizes[piece.number] for piece in pieces[first : first + best.length])

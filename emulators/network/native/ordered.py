@@ -148,8 +148,7 @@ class Ordered(Accumulation):
         form, kind = self.operation.accumulator, self.kind
         if form.overflow == "WRAP":
             return name
-        symmetric = form.overflow == "SAT_SYM" and form.signed and form.width > 1
-        ends = (-form.maximum if symmetric else form.minimum), form.maximum
+        ends = form.lowest, form.maximum
         zero = code.splat(kind, self._middle)
         for test, outside, end in zip(("lt", "gt"), passes, ends, strict=True):
             if outside:

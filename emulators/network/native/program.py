@@ -1,9 +1,10 @@
 """From a graph to the text of a program in LLVM's language, made for this network alone.
 
 Constants are part of the code, weights of zero do not exist in it, and every step is only as wide
-and only as long as the bounds of its numbers demand. A tensor lives in rows of 32-bit floating
-point where all its raw values are exact in it, which lets one instruction multiply and add; else in
-64-bit integers. Results are those of the general machine, bit for bit.
+and only as long as the bounds of its numbers demand. What is the same at many positions becomes a
+loop over them. A tensor lives in rows of 32-bit floating point where all its raw values are exact
+in it, which lets one instruction multiply and add; else in 64-bit integers. Results are those of
+the general machine, bit for bit.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,8 +63,9 @@ from l1kd.emulators.network.native.sums import Sums, word_of_sums
 
 __all__ = ["NativeText", "UnsuitableError", "write_native"]
 
-# Lines of code beyond which compilation would take too long, and entries of tables.
-MAX_LINES, MAX_ENTRIES = 100_000, 1 << 14
+# Beyond these compilation would take too long: lines of code, and products before repetitions are
+# seen and become loops. Entries of tables.
+MAX_LINES, MAX_PRODUCTS, MAX_ENTRIES = 100_000, 500_000, 1 << 14
 # A tile fits the second-level cache beside the code. It has more blocks where registers are narrow:
 # then the code is fetched again and again for few events, and would cost more than their rows.
 MOST_BLOCKS, TILE_BYTES = {8: 8, 16: 1}, 320 << 10
@@ -375,6 +377,10 @@ def write_native(graph: Graph, outputs: Sequence[str], lanes: int) -> NativeText
     ValueError
         If exact results could need more than 64 bits.
     """
+    products = sum(op.index.size * op.weight.shape[2] for op in graph.operations
+                   if isinstance(op, Affine))  # fmt: skip
+    if products > MAX_PRODUCTS:
+        raise UnsuitableError(f"{products} products")
     builder = NativeBuilder(graph, analyse(graph), fused_consumers(graph, outputs), lanes)
     for tensor in graph.inputs:
         builder.new(tensor.name)

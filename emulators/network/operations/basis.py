@@ -89,7 +89,7 @@ class Basis:
         """Return a form cut to a format, above zero only where ``positive``."""
         low, high = self.bounds(form)
         shift = target.fraction - form.fraction
-        fits = shift >= 0 and target.minimum <= low << shift and high << shift <= target.maximum
+        fits = shift >= 0 and target.lowest <= low << shift and high << shift <= target.maximum
         if fits and not (positive and low < 0):
             return form
         return self._element("relu" if positive else "cast", (form,), target, target)

@@ -1,5 +1,6 @@
 """What the deployed networks share: their folder, and the emulator that is read from it."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -100,9 +101,9 @@ class DeployedNetwork(EventScore):
             "it into events, or use its emulator in l1kd.emulators.deployed"
         )
 
+    @abstractmethod
     def measured(self, events: ak.Array) -> dict[str, ak.Array]:
         """Return what is inserted, `adds` among it."""
-        raise NotImplementedError
 
     def fields(self, events: ak.Array) -> dict[str, ak.Array]:
         """Return all fields; what is wrong with an input names the algorithm and the file."""

@@ -107,6 +107,28 @@ def test_every_operation_equals_compiled_cpp(tmp_path, form):
     check(fw, tmp_path)
 
 
+SYMMETRIC = """
+    ap_fixed<4,2,AP_TRN,AP_SAT_SYM> v0 = model_inp[0];
+    ap_fixed<4,2> v1 = model_inp[1];
+    ap_fixed<4,2,AP_TRN,AP_SAT_SYM> v2 = v0;
+    ap_fixed<8,4> v3 = v1 * v1;
+    ap_fixed<4,2,AP_RND,AP_SAT_SYM> v4 = v1;
+    model_out[0] = v0;
+    model_out[1] = v2 - v3;
+    model_out[2] = v4;
+    model_out[3] = ap_ufixed<4,2,AP_TRN,AP_SAT_SYM>(v1);
+"""
+
+
+@pytest.mark.parametrize("form", ["ap_fixed<4,2>", "ap_fixed<4,2,AP_TRN,AP_SAT_SYM>"])
+def test_symmetric_saturation_casts_the_lowest_value_and_copies_it(tmp_path, form):
+    fw = Firmware(())
+    fw.code.append(function(SYMMETRIC, 2, 4))
+    x, y = fw.input("x", 2, form), fw.output("y", 4, "ap_fixed<12,6>")
+    fw.call(f"nnet::da_comblogic_1<{x}_t, {y}_t>({x}, {y}); // logic")
+    check(fw, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
