@@ -36,6 +36,8 @@ MAX_WIDTH = 1024
 
 _TYPE = re.compile(r"(?:ap_)?(u?)(fixed|int)\s*<([^<>]*)>")
 # The numeric values of the saturation enumeration, as they may appear in the fifth argument.
+# Powers of two with which 64-bit integers give neither infinity nor subnormal numbers.
+_POWERS = 900
 _SATURATION_BITS = {"AP_SAT": 0, "AP_SAT_ZERO": 1, "AP_SAT_SYM": 2}
 
 
@@ -244,7 +246,10 @@ class FixedPoint:
 
     def to_float(self, raw: npt.ArrayLike) -> Floats:
         """Return the values of raw integers; exact up to 53 significant bits."""
-        return np.ldexp(np.asarray(raw).astype(np.float64), -self.fraction)
+        values = np.asarray(raw)
+        if values.dtype == object or abs(self.fraction) > _POWERS:
+            return np.ldexp(values.astype(np.float64), -self.fraction)
+        return np.multiply(values, 2.0**-self.fraction, dtype=np.float64)
 
     def contains(self, other: "FixedPoint") -> bool:
         """Tell whether every value of ``other`` is also a value of this format."""
