@@ -102,7 +102,9 @@ def affine_kernel(
     shift = fraction + operation.weight_fraction - accumulator.fraction
     weights = operation.weight.astype(object)
     if intervals.in_order(operation, sums, fraction):
-        if sums.products << max(-shift, 0) >= 1 << 62 or accumulator.width > 61:
+        # A late cast rounds the sum, which until then has the fraction bits of the products.
+        finer = max(shift, 0) if operation.late else 0
+        if sums.products << max(-shift, 0) >= 1 << 62 or accumulator.width + finer > 61:
             raise ValueError("a saturating sum could exceed 64 bits")
         return Kernel(64, shift, weights)
     products = sums.products

@@ -164,3 +164,17 @@ def test_quotients_keep_the_point():
             FixedPoint(8, 4), 1,
             Divide(Tensor("y", (1,), FixedPoint(8, 3)), "x", each, np.array([3])),
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "refused"), [(22, False), (23, True)])
+def test_late_sums_with_the_bits_of_their_products_fit_a_word(width, refused):
+    accumulator = FixedPoint(width, width, True, "TRN_ZERO", "SAT")
+    operation = dense("x", [[3], [-5]], [accumulator.maximum], accumulator, WIDE, 39, late=True)
+    x = np.array([[100, -100], [-128, 127], [0, 1]])
+    if refused:
+        with pytest.raises(ValueError, match="exceed 64 bits"):
+            network_of(FixedPoint(8, 8), 2, operation)
+        return
+    network = network_of(FixedPoint(8, 8), 2, operation)
+    expected = oracle.evaluate(network.graph, x)["y"].astype(np.int64)
+    np.testing.assert_array_equal(network.predict_raw(x), expected)
