@@ -125,7 +125,8 @@ def input_rows(
                 f"{path}: the network reads {len(formats)} values and the calorimeter image has "
                 f"{image[0].size}; name the candidates' columns with --columns"
             )
-        rows = read_rows(image.reshape(len(image), -1), normalisation).astype(np.int64)
+        # numbers, not raw values: a network may read less than every bit of a region
+        rows = read_rows(image.reshape(len(image), -1), normalisation).astype(np.float64)
     if rows.shape[1] != len(formats):
         raise InputError(
             f"{path}: the network reads {len(formats)} values, {rows.shape[1]} columns are named"

@@ -7,10 +7,13 @@ import pytest
 import uproot
 
 from l1kd.algorithms import Cicada
+from l1kd.algorithms.residuals import network_input
+from l1kd.datasets import inspect_file
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Graph
 from l1kd.models.firmware.vectors import vectors
+from l1kd.regions import regions
 from tests.models.firmware.networks import dense, make_network
 
 
@@ -154,3 +157,18 @@ def test_inspect_network_lists_the_versions_of_a_checkout(l1kd, tmp_path):
     assert len(rows) == 2
     assert all("halve" in row["error"] for row in rows)
     assert "…" not in l1kd("inspect-network", tmp_path).stdout
+
+
+def test_vectors_of_images_are_what_the_network_reads(l1kd, data, tmp_path):
+    """A network on residual images is given residuals of the counts in the file."""
+    file = data / "minbias_PU140_l1nano.root"
+    l1kd("vectors", "cicada_hgq-v3", "--kind", "npy", "--inputs", file, "--count", 5,
+         "--out", tmp_path)  # fmt: skip
+    image = regions(inspect_file(str(file)).open()[:5])
+    score = Cicada("cicada_hgq-v3")
+    found = np.load(tmp_path / "outputs.npy")[:, 0] / 256
+    np.testing.assert_array_equal(found, score.score(image))
+    inputs = np.load(tmp_path / "inputs.npy")
+    read, form = network_input(image, score.normalisation)
+    wanted = score.network.inputs[0].format.cast(read.reshape(5, 252).astype(np.int64), form)
+    np.testing.assert_array_equal(inputs, wanted)
