@@ -110,7 +110,7 @@ def symmetric_types(model: Any) -> dict[str, dict[str, str]]:
     """Return the types of activations whose range is symmetric, which hls4ml does not know of."""
     found = {}
     for layer in _every(model):
-        quantizer = getattr(layer, "quantizer", None)
+        quantizer: Any = getattr(layer, "quantizer", None)
         if layer.__class__.__name__ == "QActivation" and _is_symmetric(quantizer):
             bits, integer = int(quantizer.bits), int(quantizer.integer) + 1
             found[layer.name] = {"result": f"ap_fixed<{bits},{integer},AP_RND_CONV,AP_SAT_SYM>"}
