@@ -7,8 +7,6 @@ from l1kd.emulators.compilation import njit
 
 __all__ = ["leading", "scaled"]
 
-_LARGEST = np.float32(np.finfo(np.float32).max)
-
 
 @njit(nogil=True)
 def leading(pt: Floats, offsets: Offsets, most: int) -> Integers:
@@ -51,6 +49,7 @@ def scaled(
     least: Singles,
     most: Singles,
     smallest: Singles,
+    largest: Singles,
     out: Singles,
 ) -> bool:
     """Scale and limit numbers in single precision, by a pattern that comes again and again.
@@ -61,8 +60,8 @@ def scaled(
         Rounded to single precision first.
     scale, least, most : float32[m]
         Factor of each number, and the limits of the result. The longer the pattern, the faster.
-    smallest : float32[m]
-        Values below are an error, and so is what is not finite.
+    smallest, largest : float32[m]
+        Values beyond are an error, and so is NaN; both finite.
     out : float32[n]
         The result.
 
@@ -77,7 +76,7 @@ def scaled(
         row, result = values[first : first + count], out[first : first + count]
         for j in range(count):
             x = np.float32(row[j])
-            right &= (x >= smallest[j]) & (x <= _LARGEST)
+            right &= (x >= smallest[j]) & (x <= largest[j])
             # chosen, not by min and max, which compilers do not vectorise
             y = x * scale[j]
             y = least[j] if y < least[j] else y

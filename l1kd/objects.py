@@ -267,7 +267,7 @@ def read_object_array(path: str | Path) -> Singles:
     UnreadableFileError
         If the file cannot be read or lacks the array.
     InputError
-        If the array has another shape, or values that are not finite.
+        If the array has another shape, values that are not finite, or pt below 0.
     """
     file = Path(path)
     try:
@@ -278,13 +278,17 @@ def read_object_array(path: str | Path) -> Singles:
                 found = np.asarray(content["Particles"], np.float32)
             if found.ndim == 3 and found.shape[1] == N_OBJECTS:
                 found = found[:, _PUBLIC_ROWS, :3]
-        else:
+        elif file.suffix == ".npz":
             with np.load(file, allow_pickle=False) as archive:
                 found = np.asarray(archive["X"], np.float32)
+        else:
+            raise ValueError(f"expected .npz, .h5 or .hdf5, found {file.suffix!r}")
     except (OSError, KeyError, ValueError) as error:
         raise UnreadableFileError(f"{file}: expected an array of objects: {error}") from error
     if found.ndim != 3 or found.shape[1:] != (N_OBJECTS, 3):
         raise InputError(f"{file}: expected shape (n, 19, 3), found {found.shape}")
     if not np.isfinite(found).all():
         raise InputError(f"{file}: expected finite values")
+    if found.size and found[..., 0].min() < 0.0:
+        raise InputError(f"{file}: expected pt >= 0 GeV, found {found[..., 0].min()}")
     return found

@@ -11,6 +11,7 @@ from l1kd.algorithms.object_inputs import N_INPUTS, object_inputs
 from l1kd.artefacts import Artefact, load
 from l1kd.emulators.array_types import AnyArray, Singles
 from l1kd.emulators.network import Network
+from l1kd.errors import InputError
 
 __all__ = ["ObjectAnomaly"]
 
@@ -72,20 +73,23 @@ class ObjectAnomaly(EventScore):
         ----------
         *arrays
             One float array of shape (n, 19, 3): pt [GeV], eta, phi [rad], as `l1kd.objects.objects`
-            and `read_object_array` give them.
+            and `read_object_array` give them; phi of any turn.
 
         Returns
         -------
         float32[n]
-            Multiples of 1/1024 in [0, 16); larger is more anomalous.
+            Multiples of the network's last bit, 1/1024 or a multiple of it; larger is more
+            anomalous. The models of full size end at 16, `object_anomaly_small-v2` at 8.
 
         Raises
         ------
         InputError
-            Another shape, or values that are not finite.
+            Another shape, values that are not finite, or pt below 0.
         """
-        (objects,) = arrays
-        return self.numpy_call(objects)
+        if len(arrays) != 1 or np.ndim(arrays[0]) != 3:
+            found = [np.shape(each) for each in arrays]
+            raise InputError(f"objects: expected one array of shape (n, 19, 3), found {found}")
+        return self.numpy_call(arrays[0])
 
     def numpy_call(self, *arrays: AnyArray) -> AnyArray:
         """Scores of all events, float32."""

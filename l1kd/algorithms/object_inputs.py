@@ -27,8 +27,9 @@ def _pattern(*columns: float) -> Singles:
 
 _LEAST, _MOST = (_pattern(*limits) for limits in zip(*LIMITS, strict=True))
 _SCALE = _pattern(1.0 / _PT_UNIT, 1.0, 1.0)
-_LOWEST = float(np.finfo(np.float32).min)
-_SMALLEST = _pattern(0.0, _LOWEST, _LOWEST)
+_EXTREME = float(np.finfo(np.float32).max)
+_SMALLEST = _pattern(0.0, -_EXTREME, -np.pi)
+_LARGEST_READ = _pattern(_EXTREME, _EXTREME, np.pi)
 
 
 def object_inputs(objects: AnyArray, out: Singles | None = None) -> Singles:
@@ -37,7 +38,7 @@ def object_inputs(objects: AnyArray, out: Singles | None = None) -> Singles:
     Parameters
     ----------
     objects : float array, shape (n, 19, 3)
-        pt [GeV], eta, phi [rad], as `l1kd.objects.objects` gives them.
+        pt [GeV], eta, phi [rad], as `l1kd.objects.objects` gives them; phi of any turn.
     out : float32[n, 57], optional
         Where to write the result.
 
@@ -50,17 +51,35 @@ def object_inputs(objects: AnyArray, out: Singles | None = None) -> Singles:
     Raises
     ------
     InputError
-        Another shape, or values that are not finite.
+        Another shape, values that are not finite in single precision, or pt below 0.
     """
     values = np.asarray(objects)
+    if values.dtype.kind not in "fiu":
+        raise InputError(f"objects: expected real numbers, found {values.dtype}")
     if values.ndim != 3 or values.shape[1:] != (N_OBJECTS, 3):
         raise InputError(f"objects: expected shape (n, {N_OBJECTS}, 3), found {values.shape}")
     if values.dtype not in (np.float32, np.float64):
         values = values.astype(np.float32)
     inputs = np.empty((len(values), N_INPUTS), np.float32) if out is None else out
-    numbers = np.ascontiguousarray(values).reshape(-1)
-    if not scaled(numbers, _SCALE, _LEAST, _MOST, _SMALLEST, inputs.reshape(-1)):
-        if not np.isfinite(values).all():
-            raise InputError("objects: expected finite pt, eta and phi")
-        raise InputError(f"objects: expected pt >= 0 GeV, found {values[..., 0].min()}")
+    if not _scaled(values, inputs):
+        with np.errstate(over="ignore"):
+            if not np.isfinite(values.astype(np.float32)).all():
+                raise InputError("objects: expected pt, eta and phi finite in single precision")
+        if values[..., 0].min() < 0.0:
+            raise InputError(f"objects: expected pt >= 0 GeV, found {values[..., 0].min()}")
+        _scaled(_in_one_turn(values), inputs)
     return inputs
+
+
+def _scaled(values: AnyArray, inputs: Singles) -> bool:
+    numbers = np.ascontiguousarray(values).reshape(-1)
+    return scaled(numbers, _SCALE, _LEAST, _MOST, _SMALLEST, _LARGEST_READ, inputs.reshape(-1))
+
+
+def _in_one_turn(values: AnyArray) -> AnyArray:
+    """Return a copy whose angles are between -pi and pi; those that were stay as they are."""
+    turned = values.astype(np.float64)
+    phi = turned[..., 2]
+    outside = np.abs(values[..., 2]) > np.float32(np.pi)
+    phi[outside] = np.remainder(phi[outside] + np.pi, 2.0 * np.pi) - np.pi
+    return turned

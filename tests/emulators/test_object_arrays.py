@@ -23,7 +23,9 @@ def test_leading_objects_are_those_of_a_stable_sort(most):
         assert (found[event, len(expected) :] == -1).all()
 
 
-PATTERN = tuple(np.float32(x) for x in ([0.25, 1.0], [0.0, -2.0], [3.0, 2.0], [0.0, -1e30]))
+PATTERN = tuple(
+    np.float32(x) for x in ([0.25, 1.0], [0.0, -2.0], [3.0, 2.0], [0.0, -1e30], [3e38, 50.0])
+)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
@@ -33,7 +35,7 @@ def test_numbers_are_scaled_and_limited_by_the_pattern(kind, count):
     values[::2] = np.abs(values[::2])
     out = np.empty(count, np.float32)
     assert scaled(values, *PATTERN, out)
-    scale, least, most, _ = (np.resize(x, count) for x in PATTERN)
+    scale, least, most, *_ = (np.resize(x, count) for x in PATTERN)
     np.testing.assert_array_equal(out, np.clip(values.astype(np.float32) * scale, least, most))
 
 
@@ -47,3 +49,8 @@ def test_what_is_wrong_is_found_wherever_it_is(wrong, place):
 
 def test_what_is_too_large_for_single_precision_is_wrong():
     assert not scaled(np.array([1.0, 1e39]), *PATTERN, np.empty(2, np.float32))
+
+
+def test_what_is_beyond_a_limit_of_its_place_is_wrong():
+    assert scaled(np.array([60.0, 50.0]), *PATTERN, np.empty(2, np.float32))
+    assert not scaled(np.array([60.0, 50.5]), *PATTERN, np.empty(2, np.float32))

@@ -84,7 +84,9 @@ def _claim(config: ObjectSearchConfig, options: SearchOptions, out: Path) -> Non
     }
     path = out / _DESCRIPTION
     if not path.is_file():
-        path.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+        draft = path.with_suffix(".tmp")  # a kill leaves no half of it behind
+        draft.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+        draft.replace(path)
     found = json.loads(path.read_text(encoding="utf-8"))
     if found != wanted:
         raise ConfigurationError(

@@ -69,14 +69,16 @@ def evaluate(
 
     student = Student.model_validate(trial.student)
     outcome, _ = train_quickly(student, pool, length.pace, seed, stop)
+    # a training that ran away, to errors that are no numbers, was stopped as well
+    mse = outcome.mse if np.isfinite(list(outcome.mse.values())).all() else {}
     return Trial(
         trial.number,
         trial.student,
         trial.quantized,
-        "complete" if outcome.mse else "pruned",
-        objective(outcome.mse) if outcome.mse else None,
+        "complete" if mse else "pruned",
+        objective(mse) if mse else None,
         outcome.ebops,
-        outcome.mse,
+        mse,
         {str(epoch): values for epoch, values in outcome.rungs.items()},
         perf_counter() - started,
     )

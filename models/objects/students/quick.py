@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.errors import ConfigurationError
 from l1kd.models import backend, mixed_precision
 from l1kd.models.objects.students import hgq_student, qkeras_student
 from l1kd.models.objects.students.architecture import Hgq, Student
@@ -130,10 +131,20 @@ def train_quickly(
     Returns
     -------
     Outcome, model
+
+    Raises
+    ------
+    ConfigurationError
+        If the pool does not fill a batch.
     """
+    steps = len(pool.inputs) // pace.batch
+    if not steps:
+        raise ConfigurationError(
+            f"batch: expected at most the {len(pool.inputs)} events of the pool, "
+            f"found {pace.batch}; give a smaller batch, or pool more copies"
+        )
     backend.keras().backend.clear_session()
     backend.seed_everything(seed, 1)
-    steps = len(pool.inputs) // pace.batch
     total = steps * pace.epochs
     numbers = student.numbers
     if isinstance(numbers, Hgq):

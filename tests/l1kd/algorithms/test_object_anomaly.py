@@ -73,3 +73,39 @@ def test_arrays_of_another_shape_are_refused():
         ObjectAnomaly().score(np.zeros((5, 18, 3)))
     with pytest.raises(InputError, match="finite"):
         ObjectAnomaly().score(np.full((5, 19, 3), np.nan))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_angles_of_any_turn_give_one_score(model):
+    rng = np.random.default_rng(3)
+    arrays = rng.uniform((5.0, -2.0, -3.1), (90.0, 2.0, 3.1), (400, 19, 3))
+    # angles that single precision and a turn leave as they are
+    arrays[..., 2] = np.round(arrays[..., 2] * 64) / 64
+    score = ObjectAnomaly(model).score
+    expected = score(arrays)
+    for turn in (1, -1, 3):
+        turned = arrays.copy()
+        turned[::2, :, 2] += 2 * np.pi * turn
+        np.testing.assert_allclose(
+            object_inputs(turned), object_inputs(arrays), rtol=0, atol=2**-21
+        )
+        assert (score(turned) == expected).mean() > 0.95
+    positive = np.where(arrays < 0, [0.0, 0.0, 2 * np.pi], 0.0) + arrays
+    assert (score(positive) == expected).mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        (3.0, "one array"),
+        (None, "one array"),
+        (np.zeros((2, 19, 3), complex), "real numbers"),
+        (np.full((2, 19, 3), 1e300), "finite in single precision"),
+        (-np.ones((2, 19, 3)), "pt >= 0"),
+    ],
+)
+def test_what_is_no_event_is_refused(wrong, found):
+    with pytest.raises(InputError, match=found):
+        ObjectAnomaly().score(wrong)
+    with pytest.raises(InputError, match="one array"):
+        ObjectAnomaly().score()
