@@ -54,15 +54,16 @@ def adam(learning_rate: float, steps: int, bits_pace: float = 1.0) -> Any:
         whole bit, so that at the pace of weights a short training ends before any has.
     """
     keras, _, _ = frameworks()
+    usual: Any = keras.optimizers.Adam
 
-    class Adam(keras.optimizers.Adam):  # type: ignore[misc]
+    class Adam(usual):
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             path = self._trainable_variables[self._get_variable_index(variable)].path
             bits = path.rsplit("/", 1)[-1] in _BITS
             super().update_step(gradient, variable, learning_rate * (bits_pace if bits else 1.0))
 
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.05)
-    return (keras.optimizers.Adam if bits_pace == 1.0 else Adam)(schedule)
+    return (usual if bits_pace == 1.0 else Adam)(schedule)
 
 
 def compiled(model: Any) -> Callable[[Any], tuple[Any, Any]]:

@@ -18,7 +18,7 @@ from l1kd.models.config import read_config
 from l1kd.models.correlator.batches import Batches, Kind
 from l1kd.models.correlator.card import card
 from l1kd.models.correlator.config import CorrelatorConfig
-from l1kd.models.correlator.crossings import Crossings, form, read_raw
+from l1kd.models.correlator.crossings import Crossings, Raw, form, read_raw
 from l1kd.models.correlator.judging import figures, mets
 from l1kd.models.correlator.networks import (
     float_network,
@@ -114,8 +114,7 @@ def _read(config: CorrelatorConfig) -> _Data:
             made[_side(name)] = parts if original else made[_side(name)].followed_by(parts)
     aside = [_side(name) for name in data.invisible]
     if data.forward_pairs:
-        hard = [hard_parts(raw[name]) for name in data.hard]
-        together = reduce(lambda one, other: one.followed_by(other), hard)
+        together = reduce(Raw.followed_by, (hard_parts(raw[name]) for name in data.hard))
         of = np.concatenate([halves[name] for name in data.hard])
         pairs, of = forward_pairs(together, of, data.forward_pairs // 2, config.seed + 200)
         for times, original in ((1, True), (data.overlays - 1, False)):
