@@ -16,8 +16,9 @@ from typing import Any
 
 from l1kd._documents import read_document
 from l1kd.errors import ArtefactError, ConfigurationError, UnreadableFileError
+from l1kd.registry import nearest
 
-__all__ = ["SCHEMA", "Artefact", "load", "sha256", "shipped", "write_manifest"]
+__all__ = ["SCHEMA", "Artefact", "load", "nearest_shipped", "sha256", "shipped", "write_manifest"]
 
 SCHEMA = 1
 _MANIFEST = "manifest.json"
@@ -103,18 +104,24 @@ def shipped() -> tuple[str, ...]:
     return tuple(sorted(folder.name for folder in zoo.iterdir() if (folder / _MANIFEST).is_file()))
 
 
+def nearest_shipped(name: str) -> str:
+    """Say which shipped artefact is meant, and how to list them, for a message."""
+    return f"{nearest(name, shipped())}; `l1kd models` lists them"
+
+
 def _locate(name: str | Path) -> Path:
     path = Path(name)
     if (path / _MANIFEST).is_file():
         return path
     if isinstance(name, str) and name in shipped():
         return _zoo() / name
-    known = ", ".join(shipped()) or "none"
-    message = (
-        f"there is no artefact '{name}': neither a folder with a {_MANIFEST} nor a shipped one "
-        f"(shipped: {known})"
+    if path.exists():
+        raise ArtefactError(f"there is no artefact in '{name}': expected a folder with {_MANIFEST}")
+    missing = "the folder does not exist, and " if len(path.parts) > 1 else ""
+    raise ArtefactError(
+        f"there is no artefact '{name}': {missing}no shipped one has this name"
+        f"{nearest_shipped(str(name))}"
     )
-    raise ArtefactError(message)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

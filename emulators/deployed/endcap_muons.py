@@ -14,20 +14,36 @@ from l1kd.emulators.deployed.checks import integers, sizes
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 
-__all__ = ["PAIRS", "EndcapMuons", "endcap_muon_inputs"]
+__all__ = ["BITS", "PAIRS", "EndcapMuons", "endcap_muon_inputs"]
 
 PAIRS: Final = ((1, 2), (1, 3), (1, 4), (2, 3), (2, 4), (3, 4))
 """Stations between which differences are taken, in the order of the inputs."""
 INVALID_PHI: Final = 8191
 INVALID_THETA: Final = 127
+BITS: Final = {
+    "mode": 4,
+    "dphi": 13,
+    "sign_phi": 1,
+    "dtheta": 7,
+    "sign_theta": 1,
+    "pattern": 4,
+    "theta": 7,
+}
+"""Widths of a track's words; none has a sign."""
 LARGEST_DISPLACEMENT: Final = 127
 EXACT: Final = FixedPoint(64, 64)
 
 
-def _columns(name: str, values: npt.ArrayLike, width: int, count: int) -> Integers:
+def _words(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> Integers:
     array = integers(name, values)
-    if array.shape != (count, width):
-        raise ValueError(f"{name}: shape ({count}, {width}) expected, not {array.shape}")
+    if array.shape != shape:
+        raise ValueError(f"{name}: shape {shape} expected, not {array.shape}")
+    bad = array[(array < 0) | (array >= 1 << BITS[name])]
+    if bad.size:
+        raise ValueError(
+            f"{name}: expected 0 to {(1 << BITS[name]) - 1}, a word of {BITS[name]} bits, "
+            f"found {bad[0]}"
+        )
     return array
 
 
@@ -65,28 +81,28 @@ def endcap_muon_inputs(
     Raises
     ------
     ValueError
-        If shapes disagree or numbers are not integers.
+        If shapes disagree, or numbers are not integers of as many bits as `BITS` says.
     """
-    modes = integers("mode", mode)
-    if modes.ndim != 1:
-        raise ValueError(f"mode: shape (n,) expected, not {modes.shape}")
-    count = len(modes)
+    if np.ndim(mode) != 1:
+        raise ValueError(f"mode: shape (n,) expected, not {np.shape(mode)}")
+    count = np.shape(mode)[0]
+    modes = _words("mode", mode, (count,))
     hit = np.stack([modes >> (4 - station) & 1 for station in (1, 2, 3, 4)], axis=1) == 1
     hit[:, 0] = modes >= 8  # the caller looks at the whole number here
     both = np.stack([hit[:, a - 1] & hit[:, b - 1] for a, b in PAIRS], axis=1)
 
     def magnitudes(name: str, values: npt.ArrayLike, invalid: int) -> AnyArray:
-        found = _columns(name, values, 6, count)
+        found = _words(name, values, (count, 6))
         return np.where(both & (found != invalid), found, 0)
 
     return np.concatenate(
         [
             magnitudes("dphi", dphi, INVALID_PHI),
-            _columns("sign_phi", sign_phi, 6, count),
+            _words("sign_phi", sign_phi, (count, 6)),
             magnitudes("dtheta", dtheta, INVALID_THETA),
-            _columns("sign_theta", sign_theta, 6, count),
-            np.where(hit, _columns("pattern", pattern, 4, count), 0),
-            _columns("theta", np.asarray(theta).reshape(-1, 1), 1, count),
+            _words("sign_theta", sign_theta, (count, 6)),
+            np.where(hit, _words("pattern", pattern, (count, 4)), 0),
+            _words("theta", np.asarray(theta).reshape(-1, 1), (count, 1)),
         ],
         axis=1,
     )

@@ -28,7 +28,6 @@ class WrapperSource:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         self._texts = []
         for path in sorted([*folder.rglob("*.cpp"), *folder.rglob("*.h")]):
             if path.is_file() and path.stat().st_size <= MAX_SOURCE_BYTES:
@@ -52,10 +51,10 @@ class WrapperSource:
             try:
                 numbers = tuple(float(number) for number in body.split(",") if number.strip())
             except ValueError:
-                message = f"{self.folder}: {name} holds something else than numbers"
+                message = f"{name} holds something else than numbers"
                 raise ValueError(message) from None
             return ConstantArray(name, kind, numbers)
-        raise ValueError(f"{self.folder}: no source defines {name}")
+        raise ValueError(f"no source defines {name}")
 
     def type_of(self, kind: str, name: str) -> str:
         """Return the fixed-point type behind a typedef; `name` is what has it, for messages.
@@ -69,4 +68,4 @@ class WrapperSource:
             match = re.search(rf"typedef\s+(ap_\w+\s*<[^>;]*>)\s*{kind}\s*;", text)
             if match is not None:
                 return re.sub(r"\s+", "", match[1])
-        raise ValueError(f"{self.folder}: the type {kind} of {name} is not defined")
+        raise ValueError(f"the type {kind} of {name} is not defined")

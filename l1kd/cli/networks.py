@@ -170,6 +170,7 @@ def _save(
         name: values if raw else formats[name].to_float(values) for name, values in found.items()
     }
     if out.suffix == ".npz":
+        out.parent.mkdir(parents=True, exist_ok=True)
         np.savez(out, allow_pickle=False, **shown)
         return
     if layers or (out.suffix == ".npy" and len(found) > 1):
@@ -177,12 +178,15 @@ def _save(
         what = "the results of layers" if layers else "several outputs"
         raise ConfigurationError(f"--out {out}: {what} ({named}) need a file of suffix .npz")
     if out.suffix == ".npy":
+        out.parent.mkdir(parents=True, exist_ok=True)
         np.save(out, next(iter(shown.values())))
         return
     kinds = {f".{suffix}": kind for kind, suffix in files.WRITTEN.items() if kind[:3] != "emp"}
     kinds[".txt"] = "emp"
     if out.suffix not in kinds:
-        raise ConfigurationError(f"--out {out}: expected .npy, .npz or {', '.join(kinds)}")
+        known = dict.fromkeys([".npy", ".npz", *kinds])
+        raise ConfigurationError(f"--out {out}: expected one of {', '.join(known)}")
+    out.parent.mkdir(parents=True, exist_ok=True)
     elements = [formats[name] for name, part in found.items() for _ in range(part[0].size)]
     files.write(out, _side_by_side(found), elements, layout, kinds[out.suffix])
 
@@ -202,6 +206,7 @@ def _insert_scores(name: str, data: Path, out: Path) -> int:
     found = algorithm(name)(inspect_file(str(data)).open())
     fields = found.fields or ["score"]
     arrays = {f: ak.to_numpy(found[f] if found.fields else found) for f in fields}
+    out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".npz":
         np.savez(out, allow_pickle=False, **arrays)
     else:

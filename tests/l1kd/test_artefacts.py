@@ -98,9 +98,15 @@ def test_a_manifest_cannot_reach_outside_its_folder(artefact):
         load(artefact.folder)
 
 
-def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(ArtefactError, match=r"no artefact 'nothing-v9'.*shipped: "):
-        load("nothing-v9")
+def test_an_unknown_name_is_refused_with_the_nearest_one(tmp_path):
+    with pytest.raises(
+        ArtefactError, match=r"no artefact 'cicada_v1': .* mean 'cicada-v1'\?; `l1kd"
+    ):
+        load("cicada_v1")
+    with pytest.raises(ArtefactError, match=r"the folder does not exist, .*`l1kd models` lists"):
+        load(str(tmp_path / "missing"))
+    with pytest.raises(ArtefactError, match=r"no artefact in .*expected a folder with manifest"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("name", shipped())

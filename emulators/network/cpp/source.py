@@ -90,7 +90,7 @@ def read_project(path: str | Path) -> Project:
     if not root.is_dir():
         raise FirmwareSourceError(f"{path} is not a folder")
     parameters = _find_parameters(root)
-    _refuse_other_tools(parameters.parent)
+    _refuse_other_tools(parameters.parent, str(path))
     sources = [source for source in _sources(parameters.parent) if _is_network(source)]
     if len(sources) != 1:
         names = ", ".join(sorted(source.name for source in sources)) or "none"
@@ -131,7 +131,7 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         return
 
 
-def _refuse_other_tools(folder: Path) -> None:
+def _refuse_other_tools(folder: Path, given: str) -> None:
     """Refuse what hls4ml writes for other tools than Vivado and Vitis, by the tool's name."""
     texts = []
     for path in (folder / "defines.h", *_sources(folder)):
@@ -142,7 +142,7 @@ def _refuse_other_tools(folder: Path) -> None:
         return
     tool = next(name for name, mark in _TOOLS if re.search(mark, text))
     raise FirmwareSourceError(
-        f"{folder.name} is firmware for {tool}, whose number types (ac_fixed) have rules of their "
+        f"{given} holds firmware for {tool}, whose number types (ac_fixed) have rules of their "
         "own; only that of Vivado and Vitis is read: convert the model with backend='Vitis'"
     )
 

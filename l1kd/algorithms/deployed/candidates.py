@@ -25,6 +25,7 @@ from l1kd.emulators.correlator.types import (
 )
 from l1kd.emulators.deployed.candidate_arrays import CHARGED, PHOTON, CandidateArrays
 from l1kd.errors import InputError, MissingBranchError, UnknownFormatError
+from l1kd.validation import CODE, FINITE, Limits, check, column, file_of
 
 __all__ = ["COLLECTIONS", "CorrelatorEvents", "can_read", "correlator_events"]
 
@@ -34,6 +35,22 @@ VERTICES: Final = ("L1PuppiVertex", "L1PV", "L1Vertex", "L1Vtx")
 SLOTS: Final = 128
 GOOD_TRACK: Final = 3
 """hwTkQuality of a track that passes the loose and the tight selection."""
+_WORD: Final = {
+    "hwPt": Limits(0, 2**14 - 1, "steps of 0.25 GeV", whole=True),
+    "hwEta": Limits(-(2**11), 2**11 - 1, "steps of pi/720", whole=True),
+    "hwPhi": Limits(-(2**10), 2**10 - 1, "steps of pi/720", whole=True),
+    "hwId": Limits(0, 7, whole=True),
+    "hwPuppiW": Limits(0, 2**9 - 1, "steps of 1/256", whole=True),
+    "hwEmID": Limits(0, 2**6 - 1, whole=True),
+    "hwTkQuality": Limits(0, 2**3 - 1, whole=True),
+}
+"""What the fields of layer 2's 64-bit words hold."""
+_STEPS: Final = {
+    "pt": ("hwPt", PT_LSB, "GeV"),
+    "eta": ("hwEta", ETA_PHI_LSB, ""),
+    "phi": ("hwPhi", ETA_PHI_LSB, "rad"),
+    "puppiWeight": ("hwPuppiW", 1 / 256, ""),
+}
 _IDENTITY: Final = {130: 0, 22: 1, -211: 2, 211: 3, 11: 4, -11: 5, 13: 6, -13: 7}
 
 
@@ -132,9 +149,9 @@ def correlator_events(
         )
     kept = np.arange(SLOTS) < counts[:, np.newaxis]
     padded = {}
-    for column, values in columns.items():
-        padded[column] = np.zeros(kept.shape, values.dtype)
-        padded[column][kept] = values
+    for place, values in columns.items():
+        padded[place] = np.zeros(kept.shape, values.dtype)
+        padded[place][kept] = values
     candidates = CandidateArrays.of({"count": counts, **padded})
     return CorrelatorEvents(candidates, added, filled)
 
@@ -165,9 +182,9 @@ def _columns(
     charged = columns["hwId"] >= CHARGED
     if "dz" not in columns:
         columns |= _stored_tracks(events, name, columns) if tracks else _no_tracks(columns["hwPt"])
-    for column in ("hwZ0", "hwDxy", "dz", "d0"):
-        columns.setdefault(column, np.zeros_like(columns["hwPt"]))
-        columns[column] = np.where(charged, columns[column], 0)
+    for place in ("hwZ0", "hwDxy", "dz", "d0"):
+        columns.setdefault(place, np.zeros_like(columns["hwPt"]))
+        columns[place] = np.where(charged, columns[place], 0)
     return columns, filled
 
 
@@ -201,7 +218,7 @@ def _inserted(
 ) -> tuple[dict[str, AnyArray], dict[str, int]]:
     """Candidates that l1kd inserted: the tracks' numbers are those of their particles."""
     names = ("hwPt", "hwEta", "hwPhi", "hwId", "hwPuppiW")
-    columns = {column: flat(read(events, name, column), np.int64) for column in names}
+    columns = {field: column(events, name, field, _WORD[field], np.int64) for field in names}
     photon = columns["hwId"] == PHOTON
     columns["hwEmID"] = photon.astype(np.int64)
     columns["hwTkQuality"] = np.where(columns["hwId"] >= CHARGED, GOOD_TRACK, 0)
@@ -255,11 +272,7 @@ def _of_physical(
     events: ak.Array, name: str, tracks: bool
 ) -> tuple[dict[str, AnyArray], dict[str, int]]:
     """Candidates in physical units, which lie on the firmware's steps."""
-
-    def stored(branch: str) -> AnyArray:
-        return flat(read(events, name, branch), np.float64)
-
-    pdg = flat(read(events, name, "pdgId"), np.int64)
+    pdg = column(events, name, "pdgId", CODE, np.int64)
     known = np.isin(pdg, list(_IDENTITY))
     if not known.all():
         raise InputError(
@@ -268,24 +281,31 @@ def _of_physical(
         )
     identity = np.array([_IDENTITY[int(code)] for code in pdg], np.int64)
     charged = identity >= CHARGED
-    columns = {
-        "hwPt": np.rint(stored("pt") / PT_LSB).astype(np.int64),
-        "hwEta": np.rint(stored("eta") / ETA_PHI_LSB).astype(np.int64),
-        "hwPhi": np.rint(stored("phi") / ETA_PHI_LSB).astype(np.int64),
-        "hwId": identity,
-        "hwPuppiW": np.where(charged, 256, np.rint(stored("puppiWeight") * 256)).astype(np.int64),
-    }
+
+    def raw(branch: str, judged: AnyArray) -> AnyArray:
+        """Count steps; of what is not `judged`, 0."""
+        field, step, unit = _STEPS[branch]
+        low, high, *_ = _WORD[field]
+        values = flat(read(events, name, branch), np.float64)
+        limits = Limits(low * step, high * step, unit)
+        check(values[judged], limits, f"{name}.{branch}", file_of(events))
+        return np.rint(np.where(judged, values, 0.0) / step).astype(np.int64)
+
+    everyone = np.ones(len(pdg), np.bool_)
+    columns = {_STEPS[branch][0]: raw(branch, everyone) for branch in ("pt", "eta", "phi")}
+    columns["hwId"] = identity
+    columns["hwPuppiW"] = np.where(charged, 256, raw("puppiWeight", ~charged))
     filled = {}
-    for column, branch, fill in (
-        ("hwEmID", "hwEmID", (identity == PHOTON).astype(np.int64)),
-        ("hwTkQuality", "hwTkQuality", np.where(charged, GOOD_TRACK, 0)),
+    for field_name, fill in (
+        ("hwEmID", (identity == PHOTON).astype(np.int64)),
+        ("hwTkQuality", np.where(charged, GOOD_TRACK, 0)),
     ):
-        if has_branch(events, name, branch):
-            columns[column] = flat(read(events, name, branch), np.int64)
+        if has_branch(events, name, field_name):
+            columns[field_name] = column(events, name, field_name, _WORD[field_name], np.int64)
         else:
-            columns[column] = fill
+            columns[field_name] = fill
             if tracks:
-                filled[column] = int(fill.max(initial=0))
+                filled[field_name] = int(fill.max(initial=0))
     return columns, filled
 
 
@@ -294,10 +314,13 @@ def _stored_tracks(
 ) -> dict[str, AnyArray]:
     """Tracks' numbers as CMS stores them: z0 of the detector, dxy [cm]."""
     counts = np.diff(offsets_of(read(events, name, "pt")))
+    charged = columns["hwId"] >= CHARGED
     found: dict[str, AnyArray] = {}
     for raw, branch in (("hwZ0", "z0"), ("hwDxy", "dxy")):
         if has_branch(events, name, branch):
-            found[branch] = flat(read(events, name, branch), np.float32)
+            values = flat(read(events, name, branch), np.float32)
+            check(values[charged], FINITE, f"{name}.{branch} (tracks)", file_of(events))
+            found[branch] = np.where(charged, values, np.float32(0))
         elif raw not in columns:
             raise MissingBranchError(
                 f"the network reads '{name}.{branch}' of tracks, which these events lack"
@@ -326,10 +349,11 @@ def _vertex(events: ak.Array) -> AnyArray:
         )
     z0 = read(events, name, "z0")
     if z0.ndim == 1:
-        return np.asarray(ak.to_numpy(z0), np.float32)
+        return np.asarray(check(ak.to_numpy(z0), FINITE, f"{name}.z0", file_of(events)), np.float32)
     if has_branch(events, name, "pt"):
         z0 = z0[ak.argmax(read(events, name, "pt"), axis=1, keepdims=True)]
-    return np.asarray(ak.to_numpy(ak.fill_none(ak.firsts(z0), 0.0)), np.float32)
+    first = ak.to_numpy(ak.fill_none(ak.firsts(z0), 0.0))
+    return np.asarray(check(first, FINITE, f"{name}.z0", file_of(events)), np.float32)
 
 
 def with_jets(found: CorrelatorEvents, events: ak.Array) -> dict[str, ak.Array]:

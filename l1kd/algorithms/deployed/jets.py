@@ -17,6 +17,7 @@ from l1kd.emulators.correlator.types import PT_LSB
 from l1kd.emulators.deployed import JetTagger, LongLivedJets
 from l1kd.emulators.deployed.candidate_arrays import CandidateArrays
 from l1kd.emulators.deployed.constituents import hardest_constituents
+from l1kd.errors import ConfigurationError
 
 __all__ = ["L1TSC4NGJet", "TOoLLiP"]
 
@@ -51,6 +52,11 @@ class L1TSC4NGJet(OfCorrelator):
         classes b, c, uds, g, tau_p, tau_n, mu, e.
     best_of
         Class of the event's score.
+
+    Raises
+    ------
+    ConfigurationError
+        If `best_of` is none of `classes`, where they are given; else as soon as the folder is read.
     """
 
     name = "l1tsc4ngjet"
@@ -71,6 +77,8 @@ class L1TSC4NGJet(OfCorrelator):
         super().__init__(model, source, linpuppi=linpuppi)
         self.classes = None if classes is None else tuple(classes)
         self.best_of = best_of
+        if self.classes is not None:
+            self._require_best_of(self.classes)
         self.label = f"L1TSC4NGJet {best_of}"
 
     @property
@@ -80,9 +88,23 @@ class L1TSC4NGJet(OfCorrelator):
 
     @property
     def network(self) -> JetTagger:
-        """The emulator of the caller and its network."""
+        """The emulator of the caller and its network.
+
+        Raises
+        ------
+        ConfigurationError
+            If `best_of` is none of its classes.
+        """
         found: JetTagger = read_folder(JetTagger.from_folder, self.folder, self.classes)
+        self._require_best_of(found.classes)
         return found
+
+    def _require_best_of(self, classes: Sequence[str]) -> None:
+        if self.best_of not in classes:
+            raise ConfigurationError(
+                f"{self.name}: best_of={self.best_of!r} is no class of the network; expected one "
+                f"of {', '.join(classes)}"
+            )
 
     def measured(self, events: ak.Array) -> dict[str, ak.Array]:
         """Return the jets' fields and the event's."""
@@ -100,9 +122,7 @@ class L1TSC4NGJet(OfCorrelator):
             "hwPtCorrected": tagged.pt.astype(np.int32),
             "pt_factor": (tagged.factor / 1024.0).astype(np.float32),
         }
-        best = columns.get(f"tag_{self.best_of}")
-        if best is None:
-            best = np.zeros(len(scores), np.float32)
+        best = columns[f"tag_{self.best_of}"]
         return {
             **with_jets(found, events),
             **{f"L1SeededConeJet.{n}": jagged(x, offsets) for n, x in columns.items()},

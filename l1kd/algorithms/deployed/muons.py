@@ -5,12 +5,13 @@ from typing import Any, Final
 import awkward as ak
 import numpy as np
 
-from l1kd._edge import flat, has_branch, jagged, offsets_of, read
+from l1kd._edge import has_branch, jagged, offsets_of, read
 from l1kd.algorithms.deployed.base import DeployedNetwork, closed, read_folder
 from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.deployed import EndcapMuons, endcap_muon_inputs
-from l1kd.emulators.deployed.endcap_muons import PAIRS
+from l1kd.emulators.deployed.endcap_muons import BITS, PAIRS
 from l1kd.errors import MissingBranchError
+from l1kd.validation import Limits, column
 
 __all__ = ["EMTF_NN"]
 
@@ -61,7 +62,13 @@ class EMTF_NN(DeployedNetwork):  # noqa: N801
         return has_branch(events, self.collection, "mode")
 
     def arrays(self, events: ak.Array) -> tuple[AnyArray, ...]:
-        """Read the tracks of all events, one after another: see `endcap_muon_inputs`."""
+        """Read the tracks of all events, one after another: see `endcap_muon_inputs`.
+
+        Raises
+        ------
+        MissingBranchError, InputError
+            If the tracks or a number of theirs is missing, or is none that its word can hold.
+        """
         name = self.collection
         if name not in events.fields:
             raise MissingBranchError(
@@ -69,20 +76,21 @@ class EMTF_NN(DeployedNetwork):  # noqa: N801
                 "integers of CMSSW's EMTFPtLUT; no NANO flavour stores them"
             )
 
-        def column(branch: str) -> AnyArray:
-            return flat(read(events, name, branch), np.int64)
+        def words(kind: str, branch: str) -> AnyArray:
+            limits = Limits(0, 2 ** BITS[kind] - 1, whole=True)
+            return column(events, name, branch, limits, np.int64)
 
-        def columns(branches: tuple[str, ...]) -> AnyArray:
-            return np.stack([column(branch) for branch in branches], axis=1)
+        def stacked(kind: str, branches: tuple[str, ...]) -> AnyArray:
+            return np.stack([words(kind, branch) for branch in branches], axis=1)
 
         inputs = endcap_muon_inputs(
-            column("mode"),
-            columns(_DPHI),
-            columns(_SIGNS_PHI),
-            columns(_DTHETA),
-            columns(_SIGNS_THETA),
-            columns(_PATTERNS),
-            column("theta"),
+            words("mode", "mode"),
+            stacked("dphi", _DPHI),
+            stacked("sign_phi", _SIGNS_PHI),
+            stacked("dtheta", _DTHETA),
+            stacked("sign_theta", _SIGNS_THETA),
+            stacked("pattern", _PATTERNS),
+            words("theta", "theta"),
         )
         return (inputs,)
 

@@ -18,8 +18,8 @@ class NNPuppiTau(OfCorrelator):
 
     Inserted is `L1NNPuppiTau`, at most five an event by falling momentum: `pt`, `eta`, `phi`,
     `charge`, `id` and `pt_factor` (steps of 1/1024), `pt_corrected`, and the integers `hwPt`,
-    `hwEta`, `hwPhi`, `hwSeedPt`, `hwSeedZ0`, `hwRawId`, `n_in_cone`. `NNPuppiTau.score` is the
-    event's largest identity, 0 without a tau.
+    `hwEta`, `hwPhi`, `hwSeedPt`, `hwRawId`, `n_in_cone`. `NNPuppiTau.score` is the event's largest
+    identity, 0 without a tau.
 
     Parameters
     ----------

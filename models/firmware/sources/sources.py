@@ -101,10 +101,10 @@ def find(name: str, precisions: Precisions | None = None, board: str = "barrel")
     if path.is_dir():
         return _from_folder(path)
     if not path.is_file():
-        known = ", ".join(artefacts.shipped())
         raise UnreadableFileError(
-            f"'{name}' is neither a shipped network ({known}) nor a file or folder; expected a "
-            "network file (.npz), a firmware folder, a Keras model (.keras, .h5), .onnx or .json"
+            f"'{name}' is neither a shipped network nor a file or folder; expected a network file "
+            "(.npz), a firmware folder, a Keras model (.keras, .h5), .onnx or .json"
+            f"{artefacts.nearest_shipped(name)}"
         )
     origin = {"file": path.name, "sha256": artefacts.sha256(path)}
     if path.suffix == ".npz":

@@ -60,3 +60,17 @@ def test_wrong_arrays_are_refused():
         endcap_muon_inputs(arrays[0], arrays[1][:, :5], *arrays[2:])
     with pytest.raises(ValueError, match="mode: shape"):
         endcap_muon_inputs(arrays[1], *arrays[1:])
+
+
+@pytest.mark.parametrize("place", range(7))
+def test_numbers_that_no_word_holds_are_refused(place):
+    names = ("mode", "dphi", "sign_phi", "dtheta", "sign_theta", "pattern", "theta")
+    largest = (15, 8191, 1, 127, 1, 15, 127)
+    for bad in (largest[place] + 1, -1):
+        arrays = [array.copy() for array in tracks(4)]
+        arrays[place].flat[-1] = largest[place]
+        endcap_muon_inputs(*arrays)
+        arrays[place].flat[-1] = bad
+        expected = f"{names[place]}: expected 0 to {largest[place]}, .*found {bad}"
+        with pytest.raises(ValueError, match=expected):
+            endcap_muon_inputs(*arrays)

@@ -91,10 +91,10 @@ def test_a_branch_of_nano_is_a_record(l1kd, data, tmp_path):
 
 def test_emulate_takes_an_algorithm_with_its_model(l1kd, data, tmp_path):
     source = data / "ttbar2l_PU140_l1nano.root"
-    for name, out in (("cicada=cicada-v1", "named.npz"), ("cicada-v1", "plain.npy")):
+    for name, out in (("cicada=cicada-v1", "new/named.npz"), ("cicada-v1", "plain.npy")):
         done = l1kd("emulate", name, source, "--out", tmp_path / out)
         assert done.exit_code == 0, done.output
-    with np.load(tmp_path / "named.npz") as found:
+    with np.load(tmp_path / "new" / "named.npz") as found:
         np.testing.assert_array_equal(found["score"], np.load(tmp_path / "plain.npy")[:, 0])
     done = l1kd("emulate", "cicada=cicada-v1", tmp_path / "plain.npy", "--out", tmp_path / "x.npz")
     assert done.exit_code == 1
@@ -123,14 +123,18 @@ def test_emulate_writes_several_outputs_and_all_layers(l1kd, tmp_path):
     with np.load(tmp_path / "out.npz") as found:
         for name, expected in zip(network.graph.outputs, network.predict_raw(raw), strict=True):
             np.testing.assert_array_equal(found[name], expected)
+    refused = l1kd(*arguments, tmp_path / "none" / "out.xyz")
+    assert "expected one of .npy, .npz, .csv," in refused.stderr
+    assert not (tmp_path / "none").exists(), "what is refused leaves nothing"
     assert l1kd(*arguments, tmp_path / "layers.npz", "--layers").exit_code == 0
     with np.load(tmp_path / "layers.npz") as found:
         for layer in network.graph.layers:
             expected = layer.output.format.to_float(network.trace(raw)[layer.name])
             np.testing.assert_array_equal(found[layer.name], expected)
-    assert l1kd(*arguments, tmp_path / "out.csv").exit_code == 0
+    made = tmp_path / "made" / "here" / "out.csv"
+    assert l1kd(*arguments, made).exit_code == 0
     expected = np.concatenate(network.predict_raw(raw), axis=1)
-    found = np.loadtxt(tmp_path / "out.csv", delimiter=",", skiprows=1)
+    found = np.loadtxt(made, delimiter=",", skiprows=1)
     np.testing.assert_array_equal(found, expected)
 
 

@@ -281,7 +281,7 @@ def test_firmware_of_other_tools_is_refused_by_name(tmp_path, backend, tool):
     for name in ("defines.h", "parameters.h", "myproject.cpp"):
         text = (HLS4ML / "templates" / backend / "firmware" / name).read_text()
         (tmp_path / name).write_text(text)
-    with pytest.raises(FirmwareSourceError, match=f"{tool}.*backend='Vitis'"):
+    with pytest.raises(FirmwareSourceError, match=f"{tmp_path} holds .*{tool}.*backend='Vitis'"):
         Network.from_hls_project(tmp_path)
 
 

@@ -9,7 +9,7 @@ from l1kd.algorithms import L1METML, L1TSC4NGJet, NNPuppiTau, TOoLLiP
 from l1kd.algorithms.deployed.candidates import correlator_events
 from l1kd.algorithms.linpuppi import LinPuppi
 from l1kd.emulators.correlator.types import data_word, object_word
-from l1kd.errors import InputError, MissingBranchError, UnknownFormatError
+from l1kd.errors import ConfigurationError, InputError, MissingBranchError, UnknownFormatError
 from tests.emulators.deployed.events import candidates
 
 LSB = np.float32(np.pi / 720)
@@ -100,6 +100,14 @@ def test_an_events_score_is_that_of_its_best_jet(model, weighted):
     assert again.L1TSC4NGJet.score.tolist() == ak.max(jets.tag_tau_p, axis=1).tolist()
 
 
+def test_a_class_that_the_network_lacks_is_refused(model, weighted):
+    unknown = r"best_of='charm' is no class of the network; expected one of b, c, uds"
+    with pytest.raises(ConfigurationError, match=unknown):
+        l1kd.insert(weighted, [L1TSC4NGJet(model(ALL[0]), best_of="charm")])
+    with pytest.raises(ConfigurationError, match="expected one of x, y"):
+        L1TSC4NGJet(classes=["x", "y"])
+
+
 def test_words_of_layer_2_are_taken_apart():
     c = candidates(4, 12)
     found = correlator_events(words(c), None, LinPuppi(), tracks=True)
@@ -114,25 +122,79 @@ def test_words_of_layer_2_are_taken_apart():
     assert found.filled == {}
 
 
-def test_physical_columns_lie_on_the_same_steps():
-    c = candidates(5, 12)
+def physical(c):
+    """Candidates of perfNano and a vertex."""
     pdg = np.array([130, 22, -211, 211, 11, -11, 13, -13])[c.hwId]
     columns = {
         "pt": c.hwPt * 0.25, "eta": c.hwEta * LSB, "phi": c.hwPhi * LSB, "pdgId": pdg,
         "puppiWeight": np.where(c.hwId >= 2, 1.0, c.hwPuppiW / 256),
         "z0": (0.05 * c.hwZ0).astype(np.float32), "dxy": c.d0,
     }  # fmt: skip
-    events = ak.zip(
+    return ak.zip(
         {"L1PuppiCands": records(c, columns), "L1Vertex": ak.zip({"z0": [0.5] * c.n_events})},
         depth_limit=1,
     )
-    found = correlator_events(events, None, LinPuppi(), tracks=True)
+
+
+def test_physical_columns_lie_on_the_same_steps():
+    c = candidates(5, 12)
+    found = correlator_events(physical(c), None, LinPuppi(), tracks=True)
     kept = np.arange(128) < c.count[:, None]
     for name in ("hwPt", "hwEta", "hwPhi", "hwId", "hwPuppiW", "hwZ0"):
         np.testing.assert_array_equal(
             getattr(found.candidates, name)[kept], getattr(c, name)[kept], name
         )
     assert found.filled == {"hwEmID": 1, "hwTkQuality": 3}
+
+
+@pytest.mark.parametrize(
+    ("branch", "value", "expected"),
+    [("pt", np.nan, "0 to 4095.75 GeV"), ("pt", 4096.0, "0 to 4095.75 GeV"),
+     ("pt", -1.0, "0 to 4095.75 GeV"), ("eta", np.inf, "-8.9"), ("phi", 5.0, "-4.4"),
+     ("puppiWeight", 3.0, "0 to 1.99"), ("pdgId", 10.0**12, "-2.1"), ("dxy", np.nan, "finite"),
+     ("z0", np.inf, "finite")],
+)  # fmt: skip
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_numbers_that_no_candidate_can_have_are_refused(model, place, branch, value, expected):
+    events = physical(candidates(5, 6))
+    changed = ak.with_field(events.L1PuppiCands, value, branch)
+    events = ak.with_field(events, changed, "L1PuppiCands")
+    network = CLASSES[place](model(ALL[place]))
+    if branch in ("dxy", "z0") and place == 2:
+        network.candidates(events)  # it reads no tracks
+        return
+    message = rf"L1PuppiCands\.{branch}( \(tracks\))?: expected {expected}.*found {value}"
+    with pytest.raises(InputError, match=message.replace("+", r"\+")):
+        l1kd.insert(events, [network])
+
+
+def test_neutral_candidates_need_no_track_and_charged_ones_no_weight(model):
+    events = physical(candidates(5, 6))
+    cands = events.L1PuppiCands
+    neutral = (cands.pdgId == 22) | (cands.pdgId == 130)
+    empty = ak.with_field(cands, ak.where(neutral, np.nan, cands.dxy), "dxy")
+    empty = ak.with_field(empty, ak.where(neutral, cands.puppiWeight, np.nan), "puppiWeight")
+    other = ak.with_field(events, empty, "L1PuppiCands")
+    one, two = (correlator_events(e, None, LinPuppi(), tracks=True) for e in (events, other))
+    for name in ("hwDxy", "d0", "hwZ0", "dz", "hwPuppiW"):
+        np.testing.assert_array_equal(
+            getattr(one.candidates, name), getattr(two.candidates, name), name
+        )
+
+
+def test_inserted_integers_that_no_word_holds_are_refused(model, weighted):
+    for branch, value in (("hwPt", 1 << 14), ("hwEta", -2049), ("hwPhi", 1024), ("hwId", 8)):
+        changed = ak.with_field(weighted.L1PuppiCand, value, branch)
+        events = ak.with_field(weighted, changed, "L1PuppiCand")
+        with pytest.raises(InputError, match=rf"L1PuppiCand\.{branch}: expected .*found {value}"):
+            l1kd.insert(events, [NNPuppiTau(model(ALL[2]))])
+
+
+def test_a_vertex_without_a_place_is_refused(model):
+    events = physical(candidates(5, 6))
+    events = ak.with_field(events, ak.with_field(events.L1Vertex, np.nan, "z0"), "L1Vertex")
+    with pytest.raises(InputError, match=r"L1Vertex\.z0: expected finite values, found nan"):
+        l1kd.insert(events, [TOoLLiP(model(ALL[1]))])
 
 
 def test_networks_run_on_stored_candidates(model):

@@ -6,7 +6,7 @@ import pytest
 
 import l1kd
 from l1kd.algorithms import EMTF_NN
-from l1kd.errors import MissingBranchError
+from l1kd.errors import InputError, MissingBranchError
 from tests.emulators.deployed.test_endcap_muons import tracks
 
 PAIRS = ("12", "13", "14", "23", "24", "34")
@@ -43,3 +43,19 @@ def test_events_without_tracks_are_refused(model):
         l1kd.insert(lacking, [EMTF_NN(model("EMTFnn_v1"))])
     assert not EMTF_NN().applies_to(ak.zip({"L1Mu": ak.Array([[1]])}, depth_limit=1))
     assert EMTF_NN().applies_to(events)
+
+
+@pytest.mark.parametrize(
+    ("branch", "value", "limits"),
+    [("mode", 16, "0 to 15"), ("sign_dphi_12", 2, "0 to 1"), ("sign_dtheta_34", -1, "0 to 1"),
+     ("pattern_1", 99, "0 to 15"), ("theta", 300, "0 to 127"), ("dphi_12", 8192, "0 to 8191"),
+     ("dtheta_13", -5, "0 to 127"), ("theta", np.nan, "0 to 127")],
+)  # fmt: skip
+def test_what_a_word_cannot_hold_is_refused(model, branch, value, limits):
+    events = events_of(tracks(3), [1, 2])
+    changed = ak.with_field(events.EMTFTrack, value, branch)
+    events = ak.with_field(events, changed, "EMTFTrack")
+    with pytest.raises(
+        InputError, match=rf"EMTFTrack\.{branch}: expected {limits} .*found {value}"
+    ):
+        l1kd.insert(events, [EMTF_NN(model("EMTFnn_v1"))])

@@ -174,7 +174,7 @@ def test_a_model_must_be_given_and_fit(model, tmp_path):
         l1kd.insert(events, ["axol1tl"])
     with pytest.raises(UnreadableFileError, match="expected a firmware folder, found none"):
         l1kd.insert(events, [AXOL1TL(tmp_path / "nothing")])
-    with pytest.raises(ArtefactError, match=r"AXOL1TL_v5: .*no source defines bias"):
+    with pytest.raises(ArtefactError, match=r"AXOL1TL_v5: no source defines bias"):
         l1kd.insert(events, [TOPO(model("AXOL1TL_v5"))])
     folder = model("L1METML_v1")
     (folder / "s.h").write_text("int norm[1] = {1}; int bias[1] = {1};")
