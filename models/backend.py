@@ -26,6 +26,7 @@ from l1kd.models.hls4ml_repairs import repair
 __all__ = [
     "hls4ml",
     "keras",
+    "keras_h5_format",
     "keras_is_legacy",
     "package_folder",
     "pruning",
@@ -129,6 +130,19 @@ def keras() -> Any:
     """Import Keras 2 (`tf_keras`)."""
     tensorflow()
     return _import("tf_keras")
+
+
+@contextmanager
+def keras_h5_format() -> Iterator[None]:
+    """Let Keras 2 take configurations as its `load_model` takes those of HDF5 files.
+
+    Otherwise `model_from_config` leaves quantizers that are objects, such as
+    ``QActivation(quantized_bits(8, 3))``, dictionaries in functional models.
+    """
+    keras()
+    utils = _import("tf_keras.src.saving.legacy.saved_model.utils")
+    with utils.keras_option_scope(save_traces=False, in_tf_saved_model_scope=True):
+        yield
 
 
 def package_folder(module: str) -> Path | None:

@@ -264,7 +264,8 @@ def _read_legacy(path: Path, config: dict[str, Any], modules: set[str]) -> Keras
 
     def rebuilt(changed: Any) -> Any:
         if path.suffix == ".h5":
-            return keras.models.model_from_config(changed, custom_objects=custom)
+            with backend.keras_h5_format():
+                return keras.models.model_from_config(changed, custom_objects=custom)
         return keras.saving.deserialize_keras_object(changed, custom_objects=custom)
 
     if "qkeras" not in modules:

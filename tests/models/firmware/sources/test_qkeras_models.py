@@ -77,6 +77,24 @@ def folded(quantizer="quantized_bits(8,2,alpha=1)", **options):
     return keras.Sequential(stack, name="small")
 
 
+def functional():
+    """Quantizers as objects in a functional model, which HDF5 files hold as dictionaries."""
+    keras, q = backend.keras(), backend.qkeras()
+    bits = {"kernel_quantizer": "quantized_bits(6,0)", "bias_quantizer": "quantized_bits(6,0)"}
+    x = keras.layers.Input((4,), name="x")
+    found = q.QActivation(q.quantized_bits(8, 3, alpha=1), name="fixed")(x)
+    found = q.QDense(3, **bits, name="d0")(found)
+    found = q.QActivation(q.quantized_relu(6, 2), name="r0")(found)
+    found = q.QDense(3, **bits, name="d1")(found)
+    return keras.Model(x, q.QActivation("quantized_relu(6)", name="end")(found), name="small")
+
+
+def sequential_objects():
+    q = backend.qkeras()
+    relu = q.quantized_relu(6, 3)
+    return dense(ONE, activation=relu, end=lambda: q.QActivation(q.quantized_bits(8, 3, alpha=1)))
+
+
 def layer(kind, *arguments, **options):
     """Return a function that makes a layer of Keras or QKeras."""
 
@@ -114,6 +132,8 @@ MODELS = {
     "symmetric": symmetric,
     "QConv2DBatchnorm": folded,
     "QConv2DBatchnorm, auto_po2, no bias": lambda: folded("quantized_bits(6,0)", use_bias=False),
+    "functional": functional,
+    "objects": sequential_objects,
 }
 
 
@@ -143,7 +163,9 @@ def test_the_firmware_computes_what_qkeras_computes(name, tmp_path):
     assert len(np.unique(found, axis=0)) > 5
 
 
-@pytest.mark.parametrize("name", ["symmetric", "QConv2DBatchnorm", "quantized_bits(6,0)"])
+@pytest.mark.parametrize(
+    "name", ["symmetric", "QConv2DBatchnorm", "quantized_bits(6,0)", "functional"]
+)
 def test_the_reference_is_what_the_saved_model_computes(name, tmp_path):
     """Quantizers written into the weights change nothing but the precision of sums."""
     path = saved(name, tmp_path / "model.h5")
