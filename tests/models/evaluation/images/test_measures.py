@@ -54,3 +54,17 @@ def test_images_that_hold_the_same_collisions_widen_the_interval(scores):
     assert shared["value"] == apart["value"]
     ratio = (shared["high"] - shared["value"]) / (apart["high"] - apart["value"])
     assert ratio == pytest.approx(np.sqrt(2.0), rel=0.02)
+
+
+def test_distances_of_shapes_do_not_know_the_unit():
+    rng = np.random.default_rng(3)
+    teacher = rng.normal(5, 1, 800)
+    noise = {"teacher": teacher, "same": 30 * teacher - 7, "other": rng.exponential(1, 800)}
+    noise["flat"] = np.full(800, 255.0)
+    found = distances((noise, alone(800)), {}, "teacher", {"same": 1.0})
+    assert found["same"]["zero bias"]["shape"]["value"] == pytest.approx(0.0, abs=1e-9)
+    assert found["same"]["zero bias"]["score"]["value"] > 100
+    other = found["other"]["zero bias"]
+    assert other["score"] is None
+    assert 0 < other["shape"]["low"] < other["shape"]["value"] < other["shape"]["high"]
+    assert found["flat"]["zero bias"]["shape"] is None
