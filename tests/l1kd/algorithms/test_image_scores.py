@@ -60,7 +60,7 @@ def test_the_excess_is_the_sum_of_squares(images):
 def test_scores_of_networks(name, images):
     found = Cicada(name).score(images)
     assert (found.shape, found.dtype) == ((len(images),), np.float32)
-    assert len(np.unique(found)) > len(images) // 2
+    assert len(np.unique(found)) > 2
 
 
 def test_a_network_file_is_a_model_as_well(images, tmp_path):
