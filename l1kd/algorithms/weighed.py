@@ -1,5 +1,6 @@
 """The correlator with weights that were computed before its regions, in floating point."""
 
+from abc import abstractmethod
 from typing import Any, Final
 
 import awkward as ak
@@ -57,9 +58,9 @@ class WeighedCorrelator(Correlator):
     def __init__(self, clusters: bool | Clusterer, prefix: str) -> None:
         super().__init__(clusters=clusters, prefix=prefix)
 
+    @abstractmethod
     def given(self, particles: dict[str, Any], offsets: Integers) -> Singles:
         """Return the weights of tracks and neutrals (or clusters), float32[n]."""
-        raise NotImplementedError
 
     def columns_beside(self, record: ak.Array) -> dict[str, AnyArray]:
         """Return columns of the particles that `given` needs beside those of the correlator."""
