@@ -14,6 +14,7 @@ from l1kd.algorithms.image_scores import LARGEST_SCORE
 from l1kd.emulators.array_types import Images, Singles
 from l1kd.models import backend
 from l1kd.models.cicada.config import QKerasShape
+from l1kd.models.first_weights import rounded_at_random, within_bounds
 from l1kd.models.training import run_in_chunks
 
 __all__ = [
@@ -29,10 +30,12 @@ __all__ = [
 OUTPUT_PRECISION = "ap_ufixed<16,8,AP_RND_CONV,AP_SAT>"
 # both hidden layers of the student are ap_ufixed<10,6>: they saturate one step below 64
 _HIDDEN_LIMIT = 64.0 - 1.0 / 16.0
-_KERNEL_LIMIT = 2.0
+_KERNEL_LIMIT, _KERNEL_STEP = 2.0, 1.0 / 64.0
 _BIAS_LIMIT = 8.0
-# first weight of a filter, and its first knot in units of the input: about two of a residual
-_FILTER_GAIN, _KNOT = 0.1, 64.0
+_LAST_LIMIT = 7.0
+# first weight of a filter, and its knot in units of the input: about two of a residual, and as far
+# as the format of a bias reaches with that weight
+_FILTER_GAIN, _KNOT = 0.125, 63.0
 
 
 def input_precision(width: int) -> str:
@@ -88,7 +91,8 @@ def begin(model: Any, images: Images, wanted: Singles, seed: int) -> None:
 
     Each filter looks at one of its four regions, above a knot where it has a bias. Every neuron
     sums all of that, and saturates at another quantile of the sum: a sum of them with weights by
-    least squares is a concave function of it, piecewise linear.
+    least squares is a concave function of it, piecewise linear. Weights of neurons lie on the grid
+    of the quantized student.
 
     Parameters
     ----------
@@ -107,7 +111,7 @@ def begin(model: Any, images: Images, wanted: Singles, seed: int) -> None:
         number = np.arange(kernel.shape[-1])
         kernel = 0.02 * _FILTER_GAIN * rng.normal(size=kernel.shape)
         kernel[number % 4 // 2, number % 2, 0, number] += _FILTER_GAIN
-        knots = -_FILTER_GAIN * _KNOT * (1 + number // 4)
+        knots = np.full(kernel.shape[-1], -_FILTER_GAIN * _KNOT)
         names["conv"].set_weights([kernel, *(knots for _ in bias)])
     inner, last = names["dense1"], names["dense2"]
     keras = backend.keras()
@@ -119,11 +123,10 @@ def begin(model: Any, images: Images, wanted: Singles, seed: int) -> None:
     size = inner.units
     ends = np.maximum(np.quantile(sums, np.linspace(0.02, 0.999, size)), 1e-3)
     spread = 1.0 + 0.2 * rng.normal(size=inner.get_weights()[0].shape)
-    kernel = np.minimum(_HIDDEN_LIMIT / ends * spread, _KERNEL_LIMIT)
-    inner.set_weights([kernel, np.zeros(size)])
+    kernel = rounded_at_random(_HIDDEN_LIMIT / ends * spread, _KERNEL_STEP, rng)
+    inner.set_weights([np.minimum(kernel, _KERNEL_LIMIT - _KERNEL_STEP), np.zeros(size)])
     hidden = before(last)
-    normal = hidden.T @ hidden + 1e-2 * len(hidden) * np.eye(size)
-    last.set_weights([np.linalg.solve(normal, hidden.T @ wanted)[:, None]])
+    last.set_weights([within_bounds(hidden, wanted, np.full(size, _LAST_LIMIT))[:, None]])
 
 
 def quantized_student(shape: QKerasShape) -> Any:

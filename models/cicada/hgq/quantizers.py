@@ -6,11 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.emulators.array_types import Images, Singles
+from l1kd.models.first_weights import rounded_at_random, within_bounds
 from l1kd.models.mixed_precision import frameworks
 
 __all__ = ["begin", "first_weights", "fixed", "lane", "neurons", "per_channel", "score_layer"]
 
 _SATURATION, _LARGEST = 64.0, 7.0
+_WEIGHT = {"b0": 9, "i0": 3}
+_BIAS = {"b0": 10, "i0": 8}
+_STEP = 2.0 ** (_WEIGHT["i0"] - _WEIGHT["b0"])
 
 
 def first_weights(values: NDArray[np.floating]) -> Any:
@@ -67,7 +71,7 @@ def neurons(hidden: int, inputs: Any) -> Any:
         hidden,
         activation="relu",
         iq_conf=inputs,
-        kq_conf=config.QuantizerConfig("kbi", "weight", b0=9, i0=3),
+        kq_conf=config.QuantizerConfig("kbi", "weight", **_WEIGHT),
         name="hidden",
     )
 
@@ -78,7 +82,8 @@ def score_layer(start: float) -> Any:
     return layers.QDense(
         1,
         iq_conf=lane(i0=6, f0=3, overflow_mode="SAT"),
-        kq_conf=config.QuantizerConfig("kbi", "weight", b0=9, i0=3),
+        kq_conf=config.QuantizerConfig("kbi", "weight", **_WEIGHT),
+        bq_conf=config.QuantizerConfig("kbi", "bias", **_BIAS),
         bias_initializer=keras.initializers.Constant(start),
         enable_oq=True,
         oq_conf=lane(i0=8, f0=8, trainable=False, round_mode="RND", overflow_mode="SAT"),
@@ -90,7 +95,8 @@ def begin(model: Any, images: Images, wanted: Singles, seed: int) -> None:
     """Give neurons and score first weights, from which they learn what is nearly a logarithm.
 
     Every neuron sums all that it reads, and saturates at another quantile of the sum; a sum of them
-    with weights by least squares is a concave function of it, piecewise linear.
+    with weights by least squares is a concave function of it, piecewise linear. Weights of neurons
+    lie on the grid of their first format.
 
     Parameters
     ----------
@@ -110,11 +116,12 @@ def begin(model: Any, images: Images, wanted: Singles, seed: int) -> None:
     size = hidden.units
     ends = np.maximum(np.quantile(sums, np.linspace(0.02, 0.999, size)), 1e-3)
     spread = 1.0 + 0.1 * rng.normal(size=(values.shape[1], size))
-    kernel = np.minimum(_SATURATION / ends * spread, _LARGEST)
+    kernel = rounded_at_random(_SATURATION / ends * spread, _STEP, rng)
+    kernel = np.minimum(kernel, _LARGEST)
     given = np.minimum(values @ kernel, _SATURATION)
     rows = np.concatenate([given, np.ones((len(given), 1))], axis=1)
-    held = 1e-3 * len(rows) * np.diag([*np.ones(size), 0.0])
-    solution = np.linalg.solve(rows.T @ rows + held, rows.T @ wanted)
+    bounds = np.append(np.full(size, _LARGEST), 2.0 ** _BIAS["i0"] - 1.0)
+    solution = within_bounds(rows, wanted, bounds)
     for layer, weights, bias in (
         (hidden, kernel, np.zeros(size)),
         (score, solution[:-1, None], solution[-1:]),
