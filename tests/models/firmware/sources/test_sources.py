@@ -23,9 +23,11 @@ def test_a_model_in_floating_point_is_refused_with_the_reason(tmp_path):
         sources.find("distillnet_paper-v1").write(options, tmp_path / "hls")
 
 
-def test_unknown_names_list_what_is_shipped():
-    with pytest.raises(UnreadableFileError, match="qdistillnet_paper-v1"):
-        sources.find("qdistilnet")
+def test_an_unknown_name_is_answered_with_the_nearest_shipped_one():
+    with pytest.raises(
+        UnreadableFileError, match=r"mean 'qdistillnet_paper-v1'\?; `l1kd models` lists them"
+    ):
+        sources.find("qdistilnet_paper-v1")
 
 
 @pytest.mark.parametrize(
