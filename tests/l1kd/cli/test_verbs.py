@@ -188,7 +188,8 @@ def test_bad_files_are_errors_or_listed(l1kd, data, tmp_path):
         (["emulate", "none", "none.npy", "--out", "x.npy"], 1, "nor a file or folder; expected a"),
     ],
 )
-def test_exit_codes(l1kd, arguments, code, message):
+def test_exit_codes(l1kd, arguments, code, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     result = l1kd(*arguments)
     assert result.exit_code == code
     assert message in " ".join(result.stderr.split())
