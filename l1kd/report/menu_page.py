@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from l1kd.plot_style import save
+from l1kd.report.summary import VertexRecord
 from l1kd.report.templates import fill
 from l1kd.statistics import Estimate
 from l1kd.trigger.counts.record import RateRecord
@@ -96,6 +97,7 @@ def write_rate_page(
     record: RateRecord,
     report: RateReport,
     figures: Mapping[str, Figure],
+    vertices: Sequence[VertexRecord],
     provenance: Mapping[str, Any],
     label: str,
     folder: str | Path,
@@ -115,6 +117,7 @@ def write_rate_page(
         "rates": report.rates,
         "seeds": seeds,
         "pictures": pictures_of(figures, where),
+        "vertices": vertices,
         "about": provenance,
         "label": label,
     }

@@ -114,6 +114,11 @@ def dataset_record(name: str, study: str, output: Mapping[str, Any]) -> DatasetR
     )
 
 
+def vertex_records(counts: Mapping[str, Mapping[str, int]]) -> list[VertexRecord]:
+    """Describe the vertex of every dataset that has particles; `counts` by dataset."""
+    return [vertex_record(name, own) for name, own in counts.items() if own]
+
+
 def vertex_record(name: str, counts: Mapping[str, int]) -> VertexRecord:
     """Take the vertex of one dataset, and how often it is right, out of `vertex_counts`."""
     used = [vertex for vertex in ("found", "simulated", "given") if counts.get(vertex)]

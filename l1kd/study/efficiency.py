@@ -239,7 +239,9 @@ def compare_at_rate(fileset: Any, request: EfficiencyRequest, **more: Any) -> li
                 rows,
                 curves,
                 rates,
-                _vertices({signal: own} | zero_bias),
+                studies.vertex_records(
+                    {name: x["vertex"] for name, x in ({signal: own} | zero_bias).items()}
+                ),
             )
         )
     return tables
@@ -334,13 +336,6 @@ def write_efficiency(
         }
         page.write_text(render("efficiency.html", shown), encoding="utf-8")
     return page
-
-
-def _vertices(outputs: Mapping[str, Mapping[str, Any]]) -> list[VertexRecord]:
-    """Describe the vertex of every dataset that has particles."""
-    return [
-        studies.vertex_record(name, own["vertex"]) for name, own in outputs.items() if own["vertex"]
-    ]
 
 
 def _vertex(request: EfficiencyRequest) -> str | None:

@@ -124,6 +124,7 @@ def accumulate(
                 own["used"],
                 dict(own["skipped"]),
                 files.get(name, {}),
+                dict(own["vertex"]),
             )
             for name, own in sorted(result.output.items())
         },

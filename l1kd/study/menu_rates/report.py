@@ -53,6 +53,7 @@ def write_report(
     with writing(folder):
         record.write(folder / "rates.npz")
     provenance = studies.provenance({}, command=command).model_dump()
+    vertices = studies.vertex_records({name: own.vertex for name, own in record.datasets.items()})
     more = {
         "menu": record.menu,
         "normalisation": report.norm.model_dump(),
@@ -68,6 +69,7 @@ def write_report(
             }
             for name, own in record.datasets.items()
         },
+        "vertices": [vertex.model_dump() for vertex in vertices],
         "scans": {
             name: {
                 "thresholds": scan.thresholds.tolist(),
@@ -99,5 +101,5 @@ def write_report(
     with writing(folder):
         write_tables(report.rates, folder, record.indices, more)
         return write_rate_page(
-            record, report, figures(record, report), provenance, request.label, folder
+            record, report, figures(record, report), vertices, provenance, request.label, folder
         )

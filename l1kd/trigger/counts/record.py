@@ -48,6 +48,9 @@ class DatasetRates:
         Events read, events counted, and {reason: events} of the others.
     files
         {path: events processed}.
+    vertex
+        Events by the vertex that they were weighed with, and how often a found one is right, as
+        `l1kd.processors.vertices.vertex_counts` counts them.
     """
 
     decisions: Decisions
@@ -56,6 +59,7 @@ class DatasetRates:
     used: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
+    vertex: dict[str, int] = field(default_factory=dict)
 
     def __add__(self, other: "DatasetRates") -> "DatasetRates":
         """Dataset of the files of both.
@@ -71,15 +75,19 @@ class DatasetRates:
         if self.spectra.keys() != other.spectra.keys():
             odd = ", ".join(sorted(self.spectra.keys() ^ other.spectra.keys()))
             raise InputError(f"rates do not merge: only one of them has the distributions {odd}")
-        reasons = {*self.skipped, *other.skipped}
         return DatasetRates(
             self.decisions + other.decisions,
             {name: x + other.spectra[name] for name, x in self.spectra.items()},
             self.seen + other.seen,
             self.used + other.used,
-            {r: self.skipped.get(r, 0) + other.skipped.get(r, 0) for r in sorted(reasons)},
+            _added(self.skipped, other.skipped),
             dict(sorted((self.files | other.files).items())),
+            _added(self.vertex, other.vertex),
         )
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {key: one.get(key, 0) + other.get(key, 0) for key in sorted({*one, *other})}
 
 
 @dataclass
@@ -172,6 +180,7 @@ class RateRecord:
                 "used": own.used,
                 "skipped": own.skipped,
                 "files": own.files,
+                "vertex": own.vertex,
             }
         content = {
             "schema_version": SCHEMA_VERSION,
@@ -237,4 +246,5 @@ def _dataset(name: str, own: Mapping[str, Any], arrays: Mapping[str, Any]) -> Da
         own["used"],
         own["skipped"],
         own["files"],
+        own.get("vertex", {}),
     )

@@ -190,6 +190,22 @@ def test_merge_equals_one_job(menu, data, tmp_path):
     assert "is in both" in twice.output
 
 
+def test_the_finders_efficiency_of_every_sample_is_on_the_page(menu, data, tmp_path):
+    files = [f"{n}={data / n}.root" for n in ("minbias_PU140", "ttbar2l_PU140")]
+    arguments = ["--algorithms", "linpuppi", "--out", str(tmp_path / "o"), "-q"]
+    found = runner.invoke(app, ["rates", str(menu), *files, *arguments])
+    assert found.exit_code == 0, found.output
+    soft, top = json.loads((tmp_path / "o/rates.json").read_text())["vertices"]
+    assert (soft["dataset"], top["dataset"]) == ("minbias_PU140", "ttbar2l_PU140")
+    kept = RateRecord.read(tmp_path / "o/rates.npz").datasets["ttbar2l_PU140"]
+    assert top["vertex"] == "found"
+    assert kept.vertex["compared"] == top["efficiency"]["n"] == kept.used
+    assert kept.vertex["near"] == round(top["efficiency"]["value"] * kept.used)
+    assert soft["efficiency"]["high"] < 0.5 < top["efficiency"]["low"]
+    page = (tmp_path / "o/index.html").read_text()
+    assert f"{100 * top['efficiency']['low']:.1f} to {100 * top['efficiency']['high']:.1f}" in page
+
+
 def test_only_active_seeds_are_kept(menu, minbias, tmp_path):
     table = tmp_path / "ps.csv"
     table.write_text(PRESCALES)

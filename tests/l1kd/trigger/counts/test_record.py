@@ -19,6 +19,7 @@ def record(file, events, **more):
         len(events),
         {"not in the mask": 1},
         {file: len(events)},
+        {"found": len(events), "compared": len(events), "near": sum(a for a, _ in events)},
     )
     content = {"weights": "relative"} | more
     return RateRecord(
@@ -41,6 +42,7 @@ def test_merge_of_any_partition_equals_the_whole(tmp_path):
     own = one.datasets["zb"]
     assert (own.used, own.seen, own.skipped) == (10, 14, {"not in the mask": 4})
     assert own.decisions.n_events == 10
+    assert own.vertex == {"compared": 10, "found": 10, "near": 2 + 4}
     assert list(own.files) == ["0.root", "1.root", "2.root", "3.root"]
 
 
