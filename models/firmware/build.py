@@ -70,6 +70,8 @@ def build(
     _check_target(out)
     progress("reading the network")
     source = sources.find(name, options.precisions, options.board)
+    if isinstance(source.network, RegionStream):
+        options = options.of_region()
     with _aside(out) as folder:
         return replace(_Builder(source, folder, options, progress).run(), folder=out)
 

@@ -1,6 +1,6 @@
 """What the user of a build decides, and what a build gives."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,9 @@ HLS_BACKENDS = ("vitis", "vivado")
 RTL_BACKENDS = ("da4ml", "alkaid")
 _ADDER_NS = 0.8
 """Time that one adder with its wires is given where no cutoff is asked for."""
+_REGION_MARGIN = 0.85
+"""Part of a cycle to which the network within a region is cut: what Yosys maps exceeds the tool's
+estimate of delays by up to 5%, and a region must meet its frames' clock."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class BuildOptions:
         Clock frequency [MHz].
     latency_cutoff : float, optional
         Longest delay of a pipeline stage, about one adder each; 0 gives combinational logic. None
-        takes what fits the clock, 0.8 ns an adder.
+        takes what fits the clock, 0.8 ns an adder, and 85% of it for networks of kind "correlator".
     vectors : int
         Vectors of the proof.
     events : tuple of pathlib.Path
@@ -62,6 +65,12 @@ class BuildOptions:
         if self.latency_cutoff is None:
             return self.period / _ADDER_NS
         return self.latency_cutoff or None
+
+    def of_region(self) -> "BuildOptions":
+        """Return the options for a region, whose network has a margin where no cutoff is given."""
+        if self.latency_cutoff is not None:
+            return self
+        return replace(self, latency_cutoff=_REGION_MARGIN * self.period / _ADDER_NS)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """A region's whole step as Verilog, in Verilator, against its emulator."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -86,9 +88,16 @@ def test_a_build_is_proved_and_verified(tmp_path):
     assert built.proof.compared[RTL] == {"vectors": 131_076, "mismatches": 0}
     assert built.description["vectors"]["real"] > 5000
     for tool, found in built.figures["resources"].items():
-        if tool.startswith("Yosys"):  # 0.8 ns an adder, as the network's pipeline is cut
+        if tool.startswith("Yosys"):  # 0.8 ns an adder, by the default cut
             assert 0.8 * found["longest_path"] <= options.period
     assert verify(tmp_path / "built", count=600).good
+
+
+def test_a_region_has_a_margin_and_what_the_user_asks_for_has_none():
+    usual = BuildOptions(backend="da4ml", clock_mhz=360.0)
+    assert usual.of_region().cutoff == pytest.approx(0.85 * usual.cutoff)
+    assert replace(usual, latency_cutoff=4.0).of_region().cutoff == 4.0
+    assert replace(usual, latency_cutoff=0.0).of_region().cutoff is None
 
 
 def test_networks_that_cannot_read_all_bits_are_refused(tmp_path):
