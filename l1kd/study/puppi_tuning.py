@@ -6,7 +6,7 @@ in |eta|. Particles count that have a slot in the region to which they belong.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +17,7 @@ from l1kd.emulators.correlator.regionizer import Regionizer
 from l1kd.emulators.correlator.vertex import VertexFinder
 from l1kd.emulators.particles.region_puppi import TRIGGER_PUPPI, RegionPuppi
 from l1kd.errors import ConfigurationError
+from l1kd.study.climbing import Climb, Trial, climb
 from l1kd.study.tuning import figure_of_merit, in_region, particles_of
 
 __all__ = ["Particles", "TunedPuppi", "read_particles", "tune_puppi"]
@@ -44,15 +45,11 @@ class Particles(NamedTuple):
     weight: Floats
 
 
-@dataclass(frozen=True)
-class TunedPuppi:
-    """What was found: parameters, figure before and after, changes tried, and those that stayed."""
+@dataclass
+class TunedPuppi(Climb):
+    """What was found: as of `Climb`, and the parameters."""
 
-    parameters: RegionPuppi
-    before: float
-    after: float
-    tried: int
-    history: list[tuple[str, float, float]] = field(default_factory=list)
+    parameters: RegionPuppi = TRIGGER_PUPPI
 
 
 def read_particles(path: str | Path, *, clusters: bool) -> Particles:
@@ -110,6 +107,44 @@ def _moved(parameters: RegionPuppi, name: str, place: int, step: float) -> Regio
     return parameters.with_bin(place, **{name: new})
 
 
+class _Search:
+    """The parameters, and the figure that follows."""
+
+    groups = ("PUPPI",)
+
+    def __init__(
+        self, zero_bias: Sequence[Particles], signals: Sequence[Particles], rates: Sequence[float]
+    ) -> None:
+        self.zero_bias, self.signals, self.rates_hz = zero_bias, signals, rates
+        self.weight = np.concatenate([s.weight for s in zero_bias])
+        self.parameters = TRIGGER_PUPPI
+
+    def figure(self, parameters: RegionPuppi | None = None) -> float:
+        """Figure of the present parameters, or of others."""
+        tried = parameters or self.parameters
+        met = np.concatenate([_met(s, tried) for s in self.zero_bias])
+        signals = [_met(s, tried) for s in self.signals]
+        return figure_of_merit((met, self.weight), signals, self.rates_hz)
+
+    def moves(self, _: str) -> list[tuple[str, int, float]]:
+        """List the moves of all parameters."""
+        return _moves(self.parameters)
+
+    def trial(self, _: str, move: tuple[str, int, float]) -> Trial | None:
+        """Move one parameter."""
+        name, place, _step = move
+        other = _moved(self.parameters, *move)
+        if other is None:
+            return None
+        owner = other if place < 0 else other.config.bins[place]
+        where = name if place < 0 else f"{name} of range {place}"
+        return Trial(self.figure(other), (where, getattr(owner, name)), other)
+
+    def keep(self, trial: Trial) -> None:
+        """Go on from these parameters."""
+        self.parameters = trial.kept
+
+
 def tune_puppi(
     zero_bias: Sequence[Particles],
     signals: Sequence[Particles],
@@ -132,30 +167,6 @@ def tune_puppi(
     """
     if not zero_bias or not signals:
         raise ConfigurationError("tuning needs zero bias and at least one signal")
-    weight = np.concatenate([s.weight for s in zero_bias])
-
-    def figure(parameters: RegionPuppi) -> float:
-        met = np.concatenate([_met(s, parameters) for s in zero_bias])
-        return figure_of_merit((met, weight), [_met(s, parameters) for s in signals], rates_hz)
-
-    best = TRIGGER_PUPPI
-    before = after = figure(best)
-    history: list[tuple[str, float, float]] = []
-    generator, tried = np.random.default_rng(seed), 0
-    for _ in range(rounds):
-        kept, moves = len(history), _moves(best)
-        for i in generator.permutation(len(moves)):
-            name, place, step = moves[i]
-            # a step that helps is taken again
-            while other := _moved(best, name, place, step):
-                found = figure(other)
-                tried += 1
-                if found <= after:
-                    break
-                best, after = other, found
-                where = name if place < 0 else f"{name} of range {place}"
-                value = getattr(best if place < 0 else best.config.bins[place], name)
-                history.append((where, value, found))
-        if len(history) == kept:
-            break
-    return TunedPuppi(best, before, after, tried, history)
+    search = _Search(zero_bias, signals, rates_hz)
+    found = climb(search, rounds=rounds, seed=seed)
+    return TunedPuppi(**vars(found), parameters=search.parameters)

@@ -29,6 +29,7 @@ from l1kd.emulators.correlator.tables import WEIGHT
 from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
 from l1kd.errors import ConfigurationError
 from l1kd.formats import first
+from l1kd.study.climbing import Climb, Trial, climb
 
 __all__ = [
     "Regions",
@@ -87,27 +88,17 @@ class Sample:
     weight: Floats
 
 
-@dataclass(frozen=True)
-class Tuned:
+@dataclass
+class Tuned(Climb):
     """What was found.
 
     Attributes
     ----------
     parameters : dict of LinPuppiParameters
         By board type.
-    before, after : float
-        Figure of the presets and of what was found, on the events that chose.
-    tried : int
-        How many changes were tried.
-    history : list of (str, str, float)
-        Changes that stayed: board type, parameter with its value, figure.
     """
 
-    parameters: dict[str, LinPuppiParameters]
-    before: float
-    after: float
-    tried: int
-    history: list[tuple[str, str, float]] = field(default_factory=list)
+    parameters: dict[str, LinPuppiParameters] = field(default_factory=dict)
 
 
 def read_regions(path: str | Path, *, clusters: bool, chunk: int = 200) -> Sample:
@@ -249,42 +240,6 @@ def figure_of_merit(
     return float(np.mean([[(s > cut).mean() for cut in cuts] for s in signals]))
 
 
-class _Search:
-    """The sums of all samples, board type by board type, and the figure that follows."""
-
-    def __init__(
-        self, zero_bias: Sequence[Sample], signals: Sequence[Sample], rates_hz: Sequence[float]
-    ) -> None:
-        self.samples = [*zero_bias, *signals]
-        self.n_zero_bias = len(zero_bias)
-        self.weight = np.concatenate([s.weight for s in zero_bias])
-        self.rates_hz = tuple(rates_hz)
-        self.parameters = dict(PRESETS)
-        self.known: dict[tuple[int, int], list[_Board]] = {}
-        self.sums = [self.vectors(k, PRESETS[b.name]) for k, b in enumerate(BOARDS)]
-
-    def vectors(self, board: int, parameters: LinPuppiParameters) -> list[Floats]:
-        """Sum one board type in every sample; neighbours are added up once for each `dz`."""
-        key = board, parameters.raw().dz
-        if key not in self.known:
-            self.known = {k: own for k, own in self.known.items() if k[0] != board}
-            self.known[key] = [_Board(s.regions, parameters, board) for s in self.samples]
-        return [own.vectors(parameters) for own in self.known[key]]
-
-    def figure(self, board: int = 0, replaced: list[Floats] | None = None) -> float:
-        """Figure with the sums of one board type replaced."""
-        parts = [replaced if replaced and k == board else own for k, own in enumerate(self.sums)]
-        totals = [np.linalg.norm(sum(x), axis=1) for x in zip(*parts, strict=True)]
-        zero_bias = np.concatenate(totals[: self.n_zero_bias])
-        signals = totals[self.n_zero_bias :]
-        return figure_of_merit((zero_bias, self.weight), signals, self.rates_hz)
-
-    def keep(self, board: int, parameters: LinPuppiParameters, sums: list[Floats]) -> None:
-        """Go on from these parameters."""
-        self.parameters[BOARDS[board].name] = parameters
-        self.sums[board] = sums
-
-
 def _moves(parameters: LinPuppiParameters) -> list[tuple[str, int, float]]:
     """Every parameter, its place if it has one number for each eta bin, and a step."""
     found = []
@@ -317,6 +272,58 @@ def _raw(parameters: LinPuppiParameters) -> tuple[Any, ...]:
     return raw.dz, raw.bins.tobytes(), raw.alpha.tobytes()
 
 
+class _Search:
+    """The sums of all samples, board type by board type, and the figure that follows."""
+
+    def __init__(
+        self, zero_bias: Sequence[Sample], signals: Sequence[Sample], rates_hz: Sequence[float]
+    ) -> None:
+        self.samples = [*zero_bias, *signals]
+        self.n_zero_bias = len(zero_bias)
+        self.weight = np.concatenate([s.weight for s in zero_bias])
+        self.rates_hz = tuple(rates_hz)
+        self.parameters = dict(PRESETS)
+        self.known: dict[tuple[int, int], list[_Board]] = {}
+        self.groups = range(len(BOARDS))
+        self.sums = [self.vectors(k, PRESETS[BOARDS[k].name]) for k in self.groups]
+
+    def vectors(self, board: int, parameters: LinPuppiParameters) -> list[Floats]:
+        """Sum one board type in every sample; neighbours are added up once for each `dz`."""
+        key = board, parameters.raw().dz
+        if key not in self.known:
+            self.known = {k: own for k, own in self.known.items() if k[0] != board}
+            self.known[key] = [_Board(s.regions, parameters, board) for s in self.samples]
+        return [own.vectors(parameters) for own in self.known[key]]
+
+    def figure(self, board: int = 0, replaced: list[Floats] | None = None) -> float:
+        """Figure with the sums of one board type replaced."""
+        parts = [replaced if replaced and k == board else own for k, own in enumerate(self.sums)]
+        totals = [np.linalg.norm(sum(x), axis=1) for x in zip(*parts, strict=True)]
+        zero_bias = np.concatenate(totals[: self.n_zero_bias])
+        signals = totals[self.n_zero_bias :]
+        return figure_of_merit((zero_bias, self.weight), signals, self.rates_hz)
+
+    def moves(self, board: int) -> list[tuple[str, int, float]]:
+        """List the moves of one board type's parameters."""
+        return _moves(self.parameters[BOARDS[board].name])
+
+    def trial(self, board: int, move: tuple[str, int, float]) -> Trial | None:
+        """Move one parameter of a board type."""
+        kind = BOARDS[board].name
+        other = _moved(self.parameters[kind], *move)
+        if other is None:
+            return None
+        sums = self.vectors(board, other)
+        change = kind, f"{move[0]} {getattr(other, move[0])}"
+        return Trial(self.figure(board, sums), change, (board, other, sums))
+
+    def keep(self, trial: Trial) -> None:
+        """Go on from these parameters."""
+        board, parameters, sums = trial.kept
+        self.parameters[BOARDS[board].name] = parameters
+        self.sums[board] = sums
+
+
 def tune(
     zero_bias: Sequence[Sample],
     signals: Sequence[Sample],
@@ -346,25 +353,5 @@ def tune(
     if not zero_bias or not signals:
         raise ConfigurationError("tuning needs zero bias and at least one signal")
     search = _Search(zero_bias, signals, rates_hz)
-    before = best = search.figure()
-    history: list[tuple[str, str, float]] = []
-    generator, tried = np.random.default_rng(seed), 0
-    for _ in range(rounds):
-        kept = len(history)
-        for board, kind in enumerate(BOARDS):
-            moves = _moves(search.parameters[kind.name])
-            for i in generator.permutation(len(moves)):
-                # a step that helps is taken again
-                while other := _moved(search.parameters[kind.name], *moves[i]):
-                    sums = search.vectors(board, other)
-                    found = search.figure(board, sums)
-                    tried += 1
-                    if found <= best:
-                        break
-                    best = found
-                    search.keep(board, other, sums)
-                    name = moves[i][0]
-                    history.append((kind.name, f"{name} {getattr(other, name)}", found))
-        if len(history) == kept:
-            break
-    return Tuned(search.parameters, before, best, tried, history)
+    found = climb(search, rounds=rounds, seed=seed)
+    return Tuned(**vars(found), parameters=search.parameters)
