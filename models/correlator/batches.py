@@ -30,14 +30,16 @@ class Kind:
         Share in the efficiency of the loss; 0 for zero bias.
     ht_share : float
         Share in the efficiency of HT; 0 for zero bias.
+    mixed : int
+        Crossings made of each one's tracker and another one's forward calorimeter.
     """
 
     def __init__(
         self, crossings: Crossings, chosen: NDArray[np.int64], size: int, share: float,
-        ht_share: float = 0.0,
+        ht_share: float = 0.0, mixed: int = 0,
     ) -> None:  # fmt: skip
         self.crossings, self.chosen, self.size = crossings, chosen, size
-        self.share, self.ht_share = share, ht_share
+        self.share, self.ht_share, self.mixed = share, ht_share, mixed
 
 
 def rows_of(crossings: Crossings, events: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
@@ -49,6 +51,14 @@ def rows_of(crossings: Crossings, events: NDArray[np.int64]) -> dict[str, NDArra
     found = {name: getattr(crossings, name)[place] for name in _FIELDS}
     found["event"] = np.repeat(np.arange(len(events)), sizes)
     return found
+
+
+def _mixtures(first: int, n: int, times: int, generator: np.random.Generator) -> Any:
+    """Pairs of n events from number `first` on, `times` for each, none with itself; and turns."""
+    own = np.tile(np.arange(n), times)
+    other = (own + generator.integers(1, max(n, 2), len(own))) % n if n else own
+    angle = generator.uniform(-np.pi, np.pi, len(own))
+    return first + np.stack([own, other], axis=1), np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
 class Batches:
@@ -74,10 +84,15 @@ class Batches:
         drawn = [generator.permutation(k.chosen)[: k.size] for k in self.kinds]
         for step in range(self.steps):
             parts, hertz, signal, ht, n = [], [], [], [], 0
+            pairs, turns = [np.zeros((0, 2), np.int64)], [np.zeros((0, 2))]
             for kind, events in zip(self.kinds, drawn, strict=True):
                 mine = events[step :: self.steps]
                 rows = rows_of(kind.crossings, mine)
                 rows["event"] += n
+                if kind.mixed:
+                    pair, turn = _mixtures(n, len(mine), kind.mixed, generator)
+                    pairs.append(pair)
+                    turns.append(turn)
                 n += len(mine)
                 parts.append(rows)
                 each = max(len(mine), 1)
@@ -93,5 +108,7 @@ class Batches:
                 for name in _FIELDS[1:]
             ]
             given = (values, *columns, event, *(np.concatenate(x).astype(np.float32)
-                                                 for x in (hertz, signal, ht)))  # fmt: skip
+                                                 for x in (hertz, signal, ht)),
+                     np.concatenate(pairs).astype(np.int32),
+                     np.concatenate(turns).astype(np.float32))  # fmt: skip
             yield tuple(tf.constant(x) for x in given)

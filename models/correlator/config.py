@@ -35,6 +35,8 @@ class CorrelatorData(Strict):
         `l1kd.models.correlator.overlay.forward_pairs`; as many are drawn in an epoch.
     forward_share : float
         Their share.
+    forward_hard : tuple of str
+        Classes of `hard` whose sides they are made of; all where none is named.
     ht : dict of str to float
         Signals, and their shares in the efficiency of HT.
     overlays : int
@@ -42,6 +44,13 @@ class CorrelatorData(Strict):
         crossing, turned and reflected.
     overlay_pileup : float
         Share of these that use the crossings of `pileup`.
+    reuse_pileup : bool
+        Whether what is left of the events of `hard` and of the signals without their hard
+        collisions serves as soft crossings, too: below other hard collisions, and, with the hard
+        collisions of `soft`, as `overlays` crossings more for each of `soft`.
+    mixed : int
+        How many crossings are made of each of `soft` and `pileup` in every batch, of its tracker
+        and another one's calorimeter beyond, turned by any angle.
     """
 
     folder: Path
@@ -52,9 +61,19 @@ class CorrelatorData(Strict):
     invisible: dict[str, float] = Field(default_factory=dict)
     forward_pairs: int = Field(default=0, ge=0)
     forward_share: float = Field(default=0.0, ge=0.0)
+    forward_hard: tuple[str, ...] = ()
     ht: dict[str, float] = Field(default_factory=dict)
     overlays: int = Field(default=1, ge=1)
     overlay_pileup: float = Field(default=0.0, ge=0.0, le=1.0)
+    reuse_pileup: bool = False
+    mixed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _sides(self) -> "CorrelatorData":
+        unknown = sorted(set(self.forward_hard) - set(self.hard))
+        if unknown:
+            raise ValueError(f"forward_hard names {unknown}, which are not among hard: {self.hard}")
+        return self
 
 
 class RateLossConfig(Strict):

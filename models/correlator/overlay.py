@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from l1kd.errors import ConfigurationError
 from l1kd.models.correlator.crossings import Raw
 
-__all__ = ["forward_pairs", "hard_parts", "one_side", "overlaid"]
+__all__ = ["forward_pairs", "hard_parts", "one_side", "overlaid", "pileup_parts"]
 
 FORWARD = 1.7
 """A jet beyond this |eta| is a forward one."""
 
+SMALLEST_TOWER = 1.0
+"""Transverse energy below which towers are not stored [GeV]."""
 TURNS = 36
 """Turns by ten degrees, the columns of HF."""
 SMALLEST_SHARE = 0.02
@@ -33,6 +35,24 @@ def hard_parts(raw: Raw) -> Raw:
     pt = np.where(charged, raw.particles["pt"], np.rint(raw.particles["pt"] * share / STEP) * STEP)
     whole = {**raw.particles, "pt": pt, "hard_fraction": np.ones_like(share)}
     kept = (share > SMALLEST_SHARE) & (pt > 0.0)
+    return Raw(whole, raw.offsets, raw.weight).where(kept)
+
+
+def pileup_parts(raw: Raw) -> Raw:
+    """Return the events without their hard collisions: soft crossings with one collision less.
+
+    Towers keep what the simulation gives to pile-up, in the steps and above the threshold in which
+    towers are stored.
+    """
+    share = raw.particles["hard_fraction"]
+    charged = raw.particles["charge"] != 0
+    rest = np.rint(raw.particles["pt"] * (1.0 - share) / STEP) * STEP
+    whole = {
+        **raw.particles,
+        "pt": np.where(charged, raw.particles["pt"], rest),
+        "hard_fraction": np.zeros_like(share),
+    }
+    kept = np.where(charged, share <= SMALLEST_SHARE, rest >= SMALLEST_TOWER)
     return Raw(whole, raw.offsets, raw.weight).where(kept)
 
 

@@ -14,6 +14,9 @@ A network can gain efficiency by opening in events with a hard vertex. Three ter
 it to a measurement: the response of MET along the true one, the sums of weighted momenta by region
 against the true ones, and the number of kept candidates, which the correlator's list bounds.
 
+Few soft crossings lie above such thresholds. Since pile-up in the tracker knows little of what is
+beyond, crossings made of one's tracker and another's forward calorimeter may stand beside them.
+
 Weighted momenta below the cut of a region count less, smoothly, since such neutrals are dropped.
 """
 
@@ -89,7 +92,7 @@ class RateLoss:
 
     def of(
         self, weight: Any, pt: Any, px: Any, py: Any, share: Any, neutral: Any, region: Any,
-        event: Any, hertz: Any, signal: Any, ht: Any,
+        event: Any, hertz: Any, signal: Any, ht: Any, pairs: Any, turns: Any,
     ) -> Any:  # fmt: skip
         """Return the loss of weights.
 
@@ -100,21 +103,47 @@ class RateLoss:
             of an event follow on those of the event before, `REGIONS` each) and of the event.
         hertz, signal, ht
             Of events: rate [Hz] it stands for, and its share in the efficiency of MET and of HT.
+        pairs, turns
+            Of mixed crossings, of shape (m, 2): the event whose tracker and that whose forward
+            calorimeter it has, and cosine and sine of the angle by which the latter is turned. They
+            share the rate of the former.
         """
         tf = self._tf
         capped = tf.minimum(pt, _PT_CAP)
         single = tf.reduce_sum(capped * tf.square(weight - share)) / tf.reduce_sum(capped)
         passing = weight * self._kept(weight * pt, neutral)
         n = tf.shape(hertz)[0]
-        x, y = (tf.math.unsorted_segment_sum(passing * p, event, n) for p in (px, py))
-        met = tf.sqrt(tf.square(x) + tf.square(y) + 1.0)
+        forward = tf.cast(region % REGIONS >= TRACKER, tf.int32)
+        x, y = (
+            tf.reshape(
+                tf.math.unsorted_segment_sum(passing * p, 2 * event + forward, 2 * n), (n, 2)
+            )
+            for p in (px, py)
+        )
         early = tf.cast(self.only_shares, tf.float32)
-        gain = self._efficiency(met, hertz, signal, self.thresholds[0])
+        more = self._mixed(x, y, pairs, turns)
+        own, other = pairs[:, 0], tf.zeros_like(more[0])
+        each = hertz / (1.0 + tf.math.unsorted_segment_sum(tf.ones_like(other), own, n))
+        x, y = tf.reduce_sum(x, axis=1), tf.reduce_sum(y, axis=1)
+        squares = (tf.square(tf.concat([a, b], 0)) for a, b in zip((x, y), more, strict=True))
+        gain = self._efficiency(
+            tf.sqrt(sum(squares) + 1.0), tf.concat([each, tf.gather(each, own)], 0),
+            tf.concat([signal, other], 0), self.thresholds[0],
+        )  # fmt: skip
         if self.loss.ht:
             summed = self._ht(passing * pt, region, n)
             gain += self.loss.ht * self._efficiency(summed, hertz, ht, self.thresholds[1])
         held = self._held(passing, (x, y), (pt, px, py, share, neutral, region, event), signal)
         return self.loss.share * single * (1.0 + 9.0 * early) + (1.0 - early) * (held - gain)
+
+    def _mixed(self, x: Any, y: Any, pairs: Any, turns: Any) -> tuple[Any, Any]:
+        """Return the sums [m] of mixed crossings, of sums [n, 2] in the tracker and beyond."""
+        tf = self._tf
+        (cx, fx), (cy, fy) = (
+            (tf.gather(s[:, 0], pairs[:, 0]), tf.gather(s[:, 1], pairs[:, 1])) for s in (x, y)
+        )
+        cos, sin = turns[:, 0], turns[:, 1]
+        return cx + cos * fx - sin * fy, cy + sin * fx + cos * fy
 
     def _held(self, passing: Any, met: Any, of: Any, signal: Any) -> Any:
         """Return the terms that hold signals to a measurement, weighted."""

@@ -27,7 +27,13 @@ from l1kd.models.correlator.networks import (
     quantized_network,
     standard,
 )
-from l1kd.models.correlator.overlay import forward_pairs, hard_parts, one_side, overlaid
+from l1kd.models.correlator.overlay import (
+    forward_pairs,
+    hard_parts,
+    one_side,
+    overlaid,
+    pileup_parts,
+)
 from l1kd.models.correlator.rate_loss import RateLoss
 from l1kd.models.export import export_network
 from l1kd.models.recipe import Job, Product, Recipe
@@ -76,7 +82,8 @@ class _Data:
                 rate /= soft
             given = Crossings(**{**vars(crossings), "rate": rate})
             of_ht = config.data.ht.get(name, 0.0)
-            found.append(Kind(given, np.flatnonzero(mine), size, share, of_ht))
+            mixed = config.data.mixed if name in self.pileup or crossings is each else 0
+            found.append(Kind(given, np.flatnonzero(mine), size, share, of_ht, mixed))
         return found
 
 
@@ -97,10 +104,18 @@ def _read(config: CorrelatorConfig) -> _Data:
         for name, r in raw.items()
     }  # fmt: skip
     soft = [(raw[name], halves[name]) for name in (data.soft, *data.pileup)]
-    others = len(soft) - 1
-    shares = [1.0 - data.overlay_pileup * (others > 0)] + [
-        data.overlay_pileup / max(others, 1)
-    ] * others
+    if data.reuse_pileup:
+        others = (*data.hard, *data.signals)
+        rest = reduce(Raw.followed_by, (pileup_parts(raw[name]) for name in others))
+        of_rest = np.concatenate([halves[name] for name in others])
+        hard = hard_parts(raw[data.soft])
+        more, half = overlaid(
+            hard, halves[data.soft], [(rest, of_rest)], [1.0], data.overlays, config.seed + 300
+        )
+        made[data.soft] = made[data.soft].followed_by(shape(more, half=half, original=False))
+        soft[0] = raw[data.soft].followed_by(rest), np.concatenate([halves[data.soft], of_rest])
+    n = len(data.pileup)
+    shares = [1.0 - data.overlay_pileup * (n > 0)] + [data.overlay_pileup / max(n, 1)] * n
     for number, name in enumerate((*data.hard, *data.signals)):
         hard = hard_parts(raw[name])
         more, half = overlaid(hard, halves[name], soft, shares, data.overlays, config.seed + number)
@@ -114,8 +129,9 @@ def _read(config: CorrelatorConfig) -> _Data:
             made[_side(name)] = parts if original else made[_side(name)].followed_by(parts)
     aside = [_side(name) for name in data.invisible]
     if data.forward_pairs:
-        together = reduce(Raw.followed_by, (hard_parts(raw[name]) for name in data.hard))
-        of = np.concatenate([halves[name] for name in data.hard])
+        sides = data.forward_hard or data.hard
+        together = reduce(Raw.followed_by, (hard_parts(raw[name]) for name in sides))
+        of = np.concatenate([halves[name] for name in sides])
         pairs, of = forward_pairs(together, of, data.forward_pairs // 2, config.seed + 200)
         for times, original in ((1, True), (data.overlays - 1, False)):
             seed = config.seed + 201 + original

@@ -58,6 +58,7 @@ class Loss(Strict):
     jet_min_pt: float = Field(default=15.0, gt=0)
     transport: float = Field(default=0.0, ge=0)
     slices: int = Field(default=16, gt=0)
+    masses: Literal["momentum", "equal"] = "momentum"
     charged: Literal["network", "vertex"] = "network"
 
 

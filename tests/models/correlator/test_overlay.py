@@ -5,7 +5,13 @@ import pytest
 
 from l1kd.errors import ConfigurationError
 from l1kd.models.correlator.crossings import Raw
-from l1kd.models.correlator.overlay import forward_pairs, hard_parts, one_side, overlaid
+from l1kd.models.correlator.overlay import (
+    forward_pairs,
+    hard_parts,
+    one_side,
+    overlaid,
+    pileup_parts,
+)
 from tests.models.correlator.events import raw
 
 
@@ -25,6 +31,24 @@ def test_hard_parts_are_the_shares_of_towers_and_whole_tracks():
     assert charged.sum() == tracks.sum()
     # towers are rounded to steps of 0.25 GeV
     assert sums(hard, "hard_fraction") == pytest.approx(sums(events, "hard_fraction"), abs=4.0)
+
+
+def test_pileup_and_hard_parts_are_the_whole_event():
+    events = raw()
+    rest, hard = pileup_parts(events), hard_parts(events)
+    tracks = [np.sum(e.particles["charge"] != 0) for e in (events, rest, hard)]
+    assert tracks[0] == tracks[1] + tracks[2]
+    assert (rest.particles["hard_fraction"] == 0).all()
+    towers = rest.particles["pt"][rest.particles["charge"] == 0]
+    assert (towers >= 1.0).all()
+    assert (towers * 4 == np.rint(towers * 4)).all()
+    whole, parts = (
+        [np.bincount(np.repeat(np.arange(6), np.diff(e.offsets)), e.particles["pt"]) for e in some]
+        for some in ((events,), (rest, hard))
+    )
+    # two roundings to 0.25 GeV, and towers of less than 1 GeV that are not stored
+    lost = whole[0] - sum(parts)
+    assert (np.abs(lost) < 0.02 * whole[0]).all()
 
 
 def test_overlays_hold_the_hard_part_and_the_crossing():

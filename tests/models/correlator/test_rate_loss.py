@@ -24,7 +24,8 @@ def batch(tf, n_events=400, per_event=5, seed=2):
     tensors = [tf.constant(x, tf.float32) for x in columns]
     region = np.arange(n) % per_event + REGIONS * event
     return (*tensors, tf.constant(region, tf.int32), tf.constant(event, tf.int32),
-            *(tf.constant(x, tf.float32) for x in (hertz, share, share)))  # fmt: skip
+            *(tf.constant(x, tf.float32) for x in (hertz, share, share)),
+            tf.zeros((0, 2), tf.int32), tf.zeros((0, 2)))  # fmt: skip
 
 
 def efficiency_only(rates=(10_000.0,)):
@@ -35,11 +36,34 @@ def test_the_threshold_keeps_the_rate(tf):
     loss = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
     given = batch(tf)
     loss.of(tf.ones_like(given[0]), *given)
-    _, px, py, _, _, _, event, hertz, _, _ = (x.numpy() for x in given)
+    _, px, py, _, _, _, event, hertz = (x.numpy() for x in given[:8])
     met = np.hypot(np.bincount(event, px), np.bincount(event, py))
     threshold = float(loss.thresholds[0][0])
     assert hertz[np.sqrt(met**2 + 1) > threshold].sum() <= 10_000 * KHZ
     assert hertz[np.sqrt(met**2 + 1) >= threshold * 0.999].sum() > 10_000 * KHZ - hertz.max()
+
+
+def test_mixed_crossings_have_one_tracker_and_another_calorimeter(tf):
+    loss = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
+    x, y = tf.constant([[3.0, 0.0], [0.0, 4.0]]), tf.zeros((2, 2))
+    turns = tf.constant([[1.0, 0.0], [0.0, 1.0]])
+    mx, my = loss._mixed(x, y, tf.constant([[0, 1], [0, 1]]), turns)
+    assert mx.numpy() == pytest.approx([7.0, 3.0])
+    assert my.numpy() == pytest.approx([0.0, 4.0])
+
+
+def test_mixed_crossings_share_the_rate(tf):
+    """Copies of every event, at another azimuth, leave the threshold where it was."""
+    plain = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
+    mixed = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
+    *given, _, _ = batch(tf)
+    n = len(given[7]) // 2
+    own = np.repeat(np.arange(n), 2)
+    pairs, turns = tf.constant(np.stack([own, own], 1), tf.int32), tf.constant([[1.0, 0.0]] * 2 * n)
+    weight = tf.ones_like(given[0])
+    first = float(plain.of(weight, *given, pairs[:0], turns[:0]))
+    assert float(mixed.of(weight, *given, pairs, turns)) == pytest.approx(first, abs=1e-5)
+    assert float(mixed.thresholds[0][0]) == pytest.approx(float(plain.thresholds[0][0]))
 
 
 def test_scaling_all_weights_gains_nothing(tf):

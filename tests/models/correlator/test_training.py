@@ -26,6 +26,8 @@ CONFIG = {
         "forward_share": 0.5,
         "ht": {"train_zinv.root": 1.0},
         "overlays": 2,
+        "reuse_pileup": True,
+        "mixed": 2,
     },
     "inputs": ["pt", "abs_eta", "track", "dz", "linpuppi_weight", "vertex_pt_04"],
     "dz": {"barrel": 0.25, "hgcal": 0.5},

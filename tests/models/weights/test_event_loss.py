@@ -116,9 +116,10 @@ def test_the_target_has_no_loss_even_where_it_is_not_the_truth(tf):
     assert float(perfect(*batch)) == 0.0
 
 
-def test_the_transport_term_sees_what_is_missing_and_what_is_misplaced(tf):
+@pytest.mark.parametrize("masses", ["momentum", "equal"])
+def test_the_transport_term_sees_what_is_missing_and_what_is_misplaced(tf, masses):
     no_pileup = particles(seed=5)
-    loss = Loss(particle=0.0, met=0.0, jet=0.0, transport=1.0, slices=64)
+    loss = Loss(particle=0.0, met=0.0, jet=0.0, transport=1.0, slices=64, masses=masses)
 
     def distance(events, weight):
         model = lambda x, event, training: tf.fill((tf.shape(x)[0], 1), weight)  # noqa: E731
