@@ -32,7 +32,7 @@ test-fast: $(VENV)/.full
 
 test-heavy: $(VENV)/.full
 	@echo "== running the comparisons with firmware that compiles for minutes"
-	$(BIN)/python -m pytest -n 2 -m heavy
+	$(BIN)/python -m pytest -n 2 -m heavy --timeout 7200
 
 lint: $(VENV)/.full
 	$(BIN)/ruff check .

@@ -67,7 +67,7 @@ class SLURMCluster(LocalCluster):
         assert (cores, processes) == (1, 1)
         assert memory
         assert walltime
-        super().__init__(n_workers=1, threads_per_worker=1, dashboard_address=None)
+        super().__init__(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0")
 
     def scale(self, jobs):
         super().scale(min(jobs, 1))

@@ -6,6 +6,7 @@ hand is done again; only a chunk that loses one worker after another is an error
 
 import logging
 import multiprocessing
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import (
@@ -38,6 +39,12 @@ _TRIES = 4
 _AHEAD = 2
 """Chunks a worker that are handed out before it asks."""
 
+_PATIENCE = 120.0
+"""Seconds for which a cluster may be without any worker, and a cluster of our own may close."""
+
+_ASK = 5.0
+"""Seconds between questions to a scheduler whether it has workers."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -56,7 +63,7 @@ def backend(kind: Executor, workers: int, scheduler: Any) -> Iterator[Backend]:
         yield partial(_futures, workers=workers)
     elif kind == "dask":
         with _client(workers, scheduler) as client:
-            yield partial(_dask, client=client)
+            yield partial(_dask, client=client, own=scheduler is None)
     else:
         raise ConfigurationError(f"unknown executor {kind!r}; expected one of {list(EXECUTORS)}")
 
@@ -118,7 +125,9 @@ def _same(job: Job) -> Job:
     return job
 
 
-def _dask(job: Job, chunks: Iterable[Chunk], *, client: Any) -> Generator[Outcome, None, None]:
+def _dask(
+    job: Job, chunks: Iterable[Chunk], *, client: Any, own: bool = False
+) -> Generator[Outcome, None, None]:
     """Use dask's workers; the scheduler itself gives the chunks of a lost worker to another one.
 
     A chunk on which several workers were lost may only have waited beside the one that killed them:
@@ -154,6 +163,8 @@ def _dask(job: Job, chunks: Iterable[Chunk], *, client: Any) -> Generator[Outcom
                 if lost is not None:
                     raise lost
                 return
+            if not done.has_ready():
+                _wait_for(done, client, own)
             future = next(done)
             _, chunk = in_hand.pop(future.key)
             if future.status == "cancelled" or client.status == "closed":
@@ -178,9 +189,38 @@ def _dask(job: Job, chunks: Iterable[Chunk], *, client: Any) -> Generator[Outcom
             raise
         raise _scheduler_gone(client) from error
     finally:
-        if in_hand:
+        for future, _ in in_hand.values():
             with suppress(Exception):  # the scheduler may be gone
-                client.cancel([future for future, _ in in_hand.values()])
+                future.release()
+
+
+def _wait_for(done: Any, client: Any, own: bool) -> None:
+    """Wait until a future is done, or the client has no scheduler any more.
+
+    Raises
+    ------
+    MachineError
+        If a cluster of our own has no worker any more; others may get some when a queue gives them.
+    """
+    deserted = asked = time.monotonic()
+    said = False
+    while not done.has_ready() and client.status != "closed":
+        time.sleep(0.01)
+        now = time.monotonic()
+        if now - asked < _ASK or client.status != "running":
+            continue
+        asked = now
+        if client.nthreads():
+            deserted = now
+        elif own and now - deserted > _PATIENCE:
+            raise MachineError(
+                f"no worker of the local dask cluster was there for {_PATIENCE:.0f} s: they ended, "
+                "and could not be started again; use fewer workers or executor='futures' (with a "
+                "checkpoint the run goes on from its finished chunks)"
+            )
+        elif not own and not said:
+            _log.warning("the dask scheduler has no worker; waiting for one")
+            said = True
 
 
 def _scheduler_gone(client: Any) -> MachineError:
@@ -200,7 +240,10 @@ def _client(workers: int, scheduler: Any) -> Iterator[Any]:
     cluster = None
     try:
         if scheduler is None:
-            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+            # any free port: two runs on one machine are no reason for a warning
+            cluster = LocalCluster(
+                n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+            )
         client = Client(scheduler if cluster is None else cluster)
     except OSError as error:
         raise ConfigurationError(f"no dask scheduler answers at {scheduler!r}: {error}") from error
@@ -216,7 +259,8 @@ def _client(workers: int, scheduler: Any) -> Iterator[Any]:
 def _closed(opened: Any) -> None:
     with suppress(Exception):
         try:
-            opened.close()
+            # a worker that is just started again can keep its cluster from closing
+            opened.close(timeout=_PATIENCE)
         except Exception as error:
             _log.warning("closing %s failed, the results are complete: %r", opened, error)
             raise

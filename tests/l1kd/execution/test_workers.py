@@ -1,6 +1,7 @@
 """Workers that are killed, that run other code, and clusters that do not close."""
 
 import logging
+import threading
 
 import dask
 import pytest
@@ -36,7 +37,7 @@ def test_a_chunk_that_kills_every_worker_is_named(how, data, tmp_path):
 
 def test_a_given_dask_client_is_used_and_left_open(fileset, expected):
     with (
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
         assert run(SumPt(), fileset, executor="dask", scheduler=client) == expected
@@ -53,7 +54,7 @@ def test_no_scheduler_answers():
 
 def test_a_cluster_that_does_not_close_loses_no_result(caplog):
     class Stuck:
-        def close(self):
+        def close(self, timeout):
             raise TimeoutError("workers did not answer")
 
     with caplog.at_level(logging.WARNING):
@@ -64,7 +65,7 @@ def test_a_cluster_that_does_not_close_loses_no_result(caplog):
 def test_a_scheduler_that_goes_away_is_said(data):
     file = inspect_file(str(data / "pfnano.root"))
     job = work.job_of(SumPt(), None, elsewhere=True)
-    cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0")
     client = Client(cluster)
 
     def chunks():
@@ -74,6 +75,26 @@ def test_a_scheduler_that_goes_away_is_said(data):
     gone = r"scheduler at .* went away; start it again, and the run"
     with client, pytest.raises(MachineError, match=gone):
         list(backends._dask(job, chunks(), client=client))
+
+
+def test_a_cluster_without_workers_is_said(data, monkeypatch, caplog):
+    monkeypatch.setattr(backends, "_ASK", 0.1)
+    monkeypatch.setattr(backends, "_PATIENCE", 1.0)
+    file = inspect_file(str(data / "pfnano.root"))
+    job = work.job_of(SumPt(), None, elsewhere=True)
+    chunks = [work.Chunk(0, file, 0, 3)]
+    with (
+        LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
+        Client(cluster) as client,
+    ):
+        with pytest.raises(MachineError, match=r"no worker of the local dask cluster .* 1 s"):
+            list(backends._dask(job, chunks, client=client, own=True))
+        # one that is given may get workers later
+        timer = threading.Timer(2.0, cluster.scale, [1])
+        timer.start()
+        (outcome,) = backends._dask(job, chunks, client=client)
+        assert outcome.fault is None
+        assert "has no worker; waiting" in caplog.text
 
 
 def test_workers_must_run_the_same_l1kd(data, monkeypatch):

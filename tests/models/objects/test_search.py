@@ -144,7 +144,7 @@ def test_workers_of_dask_end_with_the_same_trials(config, strategy, tmp_path, tr
     distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
     whole = search(config, SearchOptions(strategy, 10, 5), tmp_path / "whole")
     with distributed.LocalCluster(2, threads_per_worker=1, processes=False,
-                                  dashboard_address=":0") as cluster:  # fmt: skip
+                                  dashboard_address="127.0.0.1:0") as cluster:  # fmt: skip
         options = SearchOptions(strategy, 10, 5, dask=cluster.scheduler_address)
         assert search(config, options, tmp_path / "dask") == whole
 
@@ -155,7 +155,7 @@ def test_real_trainings_on_workers_of_dask_end_with_the_same_trials(config, file
     distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
     config = config.model_copy(update={"data": files, "teacher": "object_teacher-v1"})
     assert searching(tmp_path, config, "--out", str(tmp_path / "whole"), trials=4).wait() == 0
-    cluster = distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=":0")
+    cluster = distributed.LocalCluster(2, threads_per_worker=1, dashboard_address="127.0.0.1:0")
     try:
         more = "--dask", cluster.scheduler_address, "--out", str(tmp_path / "dask")
         assert searching(tmp_path, config, *more, trials=4).wait() == 0
