@@ -1,7 +1,8 @@
 """L1TSC4NGJet: classes and momentum of seeded-cone jets.
 
 Source: cms-sw/cmssw L1Trigger/Phase2L1ParticleFlow src/L1TSC4NGJetID.cc in its versions with 20 and
-21 numbers a constituent, plugins/L1TSC4NGJetProducer.cc; wrapper cms-hls4ml/L1TSC4NGJetModel.
+21 numbers a constituent, plugins/L1TSC4NGJetProducer.cc; wrapper cms-hls4ml/L1TSC4NGJetModel. The
+numbers with which version 0 was trained: CMS-L1T-Jet-Tagging/FastPUPPI, JetNTuplizer.cc.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Integers
+from l1kd.emulators.correlator.types import PT_LSB
 from l1kd.emulators.deployed.candidate_arrays import (
     CHARGED,
     ELECTRONS,
@@ -39,6 +41,8 @@ MIN_PT: Final = 40
 MAX_ETA: Final = 550
 """Integer part of 2.4 in steps of pi / 720: only jets below."""
 INTEGER: Final = FixedPoint(32, 32)
+WEIGHT: Final = FixedPoint(9, 1, False)
+"""l1ct::puppiWgt_t."""
 _SPECIES: Final = (
     PHOTON,
     *reversed(ELECTRONS),
@@ -118,14 +122,24 @@ class JetTagger:
         filled); 336 and 2.
     classes : sequence of str, optional
         Names of the classes in the order of the network's output; `CLASSES` for eight.
+    counts : bool, optional
+        Of 320 inputs: whether momenta are whole steps of 0.25 GeV, as the first caller passed them
+        and its training had them, or GeV, as the later one does. By default steps for a network
+        whose name ends in `_v0`, GeV for others.
 
     Raises
     ------
     ValueError
-        If the network has other sizes, or the number of classes does not fit.
+        If the network has other sizes, or the number of classes does not fit, or `counts` is given
+        for other than 320 inputs.
     """
 
-    def __init__(self, network: Network, classes: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        classes: Sequence[str] | None = None,
+        counts: bool | None = None,
+    ) -> None:
         found = tuple(tensor.size for tensor in network.inputs)
         versions = [version for version in _VERSIONS if version.sizes == found]
         if not versions:
@@ -146,14 +160,26 @@ class JetTagger:
         self.classes = tuple(CLASSES if classes is None else classes)
         if len(self.classes) != count or len(set(self.classes)) != count:
             raise ValueError(f"L1TSC4NGJet: expected {count} names of classes, found {classes}")
+        if counts is not None and len(found) > 1:
+            raise ValueError(
+                f"L1TSC4NGJet: counts={counts} is a choice for networks of 320 inputs; the caller "
+                f"of this one, with {list(found)}, passes GeV"
+            )
+        first = len(found) == 1 and network.graph.name.endswith("_v0")
+        self.counts = first if counts is None else counts
         self.network = network
         self._version = versions[0]
         self._value = self._version.value or network.inputs[0].format
 
     @classmethod
-    def from_folder(cls, folder: str | Path, classes: Sequence[str] | None = None) -> "JetTagger":
+    def from_folder(
+        cls,
+        folder: str | Path,
+        classes: Sequence[str] | None = None,
+        counts: bool | None = None,
+    ) -> "JetTagger":
         """Read a version's firmware folder."""
-        return cls(Network.from_hls_project(folder), classes)
+        return cls(Network.from_hls_project(folder), classes, counts)
 
     def inputs(
         self, constituents: CandidateArrays, pt: AnyArray, eta: AnyArray, phi: AnyArray
@@ -169,7 +195,11 @@ class JetTagger:
         """
         value, version = self._value, self._version
         jet_pt = np.asarray(value.cast(pt, PT))
-        numbers = self._numbers(constituents, jet_pt, np.asarray(eta), np.asarray(phi))
+        if self.counts:
+            momenta = self._momenta_in_counts(constituents, np.asarray(pt))
+        else:
+            momenta = self._momenta(constituents, jet_pt)
+        numbers = momenta + self._numbers(constituents, np.asarray(eta), np.asarray(phi))
         filled = np.arange(constituents.hwPt.shape[1]) < constituents.count[:, np.newaxis]
         rows = np.where(filled[..., np.newaxis], np.stack(numbers, axis=2), 0)
         first = rows.reshape(len(rows), version.sizes[0])
@@ -188,15 +218,12 @@ class JetTagger:
             for tensor, part in zip(tensors, parts, strict=True)
         )
 
-    def _numbers(
-        self, c: CandidateArrays, jet_pt: AnyArray, eta: AnyArray, phi: AnyArray
-    ) -> list[AnyArray]:
-        """Return the numbers of every constituent, raw in the caller's type."""
+    def _whole(self, raw: AnyArray) -> AnyArray:
+        return self._value.cast(raw, INTEGER)
+
+    def _momenta(self, c: CandidateArrays, jet_pt: AnyArray) -> list[AnyArray]:
+        """Return momentum [GeV], share and logarithm of every constituent, from tables."""
         value, version = self._value, self._version
-
-        def whole(raw: AnyArray) -> AnyArray:
-            return value.cast(raw, INTEGER)
-
         pt = value.cast(c.hwPt, PT)
         source = version.inverse_of or value
         table = version.inverse or value
@@ -205,20 +232,37 @@ class JetTagger:
         share = value.cast(product, FixedPoint(64, 64 - 2 * value.fraction))
         log_table = version.log or value
         log = value.cast(logarithm(c.hwPt, PT, log_table, 8), log_table)
+        return [pt, share, log]
+
+    def _momenta_in_counts(self, c: CandidateArrays, pt: AnyArray) -> list[AnyArray]:
+        """Return the same as the first caller: steps of 0.25 GeV over the jet's GeV, as floats."""
+        there = np.maximum(c.hwPt, 1)  # layer 2 has no candidate of zero; empty slots are zeroed
+        jet = np.maximum(pt, 1).astype(np.float32) * np.float32(PT_LSB)
+        share = c.hwPt.astype(np.float32) / jet[:, np.newaxis]
+        log = np.log(there.astype(np.float64)).astype(np.float32)
+        return [self._whole(c.hwPt), self._value.from_float(share), self._value.from_float(log)]
+
+    def _numbers(self, c: CandidateArrays, eta: AnyArray, phi: AnyArray) -> list[AnyArray]:
+        """Return the other numbers of every constituent, raw in the caller's type."""
+        value, version, whole = self._value, self._version, self._whole
         turn = c.hwPhi - phi[:, np.newaxis]
-        turn = np.where(turn > 720, turn - 1440, np.where(turn < -720, turn + 1440, turn))
+        beyond = 1440 - turn if self.counts else turn - 1440  # the first caller turned the sign
+        turn = np.where(turn > 720, beyond, np.where(turn < -720, turn + 1440, turn))
         charged = c.hwId >= CHARGED
-        numbers = [pt, share, log, whole(eta[:, np.newaxis] - c.hwEta), whole(turn)]
+        numbers = [whole(eta[:, np.newaxis] - c.hwEta), whole(turn)]
         numbers.append(value.from_float(_MASSES)[c.hwId])
         numbers += [whole((c.hwId == species).astype(np.int64)) for species in _SPECIES]
         numbers += [whole(np.where(charged, raw, 0)) for raw in (c.hwZ0, c.hwDxy)]
         numbers.append(whole(np.ones_like(c.hwPt)))
-        weight = value.cast(np.where(charged, 0, c.hwPuppiW), FixedPoint(9, 1, False))
-        numbers.append(weight)
+        weight = np.where(charged, 0, c.hwPuppiW)
+        if self.counts:  # it went through an integer
+            numbers.append(whole(weight >> WEIGHT.fraction))
+        else:
+            numbers.append(value.cast(weight, WEIGHT))
         numbers.append(whole(np.where(charged, 0, c.hwEmID)))
         numbers.append(whole(np.where(charged, c.hwTkQuality, 0)))
         if version.eta_at is not None:
-            numbers.insert(version.eta_at, whole(np.abs(c.hwEta)))
+            numbers.insert(version.eta_at - 3, whole(np.abs(c.hwEta)))
         return numbers
 
     def predict(

@@ -52,6 +52,9 @@ class L1TSC4NGJet(OfCorrelator):
         classes b, c, uds, g, tau_p, tau_n, mu, e.
     best_of
         Class of the event's score.
+    counts
+        Whether a network of 320 inputs reads momenta in steps of 0.25 GeV, as version 0 does, or in
+        GeV; by default the former if its name ends in `_v0`.
 
     Raises
     ------
@@ -73,8 +76,10 @@ class L1TSC4NGJet(OfCorrelator):
         linpuppi: LinPuppi | None = None,
         classes: Sequence[str] | None = None,
         best_of: str = "b",
+        counts: bool | None = None,
     ) -> None:
         super().__init__(model, source, linpuppi=linpuppi)
+        self.counts = counts
         self.classes = None if classes is None else tuple(classes)
         self.best_of = best_of
         if self.classes is not None:
@@ -84,7 +89,8 @@ class L1TSC4NGJet(OfCorrelator):
     @property
     def version(self) -> str:
         """Name of the folder, and what stands for a number that only CMS's candidates have."""
-        return f"{super().version}, hwTkQuality {GOOD_TRACK} where tracks have none"
+        unit = "" if self.counts is None else f", momenta in {'counts' if self.counts else 'GeV'}"
+        return f"{super().version}{unit}, hwTkQuality {GOOD_TRACK} where tracks have none"
 
     @property
     def network(self) -> JetTagger:
@@ -95,7 +101,9 @@ class L1TSC4NGJet(OfCorrelator):
         ConfigurationError
             If `best_of` is none of its classes.
         """
-        found: JetTagger = read_folder(JetTagger.from_folder, self.folder, self.classes)
+        found: JetTagger = read_folder(
+            JetTagger.from_folder, self.folder, self.classes, self.counts
+        )
         self._require_best_of(found.classes)
         return found
 

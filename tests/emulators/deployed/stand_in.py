@@ -15,7 +15,8 @@ class StandIn:
     Every output is a sum of all inputs with fixed odd factors, cast to the output's format.
     """
 
-    def __init__(self, inputs, outputs):
+    def __init__(self, inputs, outputs, name="stand_in"):
+        self.graph = SimpleNamespace(name=name)
         self.inputs = [SimpleNamespace(size=n, format=f, shape=(n,)) for n, f in inputs]
         self.outputs = [SimpleNamespace(size=n, format=f, shape=(n,)) for n, f in outputs]
         self.seen = None

@@ -28,13 +28,15 @@ VERSIONS = {
     20: [(320, OLD)],
     21: [(336, NEW), (16, SHARE), (2, NEW), (16, BIT)],
     2: [(336, NEW), (2, NEW)],
+    "v0": [(320, OLD)],
 }
-VALUE = {20: OLD, 21: NEW, 2: WIDE}
+VALUE = {20: OLD, 21: NEW, 2: WIDE, "v0": OLD}
 MASS = {0: 0.5, 1: 0.0, 2: 0.13, 3: 0.13, 4: 0.005, 5: 0.005, 6: 0.105, 7: 0.105}
 
 
 def tagger(version, outputs=((8, SCORES), (1, FACTOR))):
-    return JetTagger(StandIn(VERSIONS[version], outputs))
+    name = f"L1TSC4NGJetModel_{version if version == 'v0' else 'v1'}"
+    return JetTagger(StandIn(VERSIONS[version], outputs, name))
 
 
 def exact(raw, form):
@@ -105,6 +107,19 @@ def constituent(c, jet, slot, pt, eta, phi, version):
     return row
 
 
+def constituent_in_counts(c, jet, slot, pt, eta, phi):
+    """The numbers of one constituent as the first caller computes them: floats, then a cast."""
+    row = constituent(c, jet, slot, pt, eta, phi, 20)
+    hw = int(c.hwPt[jet, slot])
+    turn = int(c.hwPhi[jet, slot] - phi)
+    turn = 1440 - turn if turn > 720 else turn + 1440 if turn < -720 else turn
+    share = np.float32(hw) / np.float32(float(pt) * 0.25)
+    row[:3] = [cast(float(x), OLD) for x in (hw, share, np.float32(math.log(max(hw, 1))))]
+    row[4] = turn
+    row[17] = math.floor(row[17])
+    return row
+
+
 def drawn(seed):
     c = candidates(seed, 16)
     jets, jet_of = jets_of(c)
@@ -113,18 +128,23 @@ def drawn(seed):
     return c.taken(event, slots), *(jets[n][kept].astype(int) for n in ("hwPt", "hwEta", "hwPhi"))
 
 
-@pytest.mark.parametrize("version", [20, 21, 2])
+@pytest.mark.parametrize("version", [20, 21, 2, "v0"])
 def test_constituents_are_arranged_as_the_caller_does(version):
-    parts, pt, eta, phi = drawn(version)
+    parts, pt, eta, phi = drawn(20 if version == "v0" else version)
     found = tagger(version).inputs(parts, pt, eta, phi)
-    width = 20 if version == 20 else 21
+    width = 20 if version in (20, "v0") else 21
     assert len(pt) > 50
     for jet in range(len(pt)):
         rows = []
         for slot in range(16):
             there = slot < parts.count[jet]
-            row = constituent(parts, jet, slot, pt[jet], eta[jet], phi[jet], version)
-            rows.append(row if there else [0] * width)
+            given = (parts, jet, slot, pt[jet], eta[jet], phi[jet])
+            if not there:
+                rows.append([0] * width)
+            elif version == "v0":
+                rows.append(constituent_in_counts(*given))
+            else:
+                rows.append(constituent(*given, version))
         expected = [[x for row in rows for x in row]]
         log = cast(exact(pt[jet], PT), VALUE[version])
         if version == 21:
@@ -140,6 +160,19 @@ def test_constituents_are_arranged_as_the_caller_does(version):
                 assert values == [wrapped(Fraction(x), form) for x in wanted]
             else:
                 assert values == [cast(x, form) for x in wanted]
+
+
+def test_the_unit_of_momenta_goes_with_the_version_or_is_given():
+    parts, pt, eta, phi = drawn(5)
+    first, later = tagger("v0"), tagger(20)
+    assert (first.counts, later.counts) == (True, False)
+    given = JetTagger(later.network, counts=True).inputs(parts, pt, eta, phi)[0]
+    np.testing.assert_array_equal(given, first.inputs(parts, pt, eta, phi)[0])
+    pads = [later.inputs(parts, pt, eta, phi)[0][:, 20 * k] for k in range(16)]
+    for k, gev in enumerate(pads):
+        np.testing.assert_array_equal(given[:, 20 * k], np.minimum(4 * gev, OLD.maximum))
+    with pytest.raises(ValueError, match="choice for networks of 320 inputs"):
+        JetTagger(tagger(21).network, "abcdefgh", counts=True)
 
 
 def test_the_hardest_constituents_come_first_and_ties_keep_their_order():

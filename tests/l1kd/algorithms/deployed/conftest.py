@@ -38,9 +38,12 @@ SOURCES = {
 @pytest.fixture
 def model(tmp_path, monkeypatch):
     """Return a function from the name of a version to its folder."""
-    monkeypatch.setattr(
-        Network, "from_hls_project", lambda folder: StandIn(*SIZES[str(folder).split("/")[-1]])
-    )
+
+    def read(folder):
+        name = str(folder).split("/")[-1]
+        return StandIn(*SIZES[name], name)
+
+    monkeypatch.setattr(Network, "from_hls_project", read)
 
     def folder(name):
         made = tmp_path / name

@@ -3,14 +3,17 @@
 import awkward as ak
 import numpy as np
 import pytest
+import uproot
 
 import l1kd
 from l1kd.algorithms import L1METML, L1TSC4NGJet, NNPuppiTau, TOoLLiP
 from l1kd.algorithms.deployed.candidates import correlator_events
 from l1kd.algorithms.linpuppi import LinPuppi
+from l1kd.datasets import inspect_file
 from l1kd.emulators.correlator.types import data_word, object_word
 from l1kd.errors import ConfigurationError, InputError, MissingBranchError, UnknownFormatError
 from tests.emulators.deployed.events import candidates
+from tests.emulators.deployed.wrappers import checkout
 
 LSB = np.float32(np.pi / 720)
 ALL = ("L1TSC4NGJetModel_v0", "TOoLLiP_v3", "NNPuppiTauModel_v1", "L1METML_v1")
@@ -286,3 +289,37 @@ def test_menus_take_them(model, data, tmp_path):
         share = ak.mean(fired[seed.name])
         assert seed.rate.value == pytest.approx(share * total), seed.name
     assert any(0 < ak.mean(x) < 1 for x in fired.values())
+
+
+def true_class(particles, eta, phi):
+    """Code of the hard particle above 20 GeV within 0.3 of a direction, leptons first; else 0."""
+    turn = (particles.Phi - phi + np.pi) % (2 * np.pi) - np.pi
+    near = particles[(np.hypot(particles.Eta - eta, turn) < 0.3) & (particles.PT > 20)]
+    codes = set(np.abs(near.PID))
+    return next((code for code in (15, 13, 11, 5) if code in codes), 0)
+
+
+@pytest.mark.heavy
+def test_the_published_tagger_knows_leptons_and_b_jets_of_simulated_top_pairs(data):
+    """A wrong unit or order of the inputs leaves every bit as given, and no physics."""
+    folder = checkout("L1TSC4NGJetModel", "L1TSC4NGJetModel_v0")
+    with uproot.open(data / "ttbar2l_PU140.root") as file:
+        names = ("PID", "PT", "Eta", "Phi")
+        read = file["Delphes"].arrays([f"Particle.{name}" for name in names])
+        truth = ak.zip({name: read[f"Particle.{name}"] for name in names})
+        events = l1kd.insert(
+            inspect_file(str(data / "ttbar2l_PU140.root")).open(), [L1TSC4NGJet(folder)]
+        )
+    classes = ("b", "c", "uds", "g", "tau_p", "tau_n", "mu", "e")
+    tags = {0: [], 5: [], 11: [], 13: [], 15: []}
+    for event, jets in enumerate(events.L1SeededConeJet):
+        for jet in jets[(jets.pt > 20) & (np.abs(jets.eta) < 2.4)]:
+            code = true_class(truth[event], jet.eta, jet.phi)
+            tags[code].append([jet[f"tag_{name}"] for name in classes])
+    tags = {code: np.array(rows) for code, rows in tags.items()}
+    assert min(len(tags[code]) for code in (0, 5, 11, 13)) > 15
+    for code, name in ((13, "mu"), (11, "e")):
+        best = tags[code].argmax(axis=1)
+        assert np.mean(best == classes.index(name)) > 0.5, name
+    assert np.mean(tags[5].argmax(axis=1) >= 4) < 0.1, "b jets are no leptons"
+    assert tags[5][:, 0].mean() > 1.3 * tags[0][:, 0].mean()
