@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.emulators.array_types import Floats, Images, Indices, Integers
+from l1kd.emulators.array_types import Floats, Images, Indices, Integers, Offsets
 from l1kd.emulators.calorimeter import MAX_REGION_COUNTS, N_ETA, N_PHI
 from l1kd.emulators.compilation import njit
 
@@ -23,19 +23,60 @@ __all__ = [
     "uniforms",
 ]
 
-Packed = NDArray[np.uint32]
+Heads = NDArray[np.uint64]
+Words = NDArray[np.uint16]
 
 SIXTEENTHS = 8
 """Units of a library, 1/16 GeV, in one count of 0.5 GeV."""
 _CELLS = N_PHI * N_ETA
+_CHUNK = 8
+"""Entries that are added without asking whether one is left."""
+_AT_ONCE = 4
+"""Chunks of a collision that are noted without asking how many it has."""
+_MOST = 255
+"""Units of E_T that a word holds; what is more takes several words."""
+_LENGTH_BITS = np.uint64(16)
+_LENGTH_MASK = np.uint64((1 << 16) - 1)
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 
 
-def packed(index: NDArray[np.uint8], et16: NDArray[np.uint16]) -> Packed:
-    """Put region number (upper half) and E_T in 1/16 GeV (lower half) into one word."""
-    return (index.astype(np.uint32) << np.uint32(16)) | et16.astype(np.uint32)
+def packed(
+    offset: Offsets, index: NDArray[np.uint8], et16: NDArray[np.uint16]
+) -> tuple[Heads, Words]:
+    """Lay out collisions as the overlay's kernel reads them.
+
+    A word is a region's number (upper byte) and up to 255 units of its E_T (lower byte). A
+    collision is whole chunks of eight words, so that short and long ones run through the same
+    code: a branch that depends on a length drawn at random would be guessed wrong for each.
+
+    Parameters
+    ----------
+    offset
+        int64[n + 1], collision `i` owns the entries ``offset[i]:offset[i + 1]``.
+    index, et16
+        Region ``iphi * 14 + ieta`` and E_T in 1/16 GeV of each entry.
+
+    Returns
+    -------
+    heads : numpy.ndarray, shape (n,), uint64
+        Number of a collision's first chunk, times 2**16, plus its number of chunks.
+    words : numpy.ndarray, uint16
+    """
+    parts = np.maximum(-(-et16.astype(np.int64) // _MOST), 1)
+    begin = np.concatenate([[0], np.cumsum(parts)])
+    entry = np.repeat(np.arange(len(parts)), parts)
+    left = et16[entry].astype(np.int64) - _MOST * (np.arange(begin[-1]) - begin[entry])
+    start = begin[offset]
+    sizes = np.diff(start)
+    chunks = -(-sizes // _CHUNK)
+    first = np.cumsum(chunks) - chunks
+    # words that fill a chunk add nothing, each to another place: adding to one place is a queue
+    words = (np.arange(_CHUNK * chunks.sum()) % _CHUNK << 8).astype(np.uint16)
+    place = np.arange(len(left)) + np.repeat(_CHUNK * first - start[:-1], sizes)
+    words[place] = index[entry].astype(np.uint16) << 8 | np.minimum(left, _MOST).astype(np.uint16)
+    return first.astype(np.uint64) << _LENGTH_BITS | chunks.astype(np.uint64), words
 
 
 @njit(nogil=True)
@@ -103,49 +144,53 @@ def _place(word: np.uint64) -> np.uint64:
 
 
 @njit(nogil=True)
-def _add(unrolled: Indices, words: Packed, begin: int, end: int, place: np.uint64) -> None:
+def _add(unrolled: Indices, words: Words, begin: np.uint64, place: np.uint64) -> None:
+    """Add a chunk of a collision."""
     # unsigned all the way: signed positions would be checked for counting from the end
-    j = np.uint64(begin)
-    while j < np.uint64(end):
-        word = np.uint64(words[j])
-        unrolled[place + (word >> np.uint64(16))] += np.int32(word & np.uint64(0xFFFF))
-        j += np.uint64(1)
+    for k in range(_CHUNK):
+        word = np.uint64(words[begin + np.uint64(k)])
+        unrolled[place + (word >> np.uint64(8))] += np.int32(word & np.uint64(_MOST))
 
 
 @njit(nogil=True)
 def _pile_up(
-    unrolled: Indices, offset: Integers, words: Packed, state: np.uint64, count: int,
-    begin: Integers, end: Integers, place: NDArray[np.uint64],
-) -> np.uint64:  # fmt: skip
-    """Add `count` random collisions; return the state of the stream behind them."""
-    size = len(offset) - 1
-    for k in range(count):  # all places first: the memory then looks them up side by side
-        state += _GAMMA
-        word = _mixed(state)
-        pick = _pick(word, size)
-        begin[k], end[k] = offset[pick], offset[pick + np.uint64(1)]
-        place[k] = _place(word)
+    unrolled: Indices, heads: Heads, words: Words, drawn: NDArray[np.uint64],
+    begin: NDArray[np.uint64], place: NDArray[np.uint64],
+) -> None:  # fmt: skip
+    """Add the collisions that random words choose, turn and mirror."""
+    n = np.uint64(0)
+    for word in drawn:  # all places first: the memory then looks them up side by side
+        head = heads[_pick(word, len(heads))]
+        first, chunks, where = head >> _LENGTH_BITS, head & _LENGTH_MASK, _place(word)
+        # a few chunks whether they are there or not: the next collision writes over the others
+        for k in range(_AT_ONCE):
+            begin[n + np.uint64(k)] = (first + np.uint64(k)) * np.uint64(_CHUNK)
+            place[n + np.uint64(k)] = where
+        for k in range(_AT_ONCE, chunks):
+            begin[n + np.uint64(k)] = (first + np.uint64(k)) * np.uint64(_CHUNK)
+            place[n + np.uint64(k)] = where
+        n += chunks
     # one word of each, for the same reason: what is read of them is kept from being optimised away
-    fetched, last = np.uint32(0), np.uint64(max(len(words), 1) - 1)
-    for k in range(count):
-        if len(words):
-            fetched ^= words[min(np.uint64(begin[k]), last)]
-    unrolled[4 * _CELLS] = np.int32(fetched & np.uint32(0xFFFF))
-    for k in range(count):
-        _add(unrolled, words, begin[k], end[k], place[k])
-    return state
+    fetched = np.uint16(0)
+    for k in range(n):
+        fetched ^= words[begin[k]]
+    unrolled[4 * _CELLS] = np.int32(fetched)
+    for k in range(n):
+        _add(unrolled, words, begin[k], place[k])
 
 
 @njit(nogil=True)
-def _folded(unrolled: Indices, phi: int, eta: int) -> np.int32:
-    """E_T of a region, from its four places in the unrolled image."""
-    here, mirrored = phi * N_ETA + eta, phi * N_ETA + N_ETA - 1 - eta
-    return (
-        unrolled[here]
-        + unrolled[here + _CELLS]
-        + unrolled[2 * _CELLS + mirrored]
-        + unrolled[3 * _CELLS + mirrored]
-    )
+def _fold(unrolled: Indices, image: Indices) -> None:
+    """E_T of the regions, each from its four places in the unrolled image."""
+    for phi in range(N_PHI):
+        for eta in range(N_ETA):
+            here, mirrored = phi * N_ETA + eta, phi * N_ETA + N_ETA - 1 - eta
+            image[here] = (
+                unrolled[here]
+                + unrolled[here + _CELLS]
+                + unrolled[2 * _CELLS + mirrored]
+                + unrolled[3 * _CELLS + mirrored]
+            )
 
 
 @njit(nogil=True)
@@ -153,30 +198,25 @@ def _count(
     pile: Indices, extra: Indices, number: int, gain: Floats, pedestal: Floats, least: Integers,
     image: Images,
 ) -> None:  # fmt: skip
-    """Count the E_T of a crossing of `number` collisions as the trigger does."""
-    for phi in range(N_PHI):
-        for eta in range(N_ETA):
-            energy = gain[eta] * _folded(pile, phi, eta) + _folded(extra, phi, eta)
-            count = np.int64(energy * (1.0 / SIXTEENTHS) + pedestal[eta] * number)
-            if count < least[eta]:
-                image[phi, eta] = 0
-            elif count > MAX_REGION_COUNTS:
-                image[phi, eta] = MAX_REGION_COUNTS
-            else:
-                image[phi, eta] = count
+    """Count the E_T of a crossing of `number` collisions as the trigger does, 252 of everything."""
+    for region in range(_CELLS):
+        energy = gain[region] * pile[region] + extra[region]
+        seen = energy * (1.0 / SIXTEENTHS) + pedestal[region] * number
+        count = np.int32(seen if seen < MAX_REGION_COUNTS else MAX_REGION_COUNTS)
+        image[region] = count if count >= least[region] else 0
 
 
 @njit(nogil=True)
 def add_collisions(
-    offset: Integers, words: Packed, counts: Integers, first: int, key: np.uint64,
-    signal_offset: Integers, signal_words: Packed, gain: Floats, pedestal: Floats, least: Integers,
+    heads: Heads, words: Words, counts: Integers, first: int, key: np.uint64,
+    signal_heads: Heads, signal_words: Words, gain: Floats, pedestal: Floats, least: Integers,
 ) -> Images:  # fmt: skip
     """Sum collisions into images and count them as the trigger does.
 
     Parameters
     ----------
-    offset, words
-        int64[n_library + 1] and `packed` regions of the library of pile-up.
+    heads, words
+        The library of pile-up as `packed` lays it out.
     counts
         int64[n], collisions of each image, drawn with replacement, each turned by a random number
         of regions in phi and mirrored in eta at random.
@@ -184,9 +224,9 @@ def add_collisions(
         Number of the first image in its stream of images.
     key
         uint64, of the stream.
-    signal_offset, signal_words
+    signal_heads, signal_words
         Library of signal events, image `i` gets event ``i % m``, turned and mirrored at random;
-        an offset of one entry means none.
+        one of no events means none.
     gain, pedestal
         float64[14] factor on the pile-up's E_T, and float64[14] counts that each of its collisions
         adds to every region.
@@ -198,23 +238,33 @@ def add_collisions(
     uint16[n, 18, 14], counts of 0.5 GeV: floor, clipped at 1023.
     """
     n = len(counts)
-    images = np.empty((n, N_PHI, N_ETA), np.uint16)
+    images = np.empty((n, _CELLS), np.uint16)
     # one place more than there are regions, for what is only fetched
-    pile, extra = np.empty(4 * _CELLS + 1, np.int32), np.zeros(4 * _CELLS, np.int32)
+    unrolled = np.empty(4 * _CELLS + 1, np.int32)
+    pile, extra = np.empty(_CELLS, np.int32), np.zeros(_CELLS, np.int32)
+    of_ring = np.arange(_CELLS) % N_ETA
+    gains, pedestals, leasts = gain[of_ring], pedestal[of_ring], least[of_ring].astype(np.int32)
     largest = counts.max() if n else 0
-    begin, end = np.empty(largest, np.int64), np.empty(largest, np.int64)
-    place = np.empty(largest, np.uint64)
-    n_signal = len(signal_offset) - 1
+    longest = np.int64((heads & _LENGTH_MASK).max())
+    begin = np.empty(largest * longest + _AT_ONCE, np.uint64)
+    drawn, place = np.empty(largest, np.uint64), np.empty(len(begin), np.uint64)
     for i in range(n):
-        pile[:] = 0
-        state = _pile_up(pile, offset, words, _stream(key, first + i), counts[i], begin, end, place)
-        if n_signal > 0:
-            extra[:] = 0
-            event = (first + i) % n_signal
-            where = _place(_mixed(state + _GAMMA))
-            _add(extra, signal_words, signal_offset[event], signal_offset[event + 1], where)
-        _count(pile, extra, counts[i], gain, pedestal, least, images[i])
-    return images
+        state, count = _stream(key, first + i), counts[i]
+        for k in range(count):
+            drawn[k] = _mixed(state + np.uint64(k + 1) * _GAMMA)
+        unrolled[:] = 0
+        _pile_up(unrolled, heads, words, drawn[:count], begin, place)
+        _fold(unrolled, pile)
+        if len(signal_heads) > 0:
+            unrolled[:] = 0
+            head = signal_heads[(first + i) % len(signal_heads)]
+            where = _place(_mixed(state + np.uint64(count + 1) * _GAMMA))
+            for k in range(head & _LENGTH_MASK):
+                begin_of = ((head >> _LENGTH_BITS) + np.uint64(k)) * np.uint64(_CHUNK)
+                _add(unrolled, signal_words, begin_of, where)
+            _fold(unrolled, extra)
+        _count(pile, extra, count, gains, pedestals, leasts, images[i])
+    return images.reshape((n, N_PHI, N_ETA))
 
 
 @njit(nogil=True)

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from l1kd.emulators.overlay import (
@@ -75,13 +77,31 @@ def test_images_are_sums_of_moved_collisions(library, with_signal, scaled):
     none = np.zeros(1, np.int64), np.zeros(0, np.uint8), np.zeros(0, np.uint16)
     signal = library if with_signal else none
     found = add_collisions(
-        library[0], packed(*library[1:]), counts, 11, KEY,
-        signal[0], packed(*signal[1:]), gain, pedestal, least,
+        *packed(*library), counts, 11, KEY, *packed(*signal), gain, pedestal, least
     )  # fmt: skip
     wanted = reference(library, counts, 11, dense(*signal), gain, pedestal, least)
     assert found.dtype == np.uint16
     np.testing.assert_array_equal(found, wanted)
     assert found.max() == 1023  # the fixture reaches the clip
+
+
+@given(st.data())
+def test_packed_collisions_hold_all_energy(data):
+    """Every collision is whole chunks of eight words, whatever its size and its energies."""
+    sizes = data.draw(st.lists(st.integers(0, 12), min_size=1, max_size=8))
+    offset = np.concatenate([[0], np.cumsum(sizes)])
+    entries = st.lists(st.integers(0, 0xFFFF), min_size=sum(sizes), max_size=sum(sizes))
+    et16 = np.array(data.draw(entries), np.uint16)
+    index = np.array([(37 * k) % 252 for k in range(sum(sizes))], np.uint8)
+    heads, words = packed(offset, index, et16)
+    found = np.zeros((len(sizes), 256), np.int64)
+    for row, head in enumerate(heads.tolist()):
+        own = words[8 * (head >> 16) : 8 * ((head >> 16) + (head & 0xFFFF))]
+        np.add.at(found[row], own >> 8, (own & 255).astype(np.int64))
+    wanted = dense(offset, index, et16).reshape(-1, 252)
+    np.testing.assert_array_equal(found[:, :252], wanted)
+    assert not found[:, 252:].any()
+    assert len(words) == 8 * sum(head & 0xFFFF for head in heads.tolist())
 
 
 @pytest.mark.parametrize("size", [1000, 7])
@@ -98,11 +118,11 @@ def test_what_an_image_holds_can_be_told_again(size):
 
 def test_collisions_turns_and_mirrors_are_uniform():
     offset = np.arange(11, dtype=np.int64)  # ten collisions of one region each
-    word = packed(np.zeros(10, np.uint8), np.full(10, 8, np.uint16))
+    one = packed(offset, np.zeros(10, np.uint8), np.full(10, 8, np.uint16))
     counts = np.ones(40_000, np.int64)
-    none = np.zeros(1, np.int64), np.zeros(0, np.uint32)
+    none = np.zeros(0, np.uint64), np.zeros(0, np.uint16)
     flat = np.ones(14), np.zeros(14), np.zeros(14, np.int64)
-    images = add_collisions(offset, word, counts, 0, KEY, *none, *flat)
+    images = add_collisions(*one, counts, 0, KEY, *none, *flat)
     assert (images.sum(axis=(1, 2)) == 1).all()
     places = images.sum(axis=0)
     assert places[:, 1:13].sum() == 0  # the region is at the edge in eta

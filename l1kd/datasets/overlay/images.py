@@ -121,12 +121,11 @@ class Overlay:
         """Images `first` to `first + n - 1`: uint16[n, 18, 14], counts of 0.5 GeV."""
         scale = self.calibration or Calibration.identity()
         least = np.broadcast_to(np.asarray(self.zero_suppression, np.int64), (N_ETA,))
-        offset, words = np.zeros(1, np.int64), np.zeros(0, np.uint32)
-        if self.signal is not None:
-            offset, words = self.signal.offset, self.signal.words
+        none = np.zeros(0, np.uint64), np.zeros(0, np.uint16)
+        signal = none if self.signal is None else self.signal.packed
         return add_collisions(
-            self.library.offset, self.library.words, self.collisions(n, first), first, self._key,
-            offset, words, scale.gain, scale.pedestal, np.ascontiguousarray(least),
+            *self.library.packed, self.collisions(n, first), first, self._key,
+            *signal, scale.gain, scale.pedestal, np.ascontiguousarray(least),
         )  # fmt: skip
 
     def blocks(self, n: int, first: int = 0) -> Blocks:

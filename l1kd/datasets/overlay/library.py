@@ -104,9 +104,9 @@ class RegionLibrary:
                 raise InputError(f"{self.path}: {len(values)} values of {name} for {n} collisions")
 
     @cached_property
-    def words(self) -> NDArray[np.uint32]:
-        """Entries as the overlay's kernel reads them."""
-        return packed(self.index, self.et16)
+    def packed(self) -> tuple[NDArray[np.uint64], NDArray[np.uint16]]:
+        """Heads and words of the collisions, as the overlay's kernel reads them."""
+        return packed(self.offset, self.index, self.et16)
 
     def part(self, begin: float, end: float) -> "RegionLibrary":
         """Return the collisions between two fractions of the library, both in [0, 1]."""
