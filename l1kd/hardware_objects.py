@@ -29,6 +29,7 @@ __all__ = [
     "kept_in",
     "prefix_of",
     "slots_of",
+    "whole_steps",
 ]
 
 Flat = NDArray[Any]
@@ -77,14 +78,35 @@ def _same(values: Flat) -> Flat:
     return values
 
 
-def _steps(step: float, offset: int = 0) -> Callable[[Flat], Flat]:
+def whole_steps(values: Flat, step: float, unit: str = "") -> Flat:
+    """Return of physical values how many steps they are.
+
+    NaN and infinity pass; who reads them says what is wrong.
+
+    Raises
+    ------
+    InputError
+        If a value lies between two steps: the hardware had another. Floats of 16 bits of mantissa,
+        which NanoAOD writes, are taken.
+    """
+    counts = np.asarray(values, np.float64) / step
+    whole = np.rint(counts)
+    with np.errstate(invalid="ignore"):
+        between = np.abs(counts - whole) > 0.05 + np.abs(counts) * 2.0**-16
+    if between.any():
+        found = float(np.asarray(values)[between][0])
+        raise InputError(f"expected whole steps of {step:.6g}{unit}, found {found:.6g}")
+    return whole
+
+
+def _steps(step: float, offset: int = 0, unit: str = "") -> Callable[[Flat], Flat]:
     """Return the conversion of a physical value that is a whole number of steps."""
-    return lambda values: np.rint(values.astype(np.float64) / step) + offset
+    return lambda values: whole_steps(values, step, unit) + offset
 
 
 def _circle(step: float, bins: int) -> Callable[[Flat], Flat]:
     """Return the conversion of an angle to its bin on a circle."""
-    return lambda values: np.rint(values.astype(np.float64) / step) % bins
+    return lambda values: whole_steps(values, step) % bins
 
 
 def _fields() -> dict[tuple[str, str], tuple[Stored, ...]]:
@@ -93,7 +115,7 @@ def _fields() -> dict[tuple[str, str], tuple[Stored, ...]]:
     for name in ("MU", "EG", "TAU", "JET", *SUMS):
         kind = KINDS[name]
         vertex = "AtVtx" if name == "MU" else ""
-        momentum = _steps(kind.step, kind.offset)
+        momentum = _steps(kind.step, kind.offset, " GeV")
         fields[name, "pt"] = (Stored("hwPt", _same), Stored("pt", momentum))
         if kind.eta is not None:
             eta = _steps(kind.eta.step)
@@ -187,10 +209,15 @@ class ObjectList:
         ------
         MissingBranchError
             If none of the branches that could give it is there.
+        InputError
+            If a physical value is no whole number of the hardware's steps.
         """
         for one in FIELDS[family, name]:
             if one.branch in self.fields:
-                return one.convert(self.column(one.branch)).astype(np.int64)
+                try:
+                    return one.convert(self.column(one.branch)).astype(np.int64)
+                except InputError as error:
+                    raise InputError(f"{self.name}.{one.branch}: {error}") from error
         wanted = " or ".join(one.branch for one in FIELDS[family, name])
         raise MissingBranchError(
             f"{self.name} has no {wanted}; it has: {', '.join(sorted(self.fields))}"

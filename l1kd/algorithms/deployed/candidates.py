@@ -25,6 +25,7 @@ from l1kd.emulators.correlator.types import (
 )
 from l1kd.emulators.deployed.candidate_arrays import CHARGED, PHOTON, CandidateArrays
 from l1kd.errors import InputError, MissingBranchError, UnknownFormatError
+from l1kd.hardware_objects import whole_steps
 from l1kd.validation import CODE, FINITE, Limits, check, column, file_of
 
 __all__ = ["COLLECTIONS", "CorrelatorEvents", "can_read", "correlator_events"]
@@ -289,7 +290,11 @@ def _of_physical(
         values = flat(read(events, name, branch), np.float64)
         limits = Limits(low * step, high * step, unit)
         check(values[judged], limits, f"{name}.{branch}", file_of(events))
-        return np.rint(np.where(judged, values, 0.0) / step).astype(np.int64)
+        try:
+            counts = whole_steps(np.where(judged, values, 0.0), step, f" {unit}" if unit else "")
+        except InputError as error:
+            raise InputError(f"{name}.{branch}: {error}") from error
+        return counts.astype(np.int64)
 
     everyone = np.ones(len(pdg), np.bool_)
     columns = {_STEPS[branch][0]: raw(branch, everyone) for branch in ("pt", "eta", "phi")}

@@ -94,14 +94,23 @@ class _OnObjects(DeployedNetwork):
             for family, name in {**names, self.sum_kind: prefix + "EtSum"}.items()
         }
 
+    def _for_menus(self, compared: AnyArray, dtype: Any) -> dict[str, ak.Array]:
+        """Return the number that the Global Trigger compares; menus look for it by model, too."""
+        places = [type(self).__name__]
+        if self.folder.resolve().name.startswith(f"{places[0]}_"):
+            places.append(self.folder.resolve().name)
+        return {f"{place}.score_raw": closed(compared, dtype) for place in places}
+
     def _sum(self, lists: dict[str, ObjectList], names: tuple[str, ...]) -> NDArray[np.int64]:
         """Return fields of the sum, shape (n, len(names)); 0 in an event without it."""
         kind = SUM_TYPES[self.sum_kind]
         sums = lists[self.sum_kind]
-        if len(sums.event) and not (sums.column("etSumType") == kind).any():
+        events = len(sums.offsets) - 1
+        if events and not (sums.column("etSumType") == kind).any():
+            types = np.unique(sums.column("etSumType")).tolist()
             raise MissingBranchError(
-                f"{self.name} needs the sum of type {kind} ({self.sum_kind}); {sums.name} has "
-                f"types {np.unique(sums.column('etSumType')).tolist()}"
+                f"{self.name} needs the sum of type {kind} ({self.sum_kind}); {sums.name} of these "
+                f"{events} events " + (f"has types {types}" if types else "holds no sum at all")
             )
         return slots_of(sums, self.sum_kind, names, 1, kind)[:, 0]
 
@@ -110,8 +119,9 @@ class AXOL1TL(_OnObjects):
     """AXOL1TL: anomaly score of MET, 4 e/gamma, 4 muons and 10 jets of the Global Trigger.
 
     Inserted are `AXOL1TL.score`, the loss, and `AXOL1TL.score_raw`, the integer 16 times as large
-    with which menus compare and that CMSSW calls the score. Muons are taken at the vertex, momenta
-    with their half GeV, as the firmware does.
+    with which menus compare and that CMSSW calls the score; a folder `AXOL1TL_vN` gives the integer
+    as `AXOL1TL_vN.score_raw`, too, which menus look for by the model that they name. Muons are
+    taken at the vertex, momenta with their half GeV, as the firmware does.
 
     Parameters
     ----------
@@ -175,7 +185,7 @@ class AXOL1TL(_OnObjects):
         (numbers,) = self.arrays(events)
         raw = network.score_raw(numbers)
         score = raw.astype(np.float64) / 16.0
-        return {self.adds: closed(score), "AXOL1TL.score_raw": closed(raw, np.int32)}
+        return {self.adds: closed(score), **self._for_menus(raw, np.int32)}
 
 
 class TOPO(_OnObjects):
@@ -183,8 +193,8 @@ class TOPO(_OnObjects):
 
     Versions with 20 and with 21 inputs are told apart by the network. HT is the sum of type
     `kTotalHt` and nothing else. Inserted are `TOPO.score`, the network's output, and
-    `TOPO.score_raw`, the integer part of the number that the version's caller compares with a menu:
-    the output itself with 20 inputs, times 1023 with 21.
+    `TOPO.score_raw`, the number that the version's caller compares with a menu: the output itself
+    with 20 inputs, times 1023 with 21; besides under the name of the folder, as for `AXOL1TL`.
 
     Parameters
     ----------
@@ -222,9 +232,9 @@ class TOPO(_OnObjects):
         return self.network.output(arrays[0]).astype(np.float32)
 
     def measured(self, events: ak.Array) -> dict[str, ak.Array]:
-        """Return score and integer."""
+        """Return score, and what a menu compares."""
         network = self.network
         (numbers,) = self.arrays(events)
         output = network.output(numbers)
-        compared = np.floor(network.compared(output))
-        return {self.adds: closed(output), "TOPO.score_raw": closed(compared, np.int32)}
+        compared = network.compared(output)
+        return {self.adds: closed(output), **self._for_menus(compared, np.float32)}

@@ -49,6 +49,8 @@ _SIGNS: Final = {"os": "OS", "ls": "LS", "ss": "LS"}
 _CHARGES: Final = {"positive": 0, "pos": 0, "negative": 1, "neg": 1}
 _SCORE_STEPS: Final = {"SCORE": 1, "COUNT": 1, "CSCORE": 256}
 """Cuts on a number of its own, with the steps of the hardware in one unit."""
+TOPO_STEPS: Final = 1024
+"""Steps of what TOPO's callers compare: the output, or 1023 times it, has 10 bits of fraction."""
 _MASKED: Final = {"QLTY": "quality", "ISO": "iso", "IP": "ip"}
 _PAIR_KINDS: Final = ("DETA", "DPHI", "DR", "MASS", "MASSUPT", "MASSDR", "TBPT")
 _OVERLAP_KINDS: Final = {"ORMDETA": "DETA", "ORMDPHI": "DPHI", "ORMDR": "DR"}
@@ -155,6 +157,7 @@ class _Compiler:
                 model = _word(cut.data)
             elif cut.kind in _SCORE_STEPS:
                 steps = _given(cut.minimum, cut) * _SCORE_STEPS[cut.kind]
+                steps *= TOPO_STEPS if term.kind == "TOPO" else 1
                 low, high = max(low, math.ceil(steps)), scales.OPEN_END
             elif cut.kind == "SLICE":
                 allowed &= _slice_mask(cut, kind)

@@ -30,6 +30,7 @@ from l1kd.hardware_objects import (
     prefix_of,
 )
 from l1kd.trigger.hardware import external_name, in_range
+from l1kd.trigger.menu.compilation import TOPO_STEPS
 
 __all__ = ["CENTRAL_CUTS", "ObjectEvents", "prefix_of"]
 
@@ -300,9 +301,11 @@ class ObjectEvents:
     def _scores(self, name: str, start: int, stop: int) -> NDArray[np.int32]:
         """Return the integers of a score: as stored, or from the number that l1kd inserts."""
         collection = _score_collection(name)
+        family = name.partition(":")[0]
         if has_branch(self._events, collection, "score_raw"):
-            return np.asarray(read(self._events, collection, "score_raw")[start:stop], np.int32)
-        steps = _SCORE_STEPS[name.partition(":")[0]]
+            raw = np.asarray(read(self._events, collection, "score_raw")[start:stop], np.float64)
+            return np.floor(raw * (TOPO_STEPS if family == "TOPO" else 1)).astype(np.int32)
+        steps = _SCORE_STEPS[family]
         numbers = np.asarray(read(self._events, collection, "score")[start:stop], np.float64)
         return np.floor(numbers * steps).astype(np.int32)
 

@@ -139,6 +139,15 @@ def physical(c):
     )
 
 
+def test_a_number_between_two_steps_is_refused():
+    events = physical(candidates(5, 6))
+    between = ak.with_field(events.L1PuppiCands, events.L1PuppiCands.pt * 0.99, "pt")
+    with pytest.raises(InputError, match=r"L1PuppiCands.pt: expected whole steps of 0.25 GeV"):
+        correlator_events(
+            ak.with_field(events, between, "L1PuppiCands"), None, LinPuppi(), tracks=True
+        )
+
+
 def test_physical_columns_lie_on_the_same_steps():
     c = candidates(5, 12)
     found = correlator_events(physical(c), None, LinPuppi(), tracks=True)

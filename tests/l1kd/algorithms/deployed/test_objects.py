@@ -14,6 +14,7 @@ from l1kd.errors import (
     UnreadableFileError,
 )
 from l1kd.trigger.quantities import quantity, score_of
+from tests.l1kd.trigger.menu.made import menu_of
 
 TYPES = [0, 1, 2, 3, 8]
 MUON = ("hwPt", "hwEta", "hwPhi", "hwEtaAtVtx", "hwPhiAtVtx", "hwQual", "bx")
@@ -115,7 +116,7 @@ def test_topo_reads_objects_as_the_condition_does(model, version):
     inserted = l1kd.insert(events, [algorithm])
     output = ak.to_numpy(inserted.TOPO.score)
     compared = output * np.float32(1 if version == 20 else 1023)
-    assert inserted.TOPO.score_raw.tolist() == np.floor(compared).tolist()
+    assert inserted.TOPO.score_raw.tolist() == compared.tolist()
     assert (output * 1024 == np.round(output * 1024)).all()
 
 
@@ -141,9 +142,10 @@ def test_floats_of_the_reduced_flavour_give_the_same_integers(model):
 
 def central():
     """Events of the central flavour: soft objects were left out."""
-    hard = {"pt": [[40.0]], "eta": [[0.1]], "phi": [[0.1]], "bx": [[0]]}
-    muon = {"pt": [[9.0]], "etaAtVtx": [[0.1]], "phiAtVtx": [[0.1]], "hwQual": [[12]], "bx": [[0]]}
-    sums = {"pt": [[40.0]], "phi": [[0.1]], "etSumType": [[2]], "bx": [[0]]}
+    hard = {"pt": [[40.0]], "eta": [[0.087]], "phi": [[np.pi / 24]], "bx": [[0]]}
+    muon = {"pt": [[9.0]], "etaAtVtx": [[0.087]], "phiAtVtx": [[np.pi / 24]], "hwQual": [[12]],
+            "bx": [[0]]}  # fmt: skip
+    sums = {"pt": [[40.0]], "phi": [[np.pi / 24]], "etSumType": [[2]], "bx": [[0]]}
     records = {"L1Mu": muon, "L1EG": hard, "L1Jet": hard, "L1EtSum": sums}
     return ak.zip({n: ak.zip({k: ak.Array(v) for k, v in r.items()}) for n, r in records.items()},
                   depth_limit=1)  # fmt: skip
@@ -232,11 +234,46 @@ def test_no_events(model):
     assert len(inserted.AXOL1TL.score) == len(inserted.TOPO.score_raw) == 0
 
 
-def test_the_menu_reads_the_inserted_integer(model):
-    from l1kd.trigger.menu.nanoaod import ObjectEvents
+def menu_bits(events, family, model, threshold):
+    """Decisions of a menu of one condition, which names its model."""
+    cuts = {f"{family}-MODEL_it": {"data": f'"{model}"'},
+            f"{family}-SCORE_x": {"minimum": threshold}}  # fmt: skip
+    menu = menu_of([f"{family}[{family}-MODEL_it, {family}-SCORE_x]"], cuts=cuts)
+    assert menu.check(events).reasons == {"S0": ""}
+    return menu.evaluate(events)["S0"].tolist()
 
-    events = opened(drawn(10))
-    inserted = l1kd.insert(events, [AXOL1TL(model("AXOL1TL_v5")), TOPO(model("TOPO_21"))])
-    source = ObjectEvents(inserted)
-    assert source._scores("AXO", 0, 10).tolist() == inserted.AXOL1TL.score_raw.tolist()
-    assert source._scores("TOPO", 0, 10).tolist() == inserted.TOPO.score_raw.tolist()
+
+def test_a_menu_compares_the_number_that_the_condition_compares(model):
+    events = opened(drawn(40))
+    inserted = l1kd.insert(events, [AXOL1TL(model("AXOL1TL_v5")), TOPO(model("TOPO_20"))])
+    raw = inserted.AXOL1TL.score_raw.tolist()
+    middle = sorted(raw)[20]
+    assert menu_bits(inserted, "AXO", "v5", middle) == [x >= middle for x in raw]
+    output = inserted.TOPO.score.tolist()
+    half = sorted(output)[20]
+    assert half != round(half), "a threshold between two integers"
+    assert menu_bits(inserted, "TOPO", "20", half) == [x >= half for x in output]
+    later = l1kd.insert(events, [TOPO(model("TOPO_21"))])
+    compared = [np.float32(x) * np.float32(1023) for x in later.TOPO.score.tolist()]
+    middle = int(sorted(compared)[20])
+    assert menu_bits(later, "TOPO", "21", middle) == [x >= middle for x in compared]
+
+
+def test_a_file_without_any_sum_is_refused_not_taken_for_zero(model):
+    events = opened(drawn(5))
+    empty = ak.with_field(events, events.L1EtSum[:, :0], "L1EtSum")
+    with pytest.raises(MissingBranchError, match=r"ETM.*of these 5 events holds no sum at all"):
+        l1kd.insert(empty, [AXOL1TL(model("AXOL1TL_v5"))])
+
+
+@pytest.mark.parametrize(("branch", "found"), [("pt", 10.3), ("eta", 0.02), ("phi", 0.02)])
+def test_values_between_two_steps_of_the_hardware_are_refused(model, branch, found):
+    events = opened(drawn(5))
+    jets = {"pt": 0.5 * events.L1Jet.hwPt, "eta": 0.0435 * events.L1Jet.hwEta,
+            "phi": events.L1Jet.hwPhi * (2 * np.pi / 144), "bx": events.L1Jet.bx}  # fmt: skip
+    as_floats = ak.with_field(events, ak.zip(jets), "L1Jet")
+    algorithm = AXOL1TL(model("AXOL1TL_v5"), kept="all")
+    np.testing.assert_array_equal(algorithm.arrays(as_floats)[0], algorithm.arrays(events)[0])
+    wrong = ak.zip({**jets, branch: jets[branch] + found})
+    with pytest.raises(InputError, match=rf"L1Jet.{branch}: expected whole steps of 0\.\d+"):
+        algorithm.arrays(ak.with_field(events, wrong, "L1Jet"))
