@@ -130,7 +130,7 @@ def _kinds() -> dict[str, Kind]:
     kinds.extend(Kind(name, 1, {"flag": 1}, 1.0) for name in FLAGS)
     kinds.append(Kind("CICADA", 1, {"score": 16}, 1.0))
     kinds.append(Kind("AXO", 1, {"score": 18}, 1.0))
-    kinds.append(Kind("TOPO", 1, {"score": 16}, 1.0))
+    kinds.append(Kind("TOPO", 1, {"score": 21}, 1.0))  # what is compared, in steps of 1 / 1024
     return {kind.name: kind for kind in kinds}
 
 
