@@ -90,7 +90,8 @@ def _without_noise() -> Iterator[None]:
 
 
 def _import(name: str) -> ModuleType:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2") in ("1", "2"):  # 2 shows searches for a GPU
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     try:
         if name in sys.modules:
             return sys.modules[name]

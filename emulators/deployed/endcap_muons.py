@@ -14,22 +14,22 @@ from l1kd.emulators.deployed.checks import integers, sizes
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 
-__all__ = ["BITS", "PAIRS", "EndcapMuons", "endcap_muon_inputs"]
+__all__ = ["LARGEST", "PAIRS", "EndcapMuons", "endcap_muon_inputs"]
 
 PAIRS: Final = ((1, 2), (1, 3), (1, 4), (2, 3), (2, 4), (3, 4))
 """Stations between which differences are taken, in the order of the inputs."""
 INVALID_PHI: Final = 8191
 INVALID_THETA: Final = 127
-BITS: Final = {
-    "mode": 4,
-    "dphi": 13,
+LARGEST: Final = {
+    "mode": 15,
+    "dphi": 8191,
     "sign_phi": 1,
-    "dtheta": 7,
+    "dtheta": 127,
     "sign_theta": 1,
-    "pattern": 4,
-    "theta": 7,
+    "pattern": 10,
+    "theta": 127,
 }
-"""Widths of a track's words; none has a sign."""
+"""Largest value of a track's words, none of which has a sign; CSC patterns of Run 2 end at 10."""
 LARGEST_DISPLACEMENT: Final = 127
 EXACT: Final = FixedPoint(64, 64)
 
@@ -38,12 +38,10 @@ def _words(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> Integers
     array = integers(name, values)
     if array.shape != shape:
         raise ValueError(f"{name}: shape {shape} expected, not {array.shape}")
-    bad = array[(array < 0) | (array >= 1 << BITS[name])]
+    top = LARGEST[name]
+    bad = array[(array < 0) | (array > top)]
     if bad.size:
-        raise ValueError(
-            f"{name}: expected 0 to {(1 << BITS[name]) - 1}, a word of {BITS[name]} bits, "
-            f"found {bad[0]}"
-        )
+        raise ValueError(f"{name}: expected 0 to {top}, as the hardware has it, found {bad[0]}")
     return array
 
 
@@ -68,7 +66,7 @@ def endcap_muon_inputs(
     sign_phi, sign_theta : integers, shape (n, 6)
         Signs of the differences, 0 or 1.
     pattern : integers, shape (n, 4)
-        CSC pattern of each station (convention of Run 2).
+        CSC pattern of each station, 0 to 10 as in Run 2.
     theta : integers, shape (n,)
         Theta of the track.
 
@@ -81,7 +79,7 @@ def endcap_muon_inputs(
     Raises
     ------
     ValueError
-        If shapes disagree, or numbers are not integers of as many bits as `BITS` says.
+        If shapes disagree, or numbers are not integers up to `LARGEST`.
     """
     if np.ndim(mode) != 1:
         raise ValueError(f"mode: shape (n,) expected, not {np.shape(mode)}")

@@ -84,6 +84,30 @@ def _branch(path: Path, branch: str | None, count: int) -> AnyArray:
     return rows.reshape(len(rows), -1) if count > 1 or rows.ndim > 1 else rows[:, None]
 
 
+def _on_events(name: str, second: str, inputs: Path | None, branch: str | None) -> "Comparison":
+    """Compare what an algorithm gives on events, NAME=FOLDER, with a branch or an array."""
+    import awkward as ak
+
+    from l1kd.algorithms import algorithm
+    from l1kd.datasets import inspect_file
+    from l1kd.models.firmware.comparison import compare_events
+
+    path = Path(second)
+    source = path if inputs is None else inputs
+    if source.suffix != ".root" or path.suffix not in (".root", ".npy"):
+        raise ConfigurationError(
+            f"{name} reads events: expected a ROOT file with --branch, or recorded .npy and "
+            f"--inputs with a ROOT file; found {second} and --inputs {inputs}"
+        )
+    used = algorithm(name)
+    fields = used.fields(inspect_file(str(source)).open())
+    # of two numbers CMSSW stores the one that menus compare
+    place = f"{used.adds.partition('.')[0]}.score_raw"
+    found = ak.to_numpy(fields[place if place in fields else used.adds])
+    recorded = _branch(path, branch, 1) if path.suffix == ".root" else np.load(path)
+    return compare_events(found, recorded.reshape(len(recorded), -1), (name, second))
+
+
 def _recorded(
     network: "Emulator", path: Path, branch: str | None, layout: "Layout", kind: str | None,
     latency: int, rows: int,
@@ -139,7 +163,13 @@ def _show(found: "Comparison") -> None:
 @app.command()
 @explained
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A", help="A network, as `build` takes it.")],
+    first: Annotated[
+        str,
+        typer.Argument(
+            metavar="A",
+            help="A network, as `build` takes it; NAME=FOLDER, such as axol1tl=FOLDER, on events.",
+        ),
+    ],
     second: Annotated[
         str,
         typer.Argument(
@@ -177,22 +207,26 @@ def compare(
     Between networks, layers, formats and constants are compared as well, and the first layer whose
     numbers differ is named.
     """
+    from l1kd.algorithms import known_algorithm
     from l1kd.models.firmware.comparison import compare_networks, compare_recorded, markdown
     from l1kd.models.firmware.patterns.files import is_recorded
 
-    network, layout = network_named(first), layout_of(links, field)
-    path = Path(second)
-    recorded = path if is_recorded(path) and path.is_file() else None
-    rows = _inputs(first, network, inputs, recorded, columns, layout, vectors, seed)
-    names = (first, second)
-    if recorded is None:
-        found = compare_networks(network, network_named(second), rows, names)
-    else:
+    def on_rows() -> "Comparison":
+        network, layout = network_named(first), layout_of(links, field)
+        path = Path(second)
+        recorded = path if is_recorded(path) and path.is_file() else None
+        rows = _inputs(first, network, inputs, recorded, columns, layout, vectors, seed)
+        names = (first, second)
+        if recorded is None:
+            return compare_networks(network, network_named(second), rows, names)
         there = layout_of(output_links or links, field)
         delay = _latency(first, latency)
         rows = rows[: len(rows) - delay] if recorded.suffix == ".vcd" and inputs is None else rows
         given = _recorded(network, recorded, branch, there, kind, delay, len(rows))
-        found = compare_recorded(network, rows, given, names)
+        return compare_recorded(network, rows, given, names)
+
+    events = "=" in first and known_algorithm(first)
+    found = _on_events(first, second, inputs, branch) if events else on_rows()
     if out is not None:
         from l1kd.models.firmware.project import write_json
 

@@ -25,6 +25,7 @@ __all__ = [
     "Comparison",
     "Difference",
     "Example",
+    "compare_events",
     "compare_networks",
     "compare_recorded",
     "markdown",
@@ -187,6 +188,33 @@ def compare_recorded(
     notes = ["only results were recorded: the layer that differs is not known"] if rows.size else []
     named = names or (vectors.name_of(network), "recorded")
     return _result(named, raw, rows, (values, theirs), [], {}, [], notes)
+
+
+def compare_events(found: AnyArray, recorded: AnyArray, names: tuple[str, str]) -> Comparison:
+    """Compare one number an event with what was recorded, in the precision of the record.
+
+    Parameters
+    ----------
+    found, recorded : arrays, shape (n,) and (n, 1)
+        Numbers.
+
+    Raises
+    ------
+    InputError
+        There are not as many events, or several numbers an event.
+    """
+    if recorded.shape != (len(found), 1):
+        raise InputError(
+            f"{names[0]} gives one number for each of {len(found)} events; recorded are "
+            f"{recorded.shape}"
+        )
+    mine = np.asarray(found)[:, np.newaxis]
+    kept = mine.astype(recorded.dtype) if recorded.dtype.kind == "f" else mine
+    rows = np.flatnonzero((kept != recorded).any(axis=1))
+    values = mine.astype(np.float64), recorded.astype(np.float64)
+    nothing = np.empty((len(mine), 0), np.int64)
+    notes = ["the inputs are those of the events"] if rows.size else []
+    return _result(names, nothing, rows, values, [], {}, [], notes)
 
 
 def _result(
@@ -389,7 +417,8 @@ def _layers(
             if blame[place] == SAME_LAYERS:
                 blame[place] = title
     if skipped:
-        notes.append(f"layers without a counterpart of the same size: {', '.join(skipped)}")
+        names = ", ".join(dict.fromkeys(skipped))
+        notes.append(f"layers without a counterpart of the same size: {names}")
     return counts, blame
 
 

@@ -17,7 +17,8 @@ EXPRESSION = "expression"
 
 # Copies one stream into several: every tensor after the first is written.
 _COPIES = ("clone_stream",)
-_PRINTS = [["std", "::", "cout"], ["std", "::", "cerr"]]
+_PRINTS = ("cout", "cerr")
+_PRINTING = ("printf", "fprintf", "puts")
 _EFFECTS = {"=", "(", "++", "--", "+=", "-="}
 # Prints or stores a layer's output and changes nothing.
 _SILENT = ("save_layer_output", "save_output_array")
@@ -204,7 +205,24 @@ def _idle(texts: Sequence[str], state: _State) -> bool:
     """Tell whether a statement reports a size or prints, and nothing else."""
     if texts[0] in state.scalars:
         return texts[1:2] == ["="]
-    return list(texts[:3]) in _PRINTS and not _EFFECTS & set(texts)
+    words = list(texts[2:] if list(texts[:2]) == ["std", "::"] else texts)
+    if words[0] in _PRINTS and len(words) < len(texts):
+        return not _EFFECTS & set(_without_conversions(words))
+    if words[0] in _PRINTING and words[1:2] == ["("] and words[-1] == ")":
+        # %n writes to memory
+        inside = _without_conversions(words[2:-1])
+        return not _EFFECTS & set(inside) and not any("%n" in text for text in inside)
+    return False
+
+
+def _without_conversions(texts: Sequence[str]) -> list[str]:
+    """Leave ``.to_double()`` and its like out, which change nothing."""
+    kept: list[str] = []
+    for text in texts:
+        kept.append(text)
+        if kept[-2:] == ["(", ")"] and kept[-4:-3] == ["."] and kept[-3].startswith("to_"):
+            del kept[-4:]
+    return kept
 
 
 def _is_stream(texts: Sequence[str]) -> bool:

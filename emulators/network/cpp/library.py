@@ -44,8 +44,17 @@ _IDLE = (
 
 # Prints, and loops that did nothing else: what a copy may have besides.
 _PRINTED = r'(?:"[^"]*"|std : : endl|[\w.\[\] :]+?(?: \. to_\w+ \( \))?)'
+_FORMAT = r'"(?:(?!%n)[^"])*"'
 _PRINTS = (
     (re.compile(rf"std : : (?:cout|cerr) (?:< < {_PRINTED} ?)+;"), ""),
+    # a format with %n would write to memory
+    (
+        re.compile(
+            rf"(?:std : : )?(?:printf|puts|fprintf) \( (?:std(?:out|err) , )?{_FORMAT}"
+            rf"(?: , {_PRINTED})* \) ?;"
+        ),
+        "",
+    ),
     (re.compile(r"\s+"), " "),
     (re.compile(r"for \( (?:int|unsigned) (\w+) = 0 ; \1 < [\w: ]+ ; \1 \+ \+ \) \{ \}"), ""),
     (re.compile(r"\s+"), " "),

@@ -46,7 +46,7 @@ def functions(package: Traversable) -> dict[str, str]:
         headers = folder.iterdir() if folder.is_dir() else ()
         for header in sorted(headers, key=lambda header: header.name):
             if header.name.endswith(".h") and header.name not in _SKIPPED:
-                text = header.read_bytes().decode("utf-8", errors="replace")
+                text = header.read_bytes().decode("utf-8-sig", errors="replace")
                 for body in read_bodies(text, header.name):
                     found[fingerprint(body)] = body.name
     return found

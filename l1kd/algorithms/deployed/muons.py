@@ -9,7 +9,7 @@ from l1kd._edge import has_branch, jagged, offsets_of, read
 from l1kd.algorithms.deployed.base import DeployedNetwork, closed, read_folder
 from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.deployed import EndcapMuons, endcap_muon_inputs
-from l1kd.emulators.deployed.endcap_muons import BITS, PAIRS
+from l1kd.emulators.deployed.endcap_muons import LARGEST, PAIRS
 from l1kd.errors import MissingBranchError
 from l1kd.validation import Limits, column
 
@@ -77,7 +77,7 @@ class EMTF_NN(DeployedNetwork):  # noqa: N801
             )
 
         def words(kind: str, branch: str) -> AnyArray:
-            limits = Limits(0, 2 ** BITS[kind] - 1, whole=True)
+            limits = Limits(0, LARGEST[kind], whole=True)
             return column(events, name, branch, limits, np.int64)
 
         def stacked(kind: str, branches: tuple[str, ...]) -> AnyArray:

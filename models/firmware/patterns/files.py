@@ -197,7 +197,7 @@ def _text(path: Path) -> str:
     if path.stat().st_size > _MAX_BYTES:
         raise InputError(f"{path} is larger than {_MAX_BYTES} bytes")
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # editors put a mark in front
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableFileError(f"{path}: expected text: {error}") from error
 

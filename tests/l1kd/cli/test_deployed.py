@@ -97,6 +97,27 @@ def test_emulate_writes_the_fields_of_a_deployed_network(l1kd, folder, nano, wei
     assert len(set(wanted)) > 20
 
 
+def test_compare_takes_a_branch_of_events(l1kd, folder, nano, weights, tmp_path):
+    wanted = np.array(expected(weights))
+    stored = wanted.astype(np.float32)
+    stored[3] += 1
+    with uproot.open(nano) as file:
+        columns = file["Events"].arrays(library="ak")
+    kept = {n: columns[n] for n in columns.fields if not n.startswith("n")}
+    with uproot.recreate(tmp_path / "scores.root") as file:
+        file["Events"] = {**kept, "AXOL1TL_score": stored}
+    done = l1kd("compare", f"axol1tl={folder}", tmp_path / "scores.root",
+                "--branch", "AXOL1TL_score", "--json")  # fmt: skip
+    assert done.exit_code == 1, done.output
+    found = json.loads(done.stdout)
+    assert (found["rows"], found["differing"], found["largest"]) == (EVENTS, 1, 1.0)
+    np.save(tmp_path / "right.npy", wanted)
+    same = l1kd("compare", f"axol1tl={folder}", tmp_path / "right.npy", "--inputs", nano)
+    assert same.exit_code == 0, same.output
+    wrong = l1kd("compare", f"axol1tl={folder}", folder)
+    assert "reads events: expected a ROOT file with --branch" in wrong.stderr
+
+
 def test_rates_take_a_deployed_network(l1kd, folder, nano, weights, tmp_path):
     done = l1kd("rates", "--minbias", nano, "--algorithms", f"axol1tl={folder}",
                 "--out", tmp_path / "rates", "--json")  # fmt: skip

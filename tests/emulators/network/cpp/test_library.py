@@ -226,6 +226,8 @@ def one_relu(tmp_path, old="", new=""):
     x, y = fw.input("x", 3, "ap_fixed<8,4>"), fw.output("y", 3, "ap_fixed<8,4>")
     fw.config("config1", "activ_config", n_in=3)
     fw.call('std::cout << "begins" << std::endl')
+    fw.call('printf("%d inputs\\n", 3)')
+    fw.call('std::fprintf(stderr, "begins\\n")')
     fw.call(f"nnet::relu<{x}_t, {y}_t, config1>({x}, {y}); // relu")
     fw.calls = [line if line.endswith(";") or "//" in line else f"{line};" for line in fw.calls]
     folder = fw.write(tmp_path)
@@ -245,6 +247,8 @@ DEBUG = "for (int ii = 0; ii < CONFIG_T::n_in; ii++) { std::cout << data[ii].to_
     [
         f"        std::cout << data[ii] << std::endl;\n{RELU}",
         f'        std::cerr << "relu " << data[ii].to_double() << "\\n";\n{RELU}',
+        f'        printf("relu %f\\n", data[ii].to_double());\n{RELU}',
+        f'        std::fprintf(stderr, "relu");\n{RELU}',
         "        datareg   =   data[ ii ] ; // a copy\n/* compared */ if( datareg>0 )",
     ],
 )
@@ -264,6 +268,9 @@ def test_loops_that_only_print_change_nothing(tmp_path):
         f"        std::cout << (data[ii] = 1);\n{RELU}",
         f"        std::cout << data[ii]++;\n{RELU}",
         f"        std::cout << change(data);\n{RELU}",
+        f'        printf("%d", data[ii]++);\n{RELU}',
+        f'        printf("%n", &ii);\n{RELU}',
+        f'        printf("%d", change(data));\n{RELU}',
         RELU.replace("> 0", ">= 1"),
     ],
 )
@@ -287,3 +294,11 @@ def test_firmware_of_other_tools_is_refused_by_name(tmp_path, backend, tool):
 
 def test_messages_are_short():
     assert len(str(FirmwareSourceError("x" * 5000, None, "y" * 5000))) < 450
+
+
+def test_a_mark_of_bytes_in_front_of_a_source_changes_nothing(tmp_path):
+    folder = one_relu(tmp_path)
+    for path in folder.rglob("*"):
+        if path.suffix in (".h", ".cpp"):
+            path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert Network.from_hls_project(folder).predict_raw([[-3, 0, 5]]).tolist() == [[0, 0, 5]]

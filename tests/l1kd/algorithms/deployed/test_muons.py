@@ -48,7 +48,7 @@ def test_events_without_tracks_are_refused(model):
 @pytest.mark.parametrize(
     ("branch", "value", "limits"),
     [("mode", 16, "0 to 15"), ("sign_dphi_12", 2, "0 to 1"), ("sign_dtheta_34", -1, "0 to 1"),
-     ("pattern_1", 99, "0 to 15"), ("theta", 300, "0 to 127"), ("dphi_12", 8192, "0 to 8191"),
+     ("pattern_1", 11, "0 to 10"), ("theta", 300, "0 to 127"), ("dphi_12", 8192, "0 to 8191"),
      ("dtheta_13", -5, "0 to 127"), ("theta", np.nan, "0 to 127")],
 )  # fmt: skip
 def test_what_a_word_cannot_hold_is_refused(model, branch, value, limits):
