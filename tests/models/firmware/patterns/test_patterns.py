@@ -45,7 +45,6 @@ def test_what_is_written_is_read_back(kind, layout, tmp_path):
     np.testing.assert_array_equal(files.read(path, FORMATS, layout), rows())
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("kind", ["csv", "hex", "coe", "emp", "emp1", "apx"])
 def test_a_mark_of_bytes_in_front_changes_nothing(kind, tmp_path):
     (path,) = files.write(tmp_path / f"a.{files.WRITTEN[kind]}", rows(), FORMATS, Layout(), kind)
@@ -53,6 +52,7 @@ def test_a_mark_of_bytes_in_front_changes_nothing(kind, tmp_path):
     np.testing.assert_array_equal(files.read(path, FORMATS, Layout(), kind), rows())
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_bits_lie_where_the_layout_says(layout):
     fields = [(form.width, layout.field or form.width) for form in FORMATS]
     frames = frames_of(rows(), FORMATS, layout, "x")
