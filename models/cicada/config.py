@@ -162,13 +162,15 @@ class HgqShape(Strict):
     """Kind and size of the mixed-precision student, see `l1kd.models.cicada.hgq`.
 
     ``rings`` has `knots` for every ring in eta, in spreads above its mean; ``convolutional`` has
-    `filters`; all have `hidden` neurons.
+    `filters`; ``tables`` reads `region_bits` leading bits of a region. All have `hidden` neurons;
+    ``tables`` has them behind its first table.
     """
 
-    architecture: Literal["rings", "convolutional", "dense"] = "rings"
+    architecture: Literal["rings", "convolutional", "dense", "tables"] = "rings"
     knots: tuple[float, ...] = (-1.0, 1.5)
     filters: int = Field(default=4, gt=0)
-    hidden: int = Field(default=8, gt=0)
+    region_bits: int = Field(default=7, ge=3, le=10)
+    hidden: int = Field(default=8, gt=1)
 
 
 class CicadaHgqConfig(StudentConfig, HgqShape):

@@ -267,7 +267,15 @@ def hgq_card(config: CicadaHgqConfig, metrics: Mapping[str, Any]) -> str:
             "Regions are as wide as they are and never overflow; ",
         ),
         "dense": ("", "Regions are as wide as they are and never overflow; "),
+        "tables": (
+            f"one lookup table of their {config.region_bits} leading bits -> sum -> lookup table "
+            "of the sum, each learned as a network of ",
+            "The sum wraps at 1024, 32 times what a region can add; ",
+        ),
     }[config.architecture]
+    parties = "HGQ2, the compiled C++ of hls4ml (Vitis) and `network.npz`"
+    if config.architecture == "tables":
+        parties = "HGQ2 and `network.npz`, read from da4ml's trace,"
     rows = {}
     for number, entry in enumerate(history, 1):
         if number % 3 == 0 or number == len(history):
@@ -278,12 +286,10 @@ def hgq_card(config: CicadaHgqConfig, metrics: Mapping[str, Any]) -> str:
         "weight and activation has its own bit width, learned with HGQ2.",
         "",
         f"252 regions (`uint16[18, 14]`, {_unit(config)}) -> {first}"
-        f"{config.hidden} neurons -> score {export['output']}, steps of 1/256. {widths}"
-        "later activations saturate.",
+        f"{config.hidden} neurons -> score {export['output']}. {widths}later activations saturate.",
         "",
-        f"Effective bit operations (EBOPs): {export['ebops']:,}. HGQ2, the compiled C++ of hls4ml "
-        f"(Vitis) and `network.npz` agree on all of {export['vectors']:,} images (zero bias, "
-        "signal-like, edge images): 0 mismatches.",
+        f"Effective bit operations (EBOPs): {export['ebops']:,}. {parties} agree on all of "
+        f"{export['vectors']:,} images (zero bias, signal-like, edge images): 0 mismatches.",
         "",
         "Cost against quality while the EBOPs regularisation rises (zero-bias validation: mean "
         "absolute difference to the teacher; area under the ROC curve for training's own signals):",

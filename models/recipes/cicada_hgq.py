@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from l1kd.models import backend
+from l1kd.models import backend, mixed_precision
 from l1kd.models.cicada import hgq
 from l1kd.models.cicada.config import CicadaHgqConfig
 from l1kd.models.cicada.students_card import hgq_card
@@ -33,24 +33,24 @@ def _run(config: CicadaHgqConfig, job: Job) -> Product:
     ConfigurationError
         HGQ2 is missing, or the folder holds checkpoints of another configuration.
     ArtefactError
-        HGQ2, the compiled C++ of hls4ml and the integer network differ on any image.
+        HGQ2, the compiled C++ of hls4ml (not for tables) and the integer network differ on any
+        image.
     """
     targets = training_targets(config, job)
     model = hgq.student(config, targets)
     histories = {
         "student": hgq.train_student(model, targets, config.student, config.ebops_regularisation)
     }
-    some = targets.images[: min(_TRACED, config.student_images)]
-    seen = targets.read(np.concatenate([some, targets.signal_like]))
-    operations = hgq.trace(model, seen, targets.width)
-    with tempfile.TemporaryDirectory() as folder:
-        network, export = hgq.export(
-            model,
-            targets.read(proof_images(targets)),
-            Path(folder),
-            job.out / "network.npz",
-            targets.width,
-        )
+    proof, path = targets.read(proof_images(targets)), job.out / "network.npz"
+    if config.architecture == "tables":
+        network, export = hgq.export_tables(model, proof, path, targets.width)
+        operations = round(mixed_precision.ebops(model))
+    else:
+        some = targets.images[: min(_TRACED, config.student_images)]
+        seen = targets.read(np.concatenate([some, targets.signal_like]))
+        operations = hgq.trace(model, seen, targets.width)
+        with tempfile.TemporaryDirectory() as folder:
+            network, export = hgq.export(model, proof, Path(folder), path, targets.width)
     with backend.quiet():
         model.save(job.out / "model.keras")
     export |= {

@@ -7,14 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.array_types import Floats
+from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 from l1kd.errors import ArtefactError
 from l1kd.models import backend
+from l1kd.models.cicada.hgq.tables import settle_tables
+from l1kd.models.firmware.sources.da4ml_trace import traced_network
 from l1kd.models.training import run_in_chunks
 
-__all__ = ["edge_images", "export", "score", "trace"]
+__all__ = ["edge_images", "export", "export_tables", "score", "trace"]
 
 _ETA = np.arange(14)
+_WILD = 20_000
 
 
 def score(model: Any) -> Callable[[NDArray[np.uint16]], NDArray[np.float32]]:
@@ -75,6 +80,58 @@ def _trim(model: Any, name: str, seen: NDArray[np.float32]) -> None:
     quantizer._f.assign(np.minimum(np.asarray(quantizer._f), fraction))
 
 
+def _require_equal(scores: dict[str, Floats]) -> None:
+    """Refuse scores that differ on any image."""
+    table = np.stack(list(scores.values()))
+    wrong = np.flatnonzero((table != table[0]).any(axis=0))
+    if len(wrong):
+        shown = [(int(k), *table[:, k].tolist()) for k in wrong[:5]]
+        names = ", ".join(scores)
+        raise ArtefactError(
+            f"{names} differ on {len(wrong)} of {table.shape[1]} images; first (row, {names}): "
+            f"{shown}"
+        )
+
+
+def export_tables(
+    model: Any, images: NDArray[np.uint16], path: Path, width: int = 10
+) -> tuple[Network, dict[str, Any]]:
+    """Write the integer network of tables, which hls4ml has not, if it and HGQ2 agree.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Of `l1kd.models.cicada.hgq.tables`; its tables are settled here.
+    images : numpy.ndarray, shape (n, 18, 14), uint16
+        Images to compare on; `edge_images` are added, one of every number that a region can have,
+        and random ones, whose sums reach all of the second table.
+    path : pathlib.Path
+        File of the integer network.
+    width : int
+        Bits of a region.
+
+    Raises
+    ------
+    ArtefactError
+        Any score of any image differs.
+    FirmwareError
+        da4ml cannot trace the model.
+    """
+    settle_tables(model)
+    network = traced_network(model, "hls4ml has no layers of lookup tables")
+    single = np.zeros((1 << width, 18, 14), np.uint16)
+    single[:, 7, 3] = np.arange(1 << width)
+    wild = np.random.default_rng(1).integers(0, 1 << width, (_WILD, 18, 14)).astype(np.uint16)
+    seen = np.concatenate([edge_images(width), single, wild, images])
+    form, whole = network.inputs[0].format, FixedPoint(width, width, False)
+    raw = form.cast(seen.reshape(-1, 252).astype(np.int64), whole)
+    emulated = network.outputs[0].format.to_float(network.predict_raw(raw)).reshape(-1)
+    trained = score(model)(seen).astype(np.float64)
+    _require_equal({"HGQ2": trained, "the integer network": emulated})
+    network.save(path)
+    return network, {"vectors": len(seen), "mismatches_keras_emulator": 0}
+
+
 def export(
     model: Any, images: NDArray[np.uint16], folder: Path, path: Path, width: int = 10
 ) -> tuple[Network, dict[str, Any]]:
@@ -116,14 +173,7 @@ def export(
     trained = score(model)(seen).astype(np.float64)
     compiled = np.asarray(firmware.predict(values), np.float64).reshape(-1)
     emulated = network.predict(values).reshape(-1)
-    wrong = np.flatnonzero((trained != compiled) | (compiled != emulated))
-    if len(wrong):
-        shown = [(int(k), trained[k], compiled[k], emulated[k]) for k in wrong[:5]]
-        message = (
-            f"HGQ2, the compiled C++ and the integer network differ on {len(wrong)} of "
-            f"{len(seen)} images; first (row, HGQ2, C++, integer network): {shown}"
-        )
-        raise ArtefactError(message)
+    _require_equal({"HGQ2": trained, "the compiled C++": compiled, "the integer network": emulated})
     network.save(path)
     return network, {
         "vectors": len(seen),

@@ -8,6 +8,7 @@ from l1kd.models.cicada.config import HgqShape
 from l1kd.models.cicada.hgq.layers import convolutional, dense
 from l1kd.models.cicada.hgq.quantizers import begin
 from l1kd.models.cicada.hgq.rings import rings
+from l1kd.models.cicada.hgq.tables import begin_tables, tables
 from l1kd.models.cicada.targets import TrainingTargets
 
 __all__ = ["student"]
@@ -30,13 +31,17 @@ def student(shape: HgqShape, targets: TrainingTargets) -> Any:
     width = targets.width
     zero_bias = targets.read(targets.images[: min(_PLACING, targets.config.student_images)])
     start = float(np.median(targets.validation_targets))
+    some = slice(None, None, _BEGIN_SHARE)
+    seen, wanted = targets.read(targets.images[some]), targets.targets[some]
+    if shape.architecture == "tables":
+        model = tables(shape.hidden, shape.region_bits, width, start)
+        begin_tables(model, seen, wanted)
+        return model
     if shape.architecture == "rings":
         model = rings(zero_bias, shape.knots, shape.hidden, width, start)
     elif shape.architecture == "convolutional":
         model = convolutional(shape.filters, zero_bias, shape.hidden, width, start)
     else:
         model = dense(shape.hidden, width, start)
-    some = slice(None, None, _BEGIN_SHARE)
-    seed = targets.config.seed
-    begin(model, targets.read(targets.images[some]), targets.targets[some], seed)
+    begin(model, seen, wanted, targets.config.seed)
     return model

@@ -5,6 +5,6 @@
 """
 
 from l1kd.models.cicada.logic.encoding import couples
-from l1kd.models.cicada.logic.model import KernelModel, Settled, digits
+from l1kd.models.cicada.logic.model import KernelModel, Settled
 
-__all__ = ["KernelModel", "Settled", "couples", "digits"]
+__all__ = ["KernelModel", "Settled", "couples"]

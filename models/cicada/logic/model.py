@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from l1kd.emulators.array_types import Singles
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.emulators.logic import GateLayer, LogicNetwork, LogicStage
+from l1kd.emulators.logic import GateLayer, LogicNetwork, LogicStage, digits
 from l1kd.models import backend
 from l1kd.models.cicada.config import GateSizes
 from l1kd.models.cicada.logic.encoding import PAIRS, levels_of_couples, pairs_of_regions
 from l1kd.models.cicada.logic.gates import PASS, chosen, mixed, reweighted_weights, start_logits
 
-__all__ = ["FEATURE_BITS", "KernelModel", "Settled", "digits"]
+__all__ = ["FEATURE_BITS", "KernelModel", "Settled"]
 
 FEATURE_BITS = 14
 _STEPS_PER_UNIT = 256
@@ -217,17 +217,3 @@ class Settled:
             offset=np.array([self.start], np.int64),
             output_width=16,
         )
-
-
-def digits(number: int) -> list[tuple[int, int]]:
-    """Write a whole number with the fewest signed powers of two: [(sign, exponent), ...]."""
-    out = []
-    exponent = 0
-    while number:
-        if number & 1:
-            sign = 2 - (number & 3)
-            out.append((sign, exponent))
-            number -= sign
-        number >>= 1
-        exponent += 1
-    return out

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from l1kd.emulators.logic import LogicNetwork, LogicStage
-from l1kd.models.cicada.logic import digits
+from l1kd.emulators.logic import LogicNetwork, LogicStage, digits
 from l1kd.models.firmware.gates import text as gate_text
 from l1kd.models.firmware.gates.netlist import ONE, ZERO, Expression, Netlist, cut, stage_count
 from l1kd.models.firmware.rtl.rtl import RtlDesign

@@ -8,6 +8,7 @@ from l1kd.models.cicada import hgq as cicada_hgq
 from l1kd.models.cicada.hgq.layers import convolutional, dense
 from l1kd.models.cicada.hgq.quantizers import begin
 from l1kd.models.cicada.hgq.rings import rings
+from l1kd.models.cicada.hgq.tables import begin_tables, settle_tables, table_inputs, tables
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +106,53 @@ def test_first_weights_follow_a_logarithm_of_a_sum(tf, build):
     scores = cicada_hgq.score(model)(images)
     correlation = np.corrcoef(scores, wanted)[0, 1]
     assert correlation > (0.5 if build == "dense" else 0.8)
+
+
+@pytest.fixture(scope="module")
+def residuals():
+    """Numbers of 11 bits, mostly small, and a region that stands out of every other image."""
+    rng = np.random.default_rng(2)
+    images = rng.exponential(30.0, (800, 18, 14)).clip(0, 2047).astype(np.uint16)
+    images[::2, 4, 6] += rng.integers(100, 900, 400).astype(np.uint16)
+    return images
+
+
+@pytest.fixture
+def of_tables(tf, residuals):
+    pytest.importorskip("hgq", reason="HGQ2 is not installed")
+    squares = np.square(residuals.reshape(800, -1) / 128.0).sum(axis=1)
+    wanted = (60.0 + 10.0 * np.log1p(squares)).astype(np.float32)
+    model = tables(8, 7, 11, 100.0)
+    begin_tables(model, residuals, wanted)
+    return model, wanted
+
+
+def test_tables_begin_with_squares_and_a_logarithm(of_tables, residuals):
+    model, wanted = of_tables
+    scores = cicada_hgq.score(model)(residuals)
+    assert np.corrcoef(scores, wanted)[0, 1] > 0.98
+    assert np.abs(scores - wanted).mean() < 1.0
+    np.testing.assert_array_equal(scores * 8, np.round(scores * 8))
+    # one table for all regions
+    np.testing.assert_array_equal(cicada_hgq.score(model)(np.roll(residuals, 5, axis=1)), scores)
+
+
+def test_settled_tables_are_far_from_the_edges_of_rounding(of_tables):
+    model, _ = of_tables
+    before = {name: model.get_layer(name).module.get_weights()[-1] for name in ("region", "score")}
+    settle_tables(model)
+    for name, size, shape in (("region", 128, (-1, 1, 1, 1, 1, 1)), ("score", 2048, (-1, 1, 1, 1))):
+        layer, inputs = model.get_layer(name), table_inputs(model, name)
+        assert len(np.unique(inputs)) == size
+        steps = 8.0 * np.asarray(layer.module(inputs.reshape(shape))).ravel()
+        assert np.abs(steps - np.floor(steps) - 0.5).min() > 5e-4
+        assert np.abs(layer.module.get_weights()[-1] - before[name]).max() <= 1 / 16
+
+
+def test_tables_export_exactly(of_tables, residuals, tmp_path):
+    pytest.importorskip("da4ml", reason="da4ml is not installed")
+    model, _ = of_tables
+    network, export = cicada_hgq.export_tables(model, residuals, tmp_path / "network.npz", 11)
+    assert export["mismatches_keras_emulator"] == 0
+    assert export["vectors"] == 800 + len(cicada_hgq.edge_images()) + 2048 + 20_000
+    assert network.inputs[0].format.width == 7

@@ -1,11 +1,10 @@
 """The logic-gate student: what is trained is what runs."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from l1kd.models.cicada import logic
 from l1kd.models.cicada.config import Encoding, GateSizes
@@ -23,32 +22,61 @@ LIMITS = np.array([8, 24, 64, 200])
 """Of four bits a region."""
 
 
+SEED = 3
+
+
 @pytest.fixture(scope="module")
-def images():
+def pairs_hot():
+    """Number of pairs of neighbours that are hot together, in 600 images."""
+    return np.random.default_rng(4).integers(0, 12, 600)
+
+
+@pytest.fixture(scope="module")
+def images(pairs_hot):
+    """Images with hot pairs, and with as many as 39 pairs of which one region is hot."""
     rng = np.random.default_rng(1)
-    images = rng.poisson(12.0, (600, 18, 14)).astype(np.uint16)
-    images[::3, 3, 5] += 300
-    images[::5, 9:11, 2] += 90
-    return images
+    images = rng.poisson(4.0, (600, 252)).astype(np.uint16)
+    pairs = pairs_of_regions()
+    for image, hot in zip(images, pairs_hot, strict=True):
+        order = rng.permutation(len(pairs))
+        alone = order[hot : hot + rng.integers(0, 40)]
+        image[pairs[order[:hot]]] = 100
+        image[pairs[alone, rng.integers(0, 2, len(alone))]] = 100
+    return images.reshape(600, 18, 14)
 
 
 @pytest.fixture(scope="module")
-def wanted(images):
-    return (20.0 * np.log(np.square(images.astype(float)).mean(axis=(1, 2)))).astype(np.float32)
+def wanted(pairs_hot):
+    """A score of what neighbours show together: no sum over single regions is as good."""
+    return (100.0 + 6.0 * pairs_hot).astype(np.float32)
 
 
-def trained(tf, images, wanted, sizes, steps=40):
-    model = logic.KernelModel(len(LIMITS), sizes, 3)
+def trained(tf, images, wanted, sizes, steps=160):
+    tf.keras.utils.set_random_seed(SEED)  # as every training does: the dense network draws from it
+    model = logic.KernelModel(len(LIMITS), sizes, SEED)
     seen = logic.couples(images, LIMITS)
     model.start(seen, wanted)
     optimiser = tf.keras.optimizers.Adam(0.1)
     variables = model.module().trainable_variables
-    for step in range(steps):
+
+    def step(soft):
         with tf.GradientTape() as tape:
-            score = model.score(seen, tf.constant(0.5), step < steps // 2)
+            score = model.score(seen, tf.constant(0.5), soft)
             loss = tf.reduce_mean(tf.abs(score - wanted))
-        optimiser.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return tape.gradient(loss, variables)
+
+    steps_of = {soft: tf.function(partial(step, soft)) for soft in (True, False)}
+    for number in range(steps):
+        gradients = steps_of[number < steps // 2]()
+        optimiser.apply_gradients(zip(gradients, variables, strict=True))
     return model
+
+
+def distance(model, images, wanted):
+    """Mean absolute difference to the score, in units of what its median leaves."""
+    seen = logic.couples(images, LIMITS)
+    found = model.settle(seen, wanted).score(seen)
+    return np.abs(found - wanted).mean() / np.abs(wanted - np.median(wanted)).mean()
 
 
 def test_encodings_are_powers_of_two_or_given():
@@ -108,14 +136,6 @@ def test_gates_begin_as_wires_and_are_soft_or_one(tf):
     np.testing.assert_allclose(mixed(tf, hard, a, b), a, atol=1e-6)
 
 
-@given(st.integers(-(1 << 20), 1 << 20))
-def test_digits_make_the_number(number):
-    found = logic.digits(number)
-    assert sum(sign << exponent for sign, exponent in found) == number
-    exponents = [exponent for _, exponent in found]
-    assert all(b - a >= 2 for a, b in itertools.pairwise(exponents))
-
-
 def test_reweighted_weights_follow_most_images():
     rng = np.random.default_rng(5)
     bits = rng.integers(0, 2, (3000, 6)).astype(np.uint8)
@@ -141,17 +161,20 @@ def test_gates_equal_the_model(tf, images, wanted, depth):
         score = settled.score(logic.couples(some.astype(np.uint16), LIMITS))
         np.testing.assert_array_equal(found, score)
     # the table makes the score follow the teacher more closely than its mean does
-    score = settled.score(seen)
-    assert np.abs(score - wanted).mean() < 0.9 * np.abs(wanted - np.median(wanted)).mean()
+    assert distance(model, images, wanted) < 0.75
 
 
 def test_connections_and_functions_are_learned_unless_held(tf, images, wanted):
+    left = {}
     for learned in (True, False):
-        sizes = GateSizes(kernels=8, depth=2, levels=8, learned=learned)
-        before = logic.KernelModel(len(LIMITS), sizes, 3).tables()
-        after = trained(tf, images, wanted, sizes).tables()
-        same = [np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
-        assert all(same) is not learned
+        sizes = GateSizes(kernels=8, depth=2, levels=20, learned=learned)
+        before = logic.KernelModel(len(LIMITS), sizes, SEED).tables()
+        model = trained(tf, images, wanted, sizes)
+        same = [np.array_equal(a, b) for a, b in zip(before, model.tables(), strict=True)]
+        assert same == [not learned] * 3
+        left[learned] = distance(model, images, wanted)
+    # gates that begin as wires count single regions; learned ones see what two show together
+    assert left[True] < 0.4 < 0.6 < left[False]
 
 
 def test_checkpoints_hold_every_variable(tf, images, wanted, tmp_path):
