@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from l1kd.emulators.correlator.linpuppi import PRESETS, TUNED, LinPuppiParameters
 from l1kd.emulators.correlator.weighing import NAMES
 from l1kd.models.config import Optimisation, Strict, Training
 
@@ -126,6 +127,9 @@ class CorrelatorConfig(Training):
     ----------
     inputs : tuple of str
         Columns of `l1kd.emulators.correlator.weighing`.
+    linpuppi : str
+        Parameters of LinPUPPI, whose weight and sums the network may read: the presets, or those
+        tuned for clusters.
     dz : dict
         Largest distance [cm] of a track from the vertex, by board type.
     pt_cut : float
@@ -147,6 +151,7 @@ class CorrelatorConfig(Training):
     kind: Literal["correlator"]
     data: CorrelatorData
     inputs: tuple[str, ...] = Field(min_length=1)
+    linpuppi: Literal["presets", "tuned"] = "presets"
     dz: dict[Literal["barrel", "hgcal"], float]
     pt_cut: float = Field(default=1.0, ge=0.0)
     hidden: tuple[int, ...] = (20, 20)
@@ -157,6 +162,11 @@ class CorrelatorConfig(Training):
     loss: RateLossConfig = RateLossConfig()
     optimisation: Optimisation
     quantized: Optimisation
+
+    def puppi(self) -> dict[str, LinPuppiParameters]:
+        """Return LinPUPPI's parameters by board type."""
+        chosen = dict(PRESETS if self.linpuppi == "presets" else TUNED["clusters"])
+        return chosen | {board: chosen[board].replace(dz=cut) for board, cut in self.dz.items()}
 
     @model_validator(mode="after")
     def _known(self) -> "CorrelatorConfig":

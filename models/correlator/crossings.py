@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from l1kd.algorithms.linpuppi import LARGEST_Z0
 from l1kd.datasets import inspect_file
 from l1kd.emulators.array_types import AnyArray, Floats, Integers, Mask, Shorts, Singles
 from l1kd.emulators.correlator.clusters import Clusterer
-from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppi
+from l1kd.emulators.correlator.linpuppi import LinPuppi, LinPuppiParameters
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
 from l1kd.emulators.correlator.weighing import region_inputs
@@ -157,8 +157,8 @@ def read_raw(path: Path) -> Raw:
 
 
 def form(
-    raw: Raw, names: Sequence[str], dz: Mapping[Any, float], half: NDArray[np.int8], *,
-    original: bool = True, rate: float = 0.0,
+    raw: Raw, names: Sequence[str], puppi: Mapping[str, LinPuppiParameters],
+    half: NDArray[np.int8], *, original: bool = True, rate: float = 0.0,
 ) -> Crossings:  # fmt: skip
     """Form clusters, regions and inputs of events, with the vertex that the trigger finds.
 
@@ -168,14 +168,14 @@ def form(
         Events.
     names
         Inputs.
-    dz
-        Largest distance [cm] of a track from the vertex, by board type.
+    puppi
+        LinPUPPI's parameters by board type.
     half, original, rate
         As of `Crossings`.
     """
     formed = Clusterer().run(raw.particles, raw.offsets)
-    puppi = {board: LinPuppi(PRESETS[board].replace(dz=cut)) for board, cut in dz.items()}
-    found = region_inputs(formed.particles, formed.offsets, names=names, puppi=puppi)
+    weighers = {board: LinPuppi(own) for board, own in puppi.items()}
+    found = region_inputs(formed.particles, formed.offsets, names=names, puppi=weighers)
     order = np.argsort(found.event, kind="stable")
     pt = (found.hw_pt[order] * PT_LSB).astype(np.float32)
     source = found.source[order]

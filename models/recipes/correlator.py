@@ -1,7 +1,7 @@
 """A network in the correlator: float training for equal rate, then mixed precision, then export."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from l1kd.algorithms.region_networks import KIND, describe
 from l1kd.emulators.array_types import Floats, Singles
-from l1kd.emulators.correlator.linpuppi import PRESETS
+from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppiParameters
 from l1kd.emulators.correlator.weighing import FORMAT
 from l1kd.models import backend, mixed_precision
 from l1kd.models.config import read_config
@@ -95,7 +95,7 @@ def _read(config: CorrelatorConfig) -> _Data:
         for name in (data.soft, *data.hard, *data.pileup, *data.signals)
     }
     halves = {name: (np.arange(r.n_events) % 2).astype(np.int8) for name, r in raw.items()}
-    shape = partial(form, names=config.inputs, dz=config.dz)
+    shape = partial(form, names=config.inputs, puppi=config.puppi())
     made = {
         name: shape(
             r, half=halves[name],
@@ -276,6 +276,12 @@ def _cross_validation(data: _Data, config: CorrelatorConfig, job: Job) -> dict[s
     return {"validation": {"all": together, "halves": own}, "histories": history}
 
 
+def _changes(own: LinPuppiParameters) -> dict[str, Any]:
+    """Return what differs from the preset."""
+    preset = asdict(PRESETS[own.name])
+    return {name: value for name, value in asdict(own).items() if value != preset[name]}
+
+
 def _run(config: CorrelatorConfig, job: Job) -> Product:
     """Train, and write ``network.npz`` and the model of the training framework.
 
@@ -318,7 +324,7 @@ def _run(config: CorrelatorConfig, job: Job) -> Product:
             tracks=True,
             clusters=True,
             pt_cut=cuts,
-            linpuppi={board: {"dz": cut} for board, cut in config.dz.items()},
+            linpuppi={board: _changes(own) for board, own in config.puppi().items()},
         ),
         outputs={"weight": {"format": str(network.outputs[0].format), "range": [0, 1]}},
         files=("network.npz", "model.keras"),
