@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from l1kd.models.correlator.config import CorrelatorConfig, RateLossConfig
+from l1kd.models.correlator.config import CorrelatorConfig, CorrelatorData, RateLossConfig
 
 __all__ = ["card"]
 
@@ -57,6 +57,19 @@ def _held(loss: RateLossConfig) -> str:
     return f"; of signals {', '.join(named)}" if named else ""
 
 
+def _more(data: CorrelatorData) -> str:
+    """Tell where further soft crossings come from."""
+    found = ""
+    if data.reuse_pileup:
+        found += ", also those that are left of the other events without their hard collisions"
+    if data.mixed:
+        found += (
+            f"; in the loss {data.mixed} crossings more stand beside each soft one, of its tracker "
+            "and another one's forward calorimeter"
+        )
+    return found
+
+
 def card(config: CorrelatorConfig, metrics: Mapping[str, Any]) -> str:
     """Write the card, Markdown."""
     data, hidden = config.data, "-".join(str(x) for x in (len(config.inputs), *config.hidden, 1))
@@ -77,7 +90,7 @@ def card(config: CorrelatorConfig, metrics: Mapping[str, Any]) -> str:
         f"{_shares(data.invisible) or 'none'}; {data.forward_pairs} pairs of forward jets made of "
         f"such sides ({data.forward_share:g}). "
         f"Hard parts are put on {data.overlays} other crossings each, within their half of the "
-        "data. The vertex is the one that the trigger finds.",
+        f"data{_more(data)}. The vertex is the one that the trigger finds.",
         "",
         "The loss is the efficiency of MET at "
         f"{', '.join(f'{x:g}' for x in config.loss.rates)} kHz, by a soft threshold, the "
