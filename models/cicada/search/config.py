@@ -22,7 +22,7 @@ class CicadaSearchConfig(StudentConfig):
 
     kind: Literal["cicada_search"]
     families: dict[str, HgqShape] = Field(min_length=1)
-    betas: tuple[float, ...] = Field(min_length=2)
+    betas: tuple[float, ...] = Field(min_length=1)
     validation_mu: tuple[float, ...] = (60.0, 140.0)
     bits_pace: float = Field(default=20.0, gt=0)
     first: Optimisation
