@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.calorimeter import N_PHI
 from l1kd.errors import ConfigurationError
 
 __all__ = ["write_error_model"]
@@ -105,7 +106,20 @@ _LAYERS: Mapping[str, Callable[[_Graph, Any, str], str]] = {
 }
 
 
-def write_error_model(model: Any, path: Path) -> None:
+def _smeared(graph: _Graph, value: str, smear: tuple[float, float]) -> str:
+    """Add shares of the neighbours in phi, round the image, and in eta, to its ends."""
+    phi, eta = smear
+    rows = np.arange(N_PHI)
+    around = [graph.constant(np.roll(rows, step)) for step in (1, -1)]
+    beside = graph.add("Add", *(graph.add("Gather", value, x, axis=2) for x in around))
+    kernel = graph.constant(np.array([eta, 1.0, eta], np.float32).reshape(1, 1, 1, 3))
+    along = graph.add("Conv", value, kernel, pads=[0, 1, 0, 1])
+    return graph.add(
+        "Add", along, graph.add("Mul", beside, graph.constant(np.array(phi, np.float32)))
+    )
+
+
+def write_error_model(model: Any, path: Path, smear: tuple[float, float] = (0.0, 0.0)) -> None:
     """Write the mean squared error of an autoencoder of images.
 
     Parameters
@@ -114,6 +128,8 @@ def write_error_model(model: Any, path: Path) -> None:
         Of `l1kd.models.cicada.teacher.network`.
     path : pathlib.Path
         ONNX file: float32[n, 18, 14] to float32[n].
+    smear : tuple of float
+        Shares of an error that neighbours in phi and in eta get before it is squared.
 
     Raises
     ------
@@ -130,6 +146,8 @@ def write_error_model(model: Any, path: Path) -> None:
             raise ConfigurationError(f"{layer.name}: a layer {kind} has no ONNX form here")
         value = _LAYERS[kind](graph, layer, value)
     missed = graph.add("Sub", value, image)
+    if any(smear):
+        missed = _smeared(graph, missed, smear)
     square = graph.add("Mul", missed, missed)
     graph.nodes.append(
         helper.make_node("ReduceMean", [square], ["error"], axes=[1, 2, 3], keepdims=0)

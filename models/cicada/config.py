@@ -59,11 +59,15 @@ class Autoencoder(Strict):
 
     A share `hidden` of the regions, other ones each time, is set to zero in training, and the loss
     is that of these regions: what stands out of an image cannot be copied then, only inferred.
+
+    `smear` is the share of a region's error that each neighbour in phi, and each in eta, gets
+    before errors are squared: a jet that regions share counts as one.
     """
 
     latent: int = Field(default=80, gt=0)
     decoder: Literal["upsampling", "transposed"] = "upsampling"
     hidden: float = Field(default=0.0, ge=0, lt=1)
+    smear: tuple[float, float] = (0.0, 0.0)
     normalised: Normalised | None = None
 
 

@@ -86,7 +86,7 @@ def reconstruction_error(
     model : tf_keras.Model
         The teacher.
     settings : Autoencoder, optional
-        How it sees images; counts by default.
+        How it sees images, and how errors are smeared; counts and not at all by default.
 
     Returns
     -------
@@ -96,8 +96,15 @@ def reconstruction_error(
     tf = backend.tensorflow()
     seen = settings or Autoencoder()
 
+    phi, eta = seen.smear
+
     def errors(x: Any) -> Any:
-        return tf.reduce_mean(tf.square(model(x, training=False) - x), axis=(1, 2, 3))
+        missed = model(x, training=False) - x
+        if any(seen.smear):
+            beside = tf.pad(missed, ((0, 0), (0, 0), (1, 1), (0, 0)))
+            around = tf.roll(missed, 1, axis=1) + tf.roll(missed, -1, axis=1)
+            missed += phi * around + eta * (beside[:, :, 2:] + beside[:, :, :-2])
+        return tf.reduce_mean(tf.square(missed), axis=(1, 2, 3))
 
     predict = run_in_chunks(errors, (18, 14, 1))
 

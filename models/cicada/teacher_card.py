@@ -112,6 +112,12 @@ def _seen(config: CicadaTeacherConfig) -> str:
             f" In training {100 * shape.hidden:.0f}% of the regions, other ones each time, are set "
             "to zero, and the loss is that of these: what stands out cannot be copied."
         )
+    if any(shape.smear):
+        phi, eta = shape.smear
+        text += (
+            f" Before errors are squared each neighbour in phi gets {phi:g} of a region's, each in "
+            f"eta {eta:g}: a jet that regions share counts as one."
+        )
     return text
 
 

@@ -32,7 +32,7 @@ def _run(config: CicadaTeacherConfig, job: Job) -> Product:
     source = ImageSource.read(config.data, config.seed)
     training = source.at(PileupProfile.of(config.training_mu, [1.0]))
     model, history = teacher.train_teacher(config, training, job.checkpoints("teacher"), job.quiet)
-    write_error_model(model, job.out / "model.onnx")
+    write_error_model(model, job.out / "model.onnx", config.autoencoder.smear)
     error = teacher.reconstruction_error(model, config.autoencoder)
 
     def score(images: Images) -> Singles:

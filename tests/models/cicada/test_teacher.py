@@ -24,10 +24,11 @@ def images():
 
 @pytest.mark.parametrize("decoder", ["upsampling", "transposed"])
 @pytest.mark.parametrize("normalised", [None, Normalised(power=0.35)])
-def test_the_graph_gives_the_error_of_the_model(tf, images, tmp_path, decoder, normalised):
-    settings = Autoencoder(latent=6, decoder=decoder, normalised=normalised)
+@pytest.mark.parametrize("smear", [(0.0, 0.0), (0.25, 0.125), (0.0, 0.5)])
+def test_the_graph_gives_the_error_of_the_model(tf, images, tmp_path, decoder, normalised, smear):
+    settings = Autoencoder(latent=6, decoder=decoder, normalised=normalised, smear=smear)
     model = teacher.network(settings)
-    write_error_model(model, tmp_path / "model.onnx")
+    write_error_model(model, tmp_path / "model.onnx", smear)
     read = images.astype(np.float32)
     if normalised is not None:
         read = RESIDUALS.to_float(normalised.residuals().raw(images)).astype(np.float32)
@@ -36,8 +37,15 @@ def test_the_graph_gives_the_error_of_the_model(tf, images, tmp_path, decoder, n
     wanted = teacher.reconstruction_error(model, settings)(images)
     assert found.shape == (len(images),)
     np.testing.assert_allclose(found, wanted, rtol=1e-4)
-    by_hand = np.square(model(read[..., None]).numpy()[..., 0] - read).mean(axis=(1, 2))
-    np.testing.assert_allclose(wanted, by_hand, rtol=1e-4)
+    missed = model(read[..., None]).numpy()[..., 0] - read
+    shared = missed.copy()
+    for phi in range(18):  # phi goes round, eta ends
+        shared[:, (phi + 1) % 18] += smear[0] * missed[:, phi]
+        shared[:, phi - 1] += smear[0] * missed[:, phi]
+    for eta in range(13):
+        shared[:, :, eta + 1] += smear[1] * missed[:, :, eta]
+        shared[:, :, eta] += smear[1] * missed[:, :, eta + 1]
+    np.testing.assert_allclose(wanted, np.square(shared).mean(axis=(1, 2)), rtol=1e-4)
 
 
 def test_both_decoders_have_the_paper_s_size(tf):
