@@ -90,7 +90,9 @@ def card(config: CorrelatorConfig, metrics: Mapping[str, Any]) -> str:
         f"{_shares(data.invisible) or 'none'}; {data.forward_pairs} pairs of forward jets made of "
         f"such sides ({data.forward_share:g}). "
         f"Hard parts are put on {data.overlays} other crossings each, within their half of the "
-        f"data{_more(data)}. The vertex is the one that the trigger finds.",
+        f"data{_more(data)}. The vertex is the one that the trigger finds. "
+        f"LinPUPPI, whose weight and sum are inputs, has its {config.linpuppi} parameters "
+        f"({', '.join(f'dz {cut:g} cm in {board}' for board, cut in config.dz.items())}).",
         "",
         "The loss is the efficiency of MET at "
         f"{', '.join(f'{x:g}' for x in config.loss.rates)} kHz, by a soft threshold, the "
