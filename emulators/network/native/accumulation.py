@@ -50,6 +50,11 @@ class Accumulation(ABC):
         """Return how many registers of events are worked on at once."""
         return self.SHAPES[lanes][self.way][0]
 
+    def groups(self, lanes: int, multiple: int = 1) -> list[list[int]]:
+        """Group the outputs whose sums are held at once, at most a multiple of a number of them."""
+        most = self.SHAPES[lanes][self.way][1] // multiple * multiple
+        return list(output_groups(self.weights, self.operation.group, most))
+
     def write(self, code: Code, source: Placed, target: Placed, table: WeightTable) -> None:
         """Write the code of all outputs.
 
@@ -60,9 +65,8 @@ class Accumulation(ABC):
         table : WeightTable
             Where weights go.
         """
-        most = self.SHAPES[code.lanes][self.way][1]
         fraction, unit = self.operation.accumulator.fraction, self.stages[-1].form.fraction
-        for outputs in output_groups(self.weights, self.operation.group, most):
+        for outputs in self.groups(code.lanes):
             code.barrier()
             sums = self.sums(code, outputs, source, table)
             for place, output in enumerate(outputs):

@@ -127,6 +127,13 @@ def lanes() -> int:
 
 
 @cache
+def has_octets() -> bool:
+    """Tell whether the processor multiplies four numbers of eight bits at once."""
+    features = binding.get_host_cpu_features()
+    return bool(features.get("avx512bw", False) and features.get("avx512vnni", False))
+
+
+@cache
 def _surroundings() -> bytes:
     """Return a hash of everything besides the network that decides on the code."""
     digest = hashlib.sha256(repr((_initialised(), binding.llvm_version_info)).encode())
@@ -202,7 +209,7 @@ def translate(
     UnsuitableError
         If the general machine serves this network better.
     """
-    text, events, size = write_native(graph, outputs, width or lanes())
+    text, events, size = write_native(graph, outputs, width or lanes(), has_octets())
     return target().emit_object(binding.parse_assembly(text)), events, size
 
 

@@ -66,14 +66,16 @@ def reader(
     check = misfit(form, bits)
     if check is not None:
         plus, mask = (_constant(bits, number, width) for number in check)
-        wrong = block.let(f"load {kind}, ptr %wrong, align 8")
-        for value in values:
-            if check[0]:
-                moved = block.let(f"add {kind} {value}, {plus}")
-                value = block.let(f"and {kind} {moved}, {mask}")
-            wrong = block.let(f"or {kind} {wrong}, {value}")
-        if not check[0]:
-            wrong = block.let(f"and {kind} {wrong}, {mask}")
+        before = block.let(f"load {kind}, ptr %wrong, align 8")
+        every = values
+        if check[0]:
+            every = [block.let(f"add {kind} {value}, {plus}") for value in values]
+        # two at a time: processors or three registers at once
+        found = before
+        for one, other in zip(every[::2], every[1::2], strict=True):
+            both = block.let(f"or {kind} {one}, {other}")
+            found = block.let(f"or {kind} {found}, {both}")
+        wrong = block.let(f"and {kind} {found}, {mask}")
         block.do(f"store {kind} {wrong}, ptr %wrong, align 8")
     rows = _of_integers(block, values, bits, real, width)
     return _loop(name, block, rows, kind, size, first, total, bits // 8, row, real, tile)

@@ -228,20 +228,24 @@ class Code:
 
 
 class WeightTable:
-    """Floating-point constants of all functions, each kept once."""
+    """Constants of 32 bits of all functions, each kept once."""
 
     def __init__(self) -> None:
-        self._places: dict[float, int] = {}
+        self._places: dict[int, int] = {}
 
     def place(self, value: float) -> int:
-        """Return the offset of a constant in bytes."""
-        return 4 * self._places.setdefault(value, len(self._places))
+        """Return the offset in bytes of a number in single precision."""
+        return self.word(int.from_bytes(struct.pack("<f", value), "little"))
+
+    def word(self, bits: int) -> int:
+        """Return the offset in bytes of 32 bits."""
+        return 4 * self._places.setdefault(bits, len(self._places))
 
     def text(self) -> str:
         """Return the table as a global constant."""
-        values = list(self._places) or [0.0]
-        body = ", ".join(f"float {scalar('float', value)}" for value in values)
-        return f"@weights = internal constant [{len(values)} x float] [{body}], align 64"
+        words = list(self._places) or [0]
+        body = ", ".join(f"i32 {word}" for word in words)
+        return f"@weights = internal constant [{len(words)} x i32] [{body}], align 64"
 
 
 def _suffix(kind: str) -> str:

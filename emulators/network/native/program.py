@@ -33,6 +33,8 @@ from l1kd.emulators.network.graph import (
     Lookup,
     Operation,
     Piecewise,
+    Tensor,
+    sources,
 )
 from l1kd.emulators.network.native.accumulation import FLOORED, Accumulation
 from l1kd.emulators.network.native.casts import EXACT, Stage
@@ -58,6 +60,16 @@ from l1kd.emulators.network.native.elements import (
 )  # fmt: skip
 from l1kd.emulators.network.native.ir import Code, Placed, Tile, WeightTable, declarations, scalar
 from l1kd.emulators.network.native.loops import functions
+from l1kd.emulators.network.native.octets import (
+    DECLARATIONS,
+    WORD,
+    Dots,
+    Words,
+    fits_octets,
+    pack,
+    suits_dots,
+    words_of,
+)
 from l1kd.emulators.network.native.ordered import Ordered
 from l1kd.emulators.network.native.sums import Sums, word_of_sums
 
@@ -101,9 +113,13 @@ class NativeBuilder:
     graph: Graph
     facts: dict[str, Facts]
     after: dict[str, Piecewise]
+    outputs: Sequence[str]
     lanes: int
+    octets: bool
+    """Whether the processor multiplies numbers of eight bits, four at once."""
     memory: Memory = field(default_factory=Memory)
     held: dict[str, Placed] = field(default_factory=dict)
+    words: dict[str, Words] = field(default_factory=dict)
     planned: list[Planned] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
 
@@ -153,6 +169,53 @@ class NativeBuilder:
 
     @emit.register
     def _(self, operation: Affine) -> None:
+        part, target = self._accumulation(operation)
+        if operation.source in self.words:
+            words = self.words[operation.source]
+            part, source = Dots.of(part, words), words.rows
+        else:
+            source = self.take(operation.source, operation.index)
+        if self._reads_octets(part, target):
+            self._add_packed(part, source, target)
+            return
+        held = self.new(target.name)
+
+        def write(code: Code, address: Callable[[Placed], Placed], table: WeightTable) -> None:
+            part.write(code, address(source), address(held), table)
+
+        self.step(write, [source], held, part.blocks(self.lanes), part.way == FLOORED)
+
+    def _add_packed(self, part: Accumulation, source: Placed, target: Tensor) -> None:
+        """Add the step of sums whose numbers are kept in words."""
+        groups = part.groups(self.lanes, WORD)
+        rows = self.memory.rows(sum(words_of(group) for group in groups), 32)
+        held = Placed(rows, np.zeros(rows.size, np.bool_))
+        self.words[target.name] = Words.of(groups, held, target.size)
+
+        def write(code: Code, address: Callable[[Placed], Placed], table: WeightTable) -> None:
+            first, places, given = 0, address(held), address(source)
+            for group in groups:
+                code.barrier()
+                pack(code, part, group, part.sums(code, group, given, table), places, first)
+                code.finish()
+                first += words_of(group)
+
+        self.step(write, [source], held, part.blocks(self.lanes))
+
+    def _reads_octets(self, part: Accumulation, target: Tensor) -> bool:
+        """Tell whether a tensor is better kept in words: only sums of eight bits read it."""
+        real = part.kind == "float" if isinstance(part, Sums) else isinstance(part, Dots)
+        if not (self.octets and real and part.way != FLOORED):
+            return False
+        if target.name in self.outputs or not fits_octets(self.facts[target.name].bounds):
+            return False
+        readers = [op for op in self.graph.operations if target.name in sources(op)]
+        return bool(readers) and all(
+            isinstance(op, Affine) and suits_dots(self._accumulation(op)[0]) for op in readers
+        )
+
+    def _accumulation(self, operation: Affine) -> tuple[Accumulation, Tensor]:
+        """Plan the sums of an operation; return what holds their casts, too."""
         output, fraction = operation.output, self.fraction(operation.source)
         facts = self.facts[output.name]
         sums = facts.sums
@@ -173,20 +236,12 @@ class NativeBuilder:
         every = range(output.size)
         while len(stages) > 1 and all(stages[0].nothing(e) for e in every):
             stages = self._without_first(stages)
-        part: Accumulation
-        if ordered:
-            try:
-                part = Ordered.plan(operation, source_bounds, fraction, stages)
-            except ValueError as error:
-                raise UnsuitableError(str(error)) from error
-        else:
-            part = Sums.plan(operation, self.facts, kernel, stages)
-        source, held = self.take(operation.source, operation.index), self.new(target.name)
-
-        def write(code: Code, address: Callable[[Placed], Placed], table: WeightTable) -> None:
-            part.write(code, address(source), address(held), table)
-
-        self.step(write, [source], held, part.blocks(self.lanes), part.way == FLOORED)
+        if not ordered:
+            return Sums.plan(operation, self.facts, kernel, stages), target
+        try:
+            return Ordered.plan(operation, source_bounds, fraction, stages), target
+        except ValueError as error:
+            raise UnsuitableError(str(error)) from error
 
     @staticmethod
     def _fused(operation: Piecewise, bounds: Bounds) -> Stage:
@@ -204,7 +259,7 @@ class NativeBuilder:
     @emit.register
     def _(self, operation: Piecewise) -> None:
         output = operation.output
-        if output.name in self.held:
+        if output.name in self.held or output.name in self.words:
             return
         source = self.take(operation.source, operation.index)
         bounds = self.facts[operation.source].bounds.take(operation.index)
@@ -326,6 +381,7 @@ class NativeBuilder:
             return Placed(np.where(rows < 0, -1, found), placed.wide)
 
         table, parts, calls, count = WeightTable(), [declarations(lanes), *self.tables], [], 0
+        parts += [DECLARATIONS] if self.words else []
         for number, step in enumerate(self.planned):
             calls += ["  call void @llvm.set.rounding(i32 3)"] if step.floors else []
             code = Code(lanes, step.blocks)
@@ -365,10 +421,13 @@ class NativeBuilder:
         return parts
 
 
-def write_native(graph: Graph, outputs: Sequence[str], lanes: int) -> NativeText:
+def write_native(
+    graph: Graph, outputs: Sequence[str], lanes: int, octets: bool = False
+) -> NativeText:
     """Translate a graph into a program that gives the named tensors, one after the other.
 
-    ``lanes`` are the numbers of 32 bits in a register: 8 or 16.
+    ``lanes`` are the numbers of 32 bits in a register: 8 or 16; ``octets`` tells whether the
+    processor multiplies four numbers of eight bits at once, in registers of 16.
 
     Raises
     ------
@@ -381,7 +440,8 @@ def write_native(graph: Graph, outputs: Sequence[str], lanes: int) -> NativeText
                    if isinstance(op, Affine))  # fmt: skip
     if products > MAX_PRODUCTS:
         raise UnsuitableError(f"{products} products")
-    builder = NativeBuilder(graph, analyse(graph), fused_consumers(graph, outputs), lanes)
+    facts, after = analyse(graph), fused_consumers(graph, outputs)
+    builder = NativeBuilder(graph, facts, after, outputs, lanes, octets and lanes == 16)
     for tensor in graph.inputs:
         builder.new(tensor.name)
     for operation in graph.operations:
