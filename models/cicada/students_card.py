@@ -273,8 +273,10 @@ def hgq_card(config: CicadaHgqConfig, metrics: Mapping[str, Any]) -> str:
             "The sum wraps at 1024, 32 times what a region can add; ",
         ),
     }[config.architecture]
+    kind = "a network whose every weight and activation has its own bit width, learned with HGQ2"
     parties = "HGQ2, the compiled C++ of hls4ml (Vitis) and `network.npz`"
     if config.architecture == "tables":
+        kind = "two lookup tables, learned with HGQ2 as small networks"
         parties = "HGQ2 and `network.npz`, read from da4ml's trace,"
     rows = {}
     for number, entry in enumerate(history, 1):
@@ -282,8 +284,7 @@ def hgq_card(config: CicadaHgqConfig, metrics: Mapping[str, Any]) -> str:
             cells = [f"{entry['ebops']:,.0f}", f"{entry['validation_mae']:.2f}"]
             rows[str(number)] = [*cells, f"{entry.get('exposure_auc', np.nan):.4f}"]
     about = [
-        "An anomaly score of the calorimeter image, for the Level-1 trigger: a network whose every "
-        "weight and activation has its own bit width, learned with HGQ2.",
+        f"An anomaly score of the calorimeter image, for the Level-1 trigger: {kind}.",
         "",
         f"252 regions (`uint16[18, 14]`, {_unit(config)}) -> {first}"
         f"{config.hidden} neurons -> score {export['output']}. {widths}later activations saturate.",

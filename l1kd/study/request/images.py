@@ -30,7 +30,7 @@ class CicadaRequest(Settings):
         "one. None: all shipped networks and the scores without training.",
     )
     teacher: str | None = Field(
-        None, description="Artefact of the teacher; the shipped one if there is one."
+        None, description="Artefact of the teacher; by default the one that most students learned."
     )
     reference: str = Field("ring_chi2", description="Score to which the others are compared.")
     mu: tuple[float, ...] = Field((60.0, 140.0), description="Mean pile-ups of the comparison.")

@@ -36,11 +36,10 @@ Scores = Mapping[str, EventScore]
 
 def _scores_of(request: CicadaRequest) -> dict[str, EventScore]:
     """Scores under evaluation, the teacher first and the reference among them."""
-    found: dict[str, EventScore] = {}
-    teacher = teacher_of(request.teacher)
-    if teacher is not None:
-        found[TEACHER] = teacher
-    found |= judged(request.models)
+    wanted = judged(request.models)
+    teacher = teacher_of(request.teacher, wanted)
+    found: dict[str, EventScore] = {} if teacher is None else {TEACHER: teacher}
+    found |= wanted
     if request.reference not in found:
         found |= judged((request.reference,))
     return found

@@ -1,5 +1,6 @@
 """The scores under evaluation, by name."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,20 @@ def judged(names: tuple[str, ...]) -> dict[str, EventScore]:
     return found
 
 
-def teacher_of(name: str | None) -> CicadaTeacher | None:
-    """Return the teacher that was asked for, or the newest that is shipped; None without one."""
+def teacher_of(name: str | None, scores: Mapping[str, EventScore]) -> CicadaTeacher | None:
+    """Return the teacher that was asked for.
+
+    Else the shipped one that most of the scores learned, else the newest; None where none is.
+    """
     if name is None:
         there = _networks(_TEACHER)
-        return CicadaTeacher(there[-1]) if there else None
+        learned = [target_of(score).get("teacher") for score in scores.values()]
+        counts = Counter(title for title in learned if title in there)
+        return (
+            CicadaTeacher([*(title for title, _ in counts.most_common(1)), there[-1]][0])
+            if there
+            else None
+        )
     return CicadaTeacher(name)
 
 

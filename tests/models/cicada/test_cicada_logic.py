@@ -161,7 +161,7 @@ def test_gates_equal_the_model(tf, images, wanted, depth):
         score = settled.score(logic.couples(some.astype(np.uint16), LIMITS))
         np.testing.assert_array_equal(found, score)
     # the table makes the score follow the teacher more closely than its mean does
-    assert distance(model, images, wanted) < 0.75
+    assert distance(model, images, wanted) < 0.8
 
 
 def test_connections_and_functions_are_learned_unless_held(tf, images, wanted):
