@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.emulators.array_types import Images
+from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.models.cicada.card import ERRORS, SIMULATED, area_cell, missing_errors
 from l1kd.models.cicada.config import (
     CicadaConfig,
@@ -273,6 +274,7 @@ def hgq_card(config: CicadaHgqConfig, metrics: Mapping[str, Any]) -> str:
             "The sum wraps at 1024, 32 times what a region can add; ",
         ),
     }[config.architecture]
+    steps = 1 << FixedPoint.parse(export["output"]).fraction
     kind = "a network whose every weight and activation has its own bit width, learned with HGQ2"
     parties = "HGQ2, the compiled C++ of hls4ml (Vitis) and `network.npz`"
     if config.architecture == "tables":
@@ -287,7 +289,8 @@ def hgq_card(config: CicadaHgqConfig, metrics: Mapping[str, Any]) -> str:
         f"An anomaly score of the calorimeter image, for the Level-1 trigger: {kind}.",
         "",
         f"252 regions (`uint16[18, 14]`, {_unit(config)}) -> {first}"
-        f"{config.hidden} neurons -> score {export['output']}. {widths}later activations saturate.",
+        f"{config.hidden} neurons -> score {export['output']}, steps of 1/{steps}. {widths}"
+        "later activations saturate.",
         "",
         f"Effective bit operations (EBOPs): {export['ebops']:,}. {parties} agree on all of "
         f"{export['vectors']:,} images (zero bias, signal-like, edge images): 0 mismatches.",
