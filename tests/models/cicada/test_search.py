@@ -112,3 +112,12 @@ def test_the_shipped_scan_has_six_prices_of_each_family():
     shipped = read_config(shipped_searches()["cicada"], scans.CicadaSearchConfig)
     assert set(shipped.families) == {"rings", "convolutional", "dense"}
     assert len(shipped.betas) >= 6
+
+
+def test_tables_are_scanned_over_their_bits_at_one_price():
+    shipped = read_config(shipped_searches()["cicada_tables"], scans.CicadaSearchConfig)
+    assert len(shipped.betas) == 1
+    bits = [shape.region_bits for shape in shipped.families.values()]
+    assert bits == sorted(bits)
+    assert len(bits) >= 5
+    assert {shape.architecture for shape in shipped.families.values()} == {"tables"}

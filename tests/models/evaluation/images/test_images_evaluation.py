@@ -8,9 +8,11 @@ from typer.testing import CliRunner
 
 import l1kd
 from l1kd.algorithms import EventScore
+from l1kd.artefacts import shipped
 from l1kd.cli import app
 from l1kd.errors import ConfigurationError, UnreadableFileError
 from l1kd.models.evaluation.images.evaluate import measure
+from l1kd.models.evaluation.images.judged import teacher_of
 from l1kd.models.evaluation.images.samples import Libraries
 from l1kd.registry import reset
 from l1kd.statistics import roc_auc
@@ -218,3 +220,10 @@ def test_an_empty_folder_and_a_name_twice_are_refused(request_of, tmp_path, fold
     twice = [str(folder), f"tt={folder / 'regions_tt.npz'}"]
     with pytest.raises(ConfigurationError, match="'tt' comes twice"):
         Libraries.of(request_of.model_copy(update={"fileset": twice}))
+
+
+def test_the_teacher_is_the_one_that_most_students_learned(found):
+    assert found["teacher"] == "cicada_teacher-v1"
+    newest = [name for name in shipped() if name.startswith("cicada_teacher-")][-1]
+    assert teacher_of(None, {}).version == newest
+    assert teacher_of("cicada_teacher-v1", {}).version == "cicada_teacher-v1"
