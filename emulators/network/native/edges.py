@@ -6,11 +6,14 @@ from l1kd.emulators.network.native.ir import Tile, scalar, vector
 
 __all__ = [
     "DOUBLES",
+    "FETCH",
     "FLOATS",
     "WORDS",
+    "fetch",
     "float_reader",
     "reader",
     "runner",
+    "shared",
     "takes_floats",
     "writer",
 ]
@@ -21,9 +24,35 @@ FLOATS, DOUBLES = "float", "double"
 _BYTES = {FLOATS: 4, DOUBLES: 8}
 # Elements that are turned at once, of as many events as a register has numbers of 32 bits.
 TURNED = 8
-# How many registers of events lie between those that are read and those that are fetched into the
-# second-level cache. The nearest cache has too few places for lines under way.
-AHEAD = 4
+# How far ahead events are fetched into the second-level cache; the nearest one has few places for
+# lines under way. A reader of much fetches by itself, so many registers of events before it reads
+# them. Where a tile has few bytes the steps fetch for it, a share after each, so many tiles before.
+AHEAD, TILES_AHEAD, FEW_BYTES = 4, 3, 16 << 10
+FETCH = """define internal void @fetch(ptr %from, i64 %bytes) noinline nounwind {
+entry:
+  br label %loop
+loop:
+  %place = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %line = getelementptr i8, ptr %from, i64 %place
+  call void @llvm.prefetch.p0(ptr %line, i32 0, i32 2, i32 1)
+  %next = add i64 %place, 64
+  %more = icmp ult i64 %next, %bytes
+  br i1 %more, label %loop, label %done
+done:
+  ret void
+}"""
+"""A function that asks for some bytes of events that come later."""
+
+
+def fetch(number: int) -> list[str]:
+    """Return instructions of the steps that fetch a share of events that come later."""
+    return [
+        f"  %behind{number} = mul i64 %share, {number}",
+        f"  %from{number} = getelementptr i8, ptr %soon, i64 %behind{number}",
+        f"  call void @fetch(ptr %from{number}, i64 %share)",
+    ]
+
+
 _HALVES = [[0, 8, 1, 9, 2, 10, 3, 11], [4, 12, 5, 13, 6, 14, 7, 15]]
 
 
@@ -62,7 +91,7 @@ def reader(
     """
     block, width = _Block("a"), TURNED if size >= TURNED else 1
     kind = f"<{width} x i{bits}>"
-    values = _loaded(block, f"i{bits}", width, total, bits // 8, tile.lanes)
+    values = _loaded(block, f"i{bits}", width, total, bits // 8, tile)
     check = misfit(form, bits)
     if check is not None:
         plus, mask = (_constant(bits, number, width) for number in check)
@@ -90,7 +119,7 @@ def float_reader(
     A value misfits, too, where the cast would wrap around, and where there is none.
     """
     block, width, lanes = _Block("a"), TURNED if size >= TURNED else 1, tile.lanes
-    values = _loaded(block, kind, width, total, _BYTES[kind], lanes)
+    values = _loaded(block, kind, width, total, _BYTES[kind], tile)
     base = "float" if real and kind == FLOATS else "double"
     early = kind == DOUBLES and width > 1
     count = width if early else lanes
@@ -171,14 +200,19 @@ def _cast(
     return whole
 
 
-def _loaded(block: _Block, kind: str, width: int, total: int, step: int, lanes: int) -> list[str]:
+def shared(total: int, tile: Tile) -> bool:
+    """Tell whether the steps fetch events of so many elements."""
+    return total * 8 * tile.events <= FEW_BYTES
+
+
+def _loaded(block: _Block, kind: str, width: int, total: int, step: int, tile: Tile) -> list[str]:
     """Load a register of elements for each of the events that are turned at once."""
     values = []
-    for event in range(lanes):
+    for event in range(tile.lanes):
         place = block.let(f"add i64 %start, {event * total * step}")
         pointer = block.let(f"getelementptr i8, ptr %events, i64 {place}")
         values.append(block.let(f"load <{width} x {kind}>, ptr {pointer}, align {step}"))
-    for line in range(-(-lanes * width * step // 64)):
+    for line in range(0 if shared(total, tile) else -(-tile.lanes * width * step // 64)):
         place = block.let(f"add i64 %soon, {64 * line}")
         pointer = block.let(f"getelementptr i8, ptr %events, i64 {place}")
         block.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 2, i32 1)")
@@ -421,13 +455,17 @@ def _part(block: _Block, value: str, kind: str, part: int, parts: int) -> str:
     return block.let(f"shufflevector {whole} {value}, {whole} poison, <8 x i32> <{order}>")
 
 
-def runner(kind: str, step: int, readers: list[str], total: int, count: int, tile: Tile) -> str:
+def runner(
+    kind: str, step: int, readers: list[str], total: int, count: int, tile: Tile, shares: int
+) -> str:
     """Return the function that runs whole tiles of events whose elements have ``step`` bytes.
 
     Its name is ``run`` and ``kind``. Its arguments are the events, the results, the number of
     tiles, and the memory of one tile. It returns a number that is not zero when a value left its
-    format.
+    format. The steps fetch later events in so many ``shares``.
     """
+    size = total * step * tile.events
+    share = -(-size // max(shares, 1) // 64) * 64
     calls = [f"  %b{i} = call i64 @{name}(ptr %from, ptr %tile)" for i, name in enumerate(readers)]
     merged, last = [], "%bad"
     for i in range(len(readers)):
@@ -440,10 +478,11 @@ entry:
 loop:
   %number = phi i64 [ 0, %entry ], [ %next, %loop ]
   %bad = phi i64 [ 0, %entry ], [ {last}, %loop ]
-  %behind = mul i64 %number, {total * step * tile.events}
+  %behind = mul i64 %number, {size}
   %from = getelementptr i8, ptr %x, i64 %behind
 {chr(10).join(calls + merged)}
-  call void @steps(ptr %tile)
+  %soon = getelementptr i8, ptr %from, i64 {TILES_AHEAD * size}
+  call void @steps(ptr %tile, ptr %soon, i64 {share})
   %out = mul i64 %number, {count * 8 * tile.events}
   %to = getelementptr i8, ptr %y, i64 %out
   call void @write(ptr %to, ptr %tile)

@@ -40,11 +40,14 @@ from l1kd.emulators.network.native.accumulation import FLOORED, Accumulation
 from l1kd.emulators.network.native.casts import EXACT, Stage
 from l1kd.emulators.network.native.edges import (
     DOUBLES,
+    FETCH,
     FLOATS,
     WORDS,
+    fetch,
     float_reader,
     reader,
     runner,
+    shared,
     takes_floats,
     writer,
 )
@@ -381,6 +384,7 @@ class NativeBuilder:
             return Placed(np.where(rows < 0, -1, found), placed.wide)
 
         table, parts, calls, count = WeightTable(), [declarations(lanes), *self.tables], [], 0
+        shares, fetches = 0, shared(sum(tensor.size for tensor in self.graph.inputs), tile)
         parts += [DECLARATIONS] if self.words else []
         for number, step in enumerate(self.planned):
             calls += ["  call void @llvm.set.rounding(i32 3)"] if step.floors else []
@@ -388,18 +392,22 @@ class NativeBuilder:
             step.write(code, address, table)
             for function in functions(f"step{number}", code, tile):
                 calls.append(f"  call void @{function.name}(ptr %tile, ptr @weights)")
+                if fetches:
+                    calls += fetch(shares)
+                    shares += 1
                 parts.append(function.text)
                 count += function.lines
                 if count > MAX_LINES:
                     raise UnsuitableError("too much code")
             calls += ["  call void @llvm.set.rounding(i32 1)"] if step.floors else []
-        body = "\n".join(["define internal void @steps(ptr %tile) noinline nounwind {", *calls,
-                          "  ret void", "}"])  # fmt: skip
-        parts += [table.text(), body, writer(*address(result), tile)]
-        parts += self._ends([address(held) for held in inputs], result.rows.size, tile)
+        head = "define internal void @steps(ptr %tile, ptr %soon, i64 %share) noinline nounwind {"
+        body = "\n".join([head, *calls, "  ret void", "}"])
+        parts += [table.text(), FETCH, body, writer(*address(result), tile)]
+        places_in = [address(held) for held in inputs]
+        parts += self._ends(places_in, result.rows.size, tile, shares)
         return NativeText("\n".join(parts), tile.events, tile.size)
 
-    def _ends(self, inputs: Sequence[Placed], count: int, tile: Tile) -> list[str]:
+    def _ends(self, inputs: Sequence[Placed], count: int, tile: Tile, shares: int) -> list[str]:
         """Return the functions that read events of every kind, and run the program on them."""
         tensors, parts = self.graph.inputs, []
         sizes = [tensor.size for tensor in tensors]
@@ -417,7 +425,7 @@ class NativeBuilder:
                     if kind in (FLOATS, DOUBLES)
                     else reader(name, int(kind), tensor.format, *where)
                 )
-            parts.append(runner(kind, step, names, total, count, tile))
+            parts.append(runner(kind, step, names, total, count, tile, shares))
         return parts
 
 
