@@ -203,14 +203,21 @@ def _insert_scores(name: str, data: Path, out: Path) -> int:
             f"{name} reads events and gives fields: expected a ROOT file and --out with .npy or "
             f".npz, found {data} and {out}"
         )
-    found = algorithm(name)(inspect_file(str(data)).open())
-    fields = found.fields or ["score"]
-    arrays = {f: ak.to_numpy(found[f] if found.fields else found) for f in fields}
+    used = algorithm(name)
+    fields = used.fields(inspect_file(str(data)).open())
+    found = ak.to_numpy(fields[used.adds])
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".npz":
+        # one number an event: what belongs to jets or tracks goes with `insert`
+        home = used.adds.partition(".")[0] + "."
+        arrays = {
+            place.removeprefix(home): ak.to_numpy(values)
+            for place, values in fields.items()
+            if place.startswith(home) and values.ndim == 1 and not values.fields
+        }
         np.savez(out, allow_pickle=False, **arrays)
     else:
-        np.save(out, arrays["score"] if "score" in arrays else arrays[fields[0]])
+        np.save(out, found)
     return len(found)
 
 

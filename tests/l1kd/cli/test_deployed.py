@@ -94,6 +94,7 @@ def test_emulate_writes_the_fields_of_a_deployed_network(l1kd, folder, nano, wei
     wanted = expected(weights)
     with np.load(tmp_path / "scores.npz") as found:
         assert found["score"].tolist() == [value / 16 for value in wanted]
+        assert found["score_raw"].tolist() == wanted
     assert len(set(wanted)) > 20
 
 
