@@ -106,7 +106,7 @@ class Dots(Accumulation):
         self, code: Code, outputs: Sequence[int], source: Placed, table: WeightTable
     ) -> dict[tuple[int, int], tuple[Number, float]]:
         """Add all terms of some outputs, word by word."""
-        kind, unit = code.vector("i32"), self.operation.accumulator.fraction - self.spare
+        kind, fraction = code.vector("i32"), self.operation.accumulator.fraction
         totals = {
             (place, block): code.splat("i32", self._bias(output) >> self.spare)
             for place, output in enumerate(outputs)
@@ -129,10 +129,12 @@ class Dots(Accumulation):
                     )
         sums = {}
         for (place, block), total in totals.items():
+            unit, rest = fraction - self.spare, self._bias(outputs[place]) % (1 << self.spare)
+            if rest:  # a cast to integers takes whole numbers of its unit alone
+                total = code.binary("shl", "i32", total, code.splat("i32", self.spare))
+                total = code.binary("add", "i32", total, code.splat("i32", rest))
+                unit = fraction
             real = code.convert("sitofp", "i32", total, "float")
-            rest = self._bias(outputs[place]) % (1 << self.spare)
-            if rest:
-                real = code.binary("fadd", "float", real, code.splat("float", rest / 2**self.spare))
             sums[place, block] = Number(real, "float", unit), 0.0
         return sums
 

@@ -72,6 +72,9 @@ FORMS = [
     FixedPoint(8, 2, False, "TRN", "WRAP"),
     FixedPoint(9, 3, True, "RND_CONV", "SAT"),
     FixedPoint(3, 1, False, "RND_MIN_INF", "SAT"),
+    FixedPoint(4, 7, False, "RND_ZERO", "SAT"),
+    FixedPoint(5, 3, False, "RND_CONV", "SAT_ZERO"),
+    FixedPoint(1, 1, False, "RND_MIN_INF", "WRAP"),
 ]
 
 
