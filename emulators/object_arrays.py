@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyFloats, Floats, Integers, Offsets, Singles
+from l1kd.emulators.array_types import AnyFloats, Floats, Indices, Integers, Offsets, Singles
 from l1kd.emulators.compilation import njit
 
-__all__ = ["leading", "scaled"]
+__all__ = ["arrange", "in_order", "leading", "scaled"]
 
 
 @njit(nogil=True)
@@ -82,3 +82,49 @@ def scaled(
             y = least[j] if y < least[j] else y
             result[j] = most[j] if y > most[j] else y
     return right
+
+
+@njit(nogil=True)
+def in_order(rows: AnyFloats, kinds: Indices) -> bool:
+    """Tell whether `arrange` would change nothing.
+
+    Parameters
+    ----------
+    rows : float32 or float64, shape (n, objects, 3)
+        pt, eta, phi, rounded to single precision first; no NaN.
+    kinds : int32[number of kinds + 1]
+        Where the rows of each kind begin and end.
+    """
+    for i in range(len(rows)):
+        for kind in range(len(kinds) - 1):
+            before = np.float32(np.inf)
+            for row in range(kinds[kind], kinds[kind + 1]):
+                pt = np.float32(rows[i, row, 0])
+                if pt > before:
+                    return False
+                if pt == 0.0 and (
+                    np.float32(rows[i, row, 1]) != 0.0 or np.float32(rows[i, row, 2]) != 0.0
+                ):
+                    return False
+                before = pt
+    return True
+
+
+@njit(nogil=True)
+def arrange(rows: Singles, kinds: Indices) -> None:
+    """Sort every kind's rows by falling pt, in place, and make rows of pt 0 zero.
+
+    Of equal ones those that came first stay first; arguments as of `in_order`.
+    """
+    for i in range(len(rows)):
+        for kind in range(len(kinds) - 1):
+            for row in range(kinds[kind], kinds[kind + 1]):
+                pt, eta, phi = rows[i, row, 0], rows[i, row, 1], rows[i, row, 2]
+                if pt == 0.0:
+                    eta, phi = np.float32(0.0), np.float32(0.0)
+                place = row
+                while place > kinds[kind] and rows[i, place - 1, 0] < pt:
+                    for column in range(3):
+                        rows[i, place, column] = rows[i, place - 1, column]
+                    place -= 1
+                rows[i, place, 0], rows[i, place, 1], rows[i, place, 2] = pt, eta, phi

@@ -17,6 +17,7 @@ from l1kd.emulators.network.graph import Graph, Tensor
 from l1kd.emulators.network.interpreter.machine import run_program
 from l1kd.emulators.network.interpreter.program import Program, build_program
 from l1kd.emulators.network.native import code as native_code
+from l1kd.emulators.network.preparation import Preparation
 from l1kd.emulators.network.summary import describe
 
 __all__ = ["Network"]
@@ -43,7 +44,8 @@ class Network:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self._programs: dict[tuple[str, ...], Program] = {}
-        self._key, self._events = "", 0
+        self._keys: dict[Preparation | None, str] = {}
+        self._events = 0
         self._program(graph.outputs)
 
     @classmethod
@@ -160,6 +162,31 @@ class Network:
         floats = [t.format.to_float(y) for t, y in zip(self.outputs, results, strict=True)]
         return floats[0] if len(floats) == 1 else tuple(floats)
 
+    def predict_prepared(
+        self, x: AnyArray, preparation: Preparation, threads: int = 1
+    ) -> AnyArray | None:
+        """Compute results of numbers that have to be checked and scaled first, in one go.
+
+        Parameters
+        ----------
+        x : float32 or float64 array, shape (n, size)
+            Events of a network with one input and one output.
+
+        Returns
+        -------
+        float64 array, shape (n, *shape)
+            What `predict` gives for the prepared numbers. None where a number is not as the
+            preparation says, and where this machine has no code for it (yet): prepare the numbers
+            then, and call `predict`.
+        """
+        code = self._native(len(x), preparation)
+        if code is None:
+            return None
+        y = np.empty((len(x), self.outputs[0].size), np.int64)
+        if not all(_run_in_chunks(code.execute, code.events, x, y, threads)):
+            return None
+        return self.outputs[0].format.to_float(y.reshape(len(y), *self.outputs[0].shape))
+
     def trace(self, *inputs: npt.ArrayLike) -> dict[str, Integers]:
         """Compute the raw output of every layer, by layer name; inputs as in `predict_raw`."""
         layers = self.graph.layers
@@ -167,12 +194,17 @@ class Network:
         results = self._run(names, inputs, 1)
         return {layer.name: result for layer, result in zip(layers, results, strict=True)}
 
-    def specialise(self) -> bool:
+    def specialise(self, preparation: Preparation | None = None) -> bool:
         """Compile machine code for this network now, instead of in the background.
 
         Takes some seconds, once for every network and machine: the code is kept on disk, see
         `l1kd.emulators.compilation.cache_folder`.
         Without this call compilation starts by itself after a number of events.
+
+        Parameters
+        ----------
+        preparation : Preparation, optional
+            For the code that `predict_prepared` runs.
 
         Returns
         -------
@@ -181,17 +213,22 @@ class Network:
             for networks with very many operations.
         """
         self._events = EVENTS_TO_SPECIALISE
-        self._native(0)
-        return native_code.wait(self._key)
+        self._native(0, preparation)
+        return native_code.wait(self._keys[preparation])
 
-    def _native(self, events: int) -> native_code.NativeCode | None:
+    def _native(
+        self, events: int, preparation: Preparation | None = None
+    ) -> native_code.NativeCode | None:
         """Return this network's own machine code where there is any, or have it made."""
-        self._key = self._key or native_code.key_of(self.graph, self.graph.outputs)
-        code = native_code.ready(self._key)
+        outputs = self.graph.outputs
+        if preparation not in self._keys:
+            self._keys[preparation] = native_code.key_of(self.graph, outputs, preparation)
+        key = self._keys[preparation]
+        code = native_code.ready(key)
         if code is None:
             self._events += events
             if self._events >= EVENTS_TO_SPECIALISE:
-                native_code.start(self._key, self.graph, self.graph.outputs)
+                native_code.start(key, self.graph, outputs, preparation)
         return code
 
     def _program(self, names: tuple[str, ...]) -> Program:

@@ -7,17 +7,18 @@ import numpy as np
 
 from l1kd.algorithms.base import EventScore
 from l1kd.algorithms.models import read_network
-from l1kd.algorithms.object_inputs import N_INPUTS, object_inputs
+from l1kd.algorithms.object_inputs import PREPARATION, object_inputs, object_rows
 from l1kd.artefacts import Artefact, load
 from l1kd.emulators.array_types import AnyArray, Singles
 from l1kd.emulators.network import Network
 from l1kd.errors import InputError
+from l1kd.objects import N_OBJECTS
 
 __all__ = ["ObjectAnomaly"]
 
 
-_BLOCK = 1 << 13
-"""Events evaluated at a time: inputs stay in the processor's cache."""
+_BLOCK = 1 << 14
+"""Events evaluated at a time, by the slower way where one of them is not as they usually are."""
 
 
 @cache
@@ -73,7 +74,8 @@ class ObjectAnomaly(EventScore):
         ----------
         *arrays
             One float array of shape (n, 19, 3): pt [GeV], eta, phi [rad], as `l1kd.objects.objects`
-            and `read_object_array` give them; phi of any turn.
+            and `read_object_array` give them; phi of any turn. Objects of a kind are sorted by
+            falling pt where they are not; rows with pt 0 hold no object, whatever else they hold.
 
         Returns
         -------
@@ -93,11 +95,12 @@ class ObjectAnomaly(EventScore):
 
     def numpy_call(self, *arrays: AnyArray) -> AnyArray:
         """Scores of all events, float32."""
-        objects, network = np.asarray(arrays[0]), self.network
-        scores = np.empty(len(objects), np.float32)
-        inputs = np.empty((min(len(objects), _BLOCK), N_INPUTS), np.float32)
-        for first in range(0, len(objects), _BLOCK):
-            block = objects[first : first + _BLOCK]
-            rows = object_inputs(block, inputs[: len(block)])
-            scores[first : first + _BLOCK] = network.predict(rows)[:, 0]
+        rows, network = object_rows(arrays[0]), self.network
+        scores = np.empty(len(rows), np.float32)
+        for first in range(0, len(rows), _BLOCK):
+            block = rows[first : first + _BLOCK]
+            found = network.predict_prepared(block, PREPARATION)
+            if found is None:
+                found = network.predict(object_inputs(block.reshape(-1, N_OBJECTS, 3)))
+            scores[first : first + _BLOCK] = found[:, 0]
         return scores

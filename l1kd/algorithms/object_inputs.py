@@ -4,12 +4,13 @@ from typing import Final
 
 import numpy as np
 
-from l1kd.emulators.array_types import AnyArray, Singles
-from l1kd.emulators.object_arrays import scaled
+from l1kd.emulators.array_types import AnyArray, Indices, Singles
+from l1kd.emulators.network.preparation import Preparation
+from l1kd.emulators.object_arrays import arrange, in_order, scaled
 from l1kd.errors import InputError
-from l1kd.objects import N_OBJECTS
+from l1kd.objects import KINDS, N_OBJECTS
 
-__all__ = ["LIMITS", "N_INPUTS", "object_inputs"]
+__all__ = ["LIMITS", "N_INPUTS", "PREPARATION", "object_inputs", "object_rows"]
 
 N_INPUTS: Final = 3 * N_OBJECTS
 _PT_UNIT: Final = 64.0
@@ -19,17 +20,47 @@ LIMITS: Final = ((0.0, _LARGEST), (-5.0, 5.0), (-np.pi, np.pi))
 """Least and largest value of pt, eta and phi as networks read them: 511.75 GeV saturate."""
 _AT_ONCE: Final = 16
 """Events whose numbers make one pattern: whole registers, whatever the processor."""
+_EXTREME: Final = float(np.finfo(np.float32).max)
+_KINDS: Final = np.array([0, *(last for _, last in KINDS.values())], np.int32)
 
 
 def _pattern(*columns: float) -> Singles:
-    return np.tile(np.array(columns, np.float32), N_OBJECTS * _AT_ONCE)
+    return np.tile(np.array(columns, np.float32), N_OBJECTS)
 
 
-_LEAST, _MOST = (_pattern(*limits) for limits in zip(*LIMITS, strict=True))
-_SCALE = _pattern(1.0 / _PT_UNIT, 1.0, 1.0)
-_EXTREME = float(np.finfo(np.float32).max)
-_SMALLEST = _pattern(0.0, -_EXTREME, -np.pi)
-_LARGEST_READ = _pattern(_EXTREME, _EXTREME, np.pi)
+def _pairs(*places: tuple[int, int]) -> Indices:
+    return np.array(places, np.int32)
+
+
+PREPARATION: Final = Preparation(
+    scale=_pattern(1.0 / _PT_UNIT, 1.0, 1.0),
+    least=_pattern(*(low for low, _ in LIMITS)),
+    most=_pattern(*(high for _, high in LIMITS)),
+    smallest=_pattern(0.0, -_EXTREME, -np.pi),
+    largest=_pattern(_EXTREME, _EXTREME, np.pi),
+    falling=_pairs(*((3 * row - 3, 3 * row) for row in range(1, N_OBJECTS) if row not in _KINDS)),
+    empty=_pairs(*((3 * row, 3 * row + side) for row in range(N_OBJECTS) for side in (1, 2))),
+)
+"""What `object_inputs` does to events whose objects are sorted and whose angles are in one turn."""
+_PATTERNS: Final = [
+    np.tile(part, _AT_ONCE)
+    for part in (
+        PREPARATION.scale, PREPARATION.least, PREPARATION.most, PREPARATION.smallest,
+        PREPARATION.largest,
+    )
+]  # fmt: skip
+
+
+def object_rows(objects: AnyArray) -> AnyArray:
+    """Check kind and shape of events; return them in single or double precision, one row each."""
+    values = np.asarray(objects)
+    if values.dtype.kind not in "fiu":
+        raise InputError(f"objects: expected real numbers, found {values.dtype}")
+    if values.ndim != 3 or values.shape[1:] != (N_OBJECTS, 3):
+        raise InputError(f"objects: expected shape (n, {N_OBJECTS}, 3), found {values.shape}")
+    if values.dtype not in (np.float32, np.float64):
+        values = values.astype(np.float32)
+    return values.reshape(-1, N_INPUTS)
 
 
 def object_inputs(objects: AnyArray, out: Singles | None = None) -> Singles:
@@ -38,7 +69,9 @@ def object_inputs(objects: AnyArray, out: Singles | None = None) -> Singles:
     Parameters
     ----------
     objects : float array, shape (n, 19, 3)
-        pt [GeV], eta, phi [rad], as `l1kd.objects.objects` gives them; phi of any turn.
+        pt [GeV], eta, phi [rad], as `l1kd.objects.objects` gives them; phi of any turn. Objects of
+        a kind are sorted by falling pt where they are not, of equal ones those that come first
+        first; rows whose pt is 0 hold no object, and what else they hold is taken as zero.
     out : float32[n, 57], optional
         Where to write the result.
 
@@ -53,33 +86,35 @@ def object_inputs(objects: AnyArray, out: Singles | None = None) -> Singles:
     InputError
         Another shape, values that are not finite in single precision, or pt below 0.
     """
-    values = np.asarray(objects)
-    if values.dtype.kind not in "fiu":
-        raise InputError(f"objects: expected real numbers, found {values.dtype}")
-    if values.ndim != 3 or values.shape[1:] != (N_OBJECTS, 3):
-        raise InputError(f"objects: expected shape (n, {N_OBJECTS}, 3), found {values.shape}")
-    if values.dtype not in (np.float32, np.float64):
-        values = values.astype(np.float32)
+    values = object_rows(objects)
     inputs = np.empty((len(values), N_INPUTS), np.float32) if out is None else out
     if not _scaled(values, inputs):
         with np.errstate(over="ignore"):
             if not np.isfinite(values.astype(np.float32)).all():
                 raise InputError("objects: expected pt, eta and phi finite in single precision")
-        if values[..., 0].min() < 0.0:
-            raise InputError(f"objects: expected pt >= 0 GeV, found {values[..., 0].min()}")
-        _scaled(_in_one_turn(values), inputs)
+        if values[:, ::3].min() < 0.0:
+            raise InputError(f"objects: expected pt >= 0 GeV, found {values[:, ::3].min()}")
+        values = _in_one_turn(values)
+        _scaled(values, inputs)
+    if not in_order(_events(values), _KINDS):
+        arranged = values.astype(np.float32)
+        arrange(_events(arranged), _KINDS)
+        _scaled(arranged, inputs)
     return inputs
 
 
+def _events(values: AnyArray) -> AnyArray:
+    return values.reshape(-1, N_OBJECTS, 3)
+
+
 def _scaled(values: AnyArray, inputs: Singles) -> bool:
-    numbers = np.ascontiguousarray(values).reshape(-1)
-    return scaled(numbers, _SCALE, _LEAST, _MOST, _SMALLEST, _LARGEST_READ, inputs.reshape(-1))
+    return scaled(np.ascontiguousarray(values).reshape(-1), *_PATTERNS, inputs.reshape(-1))
 
 
 def _in_one_turn(values: AnyArray) -> AnyArray:
     """Return a copy whose angles are between -pi and pi; those that were stay as they are."""
     turned = values.astype(np.float64)
-    phi = turned[..., 2]
-    outside = np.abs(values[..., 2]) > np.float32(np.pi)
+    phi = turned[:, 2::3]
+    outside = np.abs(values[:, 2::3]) > np.float32(np.pi)
     phi[outside] = np.remainder(phi[outside] + np.pi, 2.0 * np.pi) - np.pi
     return turned

@@ -10,9 +10,9 @@ from l1kd.emulators.network.graph import Affine
 from l1kd.emulators.network.native.casts import Stage, cast, keep
 from l1kd.emulators.network.native.ir import Code, Number, Placed, WeightTable
 
-__all__ = ["FLOORED", "INTEGER", "REAL", "Accumulation", "Shapes", "row_data"]
+__all__ = ["FLOORED", "INTEGER", "PAIRS", "REAL", "Accumulation", "Shapes", "row_data"]
 
-REAL, FLOORED, INTEGER = "real", "floored", "integer"
+REAL, FLOORED, INTEGER, PAIRS = "real", "floored", "integer", "pairs"
 Shapes: TypeAlias = dict[int, dict[str, tuple[int, int]]]
 
 
@@ -26,7 +26,7 @@ class Accumulation(ABC):
         The casts of a sum.
     way : str
         ``real``: in single precision, which holds all sums; ``floored``: in single precision whose
-        last bit is one unit; ``integer``.
+        last bit is one unit; ``integer``; ``pairs``: integers of 32 bits, two products at once.
     kind : str
         What holds the sums.
     weights : object array, shape (groups, terms, filters)

@@ -22,6 +22,7 @@ from l1kd.emulators.compilation import keep, kept, source_digest
 from l1kd.emulators.network.graph import Graph
 from l1kd.emulators.network.native.edges import DOUBLES, FLOATS, WORDS
 from l1kd.emulators.network.native.program import UnsuitableError, write_native
+from l1kd.emulators.network.preparation import Preparation
 
 __all__ = [
     "FOLDER",
@@ -103,7 +104,9 @@ def _initialised() -> tuple[str, str]:
     """Return the processor's name and features."""
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    return binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
+    # Else the compiler takes products of pairs and their sum apart, where one instruction has both.
+    features = f"{binding.get_host_cpu_features().flatten()},+fast-dpwssd"
+    return binding.get_host_cpu_name(), features
 
 
 def target() -> Any:
@@ -123,7 +126,8 @@ def available() -> bool:
 @cache
 def lanes() -> int:
     """Return how many numbers of 32 bits a register of this processor holds."""
-    return 16 if binding.get_host_cpu_features().get("avx512f", False) else 8
+    features = binding.get_host_cpu_features()
+    return 16 if features.get("avx512f", False) and features.get("avx512bw", False) else 8
 
 
 @cache
@@ -141,10 +145,10 @@ def _surroundings() -> bytes:
     return digest.digest()
 
 
-def key_of(graph: Graph, outputs: Sequence[str]) -> str:
+def key_of(graph: Graph, outputs: Sequence[str], preparation: Preparation | None = None) -> str:
     """Return the name under which the code of a network is kept."""
     digest = hashlib.sha256(_surroundings())
-    for part in (graph.inputs, tuple(graph.operations), tuple(outputs)):
+    for part in (graph.inputs, tuple(graph.operations), tuple(outputs), preparation):
         _feed(digest, part)
     return digest.hexdigest()
 
@@ -189,18 +193,23 @@ def ready(key: str) -> NativeCode | None:
     return found if isinstance(found, NativeCode) else None
 
 
-def start(key: str, graph: Graph, outputs: Sequence[str]) -> None:
+def start(
+    key: str, graph: Graph, outputs: Sequence[str], preparation: Preparation | None = None
+) -> None:
     """Compile in the background, once."""
     with _LOCK:
         if not available() or key in _FOUND or key in _RUNNING:
             return
-        thread = threading.Thread(target=_compile, args=(key, graph, tuple(outputs)))
+        thread = threading.Thread(target=_compile, args=(key, graph, tuple(outputs), preparation))
         _RUNNING[key] = thread
         thread.start()
 
 
 def translate(
-    graph: Graph, outputs: Sequence[str], width: int | None = None
+    graph: Graph,
+    outputs: Sequence[str],
+    width: int | None = None,
+    preparation: Preparation | None = None,
 ) -> tuple[bytes, int, int]:
     """Compile a network for registers of ``width`` numbers; return what `NativeCode` takes.
 
@@ -209,14 +218,16 @@ def translate(
     UnsuitableError
         If the general machine serves this network better.
     """
-    text, events, size = write_native(graph, outputs, width or lanes(), has_octets())
+    text, events, size = write_native(graph, outputs, width or lanes(), has_octets(), preparation)
     return target().emit_object(binding.parse_assembly(text)), events, size
 
 
-def _compile(key: str, graph: Graph, outputs: Sequence[str]) -> None:
+def _compile(
+    key: str, graph: Graph, outputs: Sequence[str], preparation: Preparation | None
+) -> None:
     found: NativeCode | Exception
     try:
-        compiled = translate(graph, outputs)
+        compiled = translate(graph, outputs, preparation=preparation)
         found = NativeCode(*compiled)
         keep(FOLDER, key, _HEADER.pack(*compiled[1:]) + compiled[0])
     except Exception as error:

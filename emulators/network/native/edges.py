@@ -5,10 +5,14 @@ from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.native.ir import Tile, scalar, vector
 
 __all__ = [
+    "AHEAD",
     "DOUBLES",
     "FETCH",
     "FLOATS",
+    "TURNED",
     "WORDS",
+    "Block",
+    "across",
     "fetch",
     "float_reader",
     "reader",
@@ -56,7 +60,7 @@ def fetch(number: int) -> list[str]:
 _HALVES = [[0, 8, 1, 9, 2, 10, 3, 11], [4, 12, 5, 13, 6, 14, 7, 15]]
 
 
-class _Block:
+class Block:
     """Instructions with numbered results."""
 
     def __init__(self, name: str) -> None:
@@ -64,10 +68,12 @@ class _Block:
         self._name = name
 
     def let(self, text: str) -> str:
+        """Add an instruction and return the name of its result."""
         self.lines.append(f"  %{self._name}{len(self.lines)} = {text}")
         return f"%{self._name}{len(self.lines) - 1}"
 
     def do(self, text: str) -> None:
+        """Add an instruction without a result."""
         self.lines.append("  " + text)
 
 
@@ -89,7 +95,7 @@ def reader(
     The events hold ``total`` elements of ``bits`` bits, of which the tensor's begin at ``first``.
     The function returns a number that is not zero where a value misfits.
     """
-    block, width = _Block("a"), TURNED if size >= TURNED else 1
+    block, width = Block("a"), TURNED if size >= TURNED else 1
     kind = f"<{width} x i{bits}>"
     values = _loaded(block, f"i{bits}", width, total, bits // 8, tile)
     check = misfit(form, bits)
@@ -118,18 +124,18 @@ def float_reader(
 
     A value misfits, too, where the cast would wrap around, and where there is none.
     """
-    block, width, lanes = _Block("a"), TURNED if size >= TURNED else 1, tile.lanes
+    block, width, lanes = Block("a"), TURNED if size >= TURNED else 1, tile.lanes
     values = _loaded(block, kind, width, total, _BYTES[kind], tile)
     base = "float" if real and kind == FLOATS else "double"
     early = kind == DOUBLES and width > 1
     count = width if early else lanes
     if not early:
-        values = _across(block, values, kind, width)
+        values = across(block, values, kind, width)
     misfits = [_none(block, values, kind, count)] if form.overflow == "SAT" else []
     held = "float" if real else "i64"
     rows = [_cast(block, value, kind, base, form, held, count, misfits) for value in values]
     if early:
-        rows = _across(block, rows, held, width)
+        rows = across(block, rows, held, width)
     wrong = block.let(f"load <{count} x i32>, ptr %wrong, align 8")
     for misfit in misfits:
         wide = block.let(f"sext <{count} x i1> {misfit} to <{count} x i32>")
@@ -147,7 +153,7 @@ def takes_floats(form: FixedPoint) -> bool:
     return (saturates or wraps) and form.width <= 53 and 0 <= form.fraction <= 100
 
 
-def _none(block: _Block, values: list[str], base: str, count: int) -> str:
+def _none(block: Block, values: list[str], base: str, count: int) -> str:
     """Return the lanes in which any register holds infinity or what is no number.
 
     The difference of such a value and itself is no number, nor is a sum with it.
@@ -161,7 +167,7 @@ def _none(block: _Block, values: list[str], base: str, count: int) -> str:
 
 
 def _cast(
-    block: _Block, value: str, given: str, base: str, form: FixedPoint, held: str, count: int,
+    block: Block, value: str, given: str, base: str, form: FixedPoint, held: str, count: int,
     misfits: list[str],
 ) -> str:  # fmt: skip
     """Return the raw values of a register of ``given`` numbers, computed in ``base``.
@@ -205,7 +211,7 @@ def shared(total: int, tile: Tile) -> bool:
     return total * 8 * tile.events <= FEW_BYTES
 
 
-def _loaded(block: _Block, kind: str, width: int, total: int, step: int, tile: Tile) -> list[str]:
+def _loaded(block: Block, kind: str, width: int, total: int, step: int, tile: Tile) -> list[str]:
     """Load a register of elements for each of the events that are turned at once."""
     values = []
     for event in range(tile.lanes):
@@ -220,7 +226,7 @@ def _loaded(block: _Block, kind: str, width: int, total: int, step: int, tile: T
 
 
 def _loop(
-    name: str, block: _Block, rows: list[str], kind: str, size: int, first: int, total: int,
+    name: str, block: Block, rows: list[str], kind: str, size: int, first: int, total: int,
     step: int, row: int, real: bool, tile: Tile,
 ) -> str:  # fmt: skip
     """Return a reader: ``block`` loads elements and collects in ``%wrong``, ``rows`` are stored."""
@@ -276,7 +282,7 @@ def _constant(bits: int, value: int, count: int) -> str:
     return f"<{', '.join([f'i{bits} {signed}'] * count)}>"
 
 
-def _across(block: _Block, values: list[str], kind: str, width: int) -> list[str]:
+def across(block: Block, values: list[str], kind: str, width: int) -> list[str]:
     """Return registers of elements, of all events, from registers of events."""
     lanes = len(values)
     if width == 1:
@@ -297,7 +303,7 @@ def _across(block: _Block, values: list[str], kind: str, width: int) -> list[str
     return _turned(block, pairs, kind, 2)
 
 
-def _joined(block: _Block, first: str, second: str, kind: str) -> str:
+def _joined(block: Block, first: str, second: str, kind: str) -> str:
     """Return the numbers of two registers side by side."""
     half = vector(kind, TURNED)
     order = ", ".join(f"i32 {n}" for n in range(2 * TURNED))
@@ -306,7 +312,7 @@ def _joined(block: _Block, first: str, second: str, kind: str) -> str:
     )
 
 
-def _turned(block: _Block, values: list[str], kind: str, parts: int = 1) -> list[str]:
+def _turned(block: Block, values: list[str], kind: str, parts: int = 1) -> list[str]:
     """Transpose 8 registers of 8 numbers, or of ``parts`` times 8, part by part."""
     count = TURNED * parts
     turned = vector(kind, count)
@@ -331,7 +337,7 @@ def _parted(order: list[int], parts: int) -> list[int]:
     ]
 
 
-def _of_integers(block: _Block, values: list[str], bits: int, real: bool, width: int) -> list[str]:
+def _of_integers(block: Block, values: list[str], bits: int, real: bool, width: int) -> list[str]:
     """Return typed registers of elements from registers of events."""
     lanes, kept = len(values), bits
     if real and bits == 64 and width > 1:
@@ -341,9 +347,9 @@ def _of_integers(block: _Block, values: list[str], bits: int, real: bool, width:
             values = _turned(block, [_low_words(block, *pair) for pair in pairs], "i32", 2)
         else:
             values = [block.let(f"trunc <8 x i64> {v} to <8 x i32>") for v in values]
-            values = _across(block, values, "i32", width)
+            values = across(block, values, "i32", width)
     else:
-        values = _across(block, values, f"i{kept}", width)
+        values = across(block, values, f"i{kept}", width)
     target = "i32" if real else "i64"
     word = "trunc" if kept > int(target[1:]) else "sext"
     if f"i{kept}" != target:
@@ -355,7 +361,7 @@ def _of_integers(block: _Block, values: list[str], bits: int, real: bool, width:
     return [f"{vector('float' if real else 'i64', lanes)} {value}" for value in values]
 
 
-def _low_words(block: _Block, first: str, second: str) -> str:
+def _low_words(block: Block, first: str, second: str) -> str:
     """Return the low words of two registers of 64-bit integers side by side."""
     words = [block.let(f"bitcast <8 x i64> {value} to <16 x i32>") for value in (first, second)]
     order = ", ".join(f"i32 {2 * n}" for n in range(2 * TURNED))
@@ -366,7 +372,7 @@ def _low_words(block: _Block, first: str, second: str) -> str:
 
 def writer(rows: AnyArray, wide: AnyArray, tile: Tile) -> str:
     """Return the function that writes the results of a tile, 64-bit integers, event by event."""
-    block, count = _Block("a"), rows.size
+    block, count = Block("a"), rows.size
     every = list(zip(rows.tolist(), wide.tolist(), strict=True))
     if count < TURNED:
         for number, (row, long) in enumerate(every):
@@ -391,7 +397,7 @@ done:
     return head + "\n".join(block.lines) + tail
 
 
-def _result(block: _Block, row: int, long: bool, tile: Tile) -> tuple[str, str]:
+def _result(block: Block, row: int, long: bool, tile: Tile) -> tuple[str, str]:
     """Load a row of results; return its integers and their kind."""
     pointer = block.let(f"getelementptr i8, ptr %{'i64' if long else 'float'}, i64 {row}")
     kind = vector("i64" if long else "float", tile.lanes)
@@ -401,7 +407,7 @@ def _result(block: _Block, row: int, long: bool, tile: Tile) -> tuple[str, str]:
     return block.let(f"fptosi {kind} {value} to {vector('i32', tile.lanes)}"), "i32"
 
 
-def _write_one(block: _Block, result: tuple[str, str], number: int, count: int, tile: Tile) -> None:
+def _write_one(block: Block, result: tuple[str, str], number: int, count: int, tile: Tile) -> None:
     value, kind = result
     wide = vector("i64", tile.lanes)
     if kind == "i32":
@@ -418,7 +424,7 @@ def _write_one(block: _Block, result: tuple[str, str], number: int, count: int, 
 
 
 def _write_turned(
-    block: _Block, every: list[tuple[int, bool]], first: int, count: int, tile: Tile
+    block: Block, every: list[tuple[int, bool]], first: int, count: int, tile: Tile
 ) -> None:
     """Turn 8 rows of results into pieces of events."""
     loaded = [_result(block, row, long, tile) for row, long in every]
@@ -442,11 +448,11 @@ def _write_turned(
             block.do(f"store <8 x i64> {value}, ptr {out}, align 8")
 
 
-def _parts_of(block: _Block, values: list[str], kind: str, parts: int) -> list[list[str]]:
+def _parts_of(block: Block, values: list[str], kind: str, parts: int) -> list[list[str]]:
     return [[_part(block, value, kind, part, parts) for value in values] for part in range(parts)]
 
 
-def _part(block: _Block, value: str, kind: str, part: int, parts: int) -> str:
+def _part(block: Block, value: str, kind: str, part: int, parts: int) -> str:
     """Return 8 numbers of a register."""
     if parts == 1:
         return value

@@ -209,6 +209,19 @@ class Code:
         """Convert a register to another kind."""
         return self.let(f"{word} {self.vector(kind)} {name} to {self.vector(target)}")
 
+    def cast(self, kind: str, name: str, target: str) -> str:
+        """Take the bits of a register for numbers of another kind."""
+        return self.let(f"bitcast {self.vector(kind)} {name} to {self.vector(target)}")
+
+    def pairs(self, left: str, right: str, total: str) -> str:
+        """Multiply both halves of 32-bit numbers with their sign, and add both products."""
+        halves = f"<{2 * self.lanes} x i16>"
+        parts = [self.let(f"bitcast {self.vector('i32')} {name} to {halves}")
+                 for name in (left, right)]  # fmt: skip
+        arguments = ", ".join(f"{halves} {part}" for part in parts)
+        both = self.let(f"call {self.vector('i32')} @{_PAIRS[self.lanes]}({arguments})")
+        return self.binary("add", "i32", total, both)
+
     def choose(self, test: str, kind: str, left: str, right: str, yes: str, no: str) -> str:
         """Return ``yes`` where the comparison of ``left`` and ``right`` holds, else ``no``."""
         compare = "fcmp" if kind == "float" else "icmp"
@@ -248,6 +261,9 @@ class WeightTable:
         return f"@weights = internal constant [{len(words)} x i32] [{body}], align 64"
 
 
+_PAIRS = {8: "llvm.x86.avx2.pmadd.wd", 16: "llvm.x86.avx512.pmaddw.d.512"}
+
+
 def _suffix(kind: str) -> str:
     return {"float": "f32", "double": "f64"}.get(kind, kind)
 
@@ -256,6 +272,8 @@ def declarations(lanes: int) -> str:
     """Return the declarations of the intrinsics that functions may call."""
     kind = vector("float", lanes)
     lines = [f"declare {kind} @llvm.fma.v{lanes}f32({kind}, {kind}, {kind})"]
+    halves = f"<{2 * lanes} x i16>"
+    lines.append(f"declare {vector('i32', lanes)} @{_PAIRS[lanes]}({halves}, {halves})")
     for count, base in dict.fromkeys([(lanes, "float"), (8, "double"), (lanes, "double")]):
         kind = vector(base, count)
         for name in ("roundeven", "floor", "ceil", "trunc"):

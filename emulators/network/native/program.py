@@ -36,7 +36,7 @@ from l1kd.emulators.network.graph import (
     Tensor,
     sources,
 )
-from l1kd.emulators.network.native.accumulation import FLOORED, Accumulation
+from l1kd.emulators.network.native.accumulation import FLOORED, REAL, Accumulation
 from l1kd.emulators.network.native.casts import EXACT, Stage
 from l1kd.emulators.network.native.edges import (
     DOUBLES,
@@ -61,6 +61,7 @@ from l1kd.emulators.network.native.elements import (
     lookup,
     segments,
 )  # fmt: skip
+from l1kd.emulators.network.native.front import Front, front_of
 from l1kd.emulators.network.native.ir import Code, Placed, Tile, WeightTable, declarations, scalar
 from l1kd.emulators.network.native.loops import functions
 from l1kd.emulators.network.native.octets import (
@@ -74,7 +75,9 @@ from l1kd.emulators.network.native.octets import (
     words_of,
 )
 from l1kd.emulators.network.native.ordered import Ordered
+from l1kd.emulators.network.native.pairs import Pairs
 from l1kd.emulators.network.native.sums import Sums, word_of_sums
+from l1kd.emulators.network.preparation import Preparation
 
 __all__ = ["NativeText", "UnsuitableError", "write_native"]
 
@@ -165,6 +168,17 @@ class NativeBuilder:
 
         self.step(write, [held for held, _ in sources], target)
 
+    def joined(self, part: Pairs, source: Placed) -> Placed:
+        """Add the step that joins elements; return the rows that each position reads."""
+        rows = self.memory.rows(len(part.joined), 32)
+        held = Placed(rows, np.zeros(rows.size, bool))
+
+        def write(code: Code, address: Callable[[Placed], Placed], _: WeightTable) -> None:
+            part.join(code, address(source), address(held))
+
+        self.step(write, [source], held)
+        return Placed(rows[part.index], held.wide[part.index])
+
     @singledispatchmethod
     def emit(self, operation: Operation) -> None:
         """Add the steps of one operation."""
@@ -173,12 +187,16 @@ class NativeBuilder:
     @emit.register
     def _(self, operation: Affine) -> None:
         part, target = self._accumulation(operation)
+        packed = self._reads_octets(part, target)
+        pairs = Pairs.of(part) if isinstance(part, Sums) else None
         if operation.source in self.words:
             words = self.words[operation.source]
             part, source = Dots.of(part, words), words.rows
+        elif pairs is not None and (pairs.exact or not packed):
+            part, source = pairs, self.joined(pairs, self.take(operation.source, pairs.joined))
         else:
             source = self.take(operation.source, operation.index)
-        if self._reads_octets(part, target):
+        if packed:
             self._add_packed(part, source, target)
             return
         held = self.new(target.name)
@@ -207,8 +225,8 @@ class NativeBuilder:
 
     def _reads_octets(self, part: Accumulation, target: Tensor) -> bool:
         """Tell whether a tensor is better kept in words: only sums of eight bits read it."""
-        real = part.kind == "float" if isinstance(part, Sums) else isinstance(part, Dots)
-        if not (self.octets and real and part.way != FLOORED):
+        real = isinstance(part, Sums) and part.way == REAL
+        if not (self.octets and real):
             return False
         if target.name in self.outputs or not fits_octets(self.facts[target.name].bounds):
             return False
@@ -366,7 +384,7 @@ class NativeBuilder:
             np.concatenate([part.wide for part in parts])[operation.index],
         )
 
-    def text(self, outputs: Sequence[str]) -> NativeText:
+    def text(self, outputs: Sequence[str], front: Front | None) -> NativeText:
         """Place the rows and write the program."""
         lanes = self.lanes
         inputs = [self.held[tensor.name] for tensor in self.graph.inputs]
@@ -404,8 +422,21 @@ class NativeBuilder:
         body = "\n".join([head, *calls, "  ret void", "}"])
         parts += [table.text(), FETCH, body, writer(*address(result), tile)]
         places_in = [address(held) for held in inputs]
-        parts += self._ends(places_in, result.rows.size, tile, shares)
+        if front is None:
+            parts += self._ends(places_in, result.rows.size, tile, shares)
+        else:
+            row = int(places_in[0].rows[0])
+            parts += self._prepared(front, row, result.rows.size, tile, shares)
         return NativeText("\n".join(parts), tile.events, tile.size)
+
+    @staticmethod
+    def _prepared(front: Front, row: int, count: int, tile: Tile, shares: int) -> list[str]:
+        """Return the functions that prepare events of every kind, and run the program on them."""
+        parts, total = [], len(front.steps)
+        for kind, step in ((FLOATS, 4), (DOUBLES, 8)):
+            parts.append(front.reader(f"read{kind}", kind, row, tile))
+            parts.append(runner(kind, step, [f"read{kind}"], total, count, tile, shares))
+        return parts
 
     def _ends(self, inputs: Sequence[Placed], count: int, tile: Tile, shares: int) -> list[str]:
         """Return the functions that read events of every kind, and run the program on them."""
@@ -430,12 +461,14 @@ class NativeBuilder:
 
 
 def write_native(
-    graph: Graph, outputs: Sequence[str], lanes: int, octets: bool = False
-) -> NativeText:
+    graph: Graph, outputs: Sequence[str], lanes: int, octets: bool = False,
+    preparation: Preparation | None = None,
+) -> NativeText:  # fmt: skip
     """Translate a graph into a program that gives the named tensors, one after the other.
 
     ``lanes`` are the numbers of 32 bits in a register: 8 or 16; ``octets`` tells whether the
-    processor multiplies four numbers of eight bits at once, in registers of 16.
+    processor multiplies four numbers of eight bits at once, in registers of 16. With a preparation
+    the program takes floating-point numbers alone, which it prepares.
 
     Raises
     ------
@@ -448,10 +481,15 @@ def write_native(
                    if isinstance(op, Affine))  # fmt: skip
     if products > MAX_PRODUCTS:
         raise UnsuitableError(f"{products} products")
+    front = None if preparation is None else front_of(graph, preparation)
+    if front is not None:
+        graph = front.graph
+    elif preparation is not None:
+        raise UnsuitableError("casts of its inputs that need more than single precision")
     facts, after = analyse(graph), fused_consumers(graph, outputs)
     builder = NativeBuilder(graph, facts, after, outputs, lanes, octets and lanes == 16)
     for tensor in graph.inputs:
         builder.new(tensor.name)
     for operation in graph.operations:
         builder.emit(operation)
-    return builder.text(outputs)
+    return builder.text(outputs, front)

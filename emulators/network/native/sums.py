@@ -14,6 +14,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from l1kd.emulators.array_types import Exact
 from l1kd.emulators.network.analysis import intervals
 from l1kd.emulators.network.analysis.fusion import Kernel
 from l1kd.emulators.network.analysis.intervals import Bounds, Facts
@@ -30,7 +31,7 @@ from l1kd.emulators.network.native.accumulation import (
 from l1kd.emulators.network.native.casts import EXACT, Stage
 from l1kd.emulators.network.native.ir import Code, Number, Placed, WeightTable
 
-__all__ = ["Sums", "word_of_sums"]
+__all__ = ["Sums", "largest_sum", "word_of_sums"]
 
 # From here to twice as far the last bit of floating-point numbers is one unit; its own bits.
 ANCHOR, ANCHOR_BITS = 1 << 23, 0x4B000000
@@ -42,6 +43,16 @@ def word_of_sums(operation: Affine, sums: intervals.Sums) -> int:
     modular = not sums.never_overflows and accumulator.overflow == "WRAP"
     fits = modular and accumulator.width <= 32
     return 32 if fits or bits_for(*intervals.hull(sums.exact)) <= 32 else 64
+
+
+def largest_sum(operation: Affine, source: Bounds, weights: Exact) -> int:
+    """Return a number that no sum passes, whichever of its terms have been added."""
+    sizes = np.maximum(abs(source.low), abs(source.high)).astype(object)
+    windows = np.append(sizes, 0)[operation.index]
+    return max(
+        int((abs(operation.bias[g]) + windows[p] @ abs(weights[g])).max(initial=0))
+        for p, g in enumerate(operation.group)
+    )
 
 
 @dataclass
@@ -73,14 +84,9 @@ class Sums(Accumulation):
         sums = facts[operation.output.name].sums
         assert sums is not None
         word = word_of_sums(operation, sums)
-        if largest < EXACT and kernel.shift == 0:
-            windows = np.append(sizes, 0)[operation.index]
-            total = max(
-                int((abs(operation.bias[g]) + windows[p] @ abs(weights[g])).max(initial=0))
-                for p, g in enumerate(operation.group)
-            )
-            if total + half < EXACT:
-                return cls(operation, stages, REAL, "float", weights, 0, source, word)
+        real = largest < EXACT and kernel.shift == 0
+        if real and largest_sum(operation, source, weights) + half < EXACT:
+            return cls(operation, stages, REAL, "float", weights, 0, source, word)
         small = max(largest, heaviest) < EXACT and word == 32
         if small and largest * heaviest >> kernel.shift < 1 << 22:
             return cls(operation, stages, FLOORED, "i32", weights, kernel.shift, source, word)

@@ -55,7 +55,7 @@ def dense(source, weights, bias, accumulator, result, fraction=0, late=False):
     weights = np.asarray(weights, np.int64)
     n_in, n_out = weights.shape
     return Affine(
-        Tensor("y", (n_out,), result), "x", np.arange(n_in, dtype=np.int32)[None],
+        Tensor("y", (n_out,), result), source, np.arange(n_in, dtype=np.int32)[None],
         np.zeros(1, np.int32), weights[None], fraction, np.asarray(bias, np.int64)[None],
         accumulator, late,
     )  # fmt: skip

@@ -6,9 +6,9 @@ import pytest
 
 import l1kd
 from l1kd.algorithms import ObjectAnomaly, algorithm
-from l1kd.algorithms.object_inputs import object_inputs
+from l1kd.algorithms.object_inputs import PREPARATION, object_inputs
 from l1kd.errors import InputError
-from l1kd.objects import objects
+from l1kd.objects import KINDS, objects
 from l1kd.trigger.quantities import quantity
 
 MODELS = ("object_anomaly_hgq-v1", "object_anomaly-v1", "object_anomaly_small-v2")
@@ -109,3 +109,74 @@ def test_what_is_no_event_is_refused(wrong, found):
         ObjectAnomaly().score(wrong)
     with pytest.raises(InputError, match="one array"):
         ObjectAnomaly().score()
+
+
+def sorted_events(rng, count):
+    """Events as `objects` gives them: each kind by falling pt, absent objects zero."""
+    arrays = np.zeros((count, 19, 3), np.float32)
+    for first, last in KINDS.values():
+        pt = -np.sort(-rng.exponential(60.0, (count, last - first)))
+        arrays[:, first:last] = np.stack(
+            [pt, rng.uniform(-6, 6, pt.shape), rng.uniform(-np.pi, np.pi, pt.shape)], -1
+        )
+        absent = np.arange(last - first) >= rng.integers(0, last - first + 1, (count, 1))
+        arrays[:, first:last][absent] = 0.0
+    return arrays
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_one_pass_gives_the_bits_of_its_steps(model):
+    """Also for large pt, ties of the casts, and events that only the slower way takes."""
+    rng = np.random.default_rng(11)
+    arrays = sorted_events(rng, 3000)
+    arrays[:500, :, 0] *= 1e4
+    arrays[500:900] = np.round(arrays[500:900] * 64) / 64
+    arrays[900:1000] = 0.0
+    score = ObjectAnomaly(model)
+    network = score.network
+    network.specialise(PREPARATION)
+    raw = network.inputs[0].format.from_float(object_inputs(arrays))
+    expected = network.predict_raw(raw)[:, 0] * 2.0 ** -network.outputs[0].format.fraction
+    odd = arrays.copy()
+    odd[17, 8, 2] += 2 * np.float32(np.pi)
+    for values in (arrays, arrays.astype(np.float64), arrays[::-1][::-1]):
+        assert network.predict_prepared(values.reshape(-1, 57), PREPARATION) is not None
+        np.testing.assert_array_equal(score.score(values), expected)
+    assert network.predict_prepared(odd.reshape(-1, 57), PREPARATION) is None
+    kept = np.arange(len(odd)) != 17
+    np.testing.assert_array_equal(score.score(odd)[kept], expected[kept])
+
+
+def test_objects_in_any_order_have_the_score_of_the_sorted_ones():
+    rng = np.random.default_rng(12)
+    arrays = sorted_events(rng, 300)
+    mixed = arrays.copy()
+    for first, last in KINDS.values():
+        order = rng.permuted(np.tile(np.arange(first, last), (300, 1)), axis=1)
+        mixed[:, first:last] = np.take_along_axis(arrays, order[..., None], 1)
+    assert not np.array_equal(mixed, arrays)
+    np.testing.assert_array_equal(object_inputs(mixed), object_inputs(arrays))
+    np.testing.assert_array_equal(object_inputs(mixed.astype(float)), object_inputs(arrays))
+    np.testing.assert_array_equal(ObjectAnomaly().score(mixed), ObjectAnomaly().score(arrays))
+
+
+def test_equal_objects_keep_their_order_and_kinds_do_not_mix():
+    arrays = np.zeros((1, 19, 3))
+    arrays[0, 0:3] = [(20, 1.0, 0.1), (30, 2.0, 0.2), (20, 3.0, 0.3)]
+    arrays[0, 4] = (90, 1.5, 0.4)
+    rows = object_inputs(arrays).reshape(19, 3)
+    np.testing.assert_array_equal(rows[:3, 1], [2.0, 1.0, 3.0])
+    assert rows[4, 1] == 1.5
+
+
+def test_rows_without_pt_hold_no_object():
+    arrays = sorted_events(np.random.default_rng(13), 400)
+    filled = arrays.copy()
+    absent = arrays[..., 0] == 0.0
+    filled[absent, 1:] = (1.3, -2.0)
+    assert absent.any()
+    np.testing.assert_array_equal(object_inputs(filled), object_inputs(arrays))
+    np.testing.assert_array_equal(ObjectAnomaly().score(filled), ObjectAnomaly().score(arrays))
+    filled[absent, 2] = np.nan
+    with pytest.raises(InputError, match="finite"):
+        ObjectAnomaly().score(filled)
