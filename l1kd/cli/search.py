@@ -163,6 +163,9 @@ def report_objects(
     config: Annotated[
         Path | None, typer.Option(help="YAML configuration of a student: whose data tests.")
     ] = None,
+    cards: Annotated[
+        bool, typer.Option("--cards", help="Write efficiencies into the students' cards, too.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Compare strategies of a search, and test students beside their teacher: one page."""
@@ -171,6 +174,6 @@ def report_objects(
     from l1kd.models.objects.students.config import ObjectStudentConfig
 
     files = read_config(config, ObjectStudentConfig).data if config else None
-    page = report(out, searches or (), students or (), teacher, files)
+    page = report(out, searches or (), students or (), teacher, files, cards)
     if not quiet:
         out_console.print(str(page))

@@ -75,8 +75,8 @@ def efficiency_table(found: Mapping[str, list[dict[str, Any]]]) -> list[str]:
     return grid("score, background that passes", ["background events", *names], cells)
 
 
-def domain(files: ObjectFiles, data: ObjectData) -> list[str]:
-    """Say what data, and how the test part was used."""
+def domain(files: ObjectFiles, data: ObjectData, reads: int = 1) -> list[str]:
+    """Say what data, and how the test part was used: how often it was read with this network."""
     counts = [f"{len(data.background(part)):,}" for part in ("train", "validation", "test")]
     return [
         "## Domain",
@@ -85,10 +85,24 @@ def domain(files: ObjectFiles, data: ObjectData) -> list[str]:
         f"validation and test: {', '.join(counts)} events. Other objects, thresholds or pile-up "
         "need another training.",
         "",
-        "This training read the test part once, for this card; every choice was made on the "
-        "validation part. `l1kd report-objects` reads it again.",
+        _read_once() if reads == 1 else _read_again(reads),
         "",
     ]
+
+
+def _read_once() -> str:
+    return (
+        "This training read the test part once, for this card; every choice was made on the "
+        "validation part. `l1kd report-objects` reads it again."
+    )
+
+
+def _read_again(reads: int) -> str:
+    return (
+        f"The test part was read {reads} times with this network: once by its training, later by "
+        "`l1kd report-objects`, for figures and for the tables of this card. Every choice was made "
+        "on the validation part."
+    )
 
 
 def teacher_card(config: ObjectTeacherConfig, data: ObjectData, metrics: Mapping[str, Any]) -> str:
@@ -194,7 +208,7 @@ def student_card(config: ObjectStudentConfig, data: ObjectData, metrics: Mapping
         NOT_RESOLVED,
         "",
         *efficiency_table(metrics["efficiencies"]),
-        *domain(config.data, data),
+        *domain(config.data, data, metrics.get("test_reads", 1)),
         "## Training",
         f"Mean squared difference from the teacher's log(1 + 1000 x) on background of the training "
         f"part, turned and mirrored anew for every epoch, and on merged events (outlier exposure: "

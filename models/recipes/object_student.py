@@ -57,6 +57,7 @@ def _run(config: ObjectStudentConfig, job: Job) -> Product:
         "auc_validation": validation,
         "auc_test": areas({**scores, **simple}, held_out, signals),
         "efficiencies": efficiencies({**scores, **simple}, held_out, signals),
+        "test_reads": 1,
         "mse_test": _distance(student, teacher, {"background": held_out, **signals}),
         "export": exported,
         "history": {config.name: history},

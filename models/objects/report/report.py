@@ -18,6 +18,7 @@ from l1kd.models.firmware.record.metrics import ebops
 from l1kd.models.objects.baselines import Score, baselines
 from l1kd.models.objects.data import ObjectData, ObjectFiles
 from l1kd.models.objects.report import figures
+from l1kd.models.objects.report.cards import renew_card
 from l1kd.models.objects.report.comparison import (
     COSTS,
     Found,
@@ -195,7 +196,9 @@ def _searches(page: _Page, folders: Sequence[Path]) -> None:
     page.numbers["searches"] = {name: asdict(entry) for name, entry in found.items()}
 
 
-def _networks(page: _Page, students: Sequence[str], teacher: str, files: ObjectFiles) -> None:
+def _networks(
+    page: _Page, students: Sequence[str], teacher: str, files: ObjectFiles, cards: bool
+) -> None:
     data = ObjectData.read(files)
     background, signals = data.background("test"), data.signals("test")
     scores: dict[str, Score] = {"teacher": open_teacher(teacher)}
@@ -236,6 +239,10 @@ def _networks(page: _Page, students: Sequence[str], teacher: str, files: ObjectF
         page.figure(figures.architecture(network, name), f"architecture_{name}")
         page.text(f"{name}: {ebops(network):,} effective bit operations.")
     page.numbers["areas"], page.numbers["efficiencies"] = table, rates
+    for name in students if cards else ():
+        artefact = load(name, "object_anomaly")
+        others = networks.keys() - {artefact.title}
+        renew_card(artefact, data, {k: rows for k, rows in rates.items() if k not in others})
 
 
 def report(
@@ -244,6 +251,7 @@ def report(
     students: Sequence[str] = (),
     teacher: str = "object_teacher-v1",
     files: ObjectFiles | None = None,
+    cards: bool = False,
 ) -> Path:
     """Write a page of searches, or of students beside their teacher, or of both.
 
@@ -259,6 +267,9 @@ def report(
         Artefact of kind ``object_teacher``.
     files : ObjectFiles, optional
         Data whose test part is read, needed with students.
+    cards : bool
+        Write the table of efficiencies into the students' own cards and metrics, too, where one
+        more reading of the test part is counted.
 
     Returns
     -------
@@ -280,5 +291,5 @@ def report(
     if searches:
         _searches(page, searches)
     if students and files is not None:
-        _networks(page, students, teacher, files)
+        _networks(page, students, teacher, files, cards)
     return page.write()

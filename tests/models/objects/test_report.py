@@ -1,11 +1,13 @@
 """Strategies against each other, and the page."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from l1kd.artefacts import load
 from l1kd.errors import ConfigurationError, UnreadableFileError
 from l1kd.models.objects.report import report
 from l1kd.models.objects.report.comparison import (
@@ -118,3 +120,25 @@ def test_what_is_missing_is_said(tmp_path):
         report(tmp_path, students=["object_anomaly-v1"])
     with pytest.raises(UnreadableFileError, match=r"trials\.json"):
         report(tmp_path, [tmp_path])
+
+
+def test_cards_get_the_tables_of_a_report_and_count_its_reading(files, data, tmp_path):
+    copies = []
+    for name in ("object_anomaly_hgq-v1", "object_anomaly_small-v2"):
+        shutil.copytree(load(name).folder, tmp_path / name)
+        copies.append(tmp_path / name)
+    before = load(copies[0]).json("metrics.json").get("test_reads", 1)
+    other = load(copies[1]).card
+    report(tmp_path / "page", students=[str(copies[0])], files=files, cards=True)
+    report(tmp_path / "page2", students=[str(c) for c in copies], files=files)
+    renewed = load(copies[0])
+    found = renewed.json("metrics.json")
+    numbers = json.loads((tmp_path / "page" / "numbers.json").read_text(encoding="utf-8"))
+    assert found["test_reads"] == before + 1
+    assert list(found["efficiencies"])[:2] == ["teacher", "student"]
+    assert found["efficiencies"]["student"] == numbers["efficiencies"][renewed.title]
+    assert f"read {before + 1} times" in renewed.card
+    for score in ("HT", "leading pT", "MET", "multiplicity", "PCA", "Mahalanobis"):
+        assert found["efficiencies"][score] == numbers["efficiencies"][score]
+        assert f"| {score}, 0.01 |" in renewed.card
+    assert load(copies[1]).card == other
