@@ -8,7 +8,7 @@ one. Strings are never evaluated. The kinds' own classes lie in `l1kd.models.wei
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -147,9 +147,14 @@ def read_config(path: Path, kind: type[_Config]) -> _Config:
     ------
     ConfigurationError
         The file does not exist, is not a YAML mapping, or has an unknown key or a value outside
-        its range.
+        its range; or is of another kind, of which the message names nothing else.
     """
     content = read_mapping(path)
+    expected = get_args(kind.model_fields["kind"].annotation)
+    found = content.get("kind")
+    if expected and found is not None and found not in expected:
+        names = " or ".join(repr(name) for name in expected)
+        raise ConfigurationError(f"{path}: kind: expected {names}, found {found!r}")
     try:
         return kind.model_validate(content)
     except ValidationError as error:

@@ -78,7 +78,7 @@ def test_calibration_needs_a_teacher(tmp_path):
         ("seed:", "sead:", "sead: unknown key; the nearest known key is 'seed'"),
         ("epochs:", "epoch:", "epoch: unknown key; the nearest known key is 'epochs'"),
         ("batch: 8", "batch: 0", "optimisation.batch: Input should be greater than 0, found 0"),
-        ("kind: distillnet", "kind: cicada", "kind: Input should be 'distillnet', found 'cicada'"),
+        ("kind: distillnet", "kind: cicada", "kind: expected 'distillnet', found 'cicada'"),
         (
             "  train: [",
             "  trainn: [",
