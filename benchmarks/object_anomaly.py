@@ -2,9 +2,10 @@
 
 Run as ``python benchmarks/object_anomaly.py [ARTEFACT ...]``, by default with all that l1kd ships.
 The peer is what hls4ml makes of the trained model (Vitis, latency) and compiles itself, called by
-its `predict`; it must give the same scores. The emulator gets the same rows, more of them, as
-inputs in single precision, as raw integers, and as arrays (n, 19, 3) of whole events, whose inputs
-are made first. Processor time, medians of turns after one to warm up, and the load of the machine.
+its `predict`; it must give the same scores. The emulator gets the same rows, more of them: as
+arrays (n, 19, 3) of whole events in GeV, eta and phi, in single and double precision, which
+`ObjectAnomaly.score` checks and scales besides, and as a network's inputs, in single precision and
+as raw integers. Processor time, medians of turns after one to warm up, and the load of the machine.
 """
 
 import os
@@ -19,7 +20,7 @@ import numpy as np
 from networks import REPEATS, seconds
 
 from l1kd.algorithms import ObjectAnomaly
-from l1kd.algorithms.object_inputs import object_inputs
+from l1kd.algorithms.object_inputs import PREPARATION, object_inputs
 from l1kd.artefacts import load, shipped
 from l1kd.models import mixed_precision
 from l1kd.models.export import compile_firmware
@@ -58,17 +59,20 @@ def report(title, x):
     network = score.network
     inputs = object_inputs(x).astype(np.float32)
     raw = network.inputs[0].format.from_float(inputs)
-    whole = x.astype(np.float32)
     actions = {
+        "events in single precision": partial(score.score, x.astype(np.float32)),
+        "events in double precision": partial(score.score, x),
         "inputs in single precision": partial(network.predict, inputs),
         f"raw {raw.dtype}": partial(network.predict_raw, raw),
-        "events, inputs made first": partial(score.score, whole),
     }
+    network.specialise(PREPARATION)
+    network.specialise()
     few = np.ascontiguousarray(inputs[:FEW])
     with tempfile.TemporaryDirectory() as folder:
         compiled = peer(load(title), Path(folder) / "hls")
         theirs = np.asarray(compiled.predict(few)).reshape(-1)
         equal = np.array_equal(theirs, network.predict(few)[:, 0])
+        equal &= np.array_equal(theirs, score.score(x[:FEW]))
         spent, *mine = seconds(partial(compiled.predict, few), *actions.values())
     reference = FEW / spent
     verdict = "equal" if equal else "DIFFER"

@@ -73,7 +73,7 @@ class Pairs(Accumulation):
         total = largest_sum(operation, source, part.weights)
         exact = stages[0].real and total + half < EXACT
         return cls(operation, stages, PAIRS, "i32", packed, 0, joined,
-                   which.reshape(len(index), -1), exact)  # fmt: skip
+                   which.reshape(len(index), -1).astype(np.int32), exact)  # fmt: skip
 
     def join(self, code: Code, source: Placed, target: Placed) -> None:
         """Write the code that joins elements; ``source`` are those of `joined`."""
@@ -95,7 +95,7 @@ class Pairs(Accumulation):
         """Add all pairs of terms of some outputs, row by row."""
         operation, filters = self.operation, self.weights.shape[2]
         users: dict[int, list[tuple[int, int]]] = {}
-        totals = {}
+        totals: dict[tuple[int, int], str] = {}
         for place, output in enumerate(outputs):
             position, f = divmod(output, filters)
             group = operation.group[position]

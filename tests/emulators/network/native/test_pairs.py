@@ -22,7 +22,9 @@ def in_pairs(network):
     return "call <8 x i32> @llvm.x86.avx2.pmadd.wd" in text
 
 
-@pytest.mark.parametrize("accumulator", [WORD, FixedPoint(24, 24), FixedPoint(20, 13)])
+@pytest.mark.parametrize(
+    "accumulator", [WORD, FixedPoint(32, 32, False), FixedPoint(24, 24), FixedPoint(20, 13)]
+)
 @pytest.mark.parametrize("terms", [16, 17, 40])
 def test_dense_layers_of_16_bits_go_in_pairs(accumulator, terms):
     """Also where sums wrap around, in a word that is full or in a part of it."""
