@@ -26,8 +26,9 @@ from l1kd.emulators.network.native.sums import Sums, largest_sum
 __all__ = ["Pairs"]
 
 _LARGEST = (1 << 15) - 1
-# Elements are joined once for all sums; pairs are worth it where they save this many products.
-_WORTH = 4
+# To join two elements costs about as much as so many products. Pairs are worth it where they leave
+# two thirds of the work or less; sums in single precision need no conversion before their casts.
+_JOINED = 4
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Pairs(Accumulation):
         packed = (low % (1 << 16)) + (high % (1 << 16)) * (1 << 16)
         single = sum(np.count_nonzero(part.weights[g]) for g in operation.group)
         double = sum(np.count_nonzero(packed[g]) for g in operation.group)
-        if double + _WORTH * len(joined) > single:
+        if 3 * (double + _JOINED * len(joined)) > 2 * single:
             return None
         half = 1 << max(stages[0].fraction - stages[0].form.fraction, 0)
         total = largest_sum(operation, source, part.weights)
