@@ -80,7 +80,10 @@ def _branch(path: Path, branch: str | None, count: int) -> AnyArray:
     try:
         rows: AnyArray = np.asarray(ak.to_numpy(values))
     except ValueError as error:
-        raise InputError(f"{path}: branch '{branch}' has no fixed length: {error}") from error
+        raise InputError(
+            f"{path}: branch '{branch}' holds {values.type.content}, not the same number of "
+            "results in every event"
+        ) from error
     return rows.reshape(len(rows), -1) if count > 1 or rows.ndim > 1 else rows[:, None]
 
 
@@ -90,22 +93,27 @@ def _on_events(name: str, second: str, inputs: Path | None, branch: str | None) 
 
     from l1kd.algorithms import algorithm
     from l1kd.datasets import inspect_file
+    from l1kd.emulators.fixed_point import FixedPoint
     from l1kd.models.firmware.comparison import compare_events
+    from l1kd.models.firmware.patterns import files
 
     path = Path(second)
     source = path if inputs is None else inputs
-    if source.suffix != ".root" or path.suffix not in (".root", ".npy"):
+    if source.suffix != ".root" or path.suffix not in (".root", ".npy", ".csv"):
         raise ConfigurationError(
-            f"{name} reads events: expected a ROOT file with --branch, or recorded .npy and "
-            f"--inputs with a ROOT file; found {second} and --inputs {inputs}"
+            f"{name} reads events: expected a ROOT file with --branch, or recorded .npy or "
+            f".csv and --inputs with a ROOT file; found {second} and --inputs {inputs}"
         )
     used = algorithm(name)
     fields = used.fields(inspect_file(str(source)).open())
     # of two numbers CMSSW stores the one that menus compare
     place = f"{used.adds.partition('.')[0]}.score_raw"
     found = ak.to_numpy(fields[place if place in fields else used.adds])
-    recorded = _branch(path, branch, 1) if path.suffix == ".root" else np.load(path)
-    return compare_events(found, recorded.reshape(len(recorded), -1), (name, second))
+    if path.suffix == ".root":
+        recorded = _branch(path, branch, 1)
+    else:
+        recorded = files.read(path, [FixedPoint(64, 64)], layout_of("0", None))
+    return compare_events(found, recorded, (name, second))
 
 
 def _recorded(

@@ -213,8 +213,7 @@ def compare_events(found: AnyArray, recorded: AnyArray, names: tuple[str, str]) 
     rows = np.flatnonzero((kept != recorded).any(axis=1))
     values = mine.astype(np.float64), recorded.astype(np.float64)
     nothing = np.empty((len(mine), 0), np.int64)
-    notes = ["the inputs are those of the events"] if rows.size else []
-    return _result(names, nothing, rows, values, [], {}, [], notes)
+    return _result(names, nothing, rows, values, [], {}, [], [])
 
 
 def _result(
@@ -240,6 +239,9 @@ def _result(
         )
         for place, row in enumerate(shown)
     ]
+    nothing = int(np.isnan(values[1]).any(axis=1).sum())
+    if nothing:
+        notes.append(f"{nothing} rows of {names[1]} hold NaN, which equals nothing")
     order = {name: number for number, name in enumerate(layers)}
     counted = sorted(Counter(blame).items(), key=lambda item: order.get(item[0], len(order)))
     return Comparison(

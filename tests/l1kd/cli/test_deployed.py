@@ -115,6 +115,16 @@ def test_compare_takes_a_branch_of_events(l1kd, folder, nano, weights, tmp_path)
     np.save(tmp_path / "right.npy", wanted)
     same = l1kd("compare", f"axol1tl={folder}", tmp_path / "right.npy", "--inputs", nano)
     assert same.exit_code == 0, same.output
+    np.save(tmp_path / "nan.npy", np.full(EVENTS, np.nan))
+    nothing = l1kd("compare", f"axol1tl={folder}", tmp_path / "nan.npy", "--inputs", nano)
+    assert nothing.exit_code == 1
+    assert f"{EVENTS} rows" in nothing.stdout
+    assert "hold NaN" in nothing.stdout
+    np.save(tmp_path / "text.npy", np.array(["a"] * EVENTS))
+    damaged = l1kd("compare", f"axol1tl={folder}", tmp_path / "text.npy", "--inputs", nano)
+    assert "text.npy: expected numbers of shape (n, 1)" in damaged.stderr.replace("\n", " ")
+    jagged = l1kd("compare", f"axol1tl={folder}", nano, "--branch", "L1Jet_hwPt")
+    assert "branch 'L1Jet_hwPt' holds var * int64, not the same number" in jagged.stderr
     wrong = l1kd("compare", f"axol1tl={folder}", folder)
     assert "reads events: expected a ROOT file with --branch" in wrong.stderr
 
