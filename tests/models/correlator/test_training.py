@@ -9,6 +9,7 @@ import yaml
 from l1kd.algorithms import Correlator
 from l1kd.algorithms.region_networks import region_network
 from l1kd.datasets import inspect_file
+from l1kd.emulators.correlator.linpuppi import TUNED
 from l1kd.models.train import train
 
 CONFIG = {
@@ -30,6 +31,7 @@ CONFIG = {
         "mixed": 2,
     },
     "inputs": ["pt", "abs_eta", "track", "dz", "linpuppi_weight", "vertex_pt_04"],
+    "linpuppi": "tuned",
     "dz": {"barrel": 0.25, "hgcal": 0.5},
     "loss": {"ht": 0.5, "response": 0.1, "regions": 0.1, "crowding": 0.5},
     "hidden": [4],
@@ -53,7 +55,8 @@ def test_training_gives_a_network_that_the_correlator_takes(tf, shared, tmp_path
     network = region_network(tmp_path / "out")
     assert network.clusters
     assert network.weight.tracks
-    assert network.puppi["barrel"].parameters.dz == 0.25
+    assert network.puppi["barrel"].parameters == TUNED["clusters"]["barrel"].replace(dz=0.25)
+    assert network.puppi["hf"].parameters == TUNED["clusters"]["hf"]
     events = inspect_file(str(folder / "train_zinv.root")).open(0, 5)
     result = Correlator(tmp_path / "out").correlator(events)
     assert np.all((result.weights >= 0) & (result.weights <= 1))
