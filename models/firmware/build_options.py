@@ -18,7 +18,7 @@ _ADDER_NS = 0.8
 """Time that one adder with its wires is given where no cutoff is asked for."""
 _REGION_MARGIN = 0.85
 """Part of a cycle to which the network within a region is cut: what Yosys maps exceeds the tool's
-estimate of delays by up to 5%, and a region must meet its frames' clock."""
+estimate of delays by up to 9%, and a region must meet its frames' clock."""
 
 
 @dataclass(frozen=True)
