@@ -26,7 +26,9 @@ class Search(Protocol):
     `groups` are searched one after the other, the moves of each in random order.
     """
 
-    groups: Sequence[Any]
+    @property
+    def groups(self) -> Sequence[Any]:
+        """What is searched by itself."""
 
     def figure(self) -> float:
         """Figure of the present parameters."""
