@@ -5,7 +5,9 @@ import numpy as np
 from l1kd.emulators.array_types import AnyFloats, Floats, Indices, Integers, Offsets, Singles
 from l1kd.emulators.compilation import njit
 
-__all__ = ["arrange", "in_order", "leading", "scaled"]
+__all__ = ["in_order", "leading", "scaled", "tidy"]
+
+_HALF_TURN, _TURN = np.float32(np.pi), 2.0 * np.pi
 
 
 @njit(nogil=True)
@@ -86,7 +88,7 @@ def scaled(
 
 @njit(nogil=True)
 def in_order(rows: AnyFloats, kinds: Indices) -> bool:
-    """Tell whether `arrange` would change nothing.
+    """Tell whether every kind's rows fall in pt, and rows of pt 0 are zero.
 
     Parameters
     ----------
@@ -110,21 +112,52 @@ def in_order(rows: AnyFloats, kinds: Indices) -> bool:
     return True
 
 
-@njit(nogil=True)
-def arrange(rows: Singles, kinds: Indices) -> None:
-    """Sort every kind's rows by falling pt, in place, and make rows of pt 0 zero.
+@njit(nogil=True, error_model="numpy")
+def _remainder(angle: float) -> float:
+    """Return the remainder of a turn; the next turn on either side needs no division."""
+    if _TURN <= angle < 2.0 * _TURN:
+        return angle - _TURN
+    if -_TURN <= angle < 0.0:
+        return angle + _TURN
+    return angle % _TURN
 
-    Of equal ones those that came first stay first; arguments as of `in_order`.
+
+@njit(nogil=True, error_model="numpy")
+def tidy(rows: AnyFloats, kinds: Indices, out: Singles) -> bool:
+    """Sort every kind's rows by falling pt, bring phi into one turn, make rows of pt 0 zero.
+
+    Of equal ones those that came first stay first. Angles inside one turn stay as they are.
+
+    Parameters
+    ----------
+    rows, kinds
+        As of `in_order`.
+    out : float32, shape (n, objects, 3)
+        The result, complete only where all values are right.
+
+    Returns
+    -------
+    bool
+        Whether all values are finite in single precision and no pt is below 0.
     """
     for i in range(len(rows)):
         for kind in range(len(kinds) - 1):
             for row in range(kinds[kind], kinds[kind + 1]):
-                pt, eta, phi = rows[i, row, 0], rows[i, row, 1], rows[i, row, 2]
+                pt, eta, phi = (
+                    np.float32(rows[i, row, 0]),
+                    np.float32(rows[i, row, 1]),
+                    np.float32(rows[i, row, 2]),
+                )
+                if not (pt >= 0.0 and np.isfinite(pt) and np.isfinite(eta) and np.isfinite(phi)):
+                    return False
+                if abs(phi) > _HALF_TURN:
+                    phi = np.float32(_remainder(np.float64(rows[i, row, 2]) + np.pi) - np.pi)
                 if pt == 0.0:
                     eta, phi = np.float32(0.0), np.float32(0.0)
                 place = row
-                while place > kinds[kind] and rows[i, place - 1, 0] < pt:
+                while place > kinds[kind] and out[i, place - 1, 0] < pt:
                     for column in range(3):
-                        rows[i, place, column] = rows[i, place - 1, column]
+                        out[i, place, column] = out[i, place - 1, column]
                     place -= 1
-                rows[i, place, 0], rows[i, place, 1], rows[i, place, 2] = pt, eta, phi
+                out[i, place, 0], out[i, place, 1], out[i, place, 2] = pt, eta, phi
+    return True

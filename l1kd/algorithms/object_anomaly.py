@@ -7,7 +7,7 @@ import numpy as np
 
 from l1kd.algorithms.base import EventScore
 from l1kd.algorithms.models import read_network
-from l1kd.algorithms.object_inputs import PREPARATION, object_inputs, object_rows
+from l1kd.algorithms.object_inputs import PREPARATION, object_inputs, object_rows, tidied
 from l1kd.artefacts import Artefact, load
 from l1kd.emulators.array_types import AnyArray, Singles
 from l1kd.emulators.network import Network
@@ -100,6 +100,9 @@ class ObjectAnomaly(EventScore):
         for first in range(0, len(rows), _BLOCK):
             block = rows[first : first + _BLOCK]
             found = network.predict_prepared(block, PREPARATION)
+            if found is None:
+                block = tidied(block)
+                found = network.predict_prepared(block, PREPARATION)
             if found is None:
                 found = network.predict(object_inputs(block.reshape(-1, N_OBJECTS, 3)))
             scores[first : first + _BLOCK] = found[:, 0]

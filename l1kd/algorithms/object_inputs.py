@@ -6,11 +6,11 @@ import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Indices, Singles
 from l1kd.emulators.network.preparation import Preparation
-from l1kd.emulators.object_arrays import arrange, in_order, scaled
+from l1kd.emulators.object_arrays import in_order, scaled, tidy
 from l1kd.errors import InputError
 from l1kd.objects import KINDS, N_OBJECTS
 
-__all__ = ["LIMITS", "N_INPUTS", "PREPARATION", "object_inputs", "object_rows"]
+__all__ = ["LIMITS", "N_INPUTS", "PREPARATION", "object_inputs", "object_rows", "tidied"]
 
 N_INPUTS: Final = 3 * N_OBJECTS
 _PT_UNIT: Final = 64.0
@@ -88,19 +88,26 @@ def object_inputs(objects: AnyArray, out: Singles | None = None) -> Singles:
     """
     values = object_rows(objects)
     inputs = np.empty((len(values), N_INPUTS), np.float32) if out is None else out
-    if not _scaled(values, inputs):
+    if not (_scaled(values, inputs) and in_order(_events(values), _KINDS)):
+        _scaled(tidied(values), inputs)
+    return inputs
+
+
+def tidied(values: AnyArray) -> Singles:
+    """Return rows as `object_rows` gives them sorted, with angles in one turn and empty rows zero.
+
+    Raises
+    ------
+    InputError
+        Values that are not finite in single precision, or pt below 0.
+    """
+    rows = np.empty(values.shape, np.float32)
+    if not tidy(_events(values), _KINDS, _events(rows)):
         with np.errstate(over="ignore"):
             if not np.isfinite(values.astype(np.float32)).all():
                 raise InputError("objects: expected pt, eta and phi finite in single precision")
-        if values[:, ::3].min() < 0.0:
-            raise InputError(f"objects: expected pt >= 0 GeV, found {values[:, ::3].min()}")
-        values = _in_one_turn(values)
-        _scaled(values, inputs)
-    if not in_order(_events(values), _KINDS):
-        arranged = values.astype(np.float32)
-        arrange(_events(arranged), _KINDS)
-        _scaled(arranged, inputs)
-    return inputs
+        raise InputError(f"objects: expected pt >= 0 GeV, found {values[:, ::3].min()}")
+    return rows
 
 
 def _events(values: AnyArray) -> AnyArray:
@@ -109,12 +116,3 @@ def _events(values: AnyArray) -> AnyArray:
 
 def _scaled(values: AnyArray, inputs: Singles) -> bool:
     return scaled(np.ascontiguousarray(values).reshape(-1), *_PATTERNS, inputs.reshape(-1))
-
-
-def _in_one_turn(values: AnyArray) -> AnyArray:
-    """Return a copy whose angles are between -pi and pi; those that were stay as they are."""
-    turned = values.astype(np.float64)
-    phi = turned[:, 2::3]
-    outside = np.abs(values[:, 2::3]) > np.float32(np.pi)
-    phi[outside] = np.remainder(phi[outside] + np.pi, 2.0 * np.pi) - np.pi
-    return turned
