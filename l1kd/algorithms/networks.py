@@ -139,10 +139,11 @@ class Cicada(EventScore):
     Parameters
     ----------
     model
-        An artefact of the kind, by name or folder: ``cicada_hgq-v3`` (mixed precision, on
-        residual images), ``cicada_hgq-v1`` and ``cicada-v1`` (counts), ``cicada_logic-v2`` (logic
-        gates), your own. Or firmware: the folder of an hls4ml project, such as those deployed in
-        CMS, or the file of a network.
+        An artefact of the kind, by name or folder: ``cicada_hgq-v3`` (mixed precision),
+        ``cicada-v2``, ``cicada_hgq_tables-v1`` (lookup tables) and ``cicada_logic-v2`` (logic
+        gates) on residual images, ``cicada_hgq-v1`` and ``cicada-v1`` on counts, your own. Or
+        firmware: the folder of an hls4ml project, such as those deployed in CMS, or the file of a
+        network.
     source
         Calorimeter collection.
     """
@@ -226,7 +227,7 @@ class CicadaTeacher(EventScore):
     label = "teacher"
     step = 1.0 / 256.0
 
-    def __init__(self, model: str | Path = "cicada_teacher-v1", source: str | None = None) -> None:
+    def __init__(self, model: str | Path = "cicada_teacher-v2", source: str | None = None) -> None:
         super().__init__(source)
         self.model = str(model)
 
