@@ -96,7 +96,7 @@ def _require_equal(scores: dict[str, Floats]) -> None:
 def export_tables(
     model: Any, images: NDArray[np.uint16], path: Path, width: int = 10
 ) -> tuple[Network, dict[str, Any]]:
-    """Write the integer network of tables, which hls4ml has not, if it and HGQ2 agree.
+    """Write the integer network of tables, for which hls4ml finds no types, if it and HGQ2 agree.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def export_tables(
         da4ml cannot trace the model.
     """
     settle_tables(model)
-    network = traced_network(model, "hls4ml has no layers of lookup tables")
+    network = traced_network(model, "hls4ml finds no types for lookup tables")
     single = np.zeros((1 << width, 18, 14), np.uint16)
     single[:, 7, 3] = np.arange(1 << width)
     wild = np.random.default_rng(1).integers(0, 1 << width, (_WILD, 18, 14)).astype(np.uint16)

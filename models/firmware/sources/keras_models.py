@@ -327,6 +327,9 @@ def _read_current(path: Path, modules: set[str]) -> KerasModel:
     return KerasModel("HGQ2" if "hgq" in modules else "Keras", double, model, False)
 
 
+_TABLES = ("QConvT1D", "QConvT2D", "QDenseT", "QEinsumDenseT")
+
+
 def convert_keras(framework: KerasModel, options: HlsOptions, precisions: Precisions) -> Any:
     """Convert a Keras model with hls4ml.
 
@@ -343,8 +346,8 @@ def convert_keras(framework: KerasModel, options: HlsOptions, precisions: Precis
     Raises
     ------
     FirmwareError
-        The model is in floating point without declared types, hls4ml refuses it, or a precision
-        names no layer.
+        The model is in floating point without declared types or has layers of lookup tables, hls4ml
+        refuses it, or a precision names no layer.
     """
     hls4ml_version()
     context = backend.keras_is_legacy() if framework.legacy else nullcontext()
@@ -354,6 +357,12 @@ def convert_keras(framework: KerasModel, options: HlsOptions, precisions: Precis
             f"model '{model.name}' computes in floating point: nothing in it says which bits the "
             "firmware should have. Train it quantized (QKeras, HGQ2), or declare types, for "
             "example --precision default=ap_fixed<16,6>"
+        )
+    tables = [layer.name for layer in model.layers if type(layer).__name__ in _TABLES]
+    if tables:
+        raise FirmwareError(
+            f"hls4ml leaves the types around lookup tables ({', '.join(tables)}) at its default: "
+            "its C++ gives other numbers than HGQ2"
         )
     default = precisions.get("default", {}).get("result", "fixed<18,8>")
     with context, backend.quiet(remarks=True):

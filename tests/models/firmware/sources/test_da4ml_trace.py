@@ -6,6 +6,7 @@ import pytest
 from l1kd.errors import FirmwareError
 from l1kd.models import backend, mixed_precision
 from l1kd.models.firmware.build import BuildOptions, build
+from l1kd.models.firmware.hls.hls import HlsOptions
 from l1kd.models.firmware.proof import checks
 from l1kd.models.firmware.sources import da4ml_trace, sources
 from l1kd.models.firmware.sources.emulators import emulator_of
@@ -14,6 +15,8 @@ from l1kd.models.firmware.vectors import vectors
 pytest.importorskip("hls4ml", reason="hls4ml is not installed")
 pytest.importorskip("da4ml", reason="da4ml is not installed")
 pytestmark = pytest.mark.usefixtures("tf")
+
+OPTIONS = HlsOptions("Vitis", "xcvu13p-flga2577-2-e", 4.0, "latency", "lookup")
 
 
 def deep_set(path, **rounding):
@@ -45,6 +48,36 @@ def test_a_deep_set_equals_hgq2(tmp_path):
     np.testing.assert_array_equal(found, vectors.emulate(network, raw))
     assert len(np.unique(found)) > 50
     assert emulator_of(path).outputs[0].size == 2
+
+
+def lookup(path):
+    """Write a network of lookup tables, and their sum."""
+    keras, layers, config = mixed_precision.frameworks()
+    held = {"k0": 0, "trainable": False, "heterogeneous_axis": (), "homogeneous_axis": None}
+    lane = config.QuantizerConfig(
+        "kif", "datalane", i0=3, f0=1, round_mode="TRN", overflow_mode="WRAP", **held
+    )
+    kept = config.QuantizerConfig(
+        "kif", "table", i0=4, f0=3, round_mode="RND", overflow_mode="SAT", **held
+    )
+    with backend.quiet(remarks=True), config.LayerConfigScope(enable_ebops=True):
+        keras.utils.set_random_seed(3)
+        x = keras.layers.Input((4,), name="x")
+        table = layers.QDenseT(2, iq_conf=lane, toq_conf=kept, subnn_activation="relu", name="t")
+        keras.Model(x, table(x), name="lookup").save(path)
+    return path
+
+
+def test_lookup_tables_equal_hgq2(tmp_path):
+    """hls4ml would convert them, with types of its own."""
+    path = str(lookup(tmp_path / "model.keras"))
+    framework, network = sources.find(path).framework(), emulator_of(path)
+    raw = vectors.make(network, 3000, 5).raw
+    found = framework.predict_raw(network, raw)
+    np.testing.assert_array_equal(found, vectors.emulate(network, raw))
+    assert len(np.unique(found)) > 10
+    with pytest.raises(FirmwareError, match=r"leaves the types around lookup tables \(t\)"):
+        sources.find(path).write(OPTIONS, tmp_path / "hls")
 
 
 def attention(path):
