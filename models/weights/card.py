@@ -134,6 +134,7 @@ def _loss(loss: Loss) -> str:
     if loss.transport:
         terms.append(
             f"{loss.transport:g} x sliced Wasserstein distance to the same event without pile-up"
+            + (", of equal masses" if loss.masses == "equal" else "")
         )
     kept = "; charged particles keep their vertex association" if loss.charged == "vertex" else ""
     return f"{', plus '.join(terms)}{kept} (`l1kd.models.weights.event_loss.EventLoss`)."
