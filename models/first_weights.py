@@ -50,4 +50,6 @@ def within_bounds(
     numpy.ndarray, float64[k]
         Weights within the bounds.
     """
-    return lsq_linear(inputs, wanted, (-bounds, bounds)).x
+    # its solver of rotations reads doubles only
+    rows, values = np.asarray(inputs, np.float64), np.asarray(wanted, np.float64)
+    return lsq_linear(rows, values, (-bounds, bounds)).x
