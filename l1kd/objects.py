@@ -20,7 +20,15 @@ from l1kd.errors import InputError, MissingBranchError, UnknownFormatError, Unre
 from l1kd.formats.columns import wrapped
 from l1kd.registry import nearest
 
-__all__ = ["KINDS", "N_OBJECTS", "SOURCES", "object_sources", "objects", "read_object_array"]
+__all__ = [
+    "KINDS",
+    "N_OBJECTS",
+    "SOURCES",
+    "in_native_precision",
+    "object_sources",
+    "objects",
+    "read_object_array",
+]
 
 KINDS: Final = {"muon": (0, 4), "electron": (4, 8), "jet": (8, 18), "met": (18, 19)}
 """Rows of each kind of object: first, last (exclusive)."""
@@ -244,6 +252,27 @@ def _as_awkward(events: ak.Array, source: str | None) -> ak.Array:
     return ak.Array(objects(events, source))
 
 
+def in_native_precision(values: AnyArray) -> AnyArray:
+    """Return real numbers as native float32 where it holds every value of their type, else float64.
+
+    Values are the same in any byte order; what is wider than double precision is rounded to it.
+    """
+    narrow = np.can_cast(values.dtype, np.float32)
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32 if narrow else np.float64, copy=False)
+
+
+def _single(objects: AnyArray) -> Singles:
+    """Round objects to single precision; angles of another turn lose the turn before."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = objects.astype(np.float32)
+        phi = objects[..., 2].astype(np.float64)
+        turned = (np.mod(phi + np.pi, 2.0 * np.pi) - np.pi).astype(np.float32)
+    outside = np.abs(single[..., 2]) > np.float32(np.pi)
+    single[..., 2] = np.where(outside & np.isfinite(single[..., 2]), turned, single[..., 2])
+    return single
+
+
 # rows of the public files: MET, four electrons, four muons, ten jets
 _PUBLIC_ROWS: Final = [*range(5, 9), *range(1, 5), *range(9, 19), 0]
 
@@ -256,11 +285,12 @@ def read_object_array(path: str | Path) -> Singles:
     path
         `.npz` with `X` of shape (n, 19, 3) in the order of this module, or HDF5 (`.h5`) of the
         public "Anomaly Detection at 40 MHz" set: `Particles` of shape (n, 19, 4) with MET,
-        electrons, muons and jets, pt, eta, phi and a class.
+        electrons, muons and jets, pt, eta, phi and a class. phi may be of any turn.
 
     Returns
     -------
     ndarray of float32, shape (n, 19, 3)
+        phi within a turn.
 
     Raises
     ------
@@ -275,18 +305,19 @@ def read_object_array(path: str | Path) -> Singles:
             import h5py  # of the extra `train`: only needed for these files
 
             with h5py.File(file, "r") as content:
-                found = np.asarray(content["Particles"], np.float32)
+                found = np.asarray(content["Particles"])
             if found.ndim == 3 and found.shape[1] == N_OBJECTS:
                 found = found[:, _PUBLIC_ROWS, :3]
         elif file.suffix == ".npz":
             with np.load(file, allow_pickle=False) as archive:
-                found = np.asarray(archive["X"], np.float32)
+                found = np.asarray(archive["X"])
         else:
             raise ValueError(f"expected .npz, .h5 or .hdf5, found {file.suffix!r}")
     except (OSError, KeyError, ValueError) as error:
         raise UnreadableFileError(f"{file}: expected an array of objects: {error}") from error
     if found.ndim != 3 or found.shape[1:] != (N_OBJECTS, 3):
         raise InputError(f"{file}: expected shape (n, 19, 3), found {found.shape}")
+    found = _single(found)
     if not np.isfinite(found).all():
         raise InputError(f"{file}: expected finite values")
     if found.size and found[..., 0].min() < 0.0:

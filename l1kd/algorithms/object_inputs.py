@@ -8,7 +8,7 @@ from l1kd.emulators.array_types import AnyArray, Indices, Singles
 from l1kd.emulators.network.preparation import Preparation
 from l1kd.emulators.object_arrays import in_order, scaled, tidy
 from l1kd.errors import InputError
-from l1kd.objects import KINDS, N_OBJECTS
+from l1kd.objects import KINDS, N_OBJECTS, in_native_precision
 
 __all__ = ["LIMITS", "N_INPUTS", "PREPARATION", "object_inputs", "object_rows", "tidied"]
 
@@ -52,15 +52,16 @@ _PATTERNS: Final = [
 
 
 def object_rows(objects: AnyArray) -> AnyArray:
-    """Check kind and shape of events; return them in single or double precision, one row each."""
+    """Check kind and shape of events; return them in single or double precision, one row each.
+
+    Single precision where it holds every value of the type, else double.
+    """
     values = np.asarray(objects)
     if values.dtype.kind not in "fiu":
         raise InputError(f"objects: expected real numbers, found {values.dtype}")
     if values.ndim != 3 or values.shape[1:] != (N_OBJECTS, 3):
         raise InputError(f"objects: expected shape (n, {N_OBJECTS}, 3), found {values.shape}")
-    if values.dtype not in (np.float32, np.float64):
-        values = values.astype(np.float32)
-    return values.reshape(-1, N_INPUTS)
+    return in_native_precision(values).reshape(-1, N_INPUTS)
 
 
 def object_inputs(objects: AnyArray, out: Singles | None = None) -> Singles:

@@ -8,7 +8,7 @@ import l1kd
 from l1kd.algorithms import ObjectAnomaly, algorithm
 from l1kd.algorithms.object_inputs import PREPARATION, object_inputs
 from l1kd.errors import InputError
-from l1kd.objects import KINDS, objects
+from l1kd.objects import KINDS, objects, read_object_array
 from l1kd.trigger.quantities import quantity
 
 MODELS = ("object_anomaly_hgq-v1", "object_anomaly-v1", "object_anomaly_small-v2")
@@ -180,3 +180,39 @@ def test_rows_without_pt_hold_no_object():
     filled[absent, 2] = np.nan
     with pytest.raises(InputError, match="finite"):
         ObjectAnomaly().score(filled)
+
+
+def wide_events(count):
+    """Sorted events with angles some turns away, which single precision would round first."""
+    rng = np.random.default_rng(14)
+    arrays = sorted_events(rng, count).astype(np.float64)
+    arrays[..., 2] += 2 * np.pi * rng.integers(-50, 51, arrays.shape[:2])
+    return arrays
+
+
+@pytest.mark.parametrize("dtype", [">f8", np.longdouble])
+def test_the_score_does_not_depend_on_how_doubles_are_stored(dtype):
+    score, arrays = ObjectAnomaly("object_anomaly-v1").score, wide_events(4000)
+    np.testing.assert_array_equal(score(arrays.astype(dtype)), score(arrays))
+    assert not np.array_equal(score(arrays.astype(np.float32)), score(arrays))
+
+
+@pytest.mark.parametrize("dtype", [">f4", "f2", ">f2", "i1", "u2", ">i2", "i4", ">i4", "u4", "i8"])
+def test_the_score_of_any_type_is_that_of_its_values(dtype):
+    score, arrays = ObjectAnomaly("object_anomaly-v1").score, wide_events(500)
+    limit = 100 if dtype == "i1" else 300
+    stored = np.clip(arrays, 0 if np.dtype(dtype).kind == "u" else -limit, limit).astype(dtype)
+    if stored.dtype.itemsize >= 4 and stored.dtype.kind in "iu":
+        stored[..., 2] *= 1_000_003  # more digits than single precision holds
+    np.testing.assert_array_equal(score(stored), score(stored.astype(np.float64)))
+
+
+def test_a_file_of_doubles_gives_the_scores_of_its_array(tmp_path):
+    arrays = wide_events(4000)
+    score = ObjectAnomaly("object_anomaly-v1").score
+    for dtype in ("<f8", ">f8"):
+        np.savez(tmp_path / "wide.npz", X=arrays.astype(dtype))
+        read = read_object_array(tmp_path / "wide.npz")
+        assert read.dtype == np.float32
+        assert np.abs(read[..., 2]).max() <= np.float32(np.pi)
+        np.testing.assert_array_equal(score(read), score(arrays))
