@@ -9,6 +9,7 @@
   all other layers get one that holds them.
 - Such a scale is fused with a normalisation behind it, whose type need not hold the product.
 - An activation ``quantized_bits`` behind a layer without a type of its own is dropped.
+- The types of a layer ``Softmax`` are declared by another name than the one that they are used by.
 
 Nothing on disk is changed; `l1kd.models.backend.hls4ml` applies all of it when it imports hls4ml.
 """
@@ -53,6 +54,7 @@ def repair(module: Any, legacy: Callable[[], AbstractContextManager[None]]) -> N
     _infer_powers()
     _keep_casts()
     _keep_scales()
+    _name_softmax()
     _choose_parser(module, legacy)
     setattr(module, _DONE, True)
 
@@ -132,6 +134,18 @@ def _keep_scales() -> None:
         return bool(fuses(self, node)) and not isinstance(node.get_input_node(), layers.ApplyAlpha)
 
     passes.FuseConsecutiveBatchNormalization.match = match
+
+
+def _name_softmax() -> None:
+    """Call the activation of Keras' own layer Softmax as the function that computes it."""
+    templates: Any = importlib.import_module("hls4ml.backends.vivado.passes.core_templates")
+    formats = templates.SoftmaxConfigTemplate.format
+
+    def format_softmax(self: Any, node: Any) -> Any:
+        node.set_attr("activation", "softmax")
+        return formats(self, node)
+
+    templates.SoftmaxConfigTemplate.format = format_softmax
 
 
 def _choose_parser(module: Any, legacy: Callable[[], AbstractContextManager[None]]) -> None:

@@ -1,5 +1,7 @@
 """hls4ml beside NumPy 2, Keras 3 and QKeras: plain calls give the model's own bits."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,19 @@ def test_models_of_keras_3_are_left_to_its_parser(tmp_path):
     with backend.quiet(remarks=True):
         config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
     assert {"x", "d"} <= set(config["LayerName"])
+
+
+def test_a_layer_softmax_declares_the_types_that_it_uses(tmp_path):
+    layers = backend.keras().layers
+    model = backend.keras().Sequential([layers.Input((3,), name="x"), layers.Softmax(name="end")])
+    hls4ml = backend.hls4ml()
+    with backend.quiet(remarks=True):
+        config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
+        converted = hls4ml.converters.convert_from_keras_model(
+            model, hls_config=config, backend="Vitis", output_dir=str(tmp_path)
+        )
+        converted.write()
+    (used,) = re.findall(
+        r"nnet::softmax<.*, (\w+)>", (tmp_path / "firmware" / "myproject.cpp").read_text()
+    )
+    assert f"struct {used} :" in (tmp_path / "firmware" / "parameters.h").read_text()
