@@ -140,10 +140,10 @@ class Cicada(EventScore):
     ----------
     model
         An artefact of the kind, by name or folder: ``cicada_hgq-v3`` (mixed precision),
-        ``cicada-v2``, ``cicada_hgq_tables-v1`` (lookup tables) and ``cicada_logic-v2`` (logic
-        gates) on residual images, ``cicada_hgq-v1`` and ``cicada-v1`` on counts, your own. Or
-        firmware: the folder of an hls4ml project, such as those deployed in CMS, or the file of a
-        network.
+        ``cicada-v2``, ``cicada-v3``, ``cicada_hgq_tables-v1`` (lookup tables) and
+        ``cicada_logic-v2`` (logic gates) on residual images, ``cicada_hgq-v1`` and ``cicada-v1``
+        on counts, your own. Or firmware: the folder of an hls4ml project, such as those deployed
+        in CMS, or the file of a network.
     source
         Calorimeter collection.
     """
