@@ -24,7 +24,7 @@ from typing import Any, Literal
 from l1kd.errors import ConfigurationError, L1KDError, MachineError
 from l1kd.execution.work import Chunk, Job, Outcome, process_chunk
 
-__all__ = ["EXECUTORS", "Backend", "Executor", "backend"]
+__all__ = ["EXECUTORS", "Backend", "Executor", "backend", "dask_client"]
 
 Executor = Literal["iterative", "futures", "dask"]
 
@@ -62,7 +62,7 @@ def backend(kind: Executor, workers: int, scheduler: Any) -> Iterator[Backend]:
     elif kind == "futures":
         yield partial(_futures, workers=workers)
     elif kind == "dask":
-        with _client(workers, scheduler) as client:
+        with dask_client(workers, scheduler) as client:
             yield partial(_dask, client=client, own=scheduler is None)
     else:
         raise ConfigurationError(f"unknown executor {kind!r}; expected one of {list(EXECUTORS)}")
@@ -231,7 +231,14 @@ def _scheduler_gone(client: Any) -> MachineError:
 
 
 @contextmanager
-def _client(workers: int, scheduler: Any) -> Iterator[Any]:
+def dask_client(workers: int, scheduler: Any) -> Iterator[Any]:
+    """Open a client of a dask scheduler: a client as it is, an address, or None for our own.
+
+    Raises
+    ------
+    ConfigurationError
+        If nothing answers at the address, or it is none.
+    """
     from distributed import Client, LocalCluster  # half a second that other executors save
 
     if isinstance(scheduler, Client):
@@ -245,7 +252,7 @@ def _client(workers: int, scheduler: Any) -> Iterator[Any]:
                 n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
             )
         client = Client(scheduler if cluster is None else cluster)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ConfigurationError(f"no dask scheduler answers at {scheduler!r}: {error}") from error
     try:
         yield client

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from l1kd.errors import ConfigurationError
+from l1kd.execution.backends import dask_client
 from l1kd.models.objects.data import ObjectData
 from l1kd.models.objects.search.config import ObjectSearchConfig, Strategy
 from l1kd.models.objects.search.journal import Journal
+from l1kd.models.objects.search.lost import explained
 from l1kd.models.objects.search.space import phases, student_of, suggest, too_large
 from l1kd.models.objects.search.trials import Rungs, evaluate, write_pool
 from l1kd.models.objects.students.architecture import Student
@@ -58,9 +60,7 @@ class SearchOptions:
 @contextmanager
 def _executor(options: SearchOptions) -> Iterator[Executor | None]:
     if options.dask:
-        from distributed import Client
-
-        with Client(options.dask) as client:
+        with dask_client(options.workers, options.dask) as client:
             yield client.get_executor(pure=False)
     elif options.workers > 1:
         context = get_context("spawn")
@@ -176,10 +176,12 @@ class _Search:
             )  # fmt: skip
             if executor is None:
                 yield evaluate(*arguments)
-            else:
+                continue
+            with explained(self.options.dask, self.pool):
                 waiting.append(executor.submit(evaluate, *arguments))
-        for future in as_completed(waiting):
-            yield future.result()
+        with explained(self.options.dask, self.pool):
+            for future in as_completed(waiting):
+                yield future.result()
 
 
 def _best_architecture(trials: list[Trial]) -> Student:
@@ -213,7 +215,9 @@ def search(
     Raises
     ------
     ConfigurationError
-        The folder holds another search, or optuna is missing.
+        The folder holds another search, optuna is missing, or no dask scheduler answers.
+    MachineError
+        A worker or the scheduler was lost; the trials that are done are kept.
     """
     out.mkdir(parents=True, exist_ok=True)
     _claim(config, options, out)

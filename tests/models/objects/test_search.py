@@ -6,18 +6,22 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import CancelledError
 from contextlib import suppress
+from importlib import import_module
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from l1kd.errors import ConfigurationError
+from l1kd.errors import ConfigurationError, MachineError
 from l1kd.models.config import read_config, shipped_searches
 from l1kd.models.objects.data import ObjectFiles
 from l1kd.models.objects.search import ObjectSearchConfig, SearchOptions, run, search
-from l1kd.models.objects.search.config import TrialLength
+from l1kd.models.objects.search.config import Space, TrialLength
 from l1kd.models.objects.search.journal import Journal
+from l1kd.models.objects.search.lost import explained
 from l1kd.models.objects.search.page import write_page
 from l1kd.models.objects.search.space import phases, student_of
 from l1kd.models.objects.search.trials import hopeless
@@ -163,6 +167,79 @@ def test_real_trainings_on_workers_of_dask_end_with_the_same_trials(config, file
         with suppress(TimeoutError):  # workers that hold TensorFlow end slowly
             cluster.close()
     assert trials_of(tmp_path / "dask") == trials_of(tmp_path / "whole")
+
+
+VICTIM = """
+import os, signal
+from pathlib import Path
+from l1kd.models.search.trial import Trial
+
+def evaluate(pool, trial, length, seed, rungs, least):
+    if trial.number == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Trial(trial.number, trial.student, trial.quantized, "complete", 1.0, 7)
+
+def absent(pool, *rest):
+    Path(pool).read_bytes()
+"""
+
+
+@pytest.fixture
+def victim(tmp_path, monkeypatch):
+    """A module that processes of any start can import."""
+    (tmp_path / "victim_of_a_search.py").write_text(VICTIM, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    return import_module("victim_of_a_search")
+
+
+def test_a_lost_process_is_named_and_the_same_search_goes_on(
+    config, victim, tmp_path, monkeypatch, trained_quickly
+):
+    config = config.model_copy(update={"space": Space(layers=(2, 2), widths=(4, 8))})
+    options = SearchOptions("cosearch", 6, 5, workers=2)
+    with monkeypatch.context() as context:
+        context.setattr(run, "evaluate", victim.evaluate)
+        with pytest.raises(MachineError, match=r"process \d+ by SIGKILL.*the same command goes on"):
+            search(config, options, tmp_path / "search")
+    found = search(config, SearchOptions("cosearch", 6, 5), tmp_path / "search")
+    assert [trial.objective for trial in found[:3]] == [1.0] * 3
+    assert all(trial.state != "running" for trial in found)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere"])
+def test_a_scheduler_that_does_not_answer_is_named(config, address, tmp_path, trained_quickly):
+    dask = pytest.importorskip("dask", reason="dask is not installed")
+    pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    options = SearchOptions("cosearch", 6, 5, dask=address)
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(ConfigurationError, match=f"no dask scheduler answers at '{address}'"),
+    ):
+        search(config, options, tmp_path / "search")
+
+
+def test_what_workers_of_dask_do_not_have_is_named(
+    config, tmp_path, trained_quickly, monkeypatch, victim
+):
+    distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    monkeypatch.setattr(run, "evaluate", victim.absent)
+    with distributed.LocalCluster(1, threads_per_worker=1, processes=False,
+                                  dashboard_address="127.0.0.1:0") as cluster:  # fmt: skip
+        options = SearchOptions("cosearch", 3, 5, dask=cluster.scheduler_address)
+        with pytest.raises(ConfigurationError, match=r"inproc://.* does not see .*pool\.npz"):
+            search(config, options, tmp_path / "search")
+
+
+def test_lost_workers_and_schedulers_of_dask_are_named(tmp_path):
+    scheduler = pytest.importorskip("distributed.scheduler", reason="distributed is not installed")
+    worker = SimpleNamespace(address="tcp://10.0.0.1:5")
+    for error, said in (
+        (scheduler.KilledWorker("evaluate-1", worker, 3), "the last at tcp://10.0.0.1:5"),
+        (CancelledError(), "tcp://10.0.0.2:8786 went away"),
+    ):
+        expected = pytest.raises(MachineError, match=f"{said}.*the same command goes on")
+        with expected, explained("tcp://10.0.0.2:8786", tmp_path):
+            raise error
 
 
 def test_a_search_that_was_killed_while_it_asked_goes_on(config, tmp_path, trained_quickly):
