@@ -53,8 +53,9 @@ def _table(trials: "list[Trial]", wanted: int) -> Table:
         f"{states.count(state)} {state}" for state in ("complete", "pruned", "too large")
     )
     table = Table(
-        "trial", "hidden layers", "numbers", "MSE", "EBOPs", title=f"{wanted} trials: {counts}"
-    )
+        "trial", "hidden layers", "numbers", "MSE", "EBOPs",
+        title=f"{max(wanted, len(trials))} trials: {counts}",
+    )  # fmt: skip
     for trial in pareto_front(trials)[:_SHOWN]:
         student = trial.student
         layers = "-".join(str(size) for size in student["hidden"])
@@ -106,7 +107,9 @@ def search(
             help="Of objects. cosearch: architecture and bits; phasesearch: one by one; hgq: HGQ2."
         ),
     ] = None,
-    trials: Annotated[int, typer.Option(min=2, help="In all, earlier runs included.")] = 100,
+    trials: Annotated[
+        int, typer.Option(min=2, help="In all, earlier runs included; none is taken away.")
+    ] = 100,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of sampler and trainings.")] = 0,
     config: Annotated[

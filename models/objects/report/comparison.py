@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.errors import UnreadableFileError
+from l1kd.errors import ConfigurationError, UnreadableFileError
 from l1kd.models.search.front import best_trial, finished
 from l1kd.models.search.trial import Trial
 from l1kd.statistics import ONE_SIGMA, Estimate, clopper_pearson
@@ -18,10 +18,12 @@ __all__ = [
     "COSTS",
     "Found",
     "Runs",
+    "Search",
     "best_by_cost",
     "compare",
     "extent",
     "first_within",
+    "joined",
     "read_search",
     "verdict",
 ]
@@ -31,6 +33,8 @@ NEAR = 1.1
 COSTS = (10_000, 30_000, 100_000)
 """Effective bit operations up to which the smallest error is shown."""
 _REPLICAS = 2000
+_ERRORS = ("data", "teacher", "pool")
+"""Keys of a configuration that say what the errors of a search are."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,19 @@ class Found:
     by_cost: dict[int, list[float]]
 
 
-def read_search(folder: Path) -> tuple[str, int, list[Trial]]:
-    """Read strategy, seed and trials that a finished search left.
+@dataclass(frozen=True)
+class Search:
+    """What a finished search left in its folder."""
+
+    folder: Path
+    strategy: str
+    seed: int
+    configuration: dict[str, Any]
+    trials: list[Trial]
+
+
+def read_search(folder: Path) -> Search:
+    """Read a finished search.
 
     Raises
     ------
@@ -98,11 +113,61 @@ def read_search(folder: Path) -> tuple[str, int, list[Trial]]:
             Trial(**{**entry, "rungs": {k: tuple(v) for k, v in entry["rungs"].items()}})
             for entry in content["trials"]
         ]
-        return content["strategy"], int(content["seed"]), trials
+        configuration = dict(content.get("configuration", {}))
+        return Search(folder, content["strategy"], int(content["seed"]), configuration, trials)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnreadableFileError(
             f"{path}: expected the trials of `l1kd search objects`: {error}"
         ) from error
+
+
+def _difference(one: Any, other: Any, key: str = "") -> tuple[str, Any, Any] | None:
+    """Return the first key whose values differ, dotted, and both values."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in {**one, **other}:
+            deeper = f"{key}.{name}" if key else name
+            found = _difference(one.get(name), other.get(name), deeper)
+            if found is not None:
+                return found
+        return None
+    return None if one == other else (key, one, other)
+
+
+def joined(searches: Sequence[Search]) -> list[Runs]:
+    """Join searches of a strategy by seed.
+
+    Raises
+    ------
+    ConfigurationError
+        Two have one seed, or configurations that make their errors incomparable: any difference
+        within a strategy; data, teacher or pool between two.
+    """
+    found: dict[str, dict[int, Search]] = {}
+    for search in searches:
+        seeds = found.setdefault(search.strategy, {})
+        if search.seed in seeds:
+            raise ConfigurationError(
+                f"{search.folder}: a second search {search.strategy!r} with seed {search.seed}: "
+                "give each once"
+            )
+        own = next(iter(seeds.values()), search)
+        for first, keys in ((own, None), (searches[0], _ERRORS)):
+            one, other = (
+                {k: v for k, v in each.configuration.items() if keys is None or k in keys}
+                for each in (first, search)
+            )
+            different = _difference(one, other)
+            if different is not None:
+                key, before, after = different
+                raise ConfigurationError(
+                    f"{first.folder} and {search.folder} are searches of different configurations: "
+                    f"{key} is {before!r} and {after!r}; compare searches of one"
+                )
+        seeds[search.seed] = search
+    return [
+        Runs(strategy, {seed: search.trials for seed, search in seeds.items()})
+        for strategy, seeds in found.items()
+    ]
 
 
 def _values(trials: Sequence[Trial]) -> NDArray[np.float64]:

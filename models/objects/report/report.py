@@ -22,9 +22,9 @@ from l1kd.models.objects.report.cards import renew_card
 from l1kd.models.objects.report.comparison import (
     COSTS,
     Found,
-    Runs,
     compare,
     extent,
+    joined,
     read_search,
     verdict,
 )
@@ -41,18 +41,6 @@ _STYLE = (
     "td,th{padding:.2em .8em;text-align:left}img{max-width:100%}"
 )
 Rows = list[list[str]]
-
-
-def _runs(folders: Sequence[Path]) -> list[Runs]:
-    found: dict[str, dict[int, Any]] = {}
-    for folder in folders:
-        strategy, seed, trials = read_search(folder)
-        if seed in found.setdefault(strategy, {}):
-            raise ConfigurationError(
-                f"{folder}: a second search {strategy!r} with seed {seed}: give each once"
-            )
-        found[strategy][seed] = trials
-    return [Runs(strategy, by_seed) for strategy, by_seed in found.items()]
 
 
 def _range(value: float, low: float, high: float, form: str) -> str:
@@ -171,7 +159,7 @@ class _Page:
 
 
 def _searches(page: _Page, folders: Sequence[Path]) -> None:
-    searches = _runs(folders)
+    searches = joined([read_search(folder) for folder in folders])
     found = compare(searches)
     page.text("Searches", "h2")
     page.text(extent(searches))
@@ -279,7 +267,7 @@ def report(
     Raises
     ------
     ConfigurationError
-        Nothing was given, or students without data.
+        Nothing was given, students without data, or searches that cannot be compared.
     """
     if not searches and not students:
         raise ConfigurationError("a report needs --searches, --students or both")

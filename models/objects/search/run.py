@@ -41,7 +41,7 @@ class SearchOptions:
     ----------
     strategy : {"cosearch", "phasesearch", "hgq"}
     trials : int
-        How many in all, those of an earlier run included.
+        How many in all, those of an earlier run included, which are never left away.
     seed : int
         Of sampler and trainings.
     workers : int
@@ -115,14 +115,16 @@ class _Search:
 
     def run(self, watch: Watch, executor: Executor | None) -> list[Trial]:
         size = self.config.batch_of_trials
-        starts = phases(self.options.strategy, self.options.trials)
-        ends = [first for _, first in starts[1:]] + [self.options.trials]
+        # what an earlier run asked for is not left away
+        count = max(self.options.trials, len(self.journal.trials()))
+        starts = phases(self.options.strategy, count)
+        ends = [first for _, first in starts[1:]] + [count]
         for (wanted, first), end in zip(starts, ends, strict=True):
             best = _best_architecture(self.journal.trials()[:first]) if first else None
             for before in range(first, end, size):
                 batch = range(before, min(before + size, end))
                 self._batch(batch, first, wanted, best, watch, executor)
-        return self.journal.trials()[: self.options.trials]
+        return self.journal.trials()
 
     def _ask(self, number: int, first: int, before: int, wanted: Any, best: Student | None) -> None:
         config, strategy = self.config, self.options.strategy

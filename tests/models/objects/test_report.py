@@ -16,6 +16,7 @@ from l1kd.models.objects.report.comparison import (
     compare,
     extent,
     first_within,
+    joined,
     read_search,
     verdict,
 )
@@ -104,13 +105,49 @@ def test_the_page_of_searches(searches, tmp_path):
             }  # fmt: skip
             (folder / "trials.json").write_text(json.dumps(content), encoding="utf-8")
             folders.append(folder)
-    assert read_search(folders[0])[2] == searches[0].by_seed[0]
+    assert read_search(folders[0]).trials == searches[0].by_seed[0]
     page = report(tmp_path / "page", folders).read_text(encoding="utf-8")
     assert "cosearch has more than" in page
     assert extent(searches) in page
     numbers = json.loads((tmp_path / "page" / "numbers.json").read_text(encoding="utf-8"))
     assert set(numbers["searches"]) == {"cosearch", "phasesearch"}
     assert (tmp_path / "page" / "boxes.png").is_file()
+
+
+def left(folder, strategy, seed, **configuration):
+    """Write what a search leaves."""
+    folder.mkdir()
+    known = {"data": {"folder": "a"}, "teacher": "t", "pool": {}, "trial": {"epochs": 10}}
+    content = {
+        "strategy": strategy, "seed": seed, "configuration": known | configuration,
+        "trials": [trial.as_dict() for trial in trials([0.1, 0.2], seed)],
+    }  # fmt: skip
+    (folder / "trials.json").write_text(json.dumps(content), encoding="utf-8")
+    return read_search(folder)
+
+
+def test_searches_of_different_configurations_are_not_seeds_of_one(tmp_path):
+    one = left(tmp_path / "B", "cosearch", 0)
+    same = left(tmp_path / "same", "cosearch", 1)
+    left(tmp_path / "S7", "cosearch", 7, trial={"epochs": 2})
+    assert [list(runs.by_seed) for runs in joined([one, same])] == [[0, 1]]
+    with pytest.raises(ConfigurationError, match=r"B and \S+S7 .*: trial\.epochs is 10 and 2"):
+        report(tmp_path / "page", [tmp_path / "B", tmp_path / "S7"])
+    with pytest.raises(ConfigurationError, match="a second search 'cosearch' with seed 0"):
+        joined([one, one])
+
+
+def test_strategies_are_compared_on_one_teacher_and_data(tmp_path):
+    one = left(tmp_path / "B", "cosearch", 0)
+    longer = left(tmp_path / "hgq", "hgq", 0, trial={"epochs": 6})
+    assert [runs.strategy for runs in joined([one, longer])] == ["cosearch", "hgq"]
+    for key, value, said in (
+        ("teacher", "u", "teacher is 't' and 'u'"),
+        ("data", {"folder": "b"}, "data.folder is 'a' and 'b'"),
+    ):
+        other = left(tmp_path / key, "phasesearch", 0, **{key: value})
+        with pytest.raises(ConfigurationError, match=said):
+            joined([one, longer, other])
 
 
 def test_what_is_missing_is_said(tmp_path):

@@ -291,6 +291,13 @@ def test_more_trials_go_on_where_fewer_stopped(config, tmp_path, trained_quickly
     assert more == search(config, SearchOptions("cosearch", 12, 5), tmp_path / "at once")
 
 
+@pytest.mark.parametrize("strategy", ["cosearch", "hgq"])
+def test_fewer_trials_than_there_are_take_none_away(config, strategy, tmp_path, trained_quickly):
+    whole = search(config, SearchOptions(strategy, 10, 5), tmp_path)
+    assert search(config, SearchOptions(strategy, 5, 5), tmp_path) == whole
+    assert len(whole) == 10
+
+
 def test_another_search_is_refused(config, tmp_path, trained_quickly):
     search(config, SearchOptions("cosearch", 3, 5), tmp_path)
     with pytest.raises(ConfigurationError, match="another search"):
