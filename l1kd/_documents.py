@@ -1,16 +1,29 @@
-"""YAML and JSON that a person wrote: read safely, and nothing in it is dropped."""
+"""Files that a person gives: YAML and JSON of which nothing is dropped, and arrays, read safely."""
 
 import gzip
 import json
 import reprlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
-from l1kd.errors import ConfigurationError, UnreadableFileError
+from l1kd.emulators.array_types import AnyArray
+from l1kd.errors import ConfigurationError, L1KDError, UnreadableFileError
 
-__all__ = ["MOST_BYTES", "content_of", "read_document", "shown_value"]
+__all__ = [
+    "MOST_BYTES",
+    "content_of",
+    "open_arrays",
+    "read_array",
+    "read_document",
+    "shown_value",
+]
 
 MOST_BYTES = 1 << 28
 """Largest document that is read: devices have no end, and packed files may hide one."""
@@ -93,3 +106,53 @@ def read_document(path: Path) -> Any:
 def shown_value(value: Any) -> str:
     """Short form of a value for a message, however large or deep it is."""
     return reprlib.repr(value)
+
+
+@contextmanager
+def open_arrays(path: Path) -> Iterator[Any]:
+    """Open a NumPy archive (`.npz`) of plain arrays.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it, or an array that is taken from it, is none; the message does not name the file.
+    """
+    with path.open("rb") as stream:
+        if not zipfile.is_zipfile(stream):
+            raise ValueError("expected a NumPy archive (.npz), found a file that is no zip archive")
+        stream.seek(0)
+        with _plain("the archive"), np.load(stream, allow_pickle=False) as archive:
+            yield archive
+
+
+def read_array(path: Path) -> AnyArray:
+    """Read a NumPy file (`.npy`) of a plain array.
+
+    Raises
+    ------
+    OSError, ValueError
+        As of `open_arrays`.
+    """
+    with path.open("rb") as stream, _plain("the file"):
+        if stream.read(len(_MAGIC)) != _MAGIC:
+            raise ValueError("expected a NumPy file (.npy), found none")
+        stream.seek(0)
+        return np.asarray(np.load(stream, allow_pickle=False))
+
+
+_MAGIC = b"\x93NUMPY"
+
+
+@contextmanager
+def _plain(what: str) -> Iterator[None]:
+    """Say in our own words what NumPy answers with advice for files that one trusts."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"{what} is damaged: {error}") from error
+    except ValueError as error:
+        if isinstance(error, L1KDError) or "pickle" not in str(error):
+            raise
+        raise ValueError(f"{what} holds Python objects where numbers are expected") from None

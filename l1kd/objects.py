@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import awkward as ak
 import numpy as np
 
+from l1kd._documents import open_arrays
 from l1kd._edge import collections, flat, has_branch, is_dask, offsets_of, partitioned, read, shown
 from l1kd.emulators.array_types import AnyArray, Mask, Offsets, Singles
 from l1kd.emulators.object_arrays import leading
@@ -28,6 +29,7 @@ __all__ = [
     "object_sources",
     "objects",
     "read_object_array",
+    "require_objects",
 ]
 
 KINDS: Final = {"muon": (0, 4), "electron": (4, 8), "jet": (8, 18), "met": (18, 19)}
@@ -200,17 +202,22 @@ def _fill(out: Singles, events: ak.Array, kind: str, columns: _Columns) -> None:
     pt = _column(events, columns.collection, columns.pt)
     phi = _column(events, columns.collection, columns.phi)
     eta = _column(events, columns.collection, columns.eta) if columns.eta else np.zeros_like(pt)
-    for name, values in (("pt", pt), ("eta", eta), ("phi", phi)):
-        if not np.isfinite(values).all():
+    offsets = _offsets(events, columns)
+    for name, values, wrong, expected in (
+        *((name, values, ~np.isfinite(values), f"finite {name}")
+          for name, values in (("pt", pt), ("eta", eta), ("phi", phi))),
+        ("pt", pt, pt < 0, "pt >= 0 GeV"),
+    ):  # fmt: skip
+        if wrong.any():
+            place = int(wrong.argmax())
+            event = int(np.searchsorted(offsets, place, side="right")) - 1
             raise InputError(
-                f"{columns.collection}: expected finite {name}, found "
-                f"{values[~np.isfinite(values)][0]} in {int((~np.isfinite(values)).sum())} objects"
+                f"{columns.collection}.{name}: expected {expected}, found {values[place]} in event "
+                f"{event}, object {place - offsets[event]}; {int(wrong.sum())} objects in all"
             )
-    if (pt < 0).any():
-        raise InputError(f"{columns.collection}: expected pt >= 0 GeV, found {pt.min()}")
     kept = columns.select(events, columns.collection)
     wanted = pt if kept is None else np.where(kept, pt, 0.0)
-    found = leading(wanted, _offsets(events, columns), last - first)
+    found = leading(wanted, offsets, last - first)
     for column, values in enumerate((pt, eta, wrapped(phi))):
         out[:, first:last, column] = np.where(found < 0, 0.0, np.append(values, 0.0)[found])
 
@@ -273,6 +280,38 @@ def _single(objects: AnyArray) -> Singles:
     return single
 
 
+def require_objects(objects: AnyArray, where: str, first: int = 0) -> None:
+    """Refuse objects that are not finite in single precision, or have pt below 0.
+
+    Parameters
+    ----------
+    objects : real numbers, shape (n, 19, 3)
+    where : str
+        With which the message begins.
+    first : int
+        Number of the first event, for the message.
+
+    Raises
+    ------
+    InputError
+        Naming event, row, kind of object and column of the first such value, and the value.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = objects.astype(np.float32)
+    for wrong, expected in (
+        (~np.isfinite(single), "a number that is finite in single precision"),
+        (single < np.array([0.0, -np.inf, -np.inf]), "pt >= 0 GeV"),
+    ):
+        if wrong.any():
+            event, row, column = np.argwhere(wrong)[0]
+            kind = next(name for name, (_, last) in KINDS.items() if row < last)
+            raise InputError(
+                f"{where}: event {first + event}, row {row} ({kind}), "
+                f"{('pt', 'eta', 'phi')[column]}: expected {expected}, found "
+                f"{objects[event, row, column]}"
+            )
+
+
 # rows of the public files: MET, four electrons, four muons, ten jets
 _PUBLIC_ROWS: Final = [*range(5, 9), *range(1, 5), *range(9, 19), 0]
 
@@ -302,24 +341,43 @@ def read_object_array(path: str | Path) -> Singles:
     file = Path(path)
     try:
         if file.suffix in (".h5", ".hdf5"):
-            import h5py  # of the extra `train`: only needed for these files
-
-            with h5py.File(file, "r") as content:
-                found = np.asarray(content["Particles"])
-            if found.ndim == 3 and found.shape[1] == N_OBJECTS:
-                found = found[:, _PUBLIC_ROWS, :3]
+            key, expected, found = "Particles", (N_OBJECTS, 4), _particles(file)
         elif file.suffix == ".npz":
-            with np.load(file, allow_pickle=False) as archive:
-                found = np.asarray(archive["X"])
+            key, expected, found = "X", (N_OBJECTS, 3), _own(file)
         else:
             raise ValueError(f"expected .npz, .h5 or .hdf5, found {file.suffix!r}")
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise UnreadableFileError(f"{file}: expected an array of objects: {error}") from error
-    if found.ndim != 3 or found.shape[1:] != (N_OBJECTS, 3):
-        raise InputError(f"{file}: expected shape (n, 19, 3), found {found.shape}")
-    found = _single(found)
-    if not np.isfinite(found).all():
-        raise InputError(f"{file}: expected finite values")
-    if found.size and found[..., 0].min() < 0.0:
-        raise InputError(f"{file}: expected pt >= 0 GeV, found {found[..., 0].min()}")
-    return found
+    where = f"{file}: {key}"
+    if found.dtype.kind not in "fiu":
+        raise InputError(f"{where}: expected real numbers, found {found.dtype}")
+    if found.ndim != 3 or found.shape[1:] != expected:
+        raise InputError(
+            f"{where}: expected shape (n, {expected[0]}, {expected[1]}), found {found.shape}"
+        )
+    if key == "Particles":
+        found = found[:, _PUBLIC_ROWS, :3]
+    require_objects(found, where)
+    return _single(found)
+
+
+def _particles(file: Path) -> AnyArray:
+    import h5py  # of the extra `train`: only needed for these files
+
+    with h5py.File(file, "r") as content:
+        found = content.get("Particles")
+        if not isinstance(found, h5py.Dataset):
+            what = "no array Particles" if found is None else "a group Particles"
+            raise ValueError(
+                f"expected an array Particles of shape (n, 19, 4), found {what}; the file has "
+                f"{', '.join(content) or 'nothing'}"
+            )
+        return np.asarray(found)
+
+
+def _own(file: Path) -> AnyArray:
+    with open_arrays(file) as archive:
+        if "X" not in archive.files:
+            listed = ", ".join(archive.files) or "none"
+            raise ValueError(f"expected X of shape (n, 19, 3) in it, found the arrays {listed}")
+        return np.asarray(archive["X"])

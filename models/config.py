@@ -6,19 +6,21 @@ one. Strings are never evaluated. The kinds' own classes lie in `l1kd.models.wei
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from l1kd._documents import read_document
-from l1kd.errors import ConfigurationError, UnreadableFileError
+from l1kd.errors import ArtefactError, ConfigurationError, UnreadableFileError
 
 __all__ = [
     "Optimisation",
     "Strict",
     "Training",
+    "named_artefacts",
     "read_config",
     "read_mapping",
     "shipped_configs",
@@ -126,6 +128,25 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path} holds no mapping of keys to values")
     return content
+
+
+@contextmanager
+def named_artefacts(config: Training, path: Path) -> Iterator[None]:
+    """Say which key of which file names an artefact that cannot be used.
+
+    Raises
+    ------
+    ArtefactError
+        With file and key in front, where the one that was met is about what a key names.
+    """
+    try:
+        yield
+    except ArtefactError as error:
+        for key in ("teacher", "teacher_artefact"):
+            name = getattr(config, key, None)
+            if name and Path(name).name in str(error):
+                raise ArtefactError(f"{path}: {key}: {error}") from error
+        raise
 
 
 def read_config(path: Path, kind: type[_Config]) -> _Config:

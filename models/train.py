@@ -9,6 +9,7 @@ from typing import Any
 from l1kd.artefacts import Artefact, write_manifest
 from l1kd.errors import ConfigurationError
 from l1kd.models import backend, recipes
+from l1kd.models.config import named_artefacts
 from l1kd.models.recipe import Job, Recipe
 from l1kd.models.records import COMMON_FILES, write_records
 
@@ -92,7 +93,8 @@ def train(name: str, config_path: str | Path, out: str | Path, quiet: bool = Fal
     config, folder = recipe.read(Path(config_path)), Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     backend.seed_everything(config.seed, config.threads)
-    product = recipe.run(config, Job(folder, quiet))
+    with named_artefacts(config, Path(config_path)):
+        product = recipe.run(config, Job(folder, quiet))
     write_records(folder, config, Path(config_path), product)
     return write_manifest(
         folder,

@@ -101,7 +101,7 @@ class ObjectAnomaly(EventScore):
             block = rows[first : first + _BLOCK]
             found = network.predict_prepared(block, PREPARATION)
             if found is None:
-                block = tidied(block)
+                block = tidied(block, first)
                 found = network.predict_prepared(block, PREPARATION)
             if found is None:
                 found = network.predict(object_inputs(block.reshape(-1, N_OBJECTS, 3)))

@@ -8,7 +8,7 @@ from l1kd.emulators.array_types import AnyArray, Indices, Singles
 from l1kd.emulators.network.preparation import Preparation
 from l1kd.emulators.object_arrays import in_order, scaled, tidy
 from l1kd.errors import InputError
-from l1kd.objects import KINDS, N_OBJECTS, in_native_precision
+from l1kd.objects import KINDS, N_OBJECTS, in_native_precision, require_objects
 
 __all__ = ["LIMITS", "N_INPUTS", "PREPARATION", "object_inputs", "object_rows", "tidied"]
 
@@ -94,8 +94,10 @@ def object_inputs(objects: AnyArray, out: Singles | None = None) -> Singles:
     return inputs
 
 
-def tidied(values: AnyArray) -> Singles:
+def tidied(values: AnyArray, first: int = 0) -> Singles:
     """Return rows as `object_rows` gives them sorted, with angles in one turn and empty rows zero.
+
+    `first` is the number of the first event, for messages.
 
     Raises
     ------
@@ -104,10 +106,7 @@ def tidied(values: AnyArray) -> Singles:
     """
     rows = np.empty(values.shape, np.float32)
     if not tidy(_events(values), _KINDS, _events(rows)):
-        with np.errstate(over="ignore"):
-            if not np.isfinite(values.astype(np.float32)).all():
-                raise InputError("objects: expected pt, eta and phi finite in single precision")
-        raise InputError(f"objects: expected pt >= 0 GeV, found {values[:, ::3].min()}")
+        require_objects(_events(values), "objects", first)
     return rows
 
 

@@ -81,12 +81,13 @@ def _live(
 
 def _scan(out: Path, config: Path | None, quiet: bool, as_json: bool) -> None:
     from l1kd.models.cicada.search import CicadaSearchConfig, scan, write_page
-    from l1kd.models.config import read_config, shipped_searches
+    from l1kd.models.config import named_artefacts, read_config, shipped_searches
 
-    settings = read_config(config or shipped_searches()["cicada"], CicadaSearchConfig)
+    path = config or shipped_searches()["cicada"]
+    settings = read_config(path, CicadaSearchConfig)
     wanted = len(settings.families) * len(settings.betas)
     show = not quiet and not as_json and error_console.is_terminal
-    with _live(show, wanted, _scan_table) as watch:
+    with _live(show, wanted, _scan_table) as watch, named_artefacts(settings, path):
         found = scan(settings, out, watch)
     page = write_page(found, settings, out)
     if as_json:
@@ -131,7 +132,7 @@ def search(
         return
     if strategy is None:
         raise ConfigurationError(f"a search of objects needs --strategy: {', '.join(Strategy)}")
-    from l1kd.models.config import read_config, shipped_searches
+    from l1kd.models.config import named_artefacts, read_config, shipped_searches
     from l1kd.models.objects.search import ObjectSearchConfig, SearchOptions
     from l1kd.models.objects.search import search as run
     from l1kd.models.objects.search.page import write_page
@@ -141,7 +142,8 @@ def search(
     settings = read_config(path, ObjectSearchConfig)
     options = SearchOptions(strategy.value, trials, seed, workers, dask)
     show = not quiet and not as_json
-    with _live(show and error_console.is_terminal, trials) as watch:
+    shown = _live(show and error_console.is_terminal, trials)
+    with shown as watch, named_artefacts(settings, path):
         found = run(settings, options, out, watch)
     page = write_page(found, options, settings, out)
     best = best_trial(found)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd._documents import open_arrays
 from l1kd.errors import InputError, UnreadableFileError
 from l1kd.models.config import Strict
 from l1kd.objects import read_object_array
@@ -97,7 +98,7 @@ def _read(path: Path) -> _File:
     part = group = process = None
     names: tuple[str, ...] = (path.stem,)
     if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as archive:
+        with open_arrays(path) as archive:
             part, group, process = (
                 _column(archive, name, count, path) for name in ("split", "group", "process")
             )

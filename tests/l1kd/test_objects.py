@@ -143,6 +143,17 @@ def test_what_is_no_momentum_is_refused(value):
         objects(nano(Jet=jets))
 
 
+def test_what_is_wrong_in_events_is_said_with_its_place():
+    pt = jagged(pt=[[2.0], [3.0, np.inf]], eta=[[0.0], [0.0, 0.0]], phi=[[0.0], [0.0, 0.0]])
+    with pytest.raises(
+        InputError, match=r"Jet\.pt: expected finite pt, found inf in event 1, obj.* 1"
+    ):
+        objects(nano(Jet=pt))
+    low = jagged(pt=[[2.0], [-3.0]], eta=[[0.0], [0.0]], phi=[[0.0], [0.0]])
+    with pytest.raises(InputError, match=r"Jet\.pt: expected pt >= 0 GeV, found -3.0 in event 1"):
+        objects(nano(Jet=low))
+
+
 def test_public_files_have_another_order(tmp_path):
     rng = np.random.default_rng(1)
     array = rng.uniform(0, 3, (5, 19, 3)).astype(np.float32)
@@ -167,3 +178,58 @@ def test_files_without_the_array_are_refused(tmp_path):
             read_object_array(tmp_path / name)
     with pytest.raises(InputError, match=r"found \(3, 18, 3\)"):
         read_object_array(tmp_path / "shape.npz")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ((3, 8, 2), np.nan, r"X: event 3, row 8 \(jet\), phi: expected .* finite .*, found nan"),
+        ((4, 18, 0), -np.inf, r"X: event 4, row 18 \(met\), pt: expected .* finite .*, found -inf"),
+        ((0, 4, 1), 1e300, r"X: event 0, row 4 \(electron\), eta: .* finite .*, found 1e\+300"),
+        ((1, 0, 0), -2.0, r"X: event 1, row 0 \(muon\), pt: expected pt >= 0 GeV, found -2.0"),
+    ],
+)
+def test_a_wrong_value_of_a_file_is_said_with_its_place(place, value, said, tmp_path):
+    array = np.zeros((5, 19, 3))
+    array[place] = value
+    np.savez(tmp_path / "nan.npz", X=array)
+    with pytest.raises(InputError, match=r"nan\.npz: " + said):
+        read_object_array(tmp_path / "nan.npz")
+
+
+def test_arrays_of_another_kind_are_refused_in_the_words_of_this_package(tmp_path):
+    np.savez(tmp_path / "other.npz", Y=np.zeros(3), Z=np.zeros(3))
+    np.savez(tmp_path / "objects.npz", X=np.array([{}]))
+    np.savez(tmp_path / "complex.npz", X=np.zeros((1, 19, 3), complex))
+    (tmp_path / "text.npz").write_text("no archive", encoding="utf-8")
+    np.save(tmp_path / "array.npy", np.zeros((1, 19, 3)))
+    (tmp_path / "array.npy").rename(tmp_path / "array.npz")
+    whole = (tmp_path / "other.npz").read_bytes()
+    (tmp_path / "half.npz").write_bytes(whole[: len(whole) // 2])
+    for name, said in (
+        ("other", r"expected X of shape \(n, 19, 3\) in it, found the arrays Y, Z"),
+        ("objects", "holds Python objects where numbers are expected"),
+        ("complex", "X: expected real numbers, found complex128"),
+        ("text", "found a file that is no zip archive"),
+        ("array", "found a file that is no zip archive"),
+        ("half", "found a file that is no zip archive"),
+    ):
+        with pytest.raises((UnreadableFileError, InputError), match=said) as error:
+            read_object_array(tmp_path / f"{name}.npz")
+        assert f"{name}.npz" in str(error.value)
+        assert "pickle" not in str(error.value)
+
+
+def test_public_files_of_another_layout_are_told_the_right_one(tmp_path):
+    for name, shape in (("few", (5, 19, 2)), ("three", (5, 19, 3)), ("flat", (5, 57))):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["Particles"] = np.zeros(shape)
+        with pytest.raises(InputError, match=r"h5: Particles: expected shape \(n, 19, 4\), found"):
+            read_object_array(tmp_path / f"{name}.h5")
+    with h5py.File(tmp_path / "group.h5", "w") as file:
+        file.create_group("Particles")
+    with h5py.File(tmp_path / "none.h5", "w") as file:
+        file["Jets"] = np.zeros(3)
+    for name, said in (("group", "a group Particles"), ("none", "no array Particles.* has Jets")):
+        with pytest.raises(UnreadableFileError, match=rf"{name}\.h5.*\(n, 19, 4\), found {said}"):
+            read_object_array(tmp_path / f"{name}.h5")

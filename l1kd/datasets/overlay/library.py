@@ -1,6 +1,5 @@
 """Libraries of single collisions: sparse calorimeter regions, and what was generated."""
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd._documents import open_arrays
 from l1kd.emulators.array_types import Bytes, Images, Mask, Offsets, Singles
 from l1kd.emulators.calorimeter import N_ETA, N_PHI
 from l1kd.emulators.overlay import packed
@@ -62,9 +62,9 @@ class RegionLibrary:
             An array is missing, another unit is stated, or the arrays do not fit together.
         """
         try:
-            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as data:
+            with open_arrays(Path(path)) as data:
                 content = {name: data[name] for name in (*_ARRAYS, *_GENERATED) if name in data}
-        except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        except (OSError, ValueError) as error:
             raise UnreadableFileError(
                 f"{path}: expected a library of regions (.npz), which cannot be read: {error}"
             ) from error

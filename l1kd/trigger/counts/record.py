@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from l1kd._documents import open_arrays
 from l1kd.errors import InputError, UnreadableFileError
 from l1kd.trigger.counts.decisions import Decisions
 from l1kd.trigger.counts.spectra import Spectrum
@@ -209,7 +210,7 @@ class RateRecord:
             If the file is missing, damaged, or no record of rates.
         """
         try:
-            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            with open_arrays(Path(path)) as stored:
                 content = json.loads(stored[_HEADER].tobytes())
                 if content["schema_version"] != SCHEMA_VERSION:
                     raise InputError(

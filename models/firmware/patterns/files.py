@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from l1kd._documents import read_array
 from l1kd.emulators.array_types import AnyArray, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.errors import ConfigurationError, InputError, OutputError, UnreadableFileError
@@ -204,7 +205,7 @@ def _text(path: Path) -> str:
 
 def _numpy(path: Path) -> AnyArray:
     try:
-        return np.asarray(np.load(path, allow_pickle=False))
+        return read_array(path)
     except (OSError, ValueError) as error:
         raise UnreadableFileError(f"{path}: expected a NumPy array: {error}") from error
 

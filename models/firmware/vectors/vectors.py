@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from l1kd._documents import read_array
 from l1kd.emulators.array_types import Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import LogicNetwork
@@ -198,7 +199,7 @@ def load_rows(path: Path, network: Emulator) -> Integers:
     """
     formats = element_formats(network)
     try:
-        rows = np.load(path, allow_pickle=False)
+        rows = read_array(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected a NumPy array of input rows: {error}") from error
     rows = rows.reshape(len(rows), -1) if rows.ndim > 1 else rows

@@ -268,9 +268,13 @@ def report(
     ------
     ConfigurationError
         Nothing was given, students without data, or searches that cannot be compared.
+    ArtefactError
+        There is no such student.
     """
     if not searches and not students:
         raise ConfigurationError("a report needs --searches, --students or both")
+    for name in students:
+        load(name, "object_anomaly")
     if students and files is None:
         raise ConfigurationError("students are tested on data: give --config")
     out.mkdir(parents=True, exist_ok=True)

@@ -216,3 +216,20 @@ def test_a_file_of_doubles_gives_the_scores_of_its_array(tmp_path):
         assert read.dtype == np.float32
         assert np.abs(read[..., 2]).max() <= np.float32(np.pi)
         np.testing.assert_array_equal(score(read), score(arrays))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        (0, -1.0, "pt: expected pt >= 0 GeV, found -1.0"),
+        (1, np.inf, "eta: expected a number that is finite in single precision, found inf"),
+        (2, np.nan, "phi: .* found nan"),
+        (0, 1e300, r"pt: .* found 1e\+300"),
+    ],
+)
+def test_a_wrong_value_is_said_with_its_place(column, value, said):
+    """Also behind the first block of events."""
+    arrays = np.zeros((20_000, 19, 3))
+    arrays[19_999, 9, column] = value
+    with pytest.raises(InputError, match=rf"objects: event 19999, row 9 \(jet\), {said}"):
+        ObjectAnomaly().score(arrays)

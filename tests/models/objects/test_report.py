@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from l1kd.artefacts import load
-from l1kd.errors import ConfigurationError, UnreadableFileError
+from l1kd.errors import ArtefactError, ConfigurationError, UnreadableFileError
 from l1kd.models.objects.report import report
 from l1kd.models.objects.report.comparison import (
     Runs,
@@ -155,6 +155,8 @@ def test_what_is_missing_is_said(tmp_path):
         report(tmp_path)
     with pytest.raises(ConfigurationError, match="--config"):
         report(tmp_path, students=["object_anomaly-v1"])
+    with pytest.raises(ArtefactError, match="no artefact 'nope'"):
+        report(tmp_path, students=["nope"])
     with pytest.raises(UnreadableFileError, match=r"trials\.json"):
         report(tmp_path, [tmp_path])
 

@@ -14,9 +14,11 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from l1kd.cli.application import app
 from l1kd.errors import ConfigurationError, MachineError
-from l1kd.models.config import read_config, shipped_searches
+from l1kd.models.config import read_config, shipped_configs, shipped_searches
 from l1kd.models.objects.data import ObjectFiles
 from l1kd.models.objects.search import ObjectSearchConfig, SearchOptions, run, search
 from l1kd.models.objects.search.config import Space, TrialLength
@@ -289,6 +291,20 @@ def test_more_trials_go_on_where_fewer_stopped(config, tmp_path, trained_quickly
     more = search(config, SearchOptions("cosearch", 12, 5), tmp_path / "search")
     assert more[:6] == few
     assert more == search(config, SearchOptions("cosearch", 12, 5), tmp_path / "at once")
+
+
+@pytest.mark.parametrize("command", ["search objects --strategy hgq", "train object-student"])
+def test_a_teacher_that_is_not_there_is_said_with_file_and_key(command, files, tmp_path):
+    kind = "objects" if "search" in command else "object_student"
+    shipped = {**shipped_searches(), **shipped_configs()}[kind]
+    content = yaml.safe_load(shipped.read_text(encoding="utf-8"))
+    content |= {"teacher": "nope", "data": files.model_dump(mode="json")}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    options = ["--config", str(path), "--out", str(tmp_path / "out")]
+    found = CliRunner().invoke(app, [*command.split(), *options], env={"COLUMNS": "1000"})
+    assert found.exit_code == 1
+    assert f"{path}: teacher: there is no artefact 'nope'" in found.output
 
 
 @pytest.mark.parametrize("strategy", ["cosearch", "hgq"])
