@@ -25,6 +25,7 @@ __all__ = [
     "KINDS",
     "N_OBJECTS",
     "SOURCES",
+    "checked_source",
     "in_native_precision",
     "object_sources",
     "objects",
@@ -152,13 +153,24 @@ def object_sources(events: Any) -> list[str]:
     return [name for name, source in SOURCES.items() if _holds(events, source)]
 
 
+def checked_source(name: str | None) -> str | None:
+    """Return a name of `SOURCES`, or None for the default one.
+
+    Raises
+    ------
+    UnknownFormatError
+        If it is neither.
+    """
+    if name is not None and name not in SOURCES:
+        raise UnknownFormatError(
+            f"unknown source of objects {name!r}{nearest(str(name), SOURCES)}; there are "
+            f"{', '.join(SOURCES)}"
+        )
+    return name
+
+
 def _source(events: Any, name: str | None) -> Mapping[str, _Columns]:
-    if name is not None:
-        if name not in SOURCES:
-            raise UnknownFormatError(
-                f"unknown source of objects {name!r}{nearest(name, SOURCES)}; there are "
-                f"{', '.join(SOURCES)}"
-            )
+    if (name := checked_source(name)) is not None:
         if _holds(events, SOURCES[name]):
             return SOURCES[name]
         wanted = ", ".join(columns.collection for columns in SOURCES[name].values())

@@ -33,6 +33,7 @@ __all__ = [
     "file_of",
     "require_columns",
     "track_column",
+    "unmasked",
 ]
 
 
@@ -86,6 +87,23 @@ def file_of(events: Any) -> str:
     """Name of the file that events were read from, as they know it, or an empty string."""
     metadata = getattr(events, "metadata", None)
     return str(metadata.get("filename", "")) if isinstance(metadata, Mapping) else ""
+
+
+def unmasked(values: Any, where: str) -> Any:
+    """Return an array as it is, unless entries of it are masked.
+
+    Raises
+    ------
+    InputError
+        Some are: what they hold below the mask is not meant to be read.
+    """
+    if np.ma.is_masked(values):
+        count = int(np.ma.getmaskarray(values).sum())
+        raise InputError(
+            f"{where}: expected no masked entries, found {count}: fill them first, with 0 where "
+            "nothing is (`filled(0)`)"
+        )
+    return values
 
 
 def check(values: AnyArray, limits: Limits, where: str, file: str = "") -> AnyArray:

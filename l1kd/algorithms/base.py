@@ -340,10 +340,10 @@ class EventScore(Algorithm):
         Raises
         ------
         InputError
-            If an array has another type or shape.
+            If an array has another type or shape, or masked entries.
         """
         self.validate_numpy_input(*arrays)
-        return np.asarray(self.numpy_call(*arrays), np.float32)
+        return np.asarray(self.numpy_call(*map(np.asarray, arrays)), np.float32)
 
     @abstractmethod
     def numpy_call(self, *arrays: Any, **_: Any) -> AnyArray:

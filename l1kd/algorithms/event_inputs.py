@@ -14,6 +14,7 @@ from l1kd.errors import ConfigurationError, InputError
 from l1kd.objects import N_OBJECTS, object_sources, objects
 from l1kd.regions import region_sources, regions
 from l1kd.registry import nearest
+from l1kd.validation import unmasked
 
 __all__ = ["EVENT_INPUTS", "EventInput", "event_input"]
 
@@ -54,8 +55,9 @@ class EventInput:
         Raises
         ------
         InputError
-            If they differ; the message begins with `who`.
+            If they differ, or entries are masked; the message begins with `who`.
         """
+        unmasked(values, f"{who}: {self.label}")
         if values.shape[1:] != self.shape or values.dtype != self.dtype or values.ndim < 1:
             shape = ", ".join(map(str, self.shape))
             raise InputError(

@@ -12,7 +12,7 @@ from l1kd.artefacts import Artefact, load
 from l1kd.emulators.array_types import AnyArray, Singles
 from l1kd.emulators.network import Network
 from l1kd.errors import InputError
-from l1kd.objects import N_OBJECTS
+from l1kd.objects import N_OBJECTS, checked_source
 
 __all__ = ["ObjectAnomaly"]
 
@@ -38,6 +38,11 @@ class ObjectAnomaly(EventScore):
         Name or folder of an artefact: ``object_anomaly_hgq-v1`` unless said otherwise.
     source
         One of `l1kd.objects.SOURCES`.
+
+    Raises
+    ------
+    UnknownFormatError
+        Another source.
     """
 
     name = "object_anomaly"
@@ -49,7 +54,7 @@ class ObjectAnomaly(EventScore):
     def __init__(
         self, model: str | Path = "object_anomaly_hgq-v1", source: str | None = None
     ) -> None:
-        super().__init__(source)
+        super().__init__(checked_source(source))
         self.model = str(model)
 
     @property
@@ -75,7 +80,8 @@ class ObjectAnomaly(EventScore):
         *arrays
             One float array of shape (n, 19, 3): pt [GeV], eta, phi [rad], as `l1kd.objects.objects`
             and `read_object_array` give them; phi of any turn. Objects of a kind are sorted by
-            falling pt where they are not; rows with pt 0 hold no object, whatever else they hold.
+            falling pt where they are not; rows with pt 0, once rounded to single precision, hold no
+            object, whatever else they hold.
 
         Returns
         -------
@@ -86,7 +92,8 @@ class ObjectAnomaly(EventScore):
         Raises
         ------
         InputError
-            Another shape, values that are not finite, or pt below 0.
+            Another shape, masked entries, values that are not finite in single precision, or pt
+            below 0 in it.
         """
         if len(arrays) != 1 or np.ndim(arrays[0]) != 3:
             found = [np.shape(each) for each in arrays]

@@ -9,6 +9,7 @@ from l1kd.emulators.network.preparation import Preparation
 from l1kd.emulators.object_arrays import in_order, scaled, tidy
 from l1kd.errors import InputError
 from l1kd.objects import KINDS, N_OBJECTS, in_native_precision, require_objects
+from l1kd.validation import unmasked
 
 __all__ = ["LIMITS", "N_INPUTS", "PREPARATION", "object_inputs", "object_rows", "tidied"]
 
@@ -56,7 +57,7 @@ def object_rows(objects: AnyArray) -> AnyArray:
 
     Single precision where it holds every value of the type, else double.
     """
-    values = np.asarray(objects)
+    values = np.asarray(unmasked(objects, "objects"))
     if values.dtype.kind not in "fiu":
         raise InputError(f"objects: expected real numbers, found {values.dtype}")
     if values.ndim != 3 or values.shape[1:] != (N_OBJECTS, 3):
@@ -72,7 +73,8 @@ def object_inputs(objects: AnyArray, out: Singles | None = None) -> Singles:
     objects : float array, shape (n, 19, 3)
         pt [GeV], eta, phi [rad], as `l1kd.objects.objects` gives them; phi of any turn. Objects of
         a kind are sorted by falling pt where they are not, of equal ones those that come first
-        first; rows whose pt is 0 hold no object, and what else they hold is taken as zero.
+        first; rows whose pt is 0, once rounded to single precision, hold no object, and what else
+        they hold is taken as zero.
     out : float32[n, 57], optional
         Where to write the result.
 
@@ -85,7 +87,8 @@ def object_inputs(objects: AnyArray, out: Singles | None = None) -> Singles:
     Raises
     ------
     InputError
-        Another shape, values that are not finite in single precision, or pt below 0.
+        Another shape, masked entries, values that are not finite in single precision, or pt below 0
+        in it.
     """
     values = object_rows(objects)
     inputs = np.empty((len(values), N_INPUTS), np.float32) if out is None else out

@@ -6,8 +6,9 @@ import pytest
 
 import l1kd
 from l1kd.algorithms import ObjectAnomaly, algorithm
+from l1kd.algorithms.image_scores import CaloSum
 from l1kd.algorithms.object_inputs import PREPARATION, object_inputs
-from l1kd.errors import InputError
+from l1kd.errors import InputError, UnknownFormatError
 from l1kd.objects import KINDS, objects, read_object_array
 from l1kd.trigger.quantities import quantity
 
@@ -232,4 +233,35 @@ def test_a_wrong_value_is_said_with_its_place(column, value, said):
     arrays = np.zeros((20_000, 19, 3))
     arrays[19_999, 9, column] = value
     with pytest.raises(InputError, match=rf"objects: event 19999, row 9 \(jet\), {said}"):
+        ObjectAnomaly().score(arrays)
+
+
+def test_an_unknown_source_is_refused_at_once():
+    with pytest.raises(UnknownFormatError, match=r"unknown source of objects 'L2'.*L1, L1Emul"):
+        ObjectAnomaly(source="L2")
+    assert ObjectAnomaly(source="L1Emul").source == "L1Emul"
+
+
+def test_masked_entries_are_refused():
+    arrays = np.ma.zeros((10, 19, 3))
+    expected = ObjectAnomaly().score(np.zeros((10, 19, 3)))
+    np.testing.assert_array_equal(ObjectAnomaly().score(arrays), expected)
+    arrays[3, 2] = np.ma.masked
+    with pytest.raises(InputError, match="objects: expected no masked entries, found 3"):
+        ObjectAnomaly().score(arrays)
+    images = np.ma.zeros((4, 18, 14), np.uint16)
+    np.testing.assert_array_equal(CaloSum().score(images), np.zeros(4))
+    images[1, 2, 3] = np.ma.masked
+    with pytest.raises(InputError, match="calo_sum: regions: expected no masked entries, found 1"):
+        CaloSum().score(images)
+
+
+def test_pt_counts_as_rounded_to_single_precision():
+    arrays = sorted_events(np.random.default_rng(15), 20).astype(np.float64)
+    arrays[:, 3] = (-1e-60, 1.0, 2.0)
+    expected = arrays.copy()
+    expected[:, 3] = 0.0
+    np.testing.assert_array_equal(ObjectAnomaly().score(arrays), ObjectAnomaly().score(expected))
+    arrays[:, 3, 0] = -1e-44
+    with pytest.raises(InputError, match="pt >= 0"):
         ObjectAnomaly().score(arrays)
