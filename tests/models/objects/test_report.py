@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from l1kd.artefacts import load
+from l1kd.artefacts import load, shipped
 from l1kd.errors import ArtefactError, ConfigurationError, UnreadableFileError
 from l1kd.models.objects.report import report
 from l1kd.models.objects.report.comparison import (
@@ -181,3 +181,20 @@ def test_cards_get_the_tables_of_a_report_and_count_its_reading(files, data, tmp
         assert found["efficiencies"][score] == numbers["efficiencies"][score]
         assert f"| {score}, 0.01 |" in renewed.card
     assert load(copies[1]).card == other
+
+
+def test_the_teachers_card_counts_the_readings_of_its_students():
+    """A reading of a student's scores the teacher: who counts one more counts it here, too."""
+    teacher = load("object_teacher-v1")
+    metrics = teacher.json("metrics.json")
+    by = metrics["test_reads_by"]
+    students = [name for name in shipped() if load(name).kind == "object_anomaly"]
+    # a training of it with another price of bits had read the test part before
+    earlier = {"object_anomaly_small-v2": 1}
+    assert len(students) == 3
+    for name in students:
+        reads = load(name).json("metrics.json")["test_reads"] + earlier.get(name, 0)
+        assert by[name] == reads
+        assert f"`{name}` {reads}" in teacher.card
+    assert metrics["test_reads"] == sum(by.values())
+    assert f"read at most {sum(by.values())} times" in teacher.card
