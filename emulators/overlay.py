@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 Heads = NDArray[np.uint64]
-Words = NDArray[np.uint16]
+Entries = NDArray[np.uint16]
 
 SIXTEENTHS = 8
 """Units of a library, 1/16 GeV, in one count of 0.5 GeV."""
@@ -44,7 +44,7 @@ _SECOND = np.uint64(0x94D049BB133111EB)
 
 def packed(
     offset: Offsets, index: NDArray[np.uint8], et16: NDArray[np.uint16]
-) -> tuple[Heads, Words]:
+) -> tuple[Heads, Entries]:
     """Lay out collisions as the overlay's kernel reads them.
 
     A word is a region's number (upper byte) and up to 255 units of its E_T (lower byte). A
@@ -144,7 +144,7 @@ def _place(word: np.uint64) -> np.uint64:
 
 
 @njit(nogil=True)
-def _add(unrolled: Indices, words: Words, begin: np.uint64, place: np.uint64) -> None:
+def _add(unrolled: Indices, words: Entries, begin: np.uint64, place: np.uint64) -> None:
     """Add a chunk of a collision."""
     # unsigned all the way: signed positions would be checked for counting from the end
     for k in range(_CHUNK):
@@ -154,7 +154,7 @@ def _add(unrolled: Indices, words: Words, begin: np.uint64, place: np.uint64) ->
 
 @njit(nogil=True)
 def _pile_up(
-    unrolled: Indices, heads: Heads, words: Words, drawn: NDArray[np.uint64],
+    unrolled: Indices, heads: Heads, words: Entries, drawn: NDArray[np.uint64],
     begin: NDArray[np.uint64], place: NDArray[np.uint64],
 ) -> None:  # fmt: skip
     """Add the collisions that random words choose, turn and mirror."""
@@ -208,8 +208,8 @@ def _count(
 
 @njit(nogil=True)
 def add_collisions(
-    heads: Heads, words: Words, counts: Integers, first: int, key: np.uint64,
-    signal_heads: Heads, signal_words: Words, gain: Floats, pedestal: Floats, least: Integers,
+    heads: Heads, words: Entries, counts: Integers, first: int, key: np.uint64,
+    signal_heads: Heads, signal_words: Entries, gain: Floats, pedestal: Floats, least: Integers,
 ) -> Images:  # fmt: skip
     """Sum collisions into images and count them as the trigger does.
 

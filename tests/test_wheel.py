@@ -10,7 +10,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 LINKED = ("emulators", "models", "processors")
 """Folders of the repository that the package reaches through links."""
-LARGEST_MB = 12.0
+LARGEST_MB = 13.0
+"""Unpacked; three teachers are 3.7 MB of it."""
 
 BUILD = """
 import sys
