@@ -1,11 +1,10 @@
 """What it means for a search that a worker or a scheduler is lost."""
 
 import signal
-from collections.abc import Iterator
-from concurrent.futures import CancelledError
+from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError, Executor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import active_children
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -17,7 +16,7 @@ _AGAIN = "the same command goes on after the trials that are done"
 
 
 @contextmanager
-def explained(scheduler: str, pool: Path) -> Iterator[None]:
+def explained(scheduler: str, pool: Path, executor: Executor) -> Iterator[None]:
     """Turn what executors raise for a lost worker into errors that say so.
 
     Parameters
@@ -26,6 +25,8 @@ def explained(scheduler: str, pool: Path) -> Iterator[None]:
         Address of the dask scheduler; empty for processes of this machine.
     pool : pathlib.Path
         File that every worker reads.
+    executor : concurrent.futures.Executor
+        Where trials run; shut down if it lost a process.
 
     Raises
     ------
@@ -34,10 +35,12 @@ def explained(scheduler: str, pool: Path) -> Iterator[None]:
     ConfigurationError
         A worker of dask has another environment, or no access to the output folder.
     """
-    children = active_children()
     try:
         yield
     except BrokenProcessPool as error:
+        children = list((getattr(executor, "_processes", None) or {}).values())
+        # exit codes are there when the pool's own thread has collected them, and may be asked once
+        executor.shutdown(wait=True)
         raise MachineError(
             f"{_ended(children)} during a trial: most often memory ran out (use fewer --workers); "
             f"{_AGAIN}"
@@ -49,7 +52,7 @@ def explained(scheduler: str, pool: Path) -> Iterator[None]:
         raise found from error
 
 
-def _ended(children: list[BaseProcess]) -> str:
+def _ended(children: Iterable[BaseProcess]) -> str:
     """Name the workers that did not end by themselves; the pool terminates those that are left."""
     codes = {child.pid: child.exitcode for child in children}
     names = [

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -167,7 +167,9 @@ class _Search:
     def _evaluated(
         self, trials: list[Trial], rungs: Rungs, executor: Executor | None
     ) -> Iterator[Trial]:
+        """Give trials as they end; what is done is given before the loss of a worker is raised."""
         waiting: list[Future[Trial]] = []
+        lost: BaseException | None = None
         for trial in trials:
             if too_large(Student.model_validate(trial.student), self.config.space):
                 yield replace(trial, state="too large")
@@ -179,11 +181,22 @@ class _Search:
             if executor is None:
                 yield evaluate(*arguments)
                 continue
-            with explained(self.options.dask, self.pool):
+            try:
                 waiting.append(executor.submit(evaluate, *arguments))
-        with explained(self.options.dask, self.pool):
+            except BrokenExecutor as error:
+                lost = error
+                break
+        if executor is None:
+            return
+        with explained(self.options.dask, self.pool, executor):
             for future in as_completed(waiting):
-                yield future.result()
+                failed = future.exception()
+                if failed is None:
+                    yield future.result()
+                else:
+                    lost = lost or failed
+            if lost is not None:
+                raise lost
 
 
 def _best_architecture(trials: list[Trial]) -> Student:
