@@ -83,8 +83,9 @@ def _test(config: StudentConfig, metrics: Mapping[str, Any]) -> list[str]:
     lines = [
         "## Test: area under the ROC curve against zero bias",
         f"{config.test_images:,} overlaid zero-bias images, collisions and signal events that "
-        "training never saw. All scores see the same images; the student is the emulator, the "
-        f"simple baselines are on the right. {ERRORS}",
+        "training never saw; this training read them once, after every choice. All scores see the "
+        "same images; the student is the emulator, the simple baselines are on the right. "
+        f"{ERRORS}",
         "",
         *_areas(metrics["auc_overlay"]),
         *missing_errors(metrics["auc_overlay"]),
