@@ -14,7 +14,7 @@ from l1kd.report.summary import VertexRecord
 from l1kd.report.templates import fill
 from l1kd.statistics import Estimate
 from l1kd.trigger.counts.record import RateRecord
-from l1kd.trigger.counts.spectra import Survival
+from l1kd.trigger.counts.survival import Survival
 from l1kd.trigger.rates.curves import Normalisation, Threshold
 from l1kd.trigger.rates.export import shown
 from l1kd.trigger.rates.pileup import PileupBin, PileupFit

@@ -33,7 +33,8 @@ from l1kd.study.request import AtRateRequest
 from l1kd.study.samples import named_files
 from l1kd.study.symmetry import Symmetry, symmetries
 from l1kd.trigger.counts.resampling import Resampling
-from l1kd.trigger.counts.spectra import Spectrum, SpectrumClass
+from l1kd.trigger.counts.spectra import Spectrum
+from l1kd.trigger.counts.survival import SpectrumClass
 from l1kd.trigger.efficiency.iso_rate import (
     IsoRate,
     efficiency_against_rate,

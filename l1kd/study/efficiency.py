@@ -23,7 +23,8 @@ from l1kd.statistics import Estimate
 from l1kd.study.request import EfficiencyRequest
 from l1kd.study.samples import named_files
 from l1kd.trigger.counts.resampling import Resampling
-from l1kd.trigger.counts.spectra import Spectrum, SpectrumClass
+from l1kd.trigger.counts.spectra import Spectrum
+from l1kd.trigger.counts.survival import SpectrumClass
 from l1kd.trigger.efficiency.form import TurnOnForm, read_turn_ons
 from l1kd.trigger.efficiency.iso_rate import IsoRate, efficiency_against_rate, iso_rate
 from l1kd.trigger.efficiency.scalings import ScalingLine, fit_line, write_scalings

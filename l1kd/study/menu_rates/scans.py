@@ -7,7 +7,7 @@ import numpy as np
 
 from l1kd.study.request import TableRequest
 from l1kd.trigger.counts.record import RateRecord
-from l1kd.trigger.counts.spectra import SpectrumClass, Survival, survival
+from l1kd.trigger.counts.survival import SpectrumClass, Survival, survival
 from l1kd.trigger.rates.curves import Normalisation, Threshold
 from l1kd.trigger.rates.scans import threshold_at
 from l1kd.trigger.rates.tables import EventClass

@@ -16,6 +16,7 @@ from l1kd.emulators.array_types import AnyArray, Bytes, Integers, Mask
 from l1kd.errors import InputError
 from l1kd.trigger.counts.resampling import Resampling
 from l1kd.trigger.counts.sums import ExactSums
+from l1kd.trigger.counts.tally import Tally, resampling_of
 
 __all__ = ["MAX_PATTERNS", "Decisions", "pack"]
 
@@ -28,7 +29,7 @@ def pack(decisions: ArrayLike) -> Bytes:
     return np.packbits(np.asarray(decisions, dtype=bool), axis=1, bitorder="little")
 
 
-class Decisions:
+class Decisions(Tally):
     """Counts and weights of the decision patterns of a sample.
 
     Two tables of the same seeds and strata add up exactly: the sum does not depend on the order
@@ -40,15 +41,10 @@ class Decisions:
         Names, in the order of the bits.
     strata_names
         What the table is divided by besides the pattern, for example ("pileup", "run", "lumi").
-    resampling
-        Bootstrap of blocks of events, or None.
     patterns, strata
         uint8[n, ceil(n_seeds / 8)] and int64[n, n_strata]; a row is a pattern in a stratum.
-    counts, weights, squares
-        int64[n] events, and exact sums of their weights and of the weights' squares.
-    replicas
-        Exact sums [n, replicas] of the weights, each event as often as the replica drew its block;
-        None without resampling.
+    resampling, counts, weights, squares, replicas
+        What the rows count, see `l1kd.trigger.counts.tally.Tally`.
     """
 
     def __init__(
@@ -57,18 +53,14 @@ class Decisions:
         strata_names: Sequence[str] = (),
         resampling: Resampling | None = None,
     ) -> None:
+        super().__init__(resampling)
         self.seeds = tuple(seeds)
         self.strata_names = tuple(strata_names)
-        self.resampling = resampling
         if len(set(self.seeds)) != len(self.seeds):
             twice = sorted({s for s in self.seeds if self.seeds.count(s) > 1})
             raise InputError(f"a menu names each seed once; twice: {', '.join(twice)}")
         self.patterns: Bytes = np.zeros((0, -(-len(self.seeds) // 8)), np.uint8)
         self.strata: Integers = np.zeros((0, len(self.strata_names)), np.int64)
-        self.counts: Integers = np.zeros(0, np.int64)
-        self.weights = ExactSums(0)
-        self.squares = ExactSums(0)
-        self.replicas = None if resampling is None else ExactSums((0, resampling.replicas))
 
     @classmethod
     def of(
@@ -121,33 +113,12 @@ class Decisions:
         if w.shape != (n,) or len(where) != n:
             raise InputError(f"weights {w.shape} and strata {where.shape} for {n} events")
         table.patterns, table.strata, inverse = _distinct(bits, where)
-        rows = len(table.patterns)
-        table.counts = np.bincount(inverse, minlength=rows).astype(np.int64)
-        table.weights, table.squares = ExactSums(rows), ExactSums(rows)
-        table.weights.add(inverse, w)
-        table.squares.add(inverse, w * w)
-        if resampling is not None:
-            if blocks is None:
-                raise InputError("a block bootstrap needs the block of every event")
-            drawn = resampling.multiplicities(blocks)
-            table.replicas = ExactSums((rows, resampling.replicas))
-            at = inverse[:, None] * resampling.replicas + np.arange(resampling.replicas)
-            table.replicas.add(at, drawn * w[:, None])
+        table._fill(inverse, len(table.patterns), w, blocks)
         return table
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.counts)
-
-    @property
-    def n_events(self) -> int:
-        """Number of events."""
-        return int(self.counts.sum())
-
-    @property
-    def sum_of_weights(self) -> float:
-        """Sum of the weights of all events."""
-        return float(self.weights.regrouped(np.zeros(len(self), int), 1).values()[0])
 
     @property
     def unweighted(self) -> bool:
@@ -177,12 +148,7 @@ class Decisions:
         patterns, strata, inverse = _merged(self, other)
         made = Decisions(self.seeds, self.strata_names, self.resampling)
         made.patterns, made.strata = patterns, strata
-        made.counts = np.zeros(len(patterns), np.int64)
-        np.add.at(made.counts, inverse, np.concatenate([self.counts, other.counts]))
-        made.weights = self.weights.joined(other.weights).regrouped(inverse, len(patterns))
-        made.squares = self.squares.joined(other.squares).regrouped(inverse, len(patterns))
-        if self.replicas is not None and other.replicas is not None:
-            made.replicas = self.replicas.joined(other.replicas).regrouped(inverse, len(patterns))
+        made._sum(inverse, len(patterns), self, other)
         return made
 
     def __eq__(self, other: object) -> bool:
@@ -194,10 +160,7 @@ class Decisions:
             == (other.seeds, other.strata_names, other.resampling)
             and np.array_equal(self.patterns, other.patterns)
             and np.array_equal(self.strata, other.strata)
-            and np.array_equal(self.counts, other.counts)
-            and self.weights == other.weights
-            and self.squares == other.squares
-            and self.replicas == other.replicas
+            and self._same_sums(other)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -219,13 +182,7 @@ class Decisions:
     def _grouped(self, patterns: Bytes, strata: Integers, names: Sequence[str]) -> "Decisions":
         made = Decisions(self.seeds, names, self.resampling)
         made.patterns, made.strata, inverse = _distinct(patterns, strata)
-        rows = len(made.patterns)
-        made.counts = np.zeros(rows, np.int64)
-        np.add.at(made.counts, inverse, self.counts)
-        made.weights = self.weights.regrouped(inverse, rows)
-        made.squares = self.squares.regrouped(inverse, rows)
-        if self.replicas is not None:
-            made.replicas = self.replicas.regrouped(inverse, rows)
+        made._sum(inverse, len(made.patterns), self)
         return made
 
     def by(self, *names: str) -> "Decisions":
@@ -269,23 +226,9 @@ class Decisions:
 
     def state(self) -> tuple[dict[str, Any], dict[str, AnyArray]]:
         """Header (JSON-ready) and arrays from which `from_state` makes the same table."""
-        header: dict[str, Any] = {
-            "seeds": list(self.seeds),
-            "strata": list(self.strata_names),
-            "resampling": None if self.resampling is None else self.resampling.as_dict(),
-            "lowest": [self.weights.lowest, self.squares.lowest],
-        }
-        arrays: dict[str, AnyArray] = {
-            "patterns": self.patterns,
-            "strata_values": self.strata,
-            "counts": self.counts,
-            "weights": self.weights.limbs,
-            "squares": self.squares.limbs,
-        }
-        if self.replicas is not None:
-            header["lowest"].append(self.replicas.lowest)
-            arrays["replicas"] = self.replicas.limbs
-        return header, arrays
+        header, arrays = self._state()
+        header |= {"seeds": list(self.seeds), "strata": list(self.strata_names)}
+        return header, arrays | {"patterns": self.patterns, "strata_values": self.strata}
 
     @classmethod
     def from_state(cls, header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> "Decisions":
@@ -297,9 +240,7 @@ class Decisions:
             If header and arrays do not belong together.
         """
         try:
-            options = header["resampling"]
-            resampling = None if options is None else Resampling(**options)
-            made = cls(header["seeds"], header["strata"], resampling)
+            made = cls(header["seeds"], header["strata"], resampling_of(header))
             n = len(arrays["counts"])
             shapes = {
                 "patterns": (n, made.patterns.shape[1]),
@@ -311,13 +252,7 @@ class Decisions:
                     raise InputError(f"{name} has shape {arrays[name].shape}, expected {shape}")
             made.patterns = arrays["patterns"].astype(np.uint8)
             made.strata = arrays["strata_values"].astype(np.int64)
-            made.counts = arrays["counts"].astype(np.int64)
-            lowest = header["lowest"]
-            made.weights = ExactSums.from_state(arrays["weights"], lowest[0], (n,))
-            made.squares = ExactSums.from_state(arrays["squares"], lowest[1], (n,))
-            if resampling is not None:
-                shape = (n, resampling.replicas)
-                made.replicas = ExactSums.from_state(arrays["replicas"], lowest[2], shape)
+            made._restore(header, arrays)
             made = made._grouped(made.patterns, made.strata, made.strata_names)
         except (KeyError, TypeError, IndexError) as error:
             raise InputError(f"a table of decisions lacks {error}") from error

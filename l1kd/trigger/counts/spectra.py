@@ -8,20 +8,18 @@ Thresholds on the grid mean the same before and after: value >= threshold.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from l1kd.emulators.array_types import AnyArray, Floats, Integers
+from l1kd.emulators.array_types import AnyArray, Floats
 from l1kd.errors import InputError
-from l1kd.statistics import ONE_SIGMA
-from l1kd.trigger.counts.intervals import PassSums, fraction_interval
-from l1kd.trigger.counts.resampling import Resampling, share_drawn, widened
-from l1kd.trigger.counts.sums import ExactSums
+from l1kd.trigger.counts.resampling import Resampling
+from l1kd.trigger.counts.tally import Tally, resampling_of
 
-__all__ = ["EXACT_EVENTS", "GRID", "Spectrum", "SpectrumClass", "Survival", "in_steps", "survival"]
+__all__ = ["EXACT_EVENTS", "GRID", "Spectrum", "in_steps"]
 
 EXACT_EVENTS = 100_000
 """Events up to which values are kept as they are."""
@@ -30,35 +28,28 @@ GRID = 1.0 / 64.0
 """Spacing of the values of larger samples: a 32nd of the Level-1 trigger's half GeV."""
 
 
-class Spectrum:
+class Spectrum(Tally):
     """Counts and weights of the values of one quantity; spectra of one kind add up exactly.
 
     Attributes
     ----------
     step
         Spacing of the values, or 0 for values as they are (up to `EXACT_EVENTS`, then `GRID`).
-    resampling
-        Bootstrap of blocks of events, or None.
     values
         float64[n], distinct, ascending.
-    counts, weights, squares, negative
-        int64[n] events; exact sums of their weights and of the weights' squares; and number of
-        events with a negative weight.
-    replicas
-        Exact sums [n, replicas] of the weights, see `Decisions`; None without resampling.
+    negative
+        Number of events with a negative weight.
+    resampling, counts, weights, squares, replicas
+        What the values count, see `l1kd.trigger.counts.tally.Tally`.
     """
 
     def __init__(self, step: float = 0.0, resampling: Resampling | None = None) -> None:
         if not step >= 0.0:
             raise InputError(f"a spectrum's step must not be negative: {step}")
+        super().__init__(resampling)
         self.step = float(step)
-        self.resampling = resampling
         self.values: Floats = np.zeros(0)
-        self.counts: Integers = np.zeros(0, np.int64)
-        self.weights = ExactSums(0)
-        self.squares = ExactSums(0)
         self.negative = 0
-        self.replicas = None if resampling is None else ExactSums((0, resampling.replicas))
 
     @classmethod
     def of(
@@ -100,24 +91,9 @@ class Spectrum:
         if step:
             x = in_steps(x, step)
         made.values, inverse = np.unique(x, return_inverse=True)
-        n = made.values.size
-        made.counts = np.bincount(inverse, minlength=n).astype(np.int64)
-        made.weights, made.squares = ExactSums(n), ExactSums(n)
-        made.weights.add(inverse, w)
-        made.squares.add(inverse, w * w)
+        made._fill(inverse, made.values.size, w, blocks)
         made.negative = int((w < 0.0).sum())
-        if resampling is not None:
-            if blocks is None:
-                raise InputError("a block bootstrap needs the block of every event")
-            made.replicas = ExactSums((n, resampling.replicas))
-            at = inverse[:, None] * resampling.replicas + np.arange(resampling.replicas)
-            made.replicas.add(at, resampling.multiplicities(blocks) * w[:, None])
         return made._bounded()
-
-    @property
-    def n_events(self) -> int:
-        """Number of events."""
-        return int(self.counts.sum())
 
     @property
     def size(self) -> int:
@@ -135,11 +111,6 @@ class Spectrum:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Floats:
         """Values of all events, ascending; see `repeated` for their weights."""
         return self.repeated()[0]
-
-    @property
-    def sum_of_weights(self) -> float:
-        """Sum of the weights of all events."""
-        return float(self.weights.regrouped(np.zeros(self.values.size, int), 1).values()[0])
 
     @property
     def grid(self) -> float:
@@ -160,15 +131,12 @@ class Spectrum:
                 f"{other.resampling} do not add up"
             )
         made = Spectrum(self.step, self.resampling)
-        x = np.concatenate([self.values, other.values])
-        made.counts = np.concatenate([self.counts, other.counts])
-        made.values = x
-        made.weights = self.weights.joined(other.weights)
-        made.squares = self.squares.joined(other.squares)
+        made.values, inverse = np.unique(
+            np.concatenate([self.values, other.values]), return_inverse=True
+        )
+        made._sum(inverse, made.values.size, self, other)
         made.negative = self.negative + other.negative
-        if self.replicas is not None and other.replicas is not None:
-            made.replicas = self.replicas.joined(other.replicas)
-        return made._grouped(x)._bounded()
+        return made._bounded()
 
     def _bounded(self) -> "Spectrum":
         """Put the values on the grid if there are many events."""
@@ -179,14 +147,8 @@ class Spectrum:
         """Sum what has the same value, after each was replaced by another one."""
         made = Spectrum(self.step, self.resampling)
         made.values, inverse = np.unique(values, return_inverse=True)
-        n = made.values.size
-        made.counts = np.zeros(n, np.int64)
-        np.add.at(made.counts, inverse, self.counts)
-        made.weights = self.weights.regrouped(inverse, n)
-        made.squares = self.squares.regrouped(inverse, n)
+        made._sum(inverse, made.values.size, self)
         made.negative = self.negative
-        if self.replicas is not None:
-            made.replicas = self.replicas.regrouped(inverse, n)
         return made
 
     def __eq__(self, other: object) -> bool:
@@ -197,32 +159,17 @@ class Spectrum:
             (self.step, self.resampling, self.negative)
             == (other.step, other.resampling, other.negative)
             and self.values.tobytes() == other.values.tobytes()
-            and np.array_equal(self.counts, other.counts)
-            and self.weights == other.weights
-            and self.squares == other.squares
-            and self.replicas == other.replicas
+            and self._same_sums(other)
         )
 
     __hash__ = None  # type: ignore[assignment]
 
     def state(self) -> tuple[dict[str, Any], dict[str, AnyArray]]:
         """Header (JSON-ready) and arrays from which `from_state` makes the same spectrum."""
-        header: dict[str, Any] = {
-            "step": self.step,
-            "resampling": None if self.resampling is None else self.resampling.as_dict(),
-            "negative": self.negative,
-            "lowest": [self.weights.lowest, self.squares.lowest],
+        header, arrays = self._state()
+        return header | {"step": self.step, "negative": self.negative}, arrays | {
+            "values": self.values
         }
-        arrays: dict[str, AnyArray] = {
-            "values": self.values,
-            "counts": self.counts,
-            "weights": self.weights.limbs,
-            "squares": self.squares.limbs,
-        }
-        if self.replicas is not None:
-            header["lowest"].append(self.replicas.lowest)
-            arrays["replicas"] = self.replicas.limbs
-        return header, arrays
 
     @classmethod
     def from_state(cls, header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> "Spectrum":
@@ -234,22 +181,14 @@ class Spectrum:
             If header and arrays do not belong together.
         """
         try:
-            options = header["resampling"]
-            made = cls(header["step"], None if options is None else Resampling(**options))
+            made = cls(header["step"], resampling_of(header))
             made.values = arrays["values"].astype(np.float64)
-            made.counts = arrays["counts"].astype(np.int64)
-            n = made.values.size
-            if made.values.shape != made.counts.shape or made.values.ndim != 1:
-                raise InputError(f"{made.values.shape} values with {made.counts.shape} counts")
-            lowest = header["lowest"]
-            made.weights = ExactSums.from_state(arrays["weights"], lowest[0], (n,))
-            made.squares = ExactSums.from_state(arrays["squares"], lowest[1], (n,))
             made.negative = int(header["negative"])
-            if made.resampling is not None:
-                shape = (n, made.resampling.replicas)
-                made.replicas = ExactSums.from_state(arrays["replicas"], lowest[2], shape)
+            made._restore(header, arrays)
         except (KeyError, TypeError, IndexError) as error:
             raise InputError(f"a spectrum lacks {error}") from error
+        if made.values.shape != made.counts.shape or made.values.ndim != 1:
+            raise InputError(f"{made.values.shape} values with {made.counts.shape} counts")
         return made
 
     def repeated(self) -> tuple[Floats, Floats]:
@@ -270,109 +209,3 @@ def in_steps(x: Floats, step: float) -> Floats:
     exact = math.frexp(step)[0] == 0.5
     steps: Floats = np.floor(x / step + (0.0 if exact else 1e-9)) * step
     return steps
-
-
-class SpectrumClass(NamedTuple):
-    """Events of one kind and the rate [Hz] at which events of this kind happen."""
-
-    name: str
-    spectrum: Spectrum
-    rate_hz: float
-
-
-class Survival(NamedTuple):
-    """What passes thresholds: float64[k] each, of all that could pass.
-
-    Attributes
-    ----------
-    thresholds, value, low, high
-        Sum of the weights that pass, in Hz for classes with rates, and its interval.
-    n_pass
-        int64[k] events.
-    n_total, total
-        Number of events, and their sum of weights.
-    """
-
-    thresholds: Floats
-    value: Floats
-    low: Floats
-    high: Floats
-    n_pass: Integers
-    n_total: int
-    total: float
-
-
-def survival(
-    classes: Sequence[SpectrumClass], thresholds: ArrayLike, level: float = ONE_SIGMA
-) -> Survival:
-    """Rate [Hz] of events with value >= threshold, with intervals as `menu_rates` has them.
-
-    Parameters
-    ----------
-    classes
-        The sample.
-    thresholds
-        float[k]; where values lie on a grid a threshold between two of its points means the upper
-        one.
-    level
-        Probability content of the intervals.
-
-    Raises
-    ------
-    InputError
-        Without classes, or if their weights add up to nothing.
-    """
-    cuts = np.atleast_1d(np.asarray(thresholds, dtype=np.float64))
-    n_pass = np.zeros(cuts.size, np.int64)
-    merged = PassSums(*(np.zeros(cuts.size) for _ in range(4)))
-    heaviest, drawn = 0.0, None
-    for each in classes:
-        x = each.spectrum
-        weights, squares = x.weights.values(), x.squares.values()
-        total = x.sum_of_weights
-        if not total > 0.0:
-            raise InputError(f"{each.name}: no events, or weights that add up to nothing")
-        unit = each.rate_hz / total
-        first = np.searchsorted(x.values, cuts, side="left")
-        passing, failing = _from_the_top(weights, first), _up_to(weights, first)
-        merged = merged.plus(
-            PassSums(
-                passing, _from_the_top(squares, first), failing, _up_to(squares, first)
-            ).scaled(unit)
-        )
-        n_pass += _from_the_top(x.counts.astype(np.float64), first).astype(np.int64)
-        some = weights > 0.0
-        heaviest = max(heaviest, float((squares[some] / weights[some]).max()) * unit)
-        if x.replicas is not None:
-            own = x.replicas.values()
-            above = np.append(np.cumsum(own[::-1], axis=0)[::-1], np.zeros((1, own.shape[1])), 0)
-            replica = each.rate_hz * share_drawn(above[first].T, own.sum(axis=0))
-            drawn = replica if drawn is None else drawn + replica
-    if not classes:
-        raise InputError("rates: no events")
-    everything = sum(each.rate_hz for each in classes)
-    low, high = fraction_interval(merged, heaviest, level)
-    low, high = low * everything, high * everything
-    if drawn is not None:
-        low, high = widened(drawn, low, high, level)
-    n_total = sum(each.spectrum.n_events for each in classes)
-    value = merged.inside
-    return Survival(
-        cuts,
-        value,
-        np.minimum(low, value),
-        np.maximum(high, value),
-        n_pass,
-        n_total,
-        everything,
-    )
-
-
-def _from_the_top(x: Floats, first: NDArray[np.intp]) -> Floats:
-    """Sum the entries from each position on."""
-    return np.append(np.cumsum(x[::-1])[::-1], 0.0)[first]
-
-
-def _up_to(x: Floats, first: NDArray[np.intp]) -> Floats:
-    """Sum the entries before each position."""
-    return np.append(0.0, np.cumsum(x))[first]

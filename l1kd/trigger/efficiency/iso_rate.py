@@ -16,7 +16,8 @@ import numpy as np
 from l1kd.emulators.array_types import Floats
 from l1kd.errors import InputError
 from l1kd.statistics import ONE_SIGMA, Estimate
-from l1kd.trigger.counts.spectra import Spectrum, SpectrumClass
+from l1kd.trigger.counts.spectra import Spectrum
+from l1kd.trigger.counts.survival import SpectrumClass
 from l1kd.trigger.rates.curves import Threshold
 from l1kd.trigger.rates.scans import smallest_above, threshold_at
 

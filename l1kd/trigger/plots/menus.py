@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from l1kd.plot_style import FEWEST, MARKERS, colour_of, drawn, frame, new_figure, styled
 from l1kd.statistics import Estimate
-from l1kd.trigger.counts.spectra import Survival
+from l1kd.trigger.counts.survival import Survival
 from l1kd.trigger.efficiency.turn_on import Curve, Fit
 from l1kd.trigger.rates.pileup import PileupBin, PileupFit
 from l1kd.trigger.rates.tables import MenuRates

@@ -23,7 +23,8 @@ from l1kd.statistics import (
     weighted_fraction,
     weighted_survival,
 )
-from l1kd.trigger.counts.spectra import Spectrum, SpectrumClass, survival
+from l1kd.trigger.counts.spectra import Spectrum
+from l1kd.trigger.counts.survival import SpectrumClass, survival
 from l1kd.trigger.rates.scans import Threshold, smallest_above, threshold_at
 
 __all__ = [

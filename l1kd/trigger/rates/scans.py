@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from l1kd.emulators.array_types import Floats, Mask
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.statistics import ONE_SIGMA, Estimate
-from l1kd.trigger.counts.spectra import SpectrumClass, survival
+from l1kd.trigger.counts.survival import SpectrumClass, survival
 
 __all__ = [
     "LegScan",
@@ -70,7 +70,7 @@ def threshold_at(
     Parameters
     ----------
     classes
-        The sample, see `l1kd.trigger.counts.spectra.survival`.
+        The sample, see `l1kd.trigger.counts.survival.survival`.
     target_hz
         Allowed rate [Hz].
     step

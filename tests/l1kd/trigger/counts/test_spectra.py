@@ -9,7 +9,8 @@ from l1kd.errors import ConfigurationError, InputError
 from l1kd.statistics import clopper_pearson
 from l1kd.trigger.counts import spectra as module
 from l1kd.trigger.counts.resampling import Resampling
-from l1kd.trigger.counts.spectra import GRID, Spectrum, SpectrumClass, survival
+from l1kd.trigger.counts.spectra import GRID, Spectrum
+from l1kd.trigger.counts.survival import SpectrumClass, survival
 from l1kd.trigger.rates.curves import normalisation, threshold_for_rate
 from l1kd.trigger.rates.scans import largest_passed, legs, threshold_at, with_threshold
 from l1kd.trigger.rates.tables import EventClass, menu_rates

@@ -5,7 +5,8 @@ import pytest
 
 from l1kd.errors import InputError
 from l1kd.trigger.counts.resampling import Resampling
-from l1kd.trigger.counts.spectra import Spectrum, SpectrumClass
+from l1kd.trigger.counts.spectra import Spectrum
+from l1kd.trigger.counts.survival import SpectrumClass
 from l1kd.trigger.efficiency.iso_rate import (
     efficiency_against_rate,
     iso_rate,

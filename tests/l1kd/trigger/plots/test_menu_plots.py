@@ -5,7 +5,8 @@ import pytest
 
 from l1kd.plot_style import save
 from l1kd.statistics import Estimate
-from l1kd.trigger.counts.spectra import Spectrum, SpectrumClass, survival
+from l1kd.trigger.counts.spectra import Spectrum
+from l1kd.trigger.counts.survival import SpectrumClass, survival
 from l1kd.trigger.efficiency.turn_on import TurnOn, fit
 from l1kd.trigger.plots import menus as menu_plots
 from l1kd.trigger.rates.curves import normalisation
