@@ -19,7 +19,6 @@ from l1kd.algorithms.region_networks import RegionNetwork, region_network
 from l1kd.candidates import candidates
 from l1kd.datasets import inspect_file
 from l1kd.emulators.correlator.chain import CorrelatorResult, correlate
-from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.emulators.correlator.clusters.floating import cluster_float
 from l1kd.emulators.correlator.floating import ht_float, met_float, seeded_cone_float
 from l1kd.emulators.correlator.jets.seeded_cone import SeededCone
@@ -55,7 +54,7 @@ def in_float(
     """The steps in double precision; jets and sums are those of the integers' list."""
     formed = result.clusters
     if formed is not None:
-        cluster_float(columns, offsets)
+        cluster_float(columns, offsets, windows=model.clusters.windows)
         columns, offsets = formed.particles, formed.offsets
     regions, _ = Regionizer().run(columns, offsets)
     n = len(offsets) - 1
@@ -85,7 +84,7 @@ def compare(name: str, file: str, events: int, repeats: int) -> None:
     """Print the times of the steps and the ratio of the chains in float and in integers."""
     model = region_network(name)
     columns, offsets = columns_of(file, events)
-    clusterer = Clusterer() if model.clusters else None
+    clusterer = model.clusters
     chain = {"clusters": clusterer, "puppi": model.puppi}
     model.weight.network.specialise()
     n = len(offsets) - 1

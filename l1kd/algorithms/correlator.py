@@ -141,7 +141,7 @@ class Correlator(LinPuppi):
         if not self._by_model:
             return self.clusters
         network = self.network
-        return Clusterer() if network is None or network.clusters else None
+        return Clusterer() if network is None else network.clusters
 
     def _chain(self) -> dict[str, Any]:
         network = self.network

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from l1kd.algorithms.models import read_network
 from l1kd.artefacts import Artefact, load
+from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppi
 from l1kd.emulators.correlator.weighing import COLUMNS, FORMAT, NetworkWeight
 from l1kd.errors import ArtefactError
@@ -35,21 +36,21 @@ class RegionNetwork:
     puppi : dict of LinPuppi
         LinPUPPI configurations that are not the presets, by board type: the network reads their
         weights and sums, and their dz says which tracks are kept.
-    clusters : bool
-        Whether neutral particles become clusters first.
+    clusters : Clusterer or None
+        How neutral particles become clusters first; None if they do not.
     """
 
     artefact: Artefact
     weight: NetworkWeight
     puppi: dict[str, LinPuppi]
-    clusters: bool
+    clusters: Clusterer | None
 
 
 def describe(
     names: Sequence[str],
     *,
     tracks: bool,
-    clusters: bool,
+    clusters: bool | Clusterer,
     pt_cut: Mapping[str, Sequence[float]] | None = None,
     linpuppi: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
@@ -62,13 +63,16 @@ def describe(
     tracks
         Whether it weighs the tracks that LinPUPPI keeps as well as neutrals.
     clusters
-        Whether its neutrals are clusters.
+        Whether its neutrals are clusters; a `Clusterer` says how they are formed.
     pt_cut
         As for `NetworkWeight`.
     linpuppi
         Parameters that are not the preset's, by board type and name of the parameter.
     """
     meanings = {column.name: column.meaning for column in COLUMNS}
+    usual = Clusterer()
+    clusterer = clusters if isinstance(clusters, Clusterer) else usual
+    own = {name: x for name, x in vars(clusterer).items() if x != getattr(usual, name)}
     return {
         "candidates": {
             "shape": ["n", len(names)],
@@ -76,7 +80,8 @@ def describe(
             "meanings": {name: meanings[name] for name in names},
             "made_by": "l1kd.emulators.correlator.weighing.region_inputs",
             "weighs": "all" if tracks else "neutrals",
-            "clusters": clusters,
+            "clusters": bool(clusters),
+            **({"clusterer": own} if own else {}),
             "pt_cut": {board: list(cuts) for board, cuts in (pt_cut or {}).items()},
             "linpuppi": {board: dict(own) for board, own in (linpuppi or {}).items()},
         },
@@ -102,7 +107,7 @@ def region_network(model: str | Path) -> RegionNetwork:
         weight = NetworkWeight(
             network, tuple(given["columns"]), tracks=_tracks(given["weighs"]), pt_cut=cuts
         )
-        return RegionNetwork(artefact, weight, puppi, bool(given["clusters"]))
+        return RegionNetwork(artefact, weight, puppi, _clusterer(given))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtefactError(
             f"artefact {artefact.title}: expected under 'inputs' what "
@@ -116,7 +121,15 @@ def _tracks(weighs: str) -> bool:
     return weighs == "all"
 
 
+def _clusterer(given: Mapping[str, Any]) -> Clusterer | None:
+    """Return the formation of clusters, with the usual settings where none are named."""
+    return Clusterer(**_with_tuples(given.get("clusterer", {}))) if given["clusters"] else None
+
+
 def _puppi(board: str, own: Mapping[str, Any]) -> LinPuppi:
-    """Make LinPuppi with parameters of its own; JSON has lists where it has tuples."""
-    changes = {name: tuple(x) if isinstance(x, list) else x for name, x in own.items()}
-    return LinPuppi(PRESETS[board].replace(**changes))
+    return LinPuppi(PRESETS[board].replace(**_with_tuples(own)))
+
+
+def _with_tuples(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with tuples where JSON has lists."""
+    return {name: tuple(x) if isinstance(x, list) else x for name, x in own.items()}

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from l1kd.emulators.correlator.clusters import Clusterer, Window
 from l1kd.emulators.correlator.linpuppi import PRESETS, TUNED, LinPuppiParameters
 from l1kd.emulators.correlator.weighing import NAMES
 from l1kd.models.config import Optimisation, Strict, Training
@@ -127,6 +128,9 @@ class CorrelatorConfig(Training):
     ----------
     inputs : tuple of str
         Columns of `l1kd.emulators.correlator.weighing`.
+    windows : tuple of str
+        What clusters of barrel, HGCal and HF are made of, see
+        `l1kd.emulators.correlator.clusters.Clusterer`.
     linpuppi : str
         Parameters of LinPUPPI, whose weight and sums the network may read: the presets, or those
         tuned for clusters.
@@ -151,6 +155,7 @@ class CorrelatorConfig(Training):
     kind: Literal["correlator"]
     data: CorrelatorData
     inputs: tuple[str, ...] = Field(min_length=1)
+    windows: tuple[Window, Window, Window] = ("3x3", "3x3", "3x3")
     linpuppi: Literal["presets", "tuned"] = "presets"
     dz: dict[Literal["barrel", "hgcal"], float]
     pt_cut: float = Field(default=1.0, ge=0.0)
@@ -162,6 +167,10 @@ class CorrelatorConfig(Training):
     loss: RateLossConfig = RateLossConfig()
     optimisation: Optimisation
     quantized: Optimisation
+
+    def clusterer(self) -> Clusterer:
+        """Return how clusters are formed."""
+        return Clusterer(windows=self.windows)
 
     def puppi(self) -> dict[str, LinPuppiParameters]:
         """Return LinPUPPI's parameters by board type."""

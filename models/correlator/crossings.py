@@ -159,6 +159,7 @@ def read_raw(path: Path) -> Raw:
 def form(
     raw: Raw, names: Sequence[str], puppi: Mapping[str, LinPuppiParameters],
     half: NDArray[np.int8], *, original: bool = True, rate: float = 0.0,
+    clusterer: Clusterer | None = None,
 ) -> Crossings:  # fmt: skip
     """Form clusters, regions and inputs of events, with the vertex that the trigger finds.
 
@@ -172,8 +173,10 @@ def form(
         LinPUPPI's parameters by board type.
     half, original, rate
         As of `Crossings`.
+    clusterer
+        How clusters are formed; as usual by default.
     """
-    formed = Clusterer().run(raw.particles, raw.offsets)
+    formed = (clusterer or Clusterer()).run(raw.particles, raw.offsets)
     weighers = {board: LinPuppi(own) for board, own in puppi.items()}
     found = region_inputs(formed.particles, formed.offsets, names=names, puppi=weighers)
     order = np.argsort(found.event, kind="stable")

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from l1kd.emulators.array_types import AnyArray, Integers
+from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.emulators.correlator.linpuppi import LinPuppi
 from l1kd.emulators.correlator.regionizer import Regionizer
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
@@ -53,8 +54,8 @@ class RegionStream:
         Board type.
     puppi : LinPuppi
         Its configuration.
-    clusters : bool
-        Whether its neutrals are clusters.
+    clusters : Clusterer, optional
+        How its neutrals are formed of towers; without it they are what the events have.
 
     Attributes
     ----------
@@ -65,7 +66,12 @@ class RegionStream:
     """
 
     def __init__(
-        self, weight: NetworkWeight, board: str, puppi: LinPuppi, *, clusters: bool = False
+        self,
+        weight: NetworkWeight,
+        board: str,
+        puppi: LinPuppi,
+        *,
+        clusters: Clusterer | None = None,
     ) -> None:
         self.weight, self.board, self.puppi, self.clusters = weight, board, puppi, clusters
         p = puppi.parameters
@@ -166,10 +172,8 @@ class RegionStream:
         -------
         ndarray of int64, shape (regions * 6, words)
         """
-        from l1kd.emulators.correlator.clusters import Clusterer
-
         if self.clusters:
-            formed = Clusterer().run(particles, offsets)
+            formed = self.clusters.run(particles, offsets)
             particles, offsets = formed.particles, formed.offsets
         regions, _ = Regionizer().run(particles, offsets)
         (board,) = (b for b in BOARDS if b.name == self.board)
@@ -226,7 +230,7 @@ class RegionStream:
             "board": self.board,
             "columns": list(self.weight.names),
             "tracks": self.weight.tracks,
-            "clusters": self.clusters,
+            "clusters": self.clusters and vars(self.clusters),
             "linpuppi": own,
         }
         _beside(path).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
@@ -245,17 +249,21 @@ class RegionStream:
             raise ValueError(f"{path} is a network alone: there is no {beside.name} beside it")
         try:
             content = json.loads(beside.read_text())
-            own = {
-                k: tuple(v) if isinstance(v, list) else v for k, v in content["linpuppi"].items()
-            }
+            own, formed = content["linpuppi"], content["clusters"]
+            clusters = None if formed is None else Clusterer(**_with_tuples(formed))
             board = content["board"]
             weight = NetworkWeight(
                 Network.load(path), tuple(content["columns"]), tracks=content["tracks"]
             )
-            puppi = LinPuppi(LinPuppi.preset(board).parameters.replace(**own))
-            return cls(weight, board, puppi, clusters=content["clusters"])
+            puppi = LinPuppi(LinPuppi.preset(board).parameters.replace(**_with_tuples(own)))
+            return cls(weight, board, puppi, clusters=clusters)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{beside}: expected the description of a region: {error}") from error
+
+
+def _with_tuples(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with tuples where JSON has lists."""
+    return {name: tuple(x) if isinstance(x, list) else x for name, x in own.items()}
 
 
 def _form(name: str) -> FixedPoint:

@@ -95,7 +95,7 @@ def _read(config: CorrelatorConfig) -> _Data:
         for name in (data.soft, *data.hard, *data.pileup, *data.signals)
     }
     halves = {name: (np.arange(r.n_events) % 2).astype(np.int8) for name, r in raw.items()}
-    shape = partial(form, names=config.inputs, puppi=config.puppi())
+    shape = partial(form, names=config.inputs, puppi=config.puppi(), clusterer=config.clusterer())
     made = {
         name: shape(
             r, half=halves[name],
@@ -322,7 +322,7 @@ def _run(config: CorrelatorConfig, job: Job) -> Product:
         inputs=describe(
             config.inputs,
             tracks=True,
-            clusters=True,
+            clusters=config.clusterer(),
             pt_cut=cuts,
             linpuppi={board: _changes(own) for board, own in config.puppi().items()},
         ),

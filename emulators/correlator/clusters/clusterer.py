@@ -18,11 +18,17 @@ import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Indices, Integers, Singles
 from l1kd.emulators.correlator.clusters.geometry import GRIDS, SECTOR_LIMITS, tables
-from l1kd.emulators.correlator.clusters.kernels import LOSSES, cluster, spread
+from l1kd.emulators.correlator.clusters.kernels import (
+    LOSSES,
+    WINDOWS,
+    Window,
+    cluster,
+    spread,
+)
 from l1kd.emulators.correlator.regionizer.particle_columns import read_particles
 from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
 
-__all__ = ["LOSSES", "Clusterer", "Clusters"]
+__all__ = ["LOSSES", "WINDOWS", "Clusterer", "Clusters"]
 
 TABLES: Final = tables()
 
@@ -102,12 +108,17 @@ class Clusterer:
         Clusters with at least this electromagnetic share are photons to layer 1.
     limits : tuple of (int or None)
         Clusters that a sector of barrel, HGCal and HF sends; None is no limit.
+    windows : tuple of str
+        What a cluster of barrel, HGCal and HF is made of: "3x3", a local maximum with all its
+        neighbours; "cross", with the four that share an edge with it; "2x2", with the three of the
+        square that holds most; "1x1", the maximum alone; "towers", every tower above `seed_pt`.
     """
 
     seed_pt: float = 1.0
     min_pt: float = 1.0
     em_fraction: float = 0.75
     limits: tuple[int | None, int | None, int | None] = SECTOR_LIMITS
+    windows: tuple[Window, Window, Window] = ("3x3", "3x3", "3x3")
 
     def __post_init__(self) -> None:
         if not (0 <= self.em_fraction <= 1 and self.seed_pt >= 0 and self.min_pt >= 0):
@@ -116,6 +127,11 @@ class Clusterer:
             raise ValueError(
                 f"expected limits of barrel, HGCal and HF, each at least 1 or None, found "
                 f"{self.limits}"
+            )
+        if len(self.windows) != 3 or not set(self.windows) <= set(WINDOWS):
+            raise ValueError(
+                f"expected windows of barrel, HGCal and HF, each of {', '.join(WINDOWS)}, found "
+                f"{self.windows}"
             )
 
     def run(
@@ -163,7 +179,7 @@ class Clusterer:
         lost = np.zeros((n_events, len(LOSSES)), dtype=np.int64)
         n_links = cluster(
             bounds, columns[:5], hard, float(track_max_abs_eta), self._cuts(), self._limits(),
-            TABLES, (*raw, em, truth, source, pid), new, links, lost,
+            self._windows(), TABLES, (*raw, em, truth, source, pid), new, links, lost,
         )  # fmt: skip
         n = new[-1]
         source, passed = source[:n], source[:n] >= 0
@@ -189,6 +205,10 @@ class Clusterer:
         """Limits by grid, -1 for none."""
         limits = [self.limits[g.detector] for g in GRIDS]
         return np.array([-1 if x is None else x for x in limits], dtype=np.int64)
+
+    def _windows(self) -> Integers:
+        """Windows by grid, as the kernel numbers them."""
+        return np.array([WINDOWS.index(self.windows[g.detector]) for g in GRIDS], dtype=np.int64)
 
 
 def _columns(

@@ -7,6 +7,7 @@ import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Floats, Integers
 from l1kd.emulators.correlator.clusters.geometry import GRIDS, Grid
+from l1kd.emulators.correlator.clusters.kernels import Window
 
 __all__ = ["cluster_float"]
 
@@ -19,6 +20,7 @@ def cluster_float(
     *,
     seed_pt: float = 1.0,
     track_max_abs_eta: float = 2.5,
+    windows: tuple[Window, Window, Window] = ("3x3", "3x3", "3x3"),
 ) -> dict[str, AnyArray]:
     """Form clusters of the deposits of events without rounding and without limits.
 
@@ -30,6 +32,8 @@ def cluster_float(
         Smallest tower that can be the maximum of a cluster [GeV].
     track_max_abs_eta : float
         Charged particles within are no deposits.
+    windows : tuple of str
+        As of `Clusterer`.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def cluster_float(
         towers = np.zeros((2, len(unclustered), grid.rings, grid.columns))
         for kind, chosen in enumerate((em[mine], ~em[mine])):
             np.add.at(towers[kind], place, np.where(chosen, pt[mine], 0.0))
-        found, lost = _grid_clusters(grid, towers, seed_pt)
+        found, lost = _grid_clusters(grid, towers, seed_pt, windows[grid.detector])
         unclustered += lost
         parts.append(found)
     joined = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
@@ -71,22 +75,40 @@ def _moved(values: Floats, de: int, dp: int) -> Floats:
     return padded[..., 1 + de : 1 + de + values.shape[-2], :]
 
 
-def _grid_clusters(grid: Grid, towers: Floats, seed: float) -> tuple[dict[str, AnyArray], Floats]:
+def _reach(pt: Floats, window: Window) -> dict[tuple[int, int], AnyArray]:
+    """Say for each of the eight towers around, at every cell, whether a maximum there takes it."""
+    if window in ("towers", "1x1"):
+        return {n: np.zeros(pt.shape, dtype=bool) for n in NEIGHBOURS}
+    if window != "2x2":
+        near = 1 if window == "cross" else 2
+        return {(a, b): np.full(pt.shape, abs(a) + abs(b) <= near) for a, b in NEIGHBOURS}
+    squares = [(a, b) for a in (-1, 1) for b in (-1, 1)]
+    sums = [_moved(pt, a, 0) + _moved(pt, 0, b) + _moved(pt, a, b) for a, b in squares]
+    best = np.argmax(sums, axis=0)
+    return {
+        (a, b): np.isin(best, [k for k, (c, d) in enumerate(squares) if a * c >= 0 <= b * d])
+        for a, b in NEIGHBOURS
+    }
+
+
+def _grid_clusters(
+    grid: Grid, towers: Floats, seed: float, window: Window
+) -> tuple[dict[str, AnyArray], Floats]:
     """Find the clusters of one grid; `towers` is (2, n_events, rings, columns), em and hadronic."""
     pt = towers.sum(axis=0)
     peak = (pt >= seed) & (pt > 0)
-    for de, dp in NEIGHBOURS:
+    for de, dp in NEIGHBOURS if window != "towers" else ():
         other = _moved(pt, de, dp)
         peak &= (other <= pt) if (de, dp) < (0, 0) else (other < pt)
-    peaks = np.where(peak, pt, 0.0)
-    total = sum(_moved(peaks, *n) for n in NEIGHBOURS)
+    taken = {n: np.where(peak & mine, pt, 0.0) for n, mine in _reach(pt, window).items()}
+    total = sum(_moved(taken[-de, -dp], de, dp) for de, dp in NEIGHBOURS)
     shared = np.where(peak | (total == 0), 0.0, 1 / np.where(total > 0, total, 1.0))
     lost = np.where(peak | (total > 0), 0.0, pt).sum(axis=(1, 2))
     sums = towers * peak
     centres = np.broadcast_to(grid.centres()[:, None], pt.shape)
     moments = np.zeros((2, *pt.shape))
     for de, dp in NEIGHBOURS:
-        given = _moved(towers * shared, de, dp) * peaks
+        given = _moved(towers * shared, de, dp) * taken[de, dp]
         sums = sums + given
         moments[0] += given.sum(axis=0) * (_moved(centres, de, dp) - centres)
         moments[1] += given.sum(axis=0) * dp * (2 * np.pi / grid.columns)

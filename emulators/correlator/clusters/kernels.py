@@ -3,13 +3,14 @@
 """Kernels that fill towers, find local maxima, share energy and write clusters."""
 
 from math import floor
+from typing import Literal, get_args
 
 import numpy as np
 
 from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.types import global_phi
 
-__all__ = ["LOSSES", "cluster", "spread"]
+__all__ = ["LOSSES", "WINDOWS", "Window", "cluster", "spread"]
 
 LOSSES = (
     "unclustered_cells",
@@ -21,6 +22,15 @@ LOSSES = (
     "saturated_pt",
 )
 CELLS, CELLS_PT, SMALL, SMALL_PT, SECTOR, SECTOR_PT, SATURATED = range(7)
+
+Window = Literal["towers", "1x1", "cross", "3x3", "2x2"]
+WINDOWS = get_args(Window)
+"""What a cluster is made of: every tower alone, or a maximum alone, with the four towers that share
+an edge with it, with all eight around it, or with the three of its square that hold most."""
+TOWERS, SQUARE = 0, 4
+WINDOW_BITS = np.array([0b000_010_000, 0b000_010_000, 0b010_111_010, 0b111_111_111])
+"""Towers of a window, by place: three of smaller eta first, of these the smaller azimuth first."""
+SQUARE_BITS = np.array([0b000_011_011, 0b000_110_110, 0b011_011_000, 0b110_110_000])
 
 LSB = np.float32(np.pi / 720)
 MAX_PT = 16383
@@ -97,10 +107,11 @@ def _occupied(grids, pt, cells):
 
 
 @njit(nogil=True)
-def _seeds(grids, cells, n_cells, pt, seed, seeds, which):
+def _seeds(grids, cells, n_cells, pt, seed, windows, seeds, which):
     """List the local maxima and write their numbers, from one, to `which`; return how many.
 
     Of equal neighbours the one of larger eta, and at equal eta of larger azimuth, is the maximum.
+    Where every tower is a cluster all are maxima.
     """
     m = 0
     for k in range(n_cells):
@@ -109,21 +120,43 @@ def _seeds(grids, cells, n_cells, pt, seed, seeds, which):
         before = max(pt[c - w - 1], pt[c - w], pt[c - w + 1], pt[c - 1])
         after = max(pt[c + 1], pt[c + w - 1], pt[c + w], pt[c + w + 1])
         # whether it is one is a matter of chance to the processor: no branch, here and below
-        is_seed = (e >= seed) & (before <= e) & (after < e)
+        is_seed = (before <= e) & (after < e) | (windows[cells[k, 1]] == TOWERS)
+        is_seed &= e >= seed
         seeds[m] = k
         m += is_seed
         which[c] = m * is_seed
     return m
 
 
+@njit(nogil=True)
+def _reach(grids, cells, seeds, m, pt, windows, reach):
+    """Write to every maximum which of its nine towers it may take, one bit for each place.
+
+    Of the four squares of 2 x 2 the first with the largest sum is taken: smaller eta and smaller
+    azimuth come first.
+    """
+    for s in range(m):
+        c, number = cells[seeds[s], 0], cells[seeds[s], 1]
+        if windows[number] < SQUARE:
+            reach[c] = WINDOW_BITS[windows[number]]
+            continue
+        w, most = grids[number, 2] + 2, -1
+        for square in range(4):
+            a, b = w if square >= 2 else -w, 1 if square % 2 else -1
+            total = pt[c + a] + pt[c + b] + pt[c + a + b]
+            if total > most:
+                most, reach[c] = total, SQUARE_BITS[square]
+
+
 @njit(nogil=True, inline="always")
-def _touching(c, w, which, near):
-    """List the maxima around a cell, their cell and their place of nine; return their number."""
+def _touching(c, w, reach, near):
+    """List the maxima that a cell touches, their cell and place of nine; return their number."""
     k = 0
     for place in range(9):
         other = c + (place // 3 - 1) * w + place % 3 - 1
         near[k], near[k + 9] = other, place
-        k += which[other] > 0
+        # seen from there, this cell lies at the opposite place
+        k += (reach[other] >> (8 - place)) & 1
     return k
 
 
@@ -145,7 +178,7 @@ def _split(energy, k, near, pt, part):
 
 
 @njit(nogil=True)
-def _share(tables, cells, n_cells, towers, which, slots, sums, truths, links, n_links, lost):
+def _share(tables, cells, n_cells, towers, which, reach, slots, sums, truths, links, n_links, lost):
     """Give the energy of every tower to the maximum that it is or to those that it touches.
 
     Parameters
@@ -156,6 +189,8 @@ def _share(tables, cells, n_cells, towers, which, slots, sums, truths, links, n_
         em, had, pt int64 and truth float64, of every cell.
     which : int32[cells]
         Number of the maximum in a cell, counted from one, 0 where there is none.
+    reach : int64[cells]
+        Which of the nine towers around it a maximum takes, 0 where there is none.
     slots : int64[cells]
         Receives the position of every occupied tower's first link.
     sums : int64[maxima, 4]
@@ -175,7 +210,7 @@ def _share(tables, cells, n_cells, towers, which, slots, sums, truths, links, n_
         if which[c] > 0:
             k, near[0], near[9] = 1, c, 4
         else:
-            k = _touching(c, grids[number, 2] + 2, which, near)
+            k = _touching(c, grids[number, 2] + 2, reach, near)
         part[0], part[4] = em[c], had[c]
         if k > 1:
             _split(em[c], k, near, pt, part[:4])
@@ -283,7 +318,7 @@ def _write(m, tables, cells, seeds, sums, truths, pt, kept, em_cut, n, out, targ
 
 @njit(nogil=True)
 def cluster(
-    offsets, particles, hard, track_eta, cuts, limits, tables, out, bounds, links, lost
+    offsets, particles, hard, track_eta, cuts, limits, windows, tables, out, bounds, links, lost
 ) -> int:
     """Replace the deposits of every event by clusters.
 
@@ -302,6 +337,8 @@ def cluster(
         a photon in 1/256.
     limits : int64[5]
         Clusters of a sector by grid, -1 for no limit.
+    windows : int64[5]
+        Position in `WINDOWS` of what a cluster is made of, by grid.
     tables : tuple
         `geometry.tables`.
     out : tuple of arrays
@@ -324,6 +361,7 @@ def cluster(
     grids, size = tables[1], tables[4]
     em, had, pt = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros(size, np.int64)
     truth, which, slots = np.zeros(size), np.zeros(size, np.int32), np.empty(size, np.int64)
+    reach = np.zeros(size, np.int64)
     cells, seeds = np.empty((size, 4), np.int64), np.empty(size, np.int64)
     sums, truths, sizes = np.empty((size, 4), np.int64), np.empty(size), np.empty(size, np.int64)
     kept, target = np.empty(size, np.bool_), np.empty(size, np.int64)
@@ -335,18 +373,20 @@ def cluster(
     n, n_links = 0, 0
     for event in range(len(offsets) - 1):
         start, stop = offsets[event], offsets[event + 1]
-        em[:], had[:], truth[:], which[:] = 0, 0, 0, 0
+        em[:], had[:], truth[:], which[:], reach[:] = 0, 0, 0, 0, 0
         _fill(start, stop, particles, hard, track_eta, tables, (em, had, truth), links[0])
         pt[:] = em + had
         n_cells = _occupied(grids, pt, cells)
         _close(grids, pt)
-        m = _seeds(grids, cells, n_cells, pt, cuts[0], seeds, which)
+        m = _seeds(grids, cells, n_cells, pt, cuts[0], windows, seeds, which)
+        _reach(grids, cells, seeds, m, pt, windows, reach)
         _close(grids, which)
+        _close(grids, reach)
         sums[:m], truths[:m] = 0, 0
         begin = n_links
         n_links = _share(
-            tables, cells, n_cells, (em, had, pt, truth), which, slots, sums, truths, links[1:],
-            n_links, lost[event],
+            tables, cells, n_cells, (em, had, pt, truth), which, reach, slots, sums, truths,
+            links[1:], n_links, lost[event],
         )  # fmt: skip
         sizes[:m] = sums[:m, 0] + sums[:m, 1]
         _limit(grids, cells, seeds, m, sizes, limits, cuts[1], kept, best, used, lost[event])

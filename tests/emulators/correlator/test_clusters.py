@@ -13,6 +13,7 @@ from l1kd.emulators.correlator.chain import correlate
 from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.emulators.correlator.clusters.floating import cluster_float
 from l1kd.emulators.correlator.clusters.geometry import GRIDS, N_SECTORS, tables
+from l1kd.emulators.correlator.clusters.kernels import WINDOWS
 from l1kd.emulators.correlator.regionizer import Regionizer
 
 STEP = pi / 720
@@ -64,7 +65,9 @@ def ring_of(raw: int) -> tuple[int, int] | None:
     return None
 
 
-def model(event: dict, seed: int, limits: tuple, em_cut: Fraction) -> tuple[list[tuple], dict]:
+def model(
+    event: dict, seed: int, limits: tuple, em_cut: Fraction, windows: tuple = ("3x3",) * 3
+) -> tuple[list[tuple], dict]:
     """Clusters of one event in plain Python: (pt, eta, phi, pid, em, hard), and losses."""
     cells: dict[tuple, list] = {}
     for pt, eta, phi, charge, pid, hard in zip(
@@ -87,19 +90,38 @@ def model(event: dict, seed: int, limits: tuple, em_cut: Fraction) -> tuple[list
     def size(place: tuple) -> int:
         return sum(cells.get(place, (0, 0))[:2])
 
+    def window(place: tuple) -> str:
+        return windows[GRIDS[place[0]].detector]
+
+    def takes(place: tuple) -> set[tuple]:
+        """Towers that belong to a maximum, beside itself."""
+        near = {(a, b): p for p, a, b in around(place)}
+        chosen = {
+            "towers": set(), "1x1": set(), "cross": {(-1, 0), (0, -1), (0, 1), (1, 0)},
+            "3x3": set(near),
+        }  # fmt: skip
+        if window(place) == "2x2":
+            corners = [(-1, -1), (-1, 1), (1, -1), (1, 1)]
+            squares = [{(a, 0), (0, b), (a, b)} for a, b in corners]
+            return {near[n] for n in max(squares, key=lambda s: sum(size(near[n]) for n in s))}
+        return {near[n] for n in chosen[window(place)]}
+
     def is_peak(place: tuple) -> bool:
         e = size(place)
+        if window(place) == "towers":
+            return e >= seed
         earlier = [size(p) for p, a, b in around(place) if (a, b) < (0, 0)]
         later = [size(p) for p, a, b in around(place) if (a, b) > (0, 0)]
         return e >= seed and all(x <= e for x in earlier) and all(x < e for x in later)
 
     peaks = {p for p in cells if is_peak(p)}
+    taken = {p: takes(p) for p in peaks}
     made = {p: [*cells[p], 0, 0] for p in sorted(peaks)}
     losses = dict.fromkeys(("unclustered_cells", "unclustered_pt"), 0)
     rings = [np.round(g.centres() / STEP).astype(int) for g in GRIDS]
     for place in sorted(set(cells) - peaks):
         em, had, hard = cells[place]
-        mine = [(p, a, b) for p, a, b in around(place) if p in peaks]
+        mine = [(p, a, b) for p, a, b in around(place) if place in taken.get(p, ())]
         if not mine:
             losses["unclustered_cells"] += 1
             losses["unclustered_pt"] += em + had
@@ -146,17 +168,27 @@ def model(event: dict, seed: int, limits: tuple, em_cut: Fraction) -> tuple[list
 
 
 @pytest.mark.parametrize(
-    ("per_event", "seed_pt", "limits", "em"),
-    [(3000, 1.0, (8, 162, 8), 0.75), (3000, 2.0, (3, 20, None), 0.5), (300, 0.0, (1, 1, 1), 1.0)],
+    ("per_event", "seed_pt", "limits", "em", "windows"),
+    [
+        (3000, 1.0, (8, 162, 8), 0.75, ("3x3", "3x3", "3x3")),
+        (3000, 2.0, (3, 20, None), 0.5, ("3x3", "3x3", "3x3")),
+        (300, 0.0, (1, 1, 1), 1.0, ("3x3", "3x3", "3x3")),
+        (3000, 1.0, (8, 162, 8), 0.75, ("3x3", "2x2", "cross")),
+        (6000, 1.0, (None, None, None), 0.75, ("2x2", "cross", "2x2")),
+        (6000, 0.5, (None, 30, 8), 0.75, ("cross", "1x1", "towers")),
+        (600, 0.5, (8, None, 8), 0.75, ("towers", "2x2", "1x1")),
+    ],
 )
-def test_every_cluster_equals_the_model(per_event: int, seed_pt: float, limits: tuple, em: float):
+def test_every_cluster_equals_the_model(
+    per_event: int, seed_pt: float, limits: tuple, em: float, windows: tuple
+):
     event, offsets = towers(3, per_event, seed=per_event + int(4 * seed_pt))
-    clusterer = Clusterer(seed_pt, min_pt=0.0, limits=limits, em_fraction=em)
+    clusterer = Clusterer(seed_pt, min_pt=0.0, limits=limits, em_fraction=em, windows=windows)
     found = clusterer.run(event, offsets)
     for k in range(3):
         mine = slice(offsets[k], offsets[k + 1])
         rows, losses = model(
-            {n: v[mine] for n, v in event.items()}, int(4 * seed_pt), limits, Fraction(em)
+            {n: v[mine] for n, v in event.items()}, int(4 * seed_pt), limits, Fraction(em), windows
         )
         new = slice(found.offsets[k], found.offsets[k + 1])
         here = found.is_cluster[new]
@@ -180,9 +212,11 @@ def test_every_cluster_equals_the_model(per_event: int, seed_pt: float, limits: 
             )
 
 
-def test_momentum_is_conserved_to_the_last_step():
+@pytest.mark.parametrize("window", WINDOWS)
+def test_momentum_is_conserved_to_the_last_step(window: str):
     event, offsets = towers(8, 2500, seed=5)
-    found = Clusterer(limits=(2, 10, 2), min_pt=3.0).run(event, offsets)
+    clusterer = Clusterer(limits=(2, 10, 2), min_pt=3.0, windows=(window,) * 3)
+    found = clusterer.run(event, offsets)
     assert (found.losses["small_clusters"] > 0).all()
     deposit = np.ones(offsets[-1], dtype=bool)
     deposit[found.source[found.source >= 0]] = False
@@ -215,6 +249,26 @@ def test_tower_between_two_maxima_is_shared_by_their_size():
     np.testing.assert_allclose(found.spread(np.array([1.0, 0.0])), [1, 0, 7 / 9])
 
 
+@pytest.mark.parametrize(
+    ("window", "pt"),
+    [
+        ("3x3", [37.0]),
+        ("cross", [24.0]),
+        ("2x2", [30.0]),
+        ("1x1", [10.0]),
+        ("towers", [10.0, 8.0, 7.0, 6.0, 6.0]),
+    ],
+)
+def test_window_takes_its_towers_of_hf(window: str, pt: list[float]):
+    eta, phi, step, column = 3.9, 0.09, 0.175, 2 * pi / 36
+    rows = [
+        (40, eta, phi, 4, 1.0), (32, eta, phi + column, 4, 0.0), (24, eta - step, phi, 4, 0.0),
+        (28, eta + step, phi - column, 4, 0.0), (24, eta - step, phi + column, 4, 0.0),
+    ]  # fmt: skip
+    found = Clusterer(windows=("3x3", "3x3", window)).run(*deposits(*rows))
+    assert sorted(found.particles["pt"], reverse=True) == pt
+
+
 def test_equal_neighbours_make_one_cluster_and_azimuth_has_no_edge():
     found = Clusterer().run(*deposits((8, 0.04, 3.12, 4, 0), (8, 0.04, -3.12, 4, 0)))
     assert found.particles["pt"].tolist() == [4.0]
@@ -245,7 +299,10 @@ def test_saturated_cluster_counts_what_it_lost():
     assert found.losses["saturated_pt"].tolist() == [16000]
 
 
-def test_float_twin_agrees_up_to_the_steps():
+@pytest.mark.parametrize(
+    "windows", [("3x3", "3x3", "3x3"), ("2x2", "cross", "2x2"), ("cross", "1x1", "towers")]
+)
+def test_float_twin_agrees_up_to_the_steps(windows: tuple):
     event, offsets = towers(20, 800, seed=7)
     # on steps of the hardware, and on none that is the edge of a tower
     event["eta"] = np.round(event["eta"] / STEP) * STEP
@@ -253,7 +310,8 @@ def test_float_twin_agrees_up_to_the_steps():
     inside = np.abs(event["eta"]) < 5.5
     event = {k: v[inside] for k, v in event.items()}
     offsets = np.concatenate([[0], np.cumsum(inside)])[offsets]
-    exact, ideal = NO_LIMITS.run(event, offsets), cluster_float(event, offsets)
+    exact = Clusterer(limits=(None, None, None), windows=windows).run(event, offsets)
+    ideal = cluster_float(event, offsets, windows=windows)
     mine = exact.is_cluster
     number = np.repeat(np.arange(20), np.diff(exact.offsets))[mine]
     assert number.tolist() == ideal["event"].tolist()
@@ -342,6 +400,7 @@ def test_geometry():
         ({"seed_pt": -1.0}, "thresholds from 0 on"),
         ({"limits": (8, 8)}, "limits of barrel, HGCal and HF"),
         ({"limits": (0, None, None)}, "each at least 1 or None"),
+        ({"windows": ("3x3", "5x5", "3x3")}, "windows of barrel, HGCal and HF, each of towers"),
     ],
 )
 def test_wrong_parameters(change: dict, message: str):

@@ -108,6 +108,19 @@ def test_clusters_vertex_and_linpuppi_are_those_of_the_training(events, tmp_path
     assert ak.all(l1kd.insert(events, [explicit]).EMET.hwPt == found.L1QDistillMET.hwPt)
 
 
+def test_a_network_carries_the_windows_of_its_clusters(events, tmp_path):
+    own = Clusterer(windows=("3x3", "cross", "2x2"), limits=(8, None, 8))
+    folder = artefact(tmp_path / "m", clusters=own)
+    assert region_network(folder).clusters == own
+    carried = Correlator(folder, prefix="C")
+    given = [Correlator(folder, clusters=c, prefix=p) for p, c in (("O", own), ("U", Clusterer()))]
+    found = l1kd.insert(events, [carried, *given, Correlator()])
+    assert ak.all(found.CMET.hwPt == found.OMET.hwPt)
+    assert ak.any(found.CMET.hwPt != found.UMET.hwPt)
+    usual = l1kd.insert(events, [Correlator(clusters=Clusterer())])
+    assert ak.all(found.L1PuppiMET.hwPt == usual.L1PuppiMET.hwPt), "LinPUPPI's stay as they are"
+
+
 def test_own_parameters_of_linpuppi(events):
     hard = {"barrel": PRESETS["barrel"].replace(pt_cut=(20.0,))}
     own = Correlator(clusters=False, puppi=hard, prefix="Hard")

@@ -9,6 +9,7 @@ import yaml
 from l1kd.algorithms import Correlator
 from l1kd.algorithms.region_networks import region_network
 from l1kd.datasets import inspect_file
+from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.emulators.correlator.linpuppi import TUNED
 from l1kd.models.train import train
 
@@ -31,6 +32,7 @@ CONFIG = {
         "mixed": 2,
     },
     "inputs": ["pt", "abs_eta", "track", "dz", "linpuppi_weight", "vertex_pt_04"],
+    "windows": ["3x3", "3x3", "2x2"],
     "linpuppi": "tuned",
     "dz": {"barrel": 0.25, "hgcal": 0.5},
     "loss": {"ht": 0.5, "response": 0.1, "regions": 0.1, "crowding": 0.5},
@@ -53,7 +55,7 @@ def test_training_gives_a_network_that_the_correlator_takes(tf, shared, tmp_path
     assert set(metrics["validation"]["all"]) >= {"train_zinv.root", "mean", "made"}
     assert "pairs of forward jets" in metrics["validation"]["all"]["made"]
     network = region_network(tmp_path / "out")
-    assert network.clusters
+    assert network.clusters == Clusterer(windows=("3x3", "3x3", "2x2"))
     assert network.weight.tracks
     assert network.puppi["barrel"].parameters == TUNED["clusters"]["barrel"].replace(dz=0.25)
     assert network.puppi["hf"].parameters == TUNED["clusters"]["hf"]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppi
 from l1kd.emulators.correlator.regionizer import Regionizer
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
@@ -67,13 +68,16 @@ def test_a_stream_is_read_as_it_was_written(tmp_path):
     network, _ = dense_network(4, seed=5)
     puppi = LinPuppi(PRESETS["hgcal"].replace(dz=0.4, pt_cut=(2.0, 3.0)))
     stream = RegionStream(
-        NetworkWeight(network, NAMES[6:10], tracks=True), "hgcal", puppi, clusters=True
+        NetworkWeight(network, NAMES[6:10], tracks=True),
+        "hgcal",
+        puppi,
+        clusters=Clusterer(windows=("3x3", "cross", "2x2")),
     )
     stream.save(tmp_path / "network.npz")
     read = RegionStream.load(tmp_path / "network.npz")
     assert read.puppi.parameters == puppi.parameters
     assert (read.board, read.weight.names, read.weight.tracks) == ("hgcal", NAMES[6:10], True)
-    assert read.clusters
+    assert read.clusters == stream.clusters
     given = vectors.make(stream, 120, seed=4)
     assert (vectors.emulate(stream, given.raw) == vectors.emulate(read, given.raw)).all()
     (tmp_path / "alone").mkdir()
