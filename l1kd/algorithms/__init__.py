@@ -16,6 +16,7 @@ from l1kd.algorithms.deployed import (
 )
 from l1kd.algorithms.image_scores import (
     CaloHottest,
+    CaloHt,
     CaloRms,
     CaloSum,
     RingChi2,
@@ -40,6 +41,7 @@ __all__ = [
     "TOPO",
     "Algorithm",
     "CaloHottest",
+    "CaloHt",
     "CaloRms",
     "CaloSum",
     "CandidateWeight",
@@ -80,8 +82,8 @@ ALGORITHMS: Registry[Any] = Registry(
     _is_algorithm,
     (
         Puppi, LinPuppi, DistillNet, QDistillNet, Cicada,
-        RingChi2, RingChi2Integer, RingExcess, CaloHottest, CaloSum, CaloRms, ObjectAnomaly,
-        Correlator, *((NetworkCorrelator,) if SHIPPED in shipped() else ()),
+        RingChi2, RingChi2Integer, RingExcess, CaloHottest, CaloHt, CaloSum, CaloRms,
+        ObjectAnomaly, Correlator, *((NetworkCorrelator,) if SHIPPED in shipped() else ()),
         AXOL1TL, TOPO, L1TSC4NGJet, TOoLLiP, NNPuppiTau, L1METML, EMTF_NN,
     ),
 )  # fmt: skip

@@ -15,10 +15,12 @@ from l1kd.emulators.image_scores import (
     rms_of_regions,
     sum_of_regions,
 )
+from l1kd.emulators.image_sums import image_sums
 
 __all__ = [
     "LARGEST_SCORE",
     "CaloHottest",
+    "CaloHt",
     "CaloRms",
     "CaloSum",
     "RingChi2",
@@ -100,6 +102,18 @@ class CaloHottest(EventScore):
     def numpy_call(self, image: AnyArray) -> AnyArray:
         """Scores of all events, float32, whole numbers."""
         return hottest_region(image)
+
+
+class CaloHt(EventScore):
+    """HT of the image: its jets above 30 GeV, 3 x 3 regions above their rings' means, in GeV."""
+
+    name = "calo_ht"
+    adds = "CaloHt.score"
+    label = "HT of regions"
+
+    def numpy_call(self, image: AnyArray) -> AnyArray:
+        """Scores of all events, float32."""
+        return image_sums(image)["HT"].astype(np.float32)
 
 
 class CaloRms(EventScore):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.emulators.image_sums import image_sums
 from l1kd.models.cicada.images import ImageSource, OverlaidTest
 from l1kd.statistics import Blocks, delong
 
@@ -48,7 +49,16 @@ def _hottest(images: NDArray[np.uint16]) -> NDArray[np.floating]:
     return images.max(axis=(1, 2)).astype(np.float64)
 
 
-BASELINES: dict[str, Scores] = {"sum of E_T": _sum, "rms": _rms, "hottest region": _hottest}
+def _ht(images: NDArray[np.uint16]) -> NDArray[np.floating]:
+    return image_sums(images)["HT"]
+
+
+BASELINES: dict[str, Scores] = {
+    "sum of E_T": _sum,
+    "HT": _ht,
+    "rms": _rms,
+    "hottest region": _hottest,
+}
 
 
 def _areas(

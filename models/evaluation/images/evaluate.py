@@ -9,6 +9,7 @@ import numpy as np
 
 from l1kd.algorithms import EventScore
 from l1kd.emulators.array_types import AnyFloats, Images
+from l1kd.emulators.image_sums import image_sums
 from l1kd.errors import ConfigurationError
 from l1kd.execution import require_writable, writing
 from l1kd.models.evaluation.images import measures
@@ -16,7 +17,7 @@ from l1kd.models.evaluation.images.cost import cost_table
 from l1kd.models.evaluation.images.judged import judged, target_of, teacher_of
 from l1kd.models.evaluation.images.plots import figures
 from l1kd.models.evaluation.images.samples import ImagesAtMu, Libraries, Sample
-from l1kd.models.evaluation.images.seeds import beside_seeds, image_sums
+from l1kd.models.evaluation.images.seeds import beside_seeds
 from l1kd.report import studies
 from l1kd.report.menu_page import pictures_of, render
 from l1kd.statistics import ONE_SIGMA, SharedEvents

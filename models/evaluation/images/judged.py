@@ -11,7 +11,7 @@ from l1kd.errors import ConfigurationError
 
 __all__ = ["SIMPLE", "judged", "target_of", "teacher_of"]
 
-SIMPLE = ("ring_chi2", "ring_excess", "calo_hottest", "calo_rms", "calo_sum")
+SIMPLE = ("ring_chi2", "ring_excess", "calo_hottest", "calo_ht", "calo_rms", "calo_sum")
 """Scores that need no training, with which every comparison is made."""
 _TEACHER = "cicada_teacher"
 

@@ -1,9 +1,9 @@
-"""Distances to the teacher: their unit, and intervals that know what images share."""
+"""Points of ROC curves; distances to the teacher, and intervals that know what images share."""
 
 import numpy as np
 import pytest
 
-from l1kd.models.evaluation.images.measures import distances
+from l1kd.models.evaluation.images.measures import distances, roc_points
 from l1kd.statistics import Blocks, bootstrap, emd
 
 
@@ -68,3 +68,12 @@ def test_distances_of_shapes_do_not_know_the_unit():
     assert other["score"] is None
     assert 0 < other["shape"]["low"] < other["shape"]["value"] < other["shape"]["high"]
     assert found["flat"]["zero bias"]["shape"] is None
+
+
+def test_roc_points_by_counting():
+    rng = np.random.default_rng(2)
+    noise, signal = rng.integers(0, 30, 500), rng.integers(10, 40, 300)
+    points = roc_points(noise, signal)
+    for share, kept in zip(points["background"], points["signal"], strict=True):
+        cuts = [cut for cut in range(42) if (noise >= cut).mean() <= share]
+        assert kept == pytest.approx((signal >= min(cuts)).mean())

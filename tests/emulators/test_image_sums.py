@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from l1kd.models.evaluation.images.measures import roc_points
-from l1kd.models.evaluation.images.seeds import image_sums
+from l1kd.emulators.image_sums import image_sums
 
 
 def reference(image):
@@ -53,12 +52,3 @@ def test_two_equal_windows_are_one_jet():
     assert found["jet"][0] == found["HT"][0]
     assert found["jet"][0] == pytest.approx(100.0, abs=3 * 3 * 100 / 18)
     assert found["MET"][0] == pytest.approx(100.0)
-
-
-def test_roc_points_by_counting():
-    rng = np.random.default_rng(2)
-    noise, signal = rng.integers(0, 30, 500), rng.integers(10, 40, 300)
-    points = roc_points(noise, signal)
-    for share, kept in zip(points["background"], points["signal"], strict=True):
-        cuts = [cut for cut in range(42) if (noise >= cut).mean() <= share]
-        assert kept == pytest.approx((signal >= min(cuts)).mean())
