@@ -1,5 +1,6 @@
 """Configurations of CICADA and of its cheaper students."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Literal, Self
@@ -165,16 +166,26 @@ class EbopsRegularisation(Strict):
 class HgqShape(Strict):
     """Kind and size of the mixed-precision student, see `l1kd.models.cicada.hgq`.
 
-    ``rings`` has `knots` for every ring in eta, in spreads above its mean; ``convolutional`` has
+    ``rings`` has `knots` for every ring in eta, in spreads above its mean, where each neighbour in
+    phi, and each in eta, gets the share `smear` of a region before; ``convolutional`` has
     `filters`; ``tables`` reads `region_bits` leading bits of a region. All have `hidden` neurons;
     ``tables`` has them behind its first table.
     """
 
     architecture: Literal["rings", "convolutional", "dense", "tables"] = "rings"
     knots: tuple[float, ...] = (-1.0, 1.5)
+    smear: tuple[float, float] = (0.0, 0.0)
     filters: int = Field(default=4, gt=0)
     region_bits: int = Field(default=7, ge=3, le=10)
     hidden: int = Field(default=8, gt=1)
+
+    @model_validator(mode="after")
+    def _shifts(self) -> Self:
+        if any(share and math.frexp(share)[0] != 0.5 for share in self.smear):
+            raise ValueError(f"expected shares of 0 or powers of two, found {self.smear}")
+        if any(self.smear) and self.architecture != "rings":
+            raise ValueError(f"smear belongs to the architecture rings, found {self.architecture}")
+        return self
 
 
 class CicadaHgqConfig(StudentConfig, HgqShape):
@@ -217,13 +228,14 @@ class Encoding(Strict):
 class GateSizes(Strict):
     """Sizes of the logic-gate student, see `l1kd.models.cicada.logic`.
 
-    `kernels` trees of `depth` layers of gates; with `learned: false` connections and functions stay
-    as they begin.
+    `kernels` trees of `depth` layers of gates over pairs of neighbours in phi, side by side or
+    `overlapping`; with `learned: false` connections and functions stay as they begin.
     """
 
     kernels: int = Field(gt=0)
     depth: int = Field(gt=0, le=4)
     levels: int = Field(gt=1)
+    overlapping: bool = False
     learned: bool = True
 
 

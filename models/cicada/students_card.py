@@ -254,14 +254,23 @@ def qkeras_card(config: CicadaConfig, metrics: Mapping[str, Any]) -> str:
     return _card(config, metrics, about)
 
 
+def _shared(smear: tuple[float, float]) -> str:
+    shares = [
+        f"{share:g} of each neighbour in {axis}"
+        for share, axis in zip(smear, ("phi", "eta"), strict=True)
+        if share
+    ]
+    return f"each with {' and '.join(shares)} -> " if shares else ""
+
+
 def hgq_card(config: CicadaHgqConfig, metrics: Mapping[str, Any]) -> str:
     """Write the card of the mixed-precision student, Markdown."""
     export, history = metrics["export"], metrics["history"]["student"]
     knots = len(config.knots)
     first, widths = {
         "rings": (
-            f"{knots} knots `relu(x - knot)` a region, one set a ring in eta -> {7 * knots} sums "
-            "over the 36 regions of each |eta| -> ",
+            f"{_shared(config.smear)}{knots} knots `relu(x - knot)` a region, one set a ring in "
+            f"eta -> {7 * knots} sums over the 36 regions of each |eta| -> ",
             "Knots and sums are as wide as the full image needs and never overflow; ",
         ),
         "convolutional": (
@@ -320,7 +329,8 @@ def logic_card(config: CicadaLogicConfig, metrics: Mapping[str, Any]) -> str:
         f"thresholds a region ({config.encoding.representation}: "
         f"{', '.join(map(str, export['thresholds']))} in units of the input) -> {sizes.kernels} "
         f"trees of {sizes.depth} layers of gates over pairs of neighbours in phi, the same for all "
-        "126 pairs -> counts of ones, weighted and summed to one feature -> table of its "
+        f"{252 if sizes.overlapping else 126} pairs -> counts of ones, weighted and summed to one "
+        "feature -> table of its "
         f"thresholds: score {export['output']}, multiples of 1/16.",
         "",
         f"{export['comparisons']:,} comparisons with constants, {export['gates']:,} gates (those "

@@ -1,12 +1,12 @@
 """CICADA's student of logic gates: training, exact export, test."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from l1kd.emulators.array_types import Images, Integers, Singles
+from l1kd.emulators.array_types import Bytes, Images, Integers, Singles
 from l1kd.errors import ArtefactError
 from l1kd.models import backend
 from l1kd.models.cicada import logic
@@ -31,11 +31,20 @@ _START_SHARE = 8
 """The scale of the feature is found from one image in so many."""
 
 
+def _counted(
+    targets: TrainingTargets, config: CicadaLogicConfig, limits: Integers
+) -> Callable[[Images], Bytes]:
+    """Return a function that counts the couples of levels of images."""
+    overlapping = config.sizes.overlapping
+    return lambda images: logic.couples(targets.read(images), limits, overlapping)
+
+
 def _fit(
     targets: TrainingTargets, config: CicadaLogicConfig, model: logic.KernelModel, limits: Integers
 ) -> list[dict[str, float]]:
     tf, settings, cooling = backend.tensorflow(), config.student, config.temperature
-    seen = logic.couples(targets.read(targets.images), limits)
+    counted = _counted(targets, config, limits)
+    seen = counted(targets.images)
     model.start(seen[::_START_SHARE], targets.targets[::_START_SHARE])
     steps = len(seen) // settings.batch
     step = (cooling.last / cooling.first) ** (1.0 / max(settings.epochs - 1, 1))
@@ -43,7 +52,7 @@ def _fit(
     predict = run_in_chunks(model.score, seen.shape[1:])
 
     def score(images: Images) -> Singles:
-        return predict(logic.couples(targets.read(images), limits))
+        return predict(counted(images))
 
     def batches(epoch: int) -> Iterator[tuple[Any, ...]]:
         now = tf.constant([cooling.first * step**epoch, float(epoch < soft_epochs)], tf.float32)
@@ -81,10 +90,11 @@ def _run(config: CicadaLogicConfig, job: Job) -> Product:
     model = logic.KernelModel(len(limits), config.sizes, config.seed)
     before = model.tables()
     histories = {"gates": _fit(targets, config, model, limits)}
-    settled = model.settle(logic.couples(targets.read(targets.images), limits), targets.targets)
+    counted = _counted(targets, config, limits)
+    settled = model.settle(counted(targets.images), targets.targets)
     network = settled.network(limits, targets.width)
     images = proof_images(targets)
-    trained = settled.score(logic.couples(targets.read(images), limits))
+    trained = settled.score(counted(images))
     found = emulated(network, config.normalised)(images)
     wrong = np.flatnonzero(trained != found)
     if len(wrong):

@@ -24,15 +24,16 @@ def first_weights(values: NDArray[np.floating]) -> Any:
     return keras.initializers.Constant(np.asarray(values, np.float32))
 
 
-def fixed(mask: NDArray[np.floating], fraction: int) -> Any:
-    """Quantizer of weights that are one bit of value ``2**-fraction`` where the mask is set."""
+def fixed(weights: NDArray[np.floating]) -> Any:
+    """Quantizer of weights that are powers of two, one bit each, or zero, none."""
     _, _, config = frameworks()
+    power = np.log2(np.where(weights > 0, weights, 1.0))
     return config.QuantizerConfig(
         "kif",
         "weight",
         k0=0,
-        i0=first_weights(np.where(mask > 0, 1 - fraction, -20)),
-        f0=first_weights(np.where(mask > 0, fraction, -20)),
+        i0=first_weights(np.where(weights > 0, 1 + power, -20)),
+        f0=first_weights(np.where(weights > 0, -power, -20)),
         trainable=False,
         overflow_mode="SAT",
         ic=None,

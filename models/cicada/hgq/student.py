@@ -38,7 +38,7 @@ def student(shape: HgqShape, targets: TrainingTargets) -> Any:
         begin_tables(model, seen, wanted)
         return model
     if shape.architecture == "rings":
-        model = rings(zero_bias, shape.knots, shape.hidden, width, start)
+        model = rings(zero_bias, shape.knots, shape.hidden, width, start, shape.smear)
     elif shape.architecture == "convolutional":
         model = convolutional(shape.filters, zero_bias, shape.hidden, width, start)
     else:

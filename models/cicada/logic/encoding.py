@@ -3,9 +3,10 @@
 A region becomes bits by comparison with thresholds. As many of them are set as thresholds are
 reached: a region has a level from 0 to their number.
 
-Gates read pairs of neighbours in phi, and are the same for all of them. What a gate counts in an
-image is then decided by how many pairs show each of the possible couples of levels, which
-`couples` counts once: a training need never look at the image again.
+Gates read pairs of neighbours in phi, and are the same for all of them. Pairs lie side by side, or
+they overlap: then every region is in two, and a score does not change when its image is turned.
+What a gate counts in an image is then decided by how many pairs show each of the possible couples
+of levels, which `couples` counts once: a training need never look at the image again.
 """
 
 import numpy as np
@@ -13,25 +14,27 @@ from numpy.typing import NDArray
 
 from l1kd.emulators.array_types import Images
 
-__all__ = ["PAIRS", "couples", "levels_of_couples", "pairs_of_regions"]
-
-PAIRS = 126
-"""Pairs of neighbours in phi: every region is in one of them."""
+__all__ = ["couples", "levels_of_couples", "pairs_of_regions"]
 
 
-def pairs_of_regions() -> NDArray[np.int64]:
-    """Return the numbers of the regions of every pair, int64[126, 2]."""
-    regions = np.arange(252).reshape(9, 2, 14)
-    return np.moveaxis(regions, 1, 2).reshape(PAIRS, 2)
+def pairs_of_regions(overlapping: bool = False) -> NDArray[np.int64]:
+    """Return the numbers of the regions of every pair, int64[126, 2], or [252, 2] overlapping."""
+    regions = np.arange(252).reshape(18, 14)
+    pairs = np.stack([regions, np.roll(regions, -1, axis=0)], axis=-1)
+    return pairs[:: 1 if overlapping else 2].reshape(-1, 2)
 
 
-def couples(images: Images, limits: NDArray[np.int64]) -> NDArray[np.uint8]:
+def couples(
+    images: Images, limits: NDArray[np.int64], overlapping: bool = False
+) -> NDArray[np.uint8]:
     """Count the pairs that show each couple of levels.
 
     Parameters
     ----------
     images : numpy.ndarray, shape (n, 18, 14), uint16
     limits : numpy.ndarray, shape (t,), int64
+    overlapping : bool
+        Count all pairs of neighbours, not every second.
 
     Returns
     -------
@@ -40,7 +43,7 @@ def couples(images: Images, limits: NDArray[np.int64]) -> NDArray[np.uint8]:
     """
     size = len(limits) + 1
     level = np.searchsorted(limits, images.reshape(len(images), -1), side="right")
-    first, second = pairs_of_regions().T
+    first, second = pairs_of_regions(overlapping).T
     couple = level[:, first] * size + level[:, second]
     couple += np.arange(len(images))[:, None] * size**2
     counted = np.bincount(couple.ravel(), minlength=len(images) * size**2)

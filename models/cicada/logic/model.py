@@ -20,7 +20,7 @@ from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import GateLayer, LogicNetwork, LogicStage, digits
 from l1kd.models import backend
 from l1kd.models.cicada.config import GateSizes
-from l1kd.models.cicada.logic.encoding import PAIRS, levels_of_couples, pairs_of_regions
+from l1kd.models.cicada.logic.encoding import levels_of_couples, pairs_of_regions
 from l1kd.models.cicada.logic.gates import PASS, chosen, mixed, reweighted_weights, start_logits
 
 __all__ = ["FEATURE_BITS", "KernelModel", "Settled"]
@@ -155,7 +155,7 @@ class Settled:
         self, model: KernelModel, weight: NDArray[np.int64], offset: int,
         levels: NDArray[np.int64], table: NDArray[np.float64], start: float,
     ) -> None:  # fmt: skip
-        self.chosen = model.tables()
+        self.chosen, self.sizes = model.tables(), model.sizes
         self.outputs = model.outputs(0.1, False).numpy().round().astype(np.int64)
         self.weight, self.offset, self.levels = weight, offset, levels
         self.table = np.round(table * _STEPS_PER_UNIT).astype(np.int64)
@@ -178,11 +178,12 @@ class Settled:
         t, used = len(limits), np.flatnonzero(self.weight)
         leaves, *gates = (x[used] for x in self.chosen)
         # leaf bit k of a kernel: threshold k % t of the first or the second region of the pair
-        region = pairs_of_regions()[:, leaves // t]
+        pairs = pairs_of_regions(self.sizes.overlapping)
+        region = pairs[:, leaves // t]
         bit = (region * t + leaves % t).reshape(-1).astype(np.int32)
         layers, a, b = [], bit[::2], bit[1::2]
         for functions in gates:
-            table = np.tile(functions.reshape(-1), PAIRS).astype(np.uint8)
+            table = np.tile(functions.reshape(-1), len(pairs)).astype(np.uint8)
             layers.append(GateLayer(a, b, table))
             a = np.arange(0, len(table), 2, dtype=np.int32)
             b = a + 1
@@ -192,7 +193,7 @@ class Settled:
             source=np.repeat(np.arange(252, dtype=np.int32), t),
             threshold=np.tile(limits, 252),
             layers=tuple(layers),
-            group=np.tile(np.arange(len(used), dtype=np.int32), PAIRS),
+            group=np.tile(np.arange(len(used), dtype=np.int32), len(pairs)),
             weight=self.weight[used][None],
             offset=np.array([self.offset], np.int64),
             output_width=FEATURE_BITS,

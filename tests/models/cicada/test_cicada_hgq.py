@@ -18,10 +18,10 @@ def images():
     return rng.poisson(mean, (600, 18, 14)).astype(np.uint16)
 
 
-@pytest.fixture(scope="module")
-def model(tf, images):
+@pytest.fixture(scope="module", params=[(0.0, 0.0), (0.25, 0.125)], ids=["alone", "smeared"])
+def model(tf, images, request):
     pytest.importorskip("hgq", reason="HGQ2 is not installed")
-    model = rings(images, (-1.0, 1.5), 4)
+    model = rings(images, (-1.0, 1.5), 4, smear=request.param)
     cicada_hgq.trace(model, images)
     return model
 
@@ -51,11 +51,20 @@ def test_ebops_regularisation_changes_the_bits(model, images):
     assert float(sum(model.losses)) == pytest.approx(1e-4 * mixed_precision.ebops(model), rel=0.05)
 
 
-def test_only_one_knot_a_region_has_weight(model):
+def test_knots_see_a_region_and_shares_of_its_neighbours(model):
     knots, sums = model.get_layer("knots"), model.get_layer("sums")
-    kernel = knots.qkernel.numpy()[0]
-    assert (np.count_nonzero(kernel, axis=0) == 1).all()
-    assert set(np.unique(kernel)) == {0.0, np.float32(1 / 32)}
+    kernel = knots.qkernel.numpy()[0] * 32
+    np.testing.assert_array_equal(kernel[:, ::2], kernel[:, 1::2])
+    smeared = any(layer.name == "around" for layer in model.layers)
+    beside = 0.125 * smeared
+    np.testing.assert_array_equal(
+        kernel[:, ::2], np.eye(14) + beside * (np.eye(14, k=1) + np.eye(14, k=-1))
+    )
+    if smeared:
+        around = model.get_layer("around").qkernel.numpy()
+        wanted = sum(share * np.roll(np.eye(18), k, axis=0) for k, share in
+                     ((0, 1.0), (1, 0.25), (-1, 0.25)))  # fmt: skip
+        np.testing.assert_array_equal(around, wanted)
     assert (sums.qkernel.numpy().sum(axis=(0, 1)) == 36).all()
     assert not any(v is knots._kernel or v is sums._kernel for v in model.trainable_variables)
 

@@ -54,7 +54,7 @@ def wanted(pairs_hot):
 def trained(tf, images, wanted, sizes, steps=160):
     tf.keras.utils.set_random_seed(SEED)  # as every training does: the dense network draws from it
     model = logic.KernelModel(len(LIMITS), sizes, SEED)
-    seen = logic.couples(images, LIMITS)
+    seen = logic.couples(images, LIMITS, sizes.overlapping)
     model.start(seen, wanted)
     optimiser = tf.keras.optimizers.Adam(0.1)
     variables = model.module().trainable_variables
@@ -74,7 +74,7 @@ def trained(tf, images, wanted, sizes, steps=160):
 
 def distance(model, images, wanted):
     """Mean absolute difference to the score, in units of what its median leaves."""
-    seen = logic.couples(images, LIMITS)
+    seen = logic.couples(images, LIMITS, model.sizes.overlapping)
     found = model.settle(seen, wanted).score(seen)
     return np.abs(found - wanted).mean() / np.abs(wanted - np.median(wanted)).mean()
 
@@ -93,6 +93,9 @@ def test_every_region_is_in_one_pair_of_neighbours():
     phi, eta = pairs // 14, pairs % 14
     assert (phi[:, 1] == phi[:, 0] + 1).all()
     assert (eta[:, 1] == eta[:, 0]).all()
+    every = pairs_of_regions(overlapping=True)
+    np.testing.assert_array_equal(every.reshape(18, 14, 2)[::2].reshape(-1, 2), pairs)
+    assert [tuple(pair) for pair in every[[0, 14, 251]]] == [(0, 14), (14, 28), (251, 13)]
 
 
 def test_couples_count_pairs_by_their_levels(images):
@@ -105,6 +108,15 @@ def test_couples_count_pairs_by_their_levels(images):
         both = (first >= ends[i]) & (first < ends[i + 1])
         both &= (second >= ends[j]) & (second < ends[j + 1])
         np.testing.assert_array_equal(seen[:, 5 * i + j], both.sum(axis=1))
+
+
+def test_overlapping_pairs_are_counted_wherever_an_image_is_turned(images):
+    seen = logic.couples(images, LIMITS, overlapping=True)
+    assert (seen.sum(axis=1) == 252).all()
+    turned, mirrored = np.roll(images, 5, axis=1), images[:, :, ::-1]
+    for other in (turned, mirrored):
+        np.testing.assert_array_equal(logic.couples(other, LIMITS, overlapping=True), seen)
+    assert (logic.couples(turned, LIMITS) != logic.couples(images, LIMITS)).any()
 
 
 def test_levels_are_thermometers():
@@ -148,17 +160,18 @@ def test_reweighted_weights_follow_most_images():
     np.testing.assert_array_equal(found * 16, np.round(found * 16))
 
 
-@pytest.mark.parametrize("depth", [1, 2, 3])
-def test_gates_equal_the_model(tf, images, wanted, depth):
-    model = trained(tf, images, wanted, GateSizes(kernels=6, depth=depth, levels=20))
-    seen = logic.couples(images, LIMITS)
+@pytest.mark.parametrize(("depth", "overlapping"), [(1, False), (2, False), (3, False), (2, True)])
+def test_gates_equal_the_model(tf, images, wanted, depth, overlapping):
+    sizes = GateSizes(kernels=6, depth=depth, levels=20, overlapping=overlapping)
+    model = trained(tf, images, wanted, sizes)
+    seen = logic.couples(images, LIMITS, overlapping)
     settled = model.settle(seen, wanted)
     network = settled.network(LIMITS, 11)
     assert len(network.stages[0].layers) == depth
     wild = np.random.default_rng(7).integers(0, 2048, (300, 18, 14)).astype(np.uint16)
     for some in (images, wild, np.zeros((1, 18, 14), np.uint16), np.full((1, 18, 14), 2047)):
         found = network.predict(some.reshape(-1, 252).astype(np.int64))[:, 0]
-        score = settled.score(logic.couples(some.astype(np.uint16), LIMITS))
+        score = settled.score(logic.couples(some.astype(np.uint16), LIMITS, overlapping))
         np.testing.assert_array_equal(found, score)
     # the table makes the score follow the teacher more closely than its mean does
     assert distance(model, images, wanted) < 0.8
