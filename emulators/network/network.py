@@ -155,11 +155,11 @@ class Network:
         The values are cast to the input formats as the constructor of ``ap_fixed`` does; see
         `predict_raw` for shapes. Raises ValueError for NaN and infinity.
         """
-        results = self._of_floats(inputs, threads)
-        if results is None:
+        floats = self._of_floats(inputs, threads)
+        if floats is None:
             raw = [t.format.from_float(x) for t, x in zip(self.inputs, inputs, strict=True)]
             results = self._run(self.graph.outputs, raw, threads)
-        floats = [t.format.to_float(y) for t, y in zip(self.outputs, results, strict=True)]
+            floats = [t.format.to_float(y) for t, y in zip(self.outputs, results, strict=True)]
         return floats[0] if len(floats) == 1 else tuple(floats)
 
     def predict_prepared(
@@ -182,10 +182,10 @@ class Network:
         code = self._native(len(x), preparation)
         if code is None:
             return None
-        y = np.empty((len(x), self.outputs[0].size), np.int64)
+        y = np.empty((len(x), self.outputs[0].size))
         if not all(_run_in_chunks(code.execute, code.events, x, y, threads)):
             return None
-        return self.outputs[0].format.to_float(y.reshape(len(y), *self.outputs[0].shape))
+        return y.reshape(len(y), *self.outputs[0].shape)
 
     def trace(self, *inputs: npt.ArrayLike) -> dict[str, Integers]:
         """Compute the raw output of every layer, by layer name; inputs as in `predict_raw`."""
@@ -236,7 +236,7 @@ class Network:
             self._programs[names] = build_program(self.graph, names)
         return self._programs[names]
 
-    def _of_floats(self, inputs: Sequence[npt.ArrayLike], threads: int) -> list[Integers] | None:
+    def _of_floats(self, inputs: Sequence[npt.ArrayLike], threads: int) -> list[AnyArray] | None:
         """Compute results of floating-point arrays, where the machine code casts them itself.
 
         None where there is no such code, and where a number wraps around or is none.
@@ -247,7 +247,7 @@ class Network:
         if code is None or not code.takes_floats:
             return None
         x = _side_by_side(self.inputs, inputs)
-        y = np.empty((len(x), sum(tensor.size for tensor in self.outputs)), np.int64)
+        y = np.empty((len(x), sum(tensor.size for tensor in self.outputs)))
         inside = all(_run_in_chunks(code.execute, code.events, x, y, threads))
         return self._shaped(self.graph.outputs, y) if inside else None
 
@@ -266,7 +266,7 @@ class Network:
             _check_values(self.inputs, inputs)
         return self._shaped(names, y)
 
-    def _shaped(self, names: tuple[str, ...], y: Integers) -> list[Integers]:
+    def _shaped(self, names: tuple[str, ...], y: AnyArray) -> list[AnyArray]:
         """Return the results of the tensors that are computed side by side."""
         parts, begin = [], 0
         for name in names:
@@ -340,10 +340,10 @@ def _check_values(tensors: Sequence[Tensor], inputs: Sequence[npt.ArrayLike]) ->
 
 
 def _run_in_chunks(
-    execute: Callable[[AnyArray, Integers], bool],
+    execute: Callable[[AnyArray, AnyArray], bool],
     tile: int,
     x: AnyArray,
-    y: Integers,
+    y: AnyArray,
     threads: int,
 ) -> list[bool]:
     """Run chunks of events on threads; every chunk but the last is a whole number of tiles."""

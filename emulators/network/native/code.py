@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from llvmlite import binding  # type: ignore[import-untyped]
 
-from l1kd.emulators.array_types import AnyArray, Integers
+from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.compilation import keep, kept, source_digest
 from l1kd.emulators.network.graph import Graph
 from l1kd.emulators.network.native.edges import DOUBLES, FLOATS, WORDS
@@ -74,7 +74,7 @@ class NativeCode:
         """Whether floating-point values are cast on the way in."""
         return np.dtype(np.float32) in self._run
 
-    def execute(self, x: AnyArray, y: Integers) -> bool:
+    def execute(self, x: AnyArray, y: AnyArray) -> bool:
         """Compute all events; tell whether all values were inside their formats.
 
         Parameters
@@ -82,7 +82,7 @@ class NativeCode:
         x : int16, int32 or int64 array, shape (events, inputs)
             Or float32 or float64, if it takes such: numbers that saturate are inside.
         y : int64 array, shape (events, outputs), contiguous
-            Filled by this function.
+            Filled by this function; float64 for floating-point values.
         """
         memory = np.empty(self._size + 64, np.uint8)
         tile = memory.ctypes.data + -memory.ctypes.data % 64
@@ -93,7 +93,7 @@ class NativeCode:
         if rest:
             last = np.zeros((self.events, x.shape[1]), x.dtype)
             last[:rest] = x[-rest:]
-            results = np.empty((self.events, y.shape[1]), np.int64)
+            results = np.empty((self.events, y.shape[1]), y.dtype)
             bad |= run(last.ctypes.data, results.ctypes.data, 1, tile)
             y[-rest:] = results[:rest]
         return bad == 0

@@ -1,25 +1,22 @@
-"""Generated code that brings events into a tile and results out of it."""
+"""Generated code that brings events into a tile, and runs tile after tile."""
 
-from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.native.ir import Tile, scalar, vector
 
 __all__ = [
     "AHEAD",
     "DOUBLES",
-    "FETCH",
     "FLOATS",
+    "LINE",
     "TURNED",
     "WORDS",
     "Block",
     "across",
-    "fetch",
     "float_reader",
     "reader",
     "runner",
-    "shared",
     "takes_floats",
-    "writer",
+    "turned",
 ]
 
 WORDS = (16, 32, 64)
@@ -29,34 +26,9 @@ _BYTES = {FLOATS: 4, DOUBLES: 8}
 # Elements that are turned at once, of as many events as a register has numbers of 32 bits.
 TURNED = 8
 # How far ahead events are fetched into the second-level cache; the nearest one has few places for
-# lines under way. A reader of much fetches by itself, so many registers of events before it reads
-# them. Where a tile has few bytes the steps fetch for it, a share after each, so many tiles before.
-AHEAD, TILES_AHEAD, FEW_BYTES = 4, 3, 16 << 10
-FETCH = """define internal void @fetch(ptr %from, i64 %bytes) noinline nounwind {
-entry:
-  br label %loop
-loop:
-  %place = phi i64 [ 0, %entry ], [ %next, %loop ]
-  %line = getelementptr i8, ptr %from, i64 %place
-  call void @llvm.prefetch.p0(ptr %line, i32 0, i32 2, i32 1)
-  %next = add i64 %place, 64
-  %more = icmp ult i64 %next, %bytes
-  br i1 %more, label %loop, label %done
-done:
-  ret void
-}"""
-"""A function that asks for some bytes of events that come later."""
-
-
-def fetch(number: int) -> list[str]:
-    """Return instructions of the steps that fetch a share of events that come later."""
-    return [
-        f"  %behind{number} = mul i64 %share, {number}",
-        f"  %from{number} = getelementptr i8, ptr %soon, i64 %behind{number}",
-        f"  call void @fetch(ptr %from{number}, i64 %share)",
-    ]
-
-
+# lines under way. A reader that fetches by itself does so many registers of events before it reads
+# them; the steps fetch those of the next tile, or of so many bytes further on. Bytes of a line.
+AHEAD, AHEAD_BYTES, LINE = 4, 12 << 10, 64
 _HALVES = [[0, 8, 1, 9, 2, 10, 3, 11], [4, 12, 5, 13, 6, 14, 7, 15]]
 
 
@@ -206,11 +178,6 @@ def _cast(
     return whole
 
 
-def shared(total: int, tile: Tile) -> bool:
-    """Tell whether the steps fetch events of so many elements."""
-    return total * 8 * tile.events <= FEW_BYTES
-
-
 def _loaded(block: Block, kind: str, width: int, total: int, step: int, tile: Tile) -> list[str]:
     """Load a register of elements for each of the events that are turned at once."""
     values = []
@@ -218,7 +185,7 @@ def _loaded(block: Block, kind: str, width: int, total: int, step: int, tile: Ti
         place = block.let(f"add i64 %start, {event * total * step}")
         pointer = block.let(f"getelementptr i8, ptr %events, i64 {place}")
         values.append(block.let(f"load <{width} x {kind}>, ptr {pointer}, align {step}"))
-    for line in range(0 if shared(total, tile) else -(-tile.lanes * width * step // 64)):
+    for line in range(0 if tile.fetched else -(-tile.lanes * width * step // 64)):
         place = block.let(f"add i64 %soon, {64 * line}")
         pointer = block.let(f"getelementptr i8, ptr %events, i64 {place}")
         block.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 2, i32 1)")
@@ -294,13 +261,13 @@ def across(block: Block, values: list[str], kind: str, width: int) -> list[str]:
             )
         return [joined]
     if lanes == TURNED:
-        return _turned(block, values, kind)
+        return turned(block, values, kind)
     halves = values[:TURNED], values[TURNED:]
     if kind in ("i64", "double"):
-        first, second = (_turned(block, half, kind) for half in halves)
+        first, second = (turned(block, half, kind) for half in halves)
         return [_joined(block, a, b, kind) for a, b in zip(first, second, strict=True)]
     pairs = [_joined(block, a, b, kind) for a, b in zip(*halves, strict=True)]
-    return _turned(block, pairs, kind, 2)
+    return turned(block, pairs, kind, 2)
 
 
 def _joined(block: Block, first: str, second: str, kind: str) -> str:
@@ -312,14 +279,14 @@ def _joined(block: Block, first: str, second: str, kind: str) -> str:
     )
 
 
-def _turned(block: Block, values: list[str], kind: str, parts: int = 1) -> list[str]:
+def turned(block: Block, values: list[str], kind: str, parts: int = 1) -> list[str]:
     """Transpose 8 registers of 8 numbers, or of ``parts`` times 8, part by part."""
     count = TURNED * parts
-    turned = vector(kind, count)
+    both = vector(kind, count)
     for _ in range(3):
         values = [
             block.let(
-                f"shufflevector {turned} {values[i]}, {turned} {values[i + 4]}, "
+                f"shufflevector {both} {values[i]}, {both} {values[i + 4]}, "
                 f"<{count} x i32> <{', '.join(f'i32 {n}' for n in _parted(order, parts))}>"
             )
             for i in range(4)
@@ -344,7 +311,7 @@ def _of_integers(block: Block, values: list[str], bits: int, real: bool, width: 
         kept = 32
         if lanes > TURNED:
             pairs = zip(values[:TURNED], values[TURNED:], strict=True)
-            values = _turned(block, [_low_words(block, *pair) for pair in pairs], "i32", 2)
+            values = turned(block, [_low_words(block, *pair) for pair in pairs], "i32", 2)
         else:
             values = [block.let(f"trunc <8 x i64> {v} to <8 x i32>") for v in values]
             values = across(block, values, "i32", width)
@@ -370,108 +337,17 @@ def _low_words(block: Block, first: str, second: str) -> str:
     )
 
 
-def writer(rows: AnyArray, wide: AnyArray, tile: Tile) -> str:
-    """Return the function that writes the results of a tile, 64-bit integers, event by event."""
-    block, count = Block("a"), rows.size
-    every = list(zip(rows.tolist(), wide.tolist(), strict=True))
-    if count < TURNED:
-        for number, (row, long) in enumerate(every):
-            _write_one(block, _result(block, row, long, tile), number, count, tile)
-    else:
-        for first in [*range(0, count - TURNED, TURNED), count - TURNED]:
-            _write_turned(block, every[first : first + TURNED], first, count, tile)
-    head = """define internal void @write(ptr %results, ptr %tile) noinline nounwind {
-entry:
-  br label %loop
-loop:
-  %event = phi i64 [ 0, %entry ], [ %next, %loop ]
-"""
-    head += "\n".join(tile.bases()) + f"\n  %which = mul i64 %event, {count}\n"
-    tail = f"""
-  %next = add i64 %event, {tile.lanes}
-  %more = icmp ult i64 %next, {tile.events}
-  br i1 %more, label %loop, label %done
-done:
-  ret void
-}}"""
-    return head + "\n".join(block.lines) + tail
-
-
-def _result(block: Block, row: int, long: bool, tile: Tile) -> tuple[str, str]:
-    """Load a row of results; return its integers and their kind."""
-    pointer = block.let(f"getelementptr i8, ptr %{'i64' if long else 'float'}, i64 {row}")
-    kind = vector("i64" if long else "float", tile.lanes)
-    value = block.let(f"load {kind}, ptr {pointer}, align 32")
-    if long:
-        return value, "i64"
-    return block.let(f"fptosi {kind} {value} to {vector('i32', tile.lanes)}"), "i32"
-
-
-def _write_one(block: Block, result: tuple[str, str], number: int, count: int, tile: Tile) -> None:
-    value, kind = result
-    wide = vector("i64", tile.lanes)
-    if kind == "i32":
-        value = block.let(f"sext {vector('i32', tile.lanes)} {value} to {wide}")
-    if count == 1:
-        out = block.let("getelementptr i64, ptr %results, i64 %event")
-        block.do(f"store {wide} {value}, ptr {out}, align 8")
-        return
-    for lane in range(tile.lanes):
-        single = block.let(f"extractelement {wide} {value}, i32 {lane}")
-        offset = block.let(f"add i64 %which, {lane * count + number}")
-        out = block.let(f"getelementptr i64, ptr %results, i64 {offset}")
-        block.do(f"store i64 {single}, ptr {out}, align 8")
-
-
-def _write_turned(
-    block: Block, every: list[tuple[int, bool]], first: int, count: int, tile: Tile
-) -> None:
-    """Turn 8 rows of results into pieces of events."""
-    loaded = [_result(block, row, long, tile) for row, long in every]
-    kind = "i64" if any(kind == "i64" for _, kind in loaded) else "i32"
-    wide = vector("i64", tile.lanes)
-    values = [
-        value if held == kind else block.let(f"sext {vector(held, tile.lanes)} {value} to {wide}")
-        for value, held in loaded
-    ]
-    parts = tile.lanes // TURNED
-    if kind == "i64":
-        turned = [_turned(block, part, kind) for part in _parts_of(block, values, kind, parts)]
-    else:
-        turned = _parts_of(block, _turned(block, values, kind, parts), kind, parts)
-    for part, events in enumerate(turned):
-        for event, value in enumerate(events):
-            if kind == "i32":
-                value = block.let(f"sext <8 x i32> {value} to <8 x i64>")
-            offset = block.let(f"add i64 %which, {(part * TURNED + event) * count + first}")
-            out = block.let(f"getelementptr i64, ptr %results, i64 {offset}")
-            block.do(f"store <8 x i64> {value}, ptr {out}, align 8")
-
-
-def _parts_of(block: Block, values: list[str], kind: str, parts: int) -> list[list[str]]:
-    return [[_part(block, value, kind, part, parts) for value in values] for part in range(parts)]
-
-
-def _part(block: Block, value: str, kind: str, part: int, parts: int) -> str:
-    """Return 8 numbers of a register."""
-    if parts == 1:
-        return value
-    whole = vector(kind, TURNED * parts)
-    order = ", ".join(f"i32 {n}" for n in range(part * TURNED, (part + 1) * TURNED))
-    return block.let(f"shufflevector {whole} {value}, {whole} poison, <8 x i32> <{order}>")
-
-
 def runner(
-    kind: str, step: int, readers: list[str], total: int, count: int, tile: Tile, shares: int
+    kind: str, step: int, readers: list[str], writer: str, total: int, count: int, tile: Tile
 ) -> str:
     """Return the function that runs whole tiles of events whose elements have ``step`` bytes.
 
     Its name is ``run`` and ``kind``. Its arguments are the events, the results, the number of
     tiles, and the memory of one tile. It returns a number that is not zero when a value left its
-    format. The steps fetch later events in so many ``shares``.
+    format. The steps fetch as many lines for events of 64 bits as there are: of smaller events
+    several times the same.
     """
     size = total * step * tile.events
-    share = -(-size // max(shares, 1) // 64) * 64
     calls = [f"  %b{i} = call i64 @{name}(ptr %from, ptr %tile)" for i, name in enumerate(readers)]
     merged, last = [], "%bad"
     for i in range(len(readers)):
@@ -487,11 +363,11 @@ loop:
   %behind = mul i64 %number, {size}
   %from = getelementptr i8, ptr %x, i64 %behind
 {chr(10).join(calls + merged)}
-  %soon = getelementptr i8, ptr %from, i64 {TILES_AHEAD * size}
-  call void @steps(ptr %tile, ptr %soon, i64 {share})
+  %soon = getelementptr i8, ptr %from, i64 {max(size, AHEAD_BYTES)}
+  call void @steps(ptr %tile, ptr %soon, i64 {LINE * step // 8})
   %out = mul i64 %number, {count * 8 * tile.events}
   %to = getelementptr i8, ptr %y, i64 %out
-  call void @write(ptr %to, ptr %tile)
+  call void @{writer}(ptr %to, ptr %tile)
   %next = add i64 %number, 1
   %more = icmp ult i64 %next, %tiles
   br i1 %more, label %loop, label %done

@@ -16,7 +16,7 @@ from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.analysis.fusion import Prologue, fusion_prologue
 from l1kd.emulators.network.graph import Graph, Operation, Piecewise, Tensor, sources
 from l1kd.emulators.network.native.casts import EXACT
-from l1kd.emulators.network.native.edges import AHEAD, DOUBLES, TURNED, Block, across, shared
+from l1kd.emulators.network.native.edges import AHEAD, DOUBLES, TURNED, Block, across
 from l1kd.emulators.network.native.ir import Tile, scalar, vector
 from l1kd.emulators.network.preparation import Preparation
 
@@ -165,7 +165,6 @@ class _Writer:
         self._kind, self._flags = vector("float", tile.lanes), vector("i1", tile.lanes)
         self._values: dict[int, str] = {}
         self.wrong = "%wrong"
-        self._fetched = shared(len(front.steps), tile)
         pairs = front.preparation
         self._falling = {int(b): int(a) for a, b in pairs.falling}
         self._empty = {int(b): int(a) for a, b in pairs.empty}
@@ -180,7 +179,7 @@ class _Writer:
             if kind == DOUBLES:
                 value = block.let(f"fptrunc <{width} x double> {value} to <{width} x float>")
             loaded.append(value)
-        for line in range(0 if self._fetched else -(-lanes * width * step // 64)):
+        for line in range(0 if self._tile.fetched else -(-lanes * width * step // 64)):
             ahead = AHEAD * lanes * stride + first * lanes * step + 64 * line
             pointer = block.let(f"getelementptr i8, ptr %from, i64 {ahead}")
             block.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 2, i32 1)")

@@ -28,11 +28,15 @@ __all__ = [
 
 
 class Tile(NamedTuple):
-    """The events of a tile, the bytes of a block's rows, and the events of a register."""
+    """The events of a tile, the bytes of a block's rows, and the events of a register.
+
+    ``fetched`` tells whether its events are on their way into the cache when a reader comes.
+    """
 
     events: int
     stride: int
     lanes: int
+    fetched: bool = False
 
     @property
     def block(self) -> int:
@@ -129,6 +133,12 @@ class Code:
         self._lines: list[Line] = []
         self._rows: list[int] = []
         self._count = 0
+
+    @property
+    def size(self) -> int:
+        """Instructions of all pieces."""
+        sizes = [len(body) for body in self.bodies]
+        return sum(sizes[piece.number] for piece in self.pieces)
 
     def finish(self) -> None:
         """End a piece."""

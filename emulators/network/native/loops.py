@@ -3,6 +3,9 @@
 A layer that does the same at many positions gives pieces whose instructions are equal and whose
 rows move on by equal steps. Such a run is written once, in a loop over the positions; short code
 stays without loops, which is faster. Around all of it lies a loop over the events of the tile.
+
+Events that come later are fetched into the second-level cache among the instructions, evenly, so
+that memory works while the processor computes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,20 +31,25 @@ class Run(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A function with its number of lines."""
+    """A function with its number of lines, and how often it fetches for every tile."""
 
     name: str
     text: str
     lines: int
+    fetches: int
 
 
-def functions(name: str, code: Code, tile: Tile) -> Iterator[Text]:
-    """Write the functions ``name_0(tile, weights)``, ... that run all pieces for a whole tile."""
-    bodies, function, number = list(code.bodies), _Function(code, tile), 0
+def functions(name: str, code: Code, tile: Tile, every: int = 0) -> Iterator[Text]:
+    """Write the functions ``name_0``, ... that run all pieces for a whole tile.
+
+    Their arguments are the tile, the weights, and where to fetch events and how far apart: after
+    ``every`` so many instructions, or never.
+    """
+    bodies, function, number = list(code.bodies), _Function(code, tile, every), 0
     for run in runs(code.pieces, [len(body) for body in bodies]):
         if len(function.lines) > MOST_LINES:
             yield function.text(f"{name}_{number}")
-            function, number = _Function(code, tile), number + 1
+            function, number = _Function(code, tile, every), number + 1
         function.add([(bodies[piece.number], piece.rows) for piece in
                       code.pieces[run.first : run.first + run.length]],
                      _steps(code.pieces, run), run.times)  # fmt: skip
@@ -97,10 +105,11 @@ def _steps(pieces: Sequence[Piece], run: Run) -> list[list[int]]:
 class _Function:
     """A function while it is written."""
 
-    def __init__(self, code: Code, tile: Tile) -> None:
+    def __init__(self, code: Code, tile: Tile, every: int) -> None:
         self.lines: list[str] = []
-        self._advance, self._tile = code.blocks * code.lanes, tile
-        self._pieces = self._loops = 0
+        self._advance, self._tile, self._every = code.blocks * code.lanes, tile, every
+        self._pieces = self._loops = self._since = self._fetches = self._executed = 0
+        self._turns, self._ahead = 1, "%ahead"
 
     def add(
         self,
@@ -126,10 +135,15 @@ class _Function:
             self.lines.append(f"  %{name} = phi ptr [ %{kind}, %{loop}.before ], "
                               f"[ %{name}.next, %{loop} ]")  # fmt: skip
         names = {(kind, step): name for kind, step, name in moving}
+        place, before = len(self.lines), self._ahead
+        self._ahead, self._turns, self._since = f"%{loop}.ahead", times, 0
         for (body, rows), mine in zip(turn, steps, strict=True):
             pointers = [names.get((line.kind, step), "")
                         for line, step in zip(_addresses(body), mine, strict=True)]  # fmt: skip
             self._piece(body, list(zip(pointers, rows, strict=True)))
+        self.lines.insert(place, f"  %{loop}.ahead = phi ptr [ {before}, %{loop}.before ], "
+                                 f"[ {self._ahead}, %{loop} ]")  # fmt: skip
+        self._turns, self._since = 1, 0
         for _, step, name in moving:
             self.lines.append(f"  %{name}.next = getelementptr i8, ptr %{name}, i64 {step}")
         self.lines += [f"  %{loop}.next = add i64 %{loop}.turn, 1",
@@ -142,6 +156,9 @@ class _Function:
         self._pieces += 1
         mark, following = f"%p{self._pieces}v", iter(places)
         for line in body:
+            self._since += 1
+            if self._since == self._every:
+                self._fetch()
             if isinstance(line, str):
                 self.lines.append(line.replace("%v", mark))
                 continue
@@ -150,14 +167,27 @@ class _Function:
             self.lines.append(f"  {result} = getelementptr i8, ptr %{pointer or line.kind}, "
                               f"i64 {row + line.shift}")  # fmt: skip
 
+    def _fetch(self) -> None:
+        """Fetch the next line of later events."""
+        self._fetches += 1
+        self._executed += self._turns
+        following = f"%ahead{self._fetches}"
+        self.lines += [
+            f"  call void @llvm.prefetch.p0(ptr {self._ahead}, i32 0, i32 2, i32 1)",
+            f"  {following} = getelementptr i8, ptr {self._ahead}, i64 %share",
+        ]
+        self._ahead, self._since = following, 0
+
     def text(self, name: str) -> Text:
         """Return the whole function."""
         lines = [
-            f"define internal void @{name}(ptr %tile, ptr %weights) noinline nounwind {{",
+            f"define internal void @{name}(ptr %tile, ptr %weights, ptr %soon, i64 %share) "
+            "noinline nounwind {",
             "entry:",
             "  br label %loop",
             "loop:",
             "  %event = phi i64 [ 0, %entry ], [ %next, %last ]",
+            f"  %ahead = phi ptr [ %soon, %entry ], [ {self._ahead}, %last ]",
             *self._tile.bases(),
             *self.lines,
             "  br label %last",
@@ -169,7 +199,8 @@ class _Function:
             "  ret void",
             "}",
         ]
-        return Text(name, "\n".join(lines), len(lines))
+        fetches = self._executed * (self._tile.events // self._advance)
+        return Text(name, "\n".join(lines), len(lines), fetches)
 
 
 def _addresses(body: Sequence[Line]) -> list[Address]:

@@ -40,16 +40,13 @@ from l1kd.emulators.network.native.accumulation import FLOORED, REAL, Accumulati
 from l1kd.emulators.network.native.casts import EXACT, Stage
 from l1kd.emulators.network.native.edges import (
     DOUBLES,
-    FETCH,
     FLOATS,
+    LINE,
     WORDS,
-    fetch,
     float_reader,
     reader,
     runner,
-    shared,
     takes_floats,
-    writer,
 )
 from l1kd.emulators.network.native.elements import (
     Elements,
@@ -77,6 +74,7 @@ from l1kd.emulators.network.native.octets import (
 from l1kd.emulators.network.native.ordered import Ordered
 from l1kd.emulators.network.native.pairs import Pairs
 from l1kd.emulators.network.native.sums import Sums, word_of_sums
+from l1kd.emulators.network.native.writers import writer
 from l1kd.emulators.network.preparation import Preparation
 
 __all__ = ["NativeText", "UnsuitableError", "write_native"]
@@ -87,6 +85,11 @@ MAX_LINES, MAX_PRODUCTS, MAX_ENTRIES = 100_000, 500_000, 1 << 14
 # A tile fits the second-level cache beside the code. It has more blocks where registers are narrow:
 # then the code is fetched again and again for few events, and would cost more than their rows.
 MOST_BLOCKS, TILE_BYTES = {8: 8, 16: 1}, 320 << 10
+# Instructions between two fetches of later events at least: else the readers fetch them.
+LEAST_BETWEEN = 4
+MOSTLY = 0.9
+# Fraction bits of results whose unit is a number of double precision.
+MOST_FRACTION = 900
 
 
 class UnsuitableError(ValueError):
@@ -402,17 +405,25 @@ class NativeBuilder:
             return Placed(np.where(rows < 0, -1, found), placed.wide)
 
         table, parts, calls, count = WeightTable(), [declarations(lanes), *self.tables], [], 0
-        shares, fetches = 0, shared(sum(tensor.size for tensor in self.graph.inputs), tile)
         parts += [DECLARATIONS] if self.words else []
-        for number, step in enumerate(self.planned):
+        codes = []
+        for step in self.planned:
+            codes.append(Code(lanes, step.blocks))
+            step.write(codes[-1], address, table)
+        lines = sum(tensor.size for tensor in self.graph.inputs) * 8 * tile.events // LINE
+        executed = sum(code.size * tile.events // (code.blocks * lanes) for code in codes)
+        every, fetched = executed // lines, 0
+        every = every if every >= LEAST_BETWEEN else 0
+        for number, (step, code) in enumerate(zip(self.planned, codes, strict=True)):
             calls += ["  call void @llvm.set.rounding(i32 3)"] if step.floors else []
-            code = Code(lanes, step.blocks)
-            step.write(code, address, table)
-            for function in functions(f"step{number}", code, tile):
-                calls.append(f"  call void @{function.name}(ptr %tile, ptr @weights)")
-                if fetches:
-                    calls += fetch(shares)
-                    shares += 1
+            for function in functions(f"step{number}", code, tile, every):
+                calls += [
+                    f"  %behind{len(calls)} = mul i64 %share, {fetched}",
+                    f"  %soon{len(calls)} = getelementptr i8, ptr %soon, i64 %behind{len(calls)}",
+                    f"  call void @{function.name}(ptr %tile, ptr @weights, "
+                    f"ptr %soon{len(calls)}, i64 %share)",
+                ]
+                fetched += function.fetches
                 parts.append(function.text)
                 count += function.lines
                 if count > MAX_LINES:
@@ -420,32 +431,40 @@ class NativeBuilder:
             calls += ["  call void @llvm.set.rounding(i32 1)"] if step.floors else []
         head = "define internal void @steps(ptr %tile, ptr %soon, i64 %share) noinline nounwind {"
         body = "\n".join([head, *calls, "  ret void", "}"])
-        parts += [table.text(), FETCH, body, writer(*address(result), tile)]
+        parts += [table.text(), body, writer("write", address(result), tile)]
+        tensors = [self.graph.tensors[name] for name in outputs]
+        units = [tensor.format.fraction for tensor in tensors for _ in range(tensor.size)]
+        real = max(abs(unit) for unit in units) <= MOST_FRACTION
+        if real:
+            parts.append(writer("writereal", address(result), tile, units))
+        tile = tile._replace(fetched=fetched >= MOSTLY * lines)
         places_in = [address(held) for held in inputs]
         if front is None:
-            parts += self._ends(places_in, result.rows.size, tile, shares)
+            parts += self._ends(places_in, result.rows.size, tile, real)
+        elif not real:
+            raise UnsuitableError("results whose unit double precision does not hold")
         else:
             row = int(places_in[0].rows[0])
-            parts += self._prepared(front, row, result.rows.size, tile, shares)
+            parts += self._prepared(front, row, result.rows.size, tile)
         return NativeText("\n".join(parts), tile.events, tile.size)
 
     @staticmethod
-    def _prepared(front: Front, row: int, count: int, tile: Tile, shares: int) -> list[str]:
+    def _prepared(front: Front, row: int, count: int, tile: Tile) -> list[str]:
         """Return the functions that prepare events of every kind, and run the program on them."""
         parts, total = [], len(front.steps)
         for kind, step in ((FLOATS, 4), (DOUBLES, 8)):
             parts.append(front.reader(f"read{kind}", kind, row, tile))
-            parts.append(runner(kind, step, [f"read{kind}"], total, count, tile, shares))
+            parts.append(runner(kind, step, [f"read{kind}"], "writereal", total, count, tile))
         return parts
 
-    def _ends(self, inputs: Sequence[Placed], count: int, tile: Tile, shares: int) -> list[str]:
+    def _ends(self, inputs: Sequence[Placed], count: int, tile: Tile, real: bool) -> list[str]:
         """Return the functions that read events of every kind, and run the program on them."""
         tensors, parts = self.graph.inputs, []
         sizes = [tensor.size for tensor in tensors]
         total, firsts = sum(sizes), np.cumsum([0, *sizes]).tolist()
         places = [(int(placed.rows[0]), not placed.wide[0]) for placed in inputs]
         kinds: list[tuple[str, int]] = [(str(bits), bits // 8) for bits in WORDS]
-        if all(takes_floats(tensor.format) for tensor in tensors):
+        if real and all(takes_floats(tensor.format) for tensor in tensors):
             kinds += [(FLOATS, 4), (DOUBLES, 8)]
         for kind, step in kinds:
             names = [f"read{kind}_{number}" for number in range(len(tensors))]
@@ -456,7 +475,8 @@ class NativeBuilder:
                     if kind in (FLOATS, DOUBLES)
                     else reader(name, int(kind), tensor.format, *where)
                 )
-            parts.append(runner(kind, step, names, total, count, tile, shares))
+            ends = "writereal" if kind in (FLOATS, DOUBLES) else "write"
+            parts.append(runner(kind, step, names, ends, total, count, tile))
         return parts
 
 

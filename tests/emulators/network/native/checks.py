@@ -17,7 +17,7 @@ def compiled(network, width=None):
 
 def run(code, network, x, kind=np.int64):
     size = sum(tensor.size for tensor in network.outputs)
-    y = np.full((len(x), size), -99)
+    y = np.full((len(x), size), -99, float if np.dtype(kind).kind == "f" else np.int64)
     inside = code.execute(np.ascontiguousarray(x, kind), y)
     return y, inside
 

@@ -1,5 +1,7 @@
 """Repetitions in the code of a network become loops, and the results stay what they are."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -58,6 +60,50 @@ def test_a_loop_is_written_once():
     assert text.text.count("fadd") == 20
     assert "icmp ult i64 %l1.next, 100" in text.text
     assert "i64 9600\n" in text.text
+    assert text.fetches == 0
+
+
+def test_fetches_lie_evenly_among_the_instructions():
+    code = Code(8)
+    for row in (*range(0, 6400, 64), 9664):
+        value = code.load("float", row)
+        for _ in range(20):
+            value = code.binary("fadd", "float", value, value)
+        code.store("i64", value, 2 * row + 9600)
+        code.finish()
+    assert code.size == 101 * 24
+    (text,) = functions("step", code, Tile(16, 30000, 8), every=10)
+    # Two blocks of events; two fetches in each of a hundred turns, two behind them.
+    assert text.fetches == 2 * (2 * 100 + 2)
+    assert text.text.count("prefetch") == 4
+    assert "%l1.ahead = phi ptr [ %ahead, %l1.before ], [ %ahead2, %l1 ]" in text.text
+    assert "%ahead = phi ptr [ %soon, %entry ], [ %ahead4, %last ]" in text.text
+
+
+def fetched(size, width, positions=40):
+    """Return the fetches of a tile, of its steps and its readers, and its lines."""
+    rng = np.random.default_rng(1)
+    form, wide = FixedPoint(8, 8), FixedPoint(30, 30)
+    index = np.stack([rng.permutation(size)[:width] for _ in range(positions)]).astype(np.int32)
+    weights = rng.integers(1, 9, (positions, width, 1))
+    sums = Affine(Tensor("a", (positions,), wide), "x", index,
+                  np.arange(positions, dtype=np.int32), weights, 0,
+                  np.zeros((positions, 1), np.int64), wide)  # fmt: skip
+    network = network_of(form, size, sums)
+    program = write_native(network.graph, network.graph.outputs, 8)
+    steps = re.search(r"define internal void @steps\(.*?\n}", program.text, re.DOTALL)[0]
+    last = int(re.findall(r"mul i64 %share, (\d+)", steps)[-1])
+    readers = re.search(r"define internal i64 @read64_0\(.*?\n}", program.text, re.DOTALL)[0]
+    return last, "prefetch" in readers, size * 8 * program.tile // 64
+
+
+def test_steps_fetch_where_they_are_long_enough():
+    before_last, reader_fetches, lines = fetched(40, 40)
+    assert not reader_fetches
+    assert before_last <= lines
+    before_last, reader_fetches, _ = fetched(400, 2)
+    assert reader_fetches
+    assert before_last == 0
 
 
 def layers_at_many_positions(rng, positions, modes, width):

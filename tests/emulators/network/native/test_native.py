@@ -252,7 +252,7 @@ def test_numbers_are_cast_on_the_way_in(width, fraction, signed, modes, size, ra
             y, inside = run(code, network, x, x.dtype)
             assert inside == (modes[1] == "SAT" or not outside.any())
             if inside:
-                np.testing.assert_array_equal(y, raw)
+                np.testing.assert_array_equal(y, form.to_float(raw))
 
 
 @pytest.mark.parametrize("counts", [(3, 9), (9, 3), (20, 17), (1, 1)])
@@ -261,18 +261,36 @@ def test_results_of_both_kinds_are_written_side_by_side(counts):
     layers, names = [], []
     for number, (count, reach) in enumerate(zip(counts, (30, 1 << 40), strict=True)):
         weights = rng.integers(-reach, reach, (4, count))
-        operation = dense("x", weights, [0] * count, WIDE, WIDE)
-        operation = replace(operation, output=Tensor(f"y{number}", (count,), WIDE))
+        result = FixedPoint(60, 60 - 7 * number)
+        operation = dense("x", weights, [0] * count, result, result)
+        operation = replace(operation, output=Tensor(f"y{number}", (count,), result))
         layers.append(Layer(f"y{number}", "test", (operation,)))
         names.append(f"y{number}")
     network = Network(Graph("test", (Tensor("x", (4,), form),), tuple(names), tuple(layers)))
     x = extremes(form, 4, 300)
     values = oracle.evaluate(network.graph, x)
     expected = np.concatenate([values[name] for name in names], 1).astype(np.int64)
+    units = [tensor.format.fraction for tensor in network.outputs for _ in range(tensor.size)]
     for width in WIDTHS:
+        code = compiled(network, width)
         y = np.zeros((len(x), sum(counts)), np.int64)
-        assert compiled(network, width).execute(x, y)
+        assert code.execute(x, y)
         np.testing.assert_array_equal(y, expected)
+        for kind in (np.float32, np.float64):
+            y, inside = run(code, network, form.to_float(x), kind)
+            assert inside
+            np.testing.assert_array_equal(y, np.ldexp(expected.astype(float), [-u for u in units]))
+
+
+def test_results_finer_than_double_precision_are_left_to_the_formats():
+    form, fine = FixedPoint(9, 9), FixedPoint(20, -885)
+    sums = dense("x", np.eye(3, dtype=int), [0] * 3, fine, fine, fraction=fine.fraction)
+    network = network_of(form, 3, sums)
+    assert not compiled(network).takes_floats
+    x = extremes(form, 3, 50)
+    expected = np.ldexp(network.predict_raw(x).astype(float), -fine.fraction)
+    assert network.specialise()
+    np.testing.assert_array_equal(network.predict(form.to_float(x)), expected)
 
 
 @pytest.mark.parametrize("modes", [("RND_CONV", "SAT"), ("RND", "SAT"), ("TRN", "WRAP")])
