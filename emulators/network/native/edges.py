@@ -20,6 +20,8 @@ __all__ = [
 ]
 
 WORDS = (16, 32, 64)
+CONVERSIONS = {"TRN": 9, "RND_CONV": 8}
+"""Roundings that instructions of AVX-512 do by themselves, by their number."""
 FLOATS, DOUBLES = "float", "double"
 """What ends the names of the functions that take floating-point values."""
 _BYTES = {FLOATS: 4, DOUBLES: 8}
@@ -70,22 +72,30 @@ def reader(
     block, width = Block("a"), TURNED if size >= TURNED else 1
     kind = f"<{width} x i{bits}>"
     values = _loaded(block, f"i{bits}", width, total, bits // 8, tile)
-    check = misfit(form, bits)
-    if check is not None:
-        plus, mask = (_constant(bits, number, width) for number in check)
-        before = block.let(f"load {kind}, ptr %wrong, align 8")
-        every = values
-        if check[0]:
-            every = [block.let(f"add {kind} {value}, {plus}") for value in values]
-        # two at a time: processors or three registers at once
-        found = before
-        for one, other in zip(every[::2], every[1::2], strict=True):
-            both = block.let(f"or {kind} {one}, {other}")
-            found = block.let(f"or {kind} {found}, {both}")
-        wrong = block.let(f"and {kind} {found}, {mask}")
-        block.do(f"store {kind} {wrong}, ptr %wrong, align 8")
+    before = block.let(f"load {kind}, ptr %wrong, align 8")
+    wrong = _checked(block, values, before, form, bits, width)
+    block.do(f"store {kind} {wrong}, ptr %wrong, align 8")
     rows = _of_integers(block, values, bits, real, width)
     return _loop(name, block, rows, kind, size, first, total, bits // 8, row, real, tile)
+
+
+def _checked(
+    block: Block, values: list[str], before: str, form: FixedPoint, bits: int, width: int
+) -> str:
+    """Return ``before`` with more bits where one of an even number of registers misfits."""
+    check, kind = misfit(form, bits), f"<{width} x i{bits}>"
+    if check is None:
+        return before
+    plus, mask = (_constant(bits, number, width) for number in check)
+    every = values
+    if check[0]:
+        every = [block.let(f"add {kind} {value}, {plus}") for value in values]
+    # two at a time: processors or three registers at once
+    found = before
+    for one, other in zip(every[::2], every[1::2], strict=True):
+        both = block.let(f"or {kind} {one}, {other}")
+        found = block.let(f"or {kind} {found}, {both}")
+    return block.let(f"and {kind} {found}, {mask}")
 
 
 def float_reader(
@@ -98,6 +108,10 @@ def float_reader(
     """
     block, width, lanes = Block("a"), TURNED if size >= TURNED else 1, tile.lanes
     values = _loaded(block, kind, width, total, _BYTES[kind], tile)
+    if real and width > 1 and lanes == 2 * TURNED and form.rounding in CONVERSIONS:
+        rows = _converted(block, values, kind, form)
+        flags = f"<{lanes} x i32>"
+        return _loop(name, block, rows, flags, size, first, total, _BYTES[kind], row, real, tile)
     base = "float" if real and kind == FLOATS else "double"
     early = kind == DOUBLES and width > 1
     count = width if early else lanes
@@ -116,6 +130,50 @@ def float_reader(
     typed = [f"{vector(held, lanes)} {value}" for value in rows]
     flags = f"<{count} x i32>"
     return _loop(name, block, typed, flags, size, first, total, _BYTES[kind], row, real, tile)
+
+
+def _converted(block: Block, values: list[str], kind: str, form: FixedPoint) -> list[str]:
+    """Return rows of 16 registers of 8 floating-point numbers, rounded as they become integers.
+
+    What no integer of 32 bits holds becomes the least of them, which misfits.
+    """
+    if kind == FLOATS:
+        values = across(block, values, kind, TURNED)
+    count = TURNED if kind == DOUBLES else 2 * TURNED
+    wrong = block.let("load <16 x i32>, ptr %wrong, align 8")
+    if form.overflow == "SAT":
+        none = _none(block, values, kind, count)
+        flags = block.let(f"sext <{count} x i1> {none} to <{count} x i32>")
+        wide = flags if count > TURNED else _joined(block, flags, "zeroinitializer", "i32")
+        wrong = block.let(f"or <16 x i32> {wrong}, {wide}")
+    whole = [_integer(block, value, kind, count, form) for value in values]
+    if kind == DOUBLES:
+        whole = across(block, whole, "i32", TURNED)
+    if form.overflow == "WRAP":
+        wrong = _checked(block, whole, wrong, form, 32, 16)
+    block.do(f"store <16 x i32> {wrong}, ptr %wrong, align 8")
+    singles = [block.let(f"sitofp <16 x i32> {value} to <16 x float>") for value in whole]
+    return [f"<16 x float> {value}" for value in singles]
+
+
+def _integer(block: Block, value: str, kind: str, count: int, form: FixedPoint) -> str:
+    """Return a register of numbers times a power of two, limited and rounded, as integers."""
+    typed = vector(kind, count)
+
+    def constant(number: float) -> str:
+        return f"splat ({kind} {scalar(kind, number)})"
+
+    value = block.let(f"fmul {typed} {value}, {constant(2.0**form.fraction)}")
+    if form.overflow == "SAT":
+        for test, end in (("ogt", form.minimum), ("olt", form.maximum)):
+            inside = block.let(f"fcmp {test} {typed} {value}, {constant(float(end))}")
+            value = block.let(
+                f"select {vector('i1', count)} {inside}, {typed} {value}, {typed} {constant(end)}"
+            )
+    name = "pd2dq" if kind == DOUBLES else "ps2dq"
+    return block.let(f"call <{count} x i32> @llvm.x86.avx512.mask.cvt{name}.512({typed} {value}, "
+                     f"<{count} x i32> zeroinitializer, i{count} -1, "
+                     f"i32 {CONVERSIONS[form.rounding]})")  # fmt: skip
 
 
 def takes_floats(form: FixedPoint) -> bool:

@@ -294,6 +294,12 @@ def declarations(lanes: int) -> str:
         lines.append(
             f"declare {kind} @{name}({vector('ptr', lanes)}, {vector('i1', lanes)}, {kind})"
         )
+    if lanes == 16:
+        for base, count, name in (("double", 8, "pd2dq"), ("float", 16, "ps2dq")):
+            lines.append(
+                f"declare <{count} x i32> @llvm.x86.avx512.mask.cvt{name}.512"
+                f"(<{count} x {base}>, <{count} x i32>, i{count}, i32)"
+            )
     lines.append("declare void @llvm.set.rounding(i32)")
     lines.append("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
     return "\n".join(lines)

@@ -35,8 +35,7 @@ OCTETS, WORD, LARGEST = "octets", 4, 255
 DECLARATIONS = """
 declare <16 x i32> @llvm.x86.avx512.vpdpbusd.512(<16 x i32>, <16 x i32>, <16 x i32>)
 declare <32 x i16> @llvm.x86.avx512.packssdw.512(<16 x i32>, <16 x i32>)
-declare <64 x i8> @llvm.x86.avx512.packuswb.512(<32 x i16>, <32 x i16>)
-declare <16 x i32> @llvm.x86.avx512.mask.cvtps2dq.512(<16 x float>, <16 x i32>, i16, i32)"""
+declare <64 x i8> @llvm.x86.avx512.packuswb.512(<32 x i16>, <32 x i16>)"""
 # Within 128 bits packed registers have the four events of the first number, then of the second.
 _EVENTS = [lane + 4 * number + event for lane in range(0, 64, 16)
            for event in range(4) for number in range(4)]  # fmt: skip
