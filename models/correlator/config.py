@@ -133,7 +133,7 @@ class CorrelatorConfig(Training):
         `l1kd.emulators.correlator.clusters.Clusterer`.
     linpuppi : str
         Parameters of LinPUPPI, whose weight and sums the network may read: the presets, or those
-        tuned for clusters.
+        tuned for clusters, and for towers where `windows` says so.
     dz : dict
         Largest distance [cm] of a track from the vertex, by board type.
     pt_cut : float
@@ -174,7 +174,12 @@ class CorrelatorConfig(Training):
 
     def puppi(self) -> dict[str, LinPuppiParameters]:
         """Return LinPUPPI's parameters by board type."""
-        chosen = dict(PRESETS if self.linpuppi == "presets" else TUNED["clusters"])
+        chosen = dict(PRESETS)
+        if self.linpuppi == "tuned":
+            detector = {"barrel": 0, "hgcal": 1, "hgcalnotk": 1, "hf": 2}
+            for board, number in detector.items():
+                kind = "towers" if self.windows[number] == "towers" else "clusters"
+                chosen[board] = TUNED[kind][board]
         return chosen | {board: chosen[board].replace(dz=cut) for board, cut in self.dz.items()}
 
     @model_validator(mode="after")

@@ -26,3 +26,12 @@ def test_linpuppi_has_the_window_of_the_configuration(name, parameters):
     assert found["barrel"] == parameters["barrel"].replace(dz=0.25)
     assert found["hgcal"] == parameters["hgcal"].replace(dz=0.5)
     assert found["hf"] == parameters["hf"]
+
+
+def test_linpuppi_is_tuned_for_what_enters():
+    content = {**CONFIG, "data": {**CONFIG["data"], "folder": "."}}
+    found = CorrelatorConfig(**content | {"windows": ["3x3", "cross", "towers"]}).puppi()
+    assert found["hf"] == TUNED["towers"]["hf"]
+    assert found["hgcalnotk"] == TUNED["clusters"]["hgcalnotk"]
+    with pytest.raises(ValidationError, match="windows"):
+        CorrelatorConfig(**content | {"windows": ["3x3", "5x5", "3x3"]})
