@@ -57,6 +57,13 @@ def _held(loss: RateLossConfig) -> str:
     return f"; of signals {', '.join(named)}" if named else ""
 
 
+def _windows(config: CorrelatorConfig) -> str:
+    """Tell what clusters are made of, where that is not the usual."""
+    of = zip(("barrel", "HGCal", "HF"), config.windows, strict=True)
+    own = [f"{window} in {where}" for where, window in of if window != "3x3"]
+    return f"Clusters are 3x3 but for {', '.join(own)}. " if own else ""
+
+
 def _more(data: CorrelatorData) -> str:
     """Tell where further soft crossings come from."""
     found = ""
@@ -90,7 +97,7 @@ def card(config: CorrelatorConfig, metrics: Mapping[str, Any]) -> str:
         f"{_shares(data.invisible) or 'none'}; {data.forward_pairs} pairs of forward jets made of "
         f"such sides ({data.forward_share:g}). "
         f"Hard parts are put on {data.overlays} other crossings each, within their half of the "
-        f"data{_more(data)}. The vertex is the one that the trigger finds. "
+        f"data{_more(data)}. The vertex is the one that the trigger finds. {_windows(config)}"
         f"LinPUPPI, whose weight and sum are inputs, has its {config.linpuppi} parameters "
         f"({', '.join(f'dz {cut:g} cm in {board}' for board, cut in config.dz.items())}).",
         "",

@@ -54,6 +54,7 @@ def test_training_gives_a_network_that_the_correlator_takes(tf, shared, tmp_path
     assert metrics["export"]["mismatches_firmware_emulator"] == 0
     assert set(metrics["validation"]["all"]) >= {"train_zinv.root", "mean", "made"}
     assert "pairs of forward jets" in metrics["validation"]["all"]["made"]
+    assert "3x3 but for 2x2 in HF." in artefact.file("card.md").read_text()
     network = region_network(tmp_path / "out")
     assert network.clusters == Clusterer(windows=("3x3", "3x3", "2x2"))
     assert network.weight.tracks
