@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ from l1kd.truth import event_weight
 __all__ = ["REGIONS", "TRACKER", "Crossings", "Raw", "form", "read_raw"]
 
 _CHUNK = 200
+_FORMED = 400
+"""Events whose clusters and regions are in memory at a time."""
 _OF_A_BOARD = 64
 REGIONS = _OF_A_BOARD * len(BOARDS)
 """More than any number of a region."""
@@ -176,6 +179,18 @@ def form(
     clusterer
         How clusters are formed; as usual by default.
     """
+    parts = []
+    for first in range(0, max(raw.n_events, 1), _FORMED):
+        some = np.arange(first, min(first + _FORMED, raw.n_events))
+        parts.append(_form(raw.events(some), names, puppi, half[some], original, rate, clusterer))
+    return reduce(Crossings.followed_by, parts)
+
+
+def _form(
+    raw: Raw, names: Sequence[str], puppi: Mapping[str, LinPuppiParameters],
+    half: NDArray[np.int8], original: bool, rate: float, clusterer: Clusterer | None,
+) -> Crossings:  # fmt: skip
+    """Form some events."""
     formed = (clusterer or Clusterer()).run(raw.particles, raw.offsets)
     weighers = {board: LinPuppi(own) for board, own in puppi.items()}
     found = region_inputs(formed.particles, formed.offsets, names=names, puppi=weighers)
