@@ -127,7 +127,7 @@ def open_arrays(path: Path) -> Iterator[Any]:
             yield archive
 
 
-def read_array(path: Path) -> AnyArray:
+def read_array(path: str | Path) -> AnyArray:
     """Read a NumPy file (`.npy`) of a plain array.
 
     Raises
@@ -135,6 +135,7 @@ def read_array(path: Path) -> AnyArray:
     OSError, ValueError
         As of `open_arrays`.
     """
+    path = Path(path)
     with path.open("rb") as stream, _plain("the file"):
         if stream.read(len(_MAGIC)) != _MAGIC:
             raise ValueError("expected a NumPy file (.npy), found none")

@@ -86,8 +86,9 @@ class Artefact:
         return self.file("card.md").read_text(encoding="utf-8")
 
 
-def sha256(path: Path) -> str:
+def sha256(path: str | Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
+    path = Path(path)
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -200,7 +201,7 @@ def load(name_or_path: str | Path, kind: str | None = None) -> Artefact:
 
 
 def write_manifest(
-    folder: Path,
+    folder: str | Path,
     *,
     name: str,
     version: int,
@@ -228,6 +229,7 @@ def write_manifest(
     Artefact
         The artefact, as `load` gives it.
     """
+    folder = Path(folder)
     entries = {
         file: {"sha256": sha256(folder / file), "bytes": (folder / file).stat().st_size}
         for file in sorted(files)

@@ -1,6 +1,7 @@
 """What a file is, and what can be computed from it."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from l1kd._edge import has_branch
@@ -50,7 +51,7 @@ class Inspection:
         return asdict(self)
 
 
-def inspect(path: str) -> Inspection:
+def inspect(path: str | Path) -> Inspection:
     """Open a file and try every algorithm on its first event.
 
     Raises
@@ -58,6 +59,7 @@ def inspect(path: str) -> Inspection:
     UnreadableFileError, UnknownFormatError
         If it cannot be opened, or has no events tree.
     """
+    path = str(path)
     file = inspect_file(path)
     events = file.open(0, min(1, file.entries))
 

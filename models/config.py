@@ -112,7 +112,7 @@ def _explain(error: ValidationError, model: type[BaseModel], path: Path) -> str:
     return f"{path}: " + "; ".join(lines)
 
 
-def read_mapping(path: Path) -> dict[str, Any]:
+def read_mapping(path: str | Path) -> dict[str, Any]:
     """Read a YAML file that holds a mapping of keys to values.
 
     Raises
@@ -121,6 +121,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         It does not exist, is no text in UTF-8, no YAML, gives a key twice, is nested too deeply, or
         is no mapping.
     """
+    path = Path(path)
     try:
         content: Any = read_document(path)
     except UnreadableFileError as error:
@@ -149,7 +150,7 @@ def named_artefacts(config: Training, path: Path) -> Iterator[None]:
         raise
 
 
-def read_config(path: Path, kind: type[_Config]) -> _Config:
+def read_config(path: str | Path, kind: type[_Config]) -> _Config:
     """Read and validate a training configuration.
 
     Parameters
@@ -170,6 +171,7 @@ def read_config(path: Path, kind: type[_Config]) -> _Config:
         The file does not exist, is not a YAML mapping, or has an unknown key or a value outside
         its range; or is of another kind, of which the message names nothing else.
     """
+    path = Path(path)
     content = read_mapping(path)
     expected = get_args(kind.model_fields["kind"].annotation)
     found = content.get("kind")

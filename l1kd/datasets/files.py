@@ -180,7 +180,10 @@ def _kind(path: str, tree: str, branches: set[str]) -> str:
 
 
 def inspect_file(
-    path: str, dataset: str = "events", truth: str | None = None, tree: str | None = None
+    path: str | Path,
+    dataset: str = "events",
+    truth: str | Path | None = None,
+    tree: str | None = None,
 ) -> InputFile:
     """Open a file and find its tree, kind and number of entries.
 
@@ -202,6 +205,7 @@ def inspect_file(
     MachineError
         If the machine failed.
     """
+    path = str(path)
     found = _look(path, tree)
     piece = piece_of(path) if found.kind == SKIM and _local(path) is not None else None
     if piece is not None and piece.events != found.entries:
@@ -210,7 +214,9 @@ def inspect_file(
             "`l1kd insert` again"
         )
     digest = None if piece is None else piece.sha256
-    return InputFile(path, dataset, *found, truth=truth, digest=digest)
+    return InputFile(
+        path, dataset, *found, truth=None if truth is None else str(truth), digest=digest
+    )
 
 
 def _inspected(name: str, dataset: Dataset, i: int) -> InputFile | Exception:

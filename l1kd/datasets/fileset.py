@@ -70,9 +70,9 @@ class Dataset(BaseModel):
     metadata: dict[str, Any] = {}
 
 
-def is_url(path: str) -> bool:
+def is_url(path: str | Path) -> bool:
     """Whether a path names a protocol, as `root://` does."""
-    return re.match(r"^[A-Za-z][A-Za-z0-9+.-]*:/", path) is not None
+    return re.match(r"^[A-Za-z][A-Za-z0-9+.-]*:/", str(path)) is not None
 
 
 def named_after(files: Sequence[str]) -> str:

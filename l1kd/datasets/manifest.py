@@ -70,7 +70,7 @@ class Manifest(BaseModel):
     settings: str
     pieces: dict[str, Piece]
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: str | Path) -> None:
         """Write it into its folder, whole or not at all.
 
         Raises
@@ -79,10 +79,10 @@ class Manifest(BaseModel):
             If the folder cannot be written.
         """
         text = json.dumps(self.model_dump(), indent=1, sort_keys=True)
-        written(folder / MANIFEST, text.encode())
+        written(Path(folder) / MANIFEST, text.encode())
 
 
-def written(path: Path, content: bytes) -> None:
+def written(path: str | Path, content: bytes) -> None:
     """Write a file under another name and rename it, so that it is whole or not there.
 
     Raises
@@ -90,6 +90,7 @@ def written(path: Path, content: bytes) -> None:
     OutputError
         If it cannot be written.
     """
+    path = Path(path)
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +122,7 @@ def _read(path: Path, _changed: int, _size: int) -> Manifest:
         ) from error
 
 
-def read_manifest(folder: Path) -> Manifest | None:
+def read_manifest(folder: str | Path) -> Manifest | None:
     """Read the manifest of a folder, or None where there is none.
 
     Raises
@@ -131,7 +132,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     UnreadableFileError
         If it cannot be read.
     """
-    path = folder / MANIFEST
+    path = Path(folder) / MANIFEST
     try:
         status = path.stat()
         return _read(path, status.st_mtime_ns, status.st_size)
@@ -143,7 +144,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise UnreadableFileError(f"{path}: {error.strerror or error}") from error
 
 
-def pieces(folder: Path) -> list[str]:
+def pieces(folder: str | Path) -> list[str]:
     """Paths of the valid pieces in a folder of skims.
 
     Raises
@@ -151,6 +152,7 @@ def pieces(folder: Path) -> list[str]:
     ConfigurationError
         If it is no folder of skims, or holds none that is finished.
     """
+    folder = Path(folder)
     manifest = read_manifest(folder)
     if manifest is None:
         raise ConfigurationError(
@@ -162,8 +164,9 @@ def pieces(folder: Path) -> list[str]:
     return [str(folder / name) for name in sorted(manifest.pieces)]
 
 
-def digest_of(path: Path) -> str:
+def digest_of(path: str | Path) -> str:
     """SHA-256 of a file."""
+    path = Path(path)
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -176,7 +179,7 @@ def _verified(path: Path, _changed: int, _size: int) -> str:
     return digest_of(path)
 
 
-def require_digest(path: str, sha256: str) -> None:
+def require_digest(path: str | Path, sha256: str) -> None:
     """Check a piece against its manifest; a file that has not changed since is read once.
 
     Raises
@@ -193,7 +196,7 @@ def require_digest(path: str, sha256: str) -> None:
         )
 
 
-def piece_of(path: str) -> Piece | None:
+def piece_of(path: str | Path) -> Piece | None:
     """Return what the manifest beside a file says of it; None where there is no manifest.
 
     Raises

@@ -61,7 +61,7 @@ def machine_fault(error: BaseException) -> str | None:
 
 
 @contextmanager
-def reading(path: str) -> Iterator[None]:
+def reading(path: str | Path) -> Iterator[None]:
     """Say of every error inside whether the file or the machine is to blame.
 
     Raises
@@ -71,6 +71,7 @@ def reading(path: str) -> Iterator[None]:
     MachineError
         If the machine failed.
     """
+    path = str(path)
     try:
         yield
     except L1KDError:
@@ -165,7 +166,7 @@ class _Trees:
 _trees = _Trees()
 
 
-def open_tree(path: str, tree: str) -> Any:
+def open_tree(path: str | Path, tree: str) -> Any:
     """Open a tree of a ROOT file, or return it from those that were opened last.
 
     Raises
@@ -173,6 +174,7 @@ def open_tree(path: str, tree: str) -> Any:
     UnreadableFileError, MachineError
         As `reading`.
     """
+    path = str(path)
     with reading(path):
         return _trees.get(path, tree).tree
 
@@ -184,7 +186,7 @@ def _parquet(path: str, _version: tuple[int, int]) -> Any:
     return pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
 
 
-def open_parquet(path: str) -> Any:
+def open_parquet(path: str | Path) -> Any:
     """Open a parquet file, whose pages are checked against their checksums where it has them.
 
     Raises
@@ -192,13 +194,14 @@ def open_parquet(path: str) -> Any:
     UnreadableFileError, MachineError
         As `reading`.
     """
+    path = str(path)
     with reading(path):
         return _parquet(path, _version(path))
 
 
-def is_parquet(path: str) -> bool:
+def is_parquet(path: str | Path) -> bool:
     """Whether a path names a parquet file."""
-    return path.endswith((".parquet", ".pq"))
+    return str(path).endswith((".parquet", ".pq"))
 
 
 def _layout(tree: Any) -> tuple[Any, ...]:
@@ -278,7 +281,7 @@ class _ParquetMapping(ParquetSourceMapping):
 
 
 def open_events(
-    path: str,
+    path: str | Path,
     tree: str,
     schema: type[BaseSchema],
     start: int = 0,
@@ -306,6 +309,7 @@ def open_events(
     UnreadableFileError, MachineError
         As `reading`; also later, when a column is read.
     """
+    path = str(path)
     with reading(path), _no_collection():
         if is_parquet(path):
             mapping, key, layout, base_form, stop = _columns_of_parquet(path, start, stop)

@@ -4,6 +4,7 @@ Each is a function that takes chunks and gives outcomes as they come. What a los
 hand is done again; only a chunk that loses one worker after another is an error.
 """
 
+import asyncio
 import logging
 import multiprocessing
 import time
@@ -14,6 +15,7 @@ from concurrent.futures import (
     CancelledError,
     Future,
     ProcessPoolExecutor,
+    ThreadPoolExecutor,
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
@@ -44,6 +46,9 @@ _PATIENCE = 120.0
 
 _ASK = 5.0
 """Seconds between questions to a scheduler whether it has workers."""
+
+_ANSWER = 30.0
+"""Seconds for which a scheduler may keep who asks it first waiting."""
 
 _log = logging.getLogger(__name__)
 
@@ -245,6 +250,8 @@ def dask_client(workers: int, scheduler: Any) -> Iterator[Any]:
         yield scheduler
         return
     cluster = None
+    if scheduler is not None:
+        _ask_for_scheduler(scheduler)
     try:
         if scheduler is None:
             # any free port: two runs on one machine are no reason for a warning
@@ -261,6 +268,37 @@ def dask_client(workers: int, scheduler: Any) -> Iterator[Any]:
         for opened in (client, cluster):
             if opened is not None:
                 _closed(opened)
+
+
+def _ask_for_scheduler(address: Any) -> None:
+    """Ask who listens at an address: a client waits without end for one that says nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no address, or no scheduler answers in time.
+    """
+    from distributed.core import rpc
+    from distributed.security import Security
+
+    async def asked() -> Any:
+        options = Security().get_connection_args("client")
+        async with rpc(address, connection_args=options) as listener:
+            return await asyncio.wait_for(listener.identity(), _ANSWER)
+
+    # a thread of its own: a notebook has a loop that runs already
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            found = pool.submit(asyncio.run, asked()).result()
+        except Exception as error:  # what listens there may send anything
+            words = str(error) or f"nothing within {_ANSWER:.0f} s"
+            raise ConfigurationError(
+                f"no dask scheduler answers at {address!r}: {words[:200]}; expected the address "
+                "that `dask scheduler` prints, as tcp://host:8786"
+            ) from error
+    kind = found.get("type") if isinstance(found, dict) else type(found).__name__
+    if kind != "Scheduler":
+        raise ConfigurationError(f"{address!r} is the address of a {kind}, not of a scheduler")
 
 
 def _closed(opened: Any) -> None:

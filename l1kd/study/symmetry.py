@@ -1,6 +1,7 @@
 """How much weights and MET move when an event is reflected or turned."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,7 +64,7 @@ TRANSFORMATIONS: Mapping[str, Callable[[Columns], dict[str, AnyArray]]] = {
 }
 
 
-def symmetries(path: str, weightings: Sequence[Any], n_events: int = 50) -> list[Symmetry]:
+def symmetries(path: str | Path, weightings: Sequence[Any], n_events: int = 50) -> list[Symmetry]:
     """Run the first events of a file as they are, reflected, and turned.
 
     Parameters

@@ -44,7 +44,7 @@ Progress = Callable[[str], None]
 
 
 def build(
-    name: str, out: Path, options: BuildOptions, progress: Progress = lambda _: None
+    name: str | Path, out: str | Path, options: BuildOptions, progress: Progress = lambda _: None
 ) -> Built:
     """Build a network and prove it.
 
@@ -67,6 +67,8 @@ def build(
     L1KDError
         The network cannot be read or built, a tool failed, or `out` holds something else.
     """
+    name = str(name)
+    out = Path(out)
     _check_target(out)
     progress("reading the network")
     source = sources.find(name, options.precisions, options.board)

@@ -54,7 +54,7 @@ def write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def read_description(folder: Path) -> dict[str, Any]:
+def read_description(folder: str | Path) -> dict[str, Any]:
     """Read ``project.json``.
 
     Raises
@@ -62,6 +62,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     FirmwareError
         The folder is no built project, of another schema, or damaged.
     """
+    folder = Path(folder)
     path = folder / DESCRIPTION
     if not path.is_file():
         raise FirmwareError(
@@ -138,8 +139,9 @@ def _is_run(name: str) -> bool:
     return around or name.startswith(_RUN) or name == "network.npz"
 
 
-def changes(folder: Path, description: dict[str, Any]) -> Changes:
+def changes(folder: str | Path, description: dict[str, Any]) -> Changes:
     """Compare a project's files with the hashes in its description."""
+    folder = Path(folder)
     expected = {name: h for name, h in description["files"].items() if name != REWRITTEN}
     changed = []
     for name, digest in expected.items():
@@ -152,7 +154,7 @@ def changes(folder: Path, description: dict[str, Any]) -> Changes:
     return Changes(tuple(sorted(changed)), tuple(sorted(added)))
 
 
-def read_network(folder: Path) -> Emulator:
+def read_network(folder: str | Path) -> Emulator:
     """Read the emulator of a project.
 
     Raises
@@ -160,6 +162,7 @@ def read_network(folder: Path) -> Emulator:
     FirmwareError
         The file is missing or damaged.
     """
+    folder = Path(folder)
     path, errors = folder / "network.npz", []
     kinds: tuple[type[Any], ...] = (RegionStream, Network, LogicNetwork)
     for kind in kinds:
@@ -171,7 +174,7 @@ def read_network(folder: Path) -> Emulator:
     raise FirmwareError(f"{path}: expected the project's network, found: {errors[-2]}")
 
 
-def read_vectors(folder: Path, description: dict[str, Any]) -> tuple[Vectors, Any]:
+def read_vectors(folder: str | Path, description: dict[str, Any]) -> tuple[Vectors, Any]:
     """Read the stored vectors and what the emulator gave for them.
 
     Raises
@@ -179,6 +182,7 @@ def read_vectors(folder: Path, description: dict[str, Any]) -> tuple[Vectors, An
     FirmwareError
         A file is missing, or differs from the hash in the description.
     """
+    folder = Path(folder)
     arrays = []
     for name in ("vectors/inputs.npy", "vectors/expected.npy"):
         path, expected = folder / name, description["files"].get(name)

@@ -40,12 +40,13 @@ WRITTEN = {"npy": "npy", "csv": "csv", "hex": "hex", "coe": "coe"} | dict.fromke
 _MAX_BYTES = 1 << 30
 
 
-def is_recorded(path: Path) -> bool:
+def is_recorded(path: str | Path) -> bool:
     """Tell whether a file holds rows, and not a network."""
+    path = Path(path)
     return path.suffix.lower() in SUFFIXES or path.suffix == ".root"
 
 
-def kind_of(path: Path, given: str | None = None) -> str:
+def kind_of(path: str | Path, given: str | None = None) -> str:
     """Return the kind of a file that is to be read.
 
     Raises
@@ -53,6 +54,7 @@ def kind_of(path: Path, given: str | None = None) -> str:
     ConfigurationError
         Its name does not tell.
     """
+    path = Path(path)
     kind = given or SUFFIXES.get(path.suffix.lower())
     if kind is None:
         known = ", ".join(SUFFIXES)
@@ -61,7 +63,7 @@ def kind_of(path: Path, given: str | None = None) -> str:
 
 
 def read(
-    path: Path,
+    path: str | Path,
     formats: Sequence[FixedPoint],
     layout: Layout,
     kind: str | None = None,
@@ -91,6 +93,7 @@ def read(
     InputError
         It does not hold such rows.
     """
+    path = Path(path)
     kind, name = kind_of(path, kind), str(path)
     if not path.is_file():
         raise UnreadableFileError(f"{path}: expected a file of vectors, found none")
@@ -118,7 +121,7 @@ def as_raw(rows: AnyArray, formats: Sequence[FixedPoint], name: str) -> Integers
 
 
 def write(
-    path: Path,
+    path: str | Path,
     raw: npt.NDArray[np.signedinteger],
     formats: Sequence[FixedPoint],
     layout: Layout,
@@ -146,6 +149,7 @@ def write(
     OutputError
         It cannot be written.
     """
+    path = Path(path)
     name = str(path)
     bits = sum(form.width for form in layout.fields(formats, name))
     if kind not in WRITTEN:

@@ -46,7 +46,7 @@ READ_BACK = "emulator read from the project"
 
 
 def prove_project(
-    folder: Path,
+    folder: str | Path,
     network: Emulator,
     given: Vectors,
     design: RtlDesign | None,
@@ -67,6 +67,7 @@ def prove_project(
     proof : Proof
     expected : int64 array, shape (n, outputs)
     """
+    folder = Path(folder)
     skipped = dict(skipped)
     with tempfile.TemporaryDirectory() as scratch:
         implementations = []
@@ -172,7 +173,7 @@ def _simulate(
         raise ToolError(str(error)) from error
 
 
-def record_waveform(folder: Path, raw: Integers, out: Path) -> Path:
+def record_waveform(folder: str | Path, raw: Integers, out: Path) -> Path:
     """Simulate the RTL of a built project and record its ports.
 
     Parameters
@@ -188,6 +189,7 @@ def record_waveform(folder: Path, raw: Integers, out: Path) -> Path:
     ToolError
         Verilator is missing or fails.
     """
+    folder = Path(folder)
     description = project.read_description(folder)
     changed = project.changes(folder, description).refused
     if changed:
@@ -241,7 +243,7 @@ class Verified:
 
 
 def verify(
-    folder: Path,
+    folder: str | Path,
     count: int | None = None,
     seed: int | None = None,
     model: str | None = None,
@@ -273,6 +275,7 @@ def verify(
     ToolError
         A tool fails on what lies in the folder.
     """
+    folder = Path(folder)
     folder = folder.resolve()  # tools run elsewhere
     description = project.read_description(folder)
     progress("hashes")

@@ -79,7 +79,7 @@ class Reader(NamedTuple):
     packaged: tuple[Callable[[int, int], AnyFloats], ...]
 
 
-def particle_columns(file: Path, limit: int) -> Columns:
+def particle_columns(file: str | Path, limit: int) -> Columns:
     """Read the candidates of the first events, at least `limit` if there are so many.
 
     Returns
@@ -106,12 +106,12 @@ def particle_columns(file: Path, limit: int) -> Columns:
     return {**columns, "offsets": np.cumsum(np.concatenate(counts))}
 
 
-def particle_rows(file: Path, limit: int, input_set: InputSet) -> npt.NDArray[np.float32]:
+def particle_rows(file: str | Path, limit: int, input_set: InputSet) -> npt.NDArray[np.float32]:
     """Return the inputs of the particles of the first events, at least `limit` if there are."""
     return input_matrix(input_set, **particle_columns(file, limit))  # type: ignore[arg-type]
 
 
-def image_rows(file: Path, limit: int) -> AnyFloats:
+def image_rows(file: str | Path, limit: int) -> AnyFloats:
     """Return the calorimeter images of the first events, flat."""
     from l1kd.datasets import inspect_file
     from l1kd.regions import regions
@@ -120,7 +120,7 @@ def image_rows(file: Path, limit: int) -> AnyFloats:
     return image.reshape(len(image), -1)
 
 
-def object_rows(file: Path, limit: int) -> AnyFloats:
+def object_rows(file: str | Path, limit: int) -> AnyFloats:
     """Return what networks of objects read of the first events."""
     from l1kd.algorithms.object_inputs import object_inputs
     from l1kd.datasets import inspect_file

@@ -184,7 +184,7 @@ def _random(low: Integers, high: Integers, count: int, rng: np.random.Generator)
     return np.where((kind == 2)[:, None], np.where(present, values, 0), values)
 
 
-def load_rows(path: Path, network: Emulator) -> Integers:
+def load_rows(path: str | Path, network: Emulator) -> Integers:
     """Read raw or real-valued inputs of a network from a NumPy file.
 
     Parameters

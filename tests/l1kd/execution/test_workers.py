@@ -1,6 +1,7 @@
 """Workers that are killed, that run other code, and clusters that do not close."""
 
 import logging
+import socket
 import threading
 
 import dask
@@ -50,6 +51,35 @@ def test_no_scheduler_answers():
     quickly = dask.config.set({"distributed.comm.timeouts.connect": "1s"})
     with quickly, pytest.raises(ConfigurationError, match="no dask scheduler answers"):
         run(SumPt(), "tests/data/pfnano.root", executor="dask", scheduler="tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("words", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_who_listens_but_is_no_scheduler(words, monkeypatch):
+    monkeypatch.setattr(backends, "_ANSWER", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        if words:
+            threading.Thread(
+                target=lambda: listener.accept()[0].sendall(words), daemon=True
+            ).start()
+        quickly = dask.config.set({"distributed.comm.timeouts.connect": "1s"})
+        with quickly, pytest.raises(ConfigurationError, match=f"no dask scheduler .*{address}"):
+            run(SumPt(), "tests/data/pfnano.root", executor="dask", scheduler=address)
+
+
+@pytest.mark.parametrize("address", ["foo://x:1", "127.0.0.1", "", "tls://127.0.0.1:9"])
+def test_what_is_no_address_of_a_scheduler(address):
+    with pytest.raises(ConfigurationError, match="expected the address that `dask scheduler`"):
+        run(SumPt(), "tests/data/pfnano.root", executor="dask", scheduler=address)
+
+
+def test_the_address_of_a_worker_is_said():
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+    ) as cluster:
+        (worker,) = cluster.workers.values()
+        with pytest.raises(ConfigurationError, match="is the address of a Worker"):
+            run(SumPt(), "tests/data/pfnano.root", executor="dask", scheduler=worker.worker_address)
 
 
 def test_a_cluster_that_does_not_close_loses_no_result(caplog):
