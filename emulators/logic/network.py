@@ -1,4 +1,4 @@
-"""Networks of two-input logic gates, evaluated 64 events at a time.
+"""Networks of two-input logic gates, evaluated 256 events at a time.
 
 A network is a chain of stages. A stage compares its numbers with thresholds, sends the bits through
 layers of gates, counts the ones of each group of the last layer's gates, and adds the weighted

@@ -60,11 +60,21 @@ def slowly(net, values):
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("n", [1, 63, 64, 65, 1000])
+@pytest.mark.parametrize("n", [1, 64, 65, 255, 256, 257, 1000])
 def test_equals_the_slow_reference(seed, n):
     net = network(seed)
     values = np.random.default_rng(n).integers(0, 1024, (n, 4, 3)).astype(np.uint16)
     np.testing.assert_array_equal(net.predict_raw(values), slowly(net, values))
+
+
+@pytest.mark.parametrize("width", [1, 2, 15, 16, 17, 24])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int64])
+def test_numbers_of_all_widths(width, dtype):
+    rng = np.random.default_rng(width)
+    only = stage(rng, 5, width, (30, 40), 4, 2, width)
+    net = LogicNetwork("wide", (5,), [only], FixedPoint(width, width, False))
+    values = rng.integers(0, 1 << min(width, 16 if dtype == np.uint16 else 24), (300, 5))
+    np.testing.assert_array_equal(net.predict_raw(values.astype(dtype)), slowly(net, values))
 
 
 @given(st.integers(0, 15), st.integers(1, 1023), st.integers(1, 1023))
