@@ -139,10 +139,9 @@ class Cicada(EventScore):
     Parameters
     ----------
     model
-        An artefact of the kind, by name or folder: ``cicada_hgq-v3`` (mixed precision),
-        ``cicada-v2``, ``cicada-v3``, ``cicada_hgq_tables-v1`` (lookup tables) and
-        ``cicada_logic-v2`` (logic gates) on residual images, ``cicada_hgq-v1`` and ``cicada-v1``
-        on counts, your own. Or firmware: the folder of an hls4ml project, such as those deployed
+        An artefact of the kind, by name or folder: ``cicada_hgq-v4`` (mixed precision),
+        ``cicada-v4`` (QKeras), ``cicada_hgq_tables-v1`` (lookup tables) and ``cicada_logic-v2``
+        (logic gates) on residual images, ``cicada_hgq-v1`` and ``cicada-v1`` on counts, your own. Or firmware: the folder of an hls4ml project, such as those deployed
         in CMS, or the file of a network.
     source
         Calorimeter collection.
@@ -153,7 +152,7 @@ class Cicada(EventScore):
     label = "CICADA"
     step = 1.0 / 256.0
 
-    def __init__(self, model: str | Path = "cicada_hgq-v3", source: str | None = None) -> None:
+    def __init__(self, model: str | Path = "cicada_hgq-v4", source: str | None = None) -> None:
         super().__init__(source)
         self.model = str(model)
 

@@ -310,7 +310,7 @@ def test_logic_student(tf, tmp_path):
     images = np.repeat([[0], [5], [300]], 252, axis=1)
     scores = network.predict_raw(network.inputs[0].format.cast(images, FixedPoint(10, 10, False)))
     assert scores.shape == (3, 1)
-    assert "cicada-v2" in artefact.card
+    assert "cicada-v4" in artefact.card
 
 
 @pytest.mark.heavy

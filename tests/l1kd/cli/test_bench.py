@@ -166,10 +166,10 @@ def test_inspect_network_lists_the_versions_of_a_checkout(l1kd, tmp_path):
 def test_vectors_of_images_are_what_the_network_reads(l1kd, data, tmp_path):
     """A network on residual images is given residuals of the counts in the file."""
     file = data / "minbias_PU140_l1nano.root"
-    l1kd("vectors", "cicada_hgq-v3", "--kind", "npy", "--inputs", file, "--count", 5,
+    l1kd("vectors", "cicada_hgq-v4", "--kind", "npy", "--inputs", file, "--count", 5,
          "--out", tmp_path)  # fmt: skip
     image = regions(inspect_file(str(file)).open()[:5])
-    score = Cicada("cicada_hgq-v3")
+    score = Cicada("cicada_hgq-v4")
     found = np.load(tmp_path / "outputs.npy")[:, 0] / 256
     np.testing.assert_array_equal(found, score.score(image))
     inputs = np.load(tmp_path / "inputs.npy")

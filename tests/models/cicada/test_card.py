@@ -11,9 +11,8 @@ from l1kd.models.cicada.students_card import hgq_card, logic_card, qkeras_card
 from l1kd.models.config import read_config
 
 SHIPPED = {
-    "cicada-v2": (CicadaConfig, qkeras_card),
-    "cicada-v3": (CicadaConfig, qkeras_card),
-    "cicada_hgq-v3": (CicadaHgqConfig, hgq_card),
+    "cicada-v4": (CicadaConfig, qkeras_card),
+    "cicada_hgq-v4": (CicadaHgqConfig, hgq_card),
     "cicada_hgq_tables-v1": (CicadaHgqConfig, hgq_card),
     "cicada_logic-v2": (CicadaLogicConfig, logic_card),
 }

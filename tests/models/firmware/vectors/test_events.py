@@ -29,7 +29,7 @@ def test_packaged_images_are_counts():
 
 def test_a_network_of_residual_images_is_given_residuals(data):
     """Raw inputs of the proof give the score that insertion gives the same images."""
-    name = "cicada_hgq-v3"
+    name = "cicada_hgq-v4"
     network, score = zoo_network(name), Cicada(name)
     raw, _ = events.packaged_inputs(network, "cicada", 40, score.normalisation)
     images = [
