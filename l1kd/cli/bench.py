@@ -282,6 +282,8 @@ def vectors(
     else:
         given = normalisation_named(network)
         rows = input_rows(emulator, inputs, columns, layout, given)[:count]
+        if not len(rows):
+            raise InputError(f"{inputs}: there are no rows: expected one at least")
     if kind == Kind.vcd:
         from l1kd.models.firmware.proof.checks import record_waveform
 

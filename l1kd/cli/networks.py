@@ -1,7 +1,8 @@
 """Verbs of the command line that run and show firmware networks."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -134,9 +135,10 @@ def input_rows(
     return files.as_raw(rows, formats, str(path))
 
 
-def _side_by_side(parts: dict[str, Integers]) -> Integers:
+def _side_by_side(parts: Mapping[str, AnyArray]) -> AnyArray:
     """Put tensors side by side, shape (n, elements)."""
-    return np.concatenate([part.reshape(len(part), -1) for part in parts.values()], axis=1)
+    flat = [part.reshape(len(part), prod(part.shape[1:])) for part in parts.values()]
+    return np.concatenate(flat, axis=1)
 
 
 def _results(network: "Emulator", raw: Integers, layers: bool, threads: int) -> dict[str, Integers]:
@@ -187,7 +189,10 @@ def _save(
         known = dict.fromkeys([".npy", ".npz", *kinds])
         raise ConfigurationError(f"--out {out}: expected one of {', '.join(known)}")
     out.parent.mkdir(parents=True, exist_ok=True)
-    elements = [formats[name] for name, part in found.items() for _ in range(part[0].size)]
+    if out.suffix == ".csv" and not raw:
+        files.write_values(out, _side_by_side(shown))
+        return
+    elements = [formats[name] for name, part in found.items() for _ in range(prod(part.shape[1:]))]
     files.write(out, _side_by_side(found), elements, layout, kinds[out.suffix])
 
 

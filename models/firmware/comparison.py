@@ -125,8 +125,9 @@ def compare_networks(
     Raises
     ------
     InputError
-        They read or give different numbers of elements.
+        They read or give different numbers of elements, or there are no rows.
     """
+    _check_rows(len(raw))
     for which in ("inputs", "outputs"):
         sizes = [len(vectors.element_formats(n, which)) for n in (first, second)]
         if sizes[0] != sizes[1]:
@@ -168,8 +169,9 @@ def compare_recorded(
     Raises
     ------
     InputError
-        There are not as many rows, or elements.
+        There are not as many rows, or elements, or no rows at all.
     """
+    _check_rows(len(raw))
     forms = vectors.element_formats(network, "outputs")
     if recorded.shape != (len(raw), len(forms)):
         raise InputError(
@@ -201,8 +203,9 @@ def compare_events(found: AnyArray, recorded: AnyArray, names: tuple[str, str]) 
     Raises
     ------
     InputError
-        There are not as many events, or several numbers an event.
+        There are not as many events, several numbers an event, or no events at all.
     """
+    _check_rows(len(found))
     if recorded.shape != (len(found), 1):
         raise InputError(
             f"{names[0]} gives one number for each of {len(found)} events; recorded are "
@@ -214,6 +217,11 @@ def compare_events(found: AnyArray, recorded: AnyArray, names: tuple[str, str]) 
     values = mine.astype(np.float64), recorded.astype(np.float64)
     nothing = np.empty((len(mine), 0), np.int64)
     return _result(names, nothing, rows, values, [], {}, [], [])
+
+
+def _check_rows(count: int) -> None:
+    if not count:
+        raise InputError("there are no rows to compare: expected one row of inputs at least")
 
 
 def _result(

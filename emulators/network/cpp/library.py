@@ -23,8 +23,18 @@ __all__ = ["Body", "Library", "fingerprint", "read_bodies"]
 # Real headers are far smaller; these limits keep hostile ones from taking long.
 MAX_HEADER, MAX_PARAMETERS, MAX_NESTING, MAX_FUNCTIONS = 1 << 18, 2000, 6, 2000
 
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)", re.S)
-_DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.)*$", re.M | re.S)
+# Strings are matched, too, because what looks like a comment in one is none.
+_COMMENT = re.compile(
+    r"""//[^\n]*|/\*.*?(?:\*/|\Z)|(?P<code>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)')""", re.S
+)
+_DIRECTIVE = re.compile(r"^[ \t]*#[ \t]*(\w*)((?:[^\n\\]|\\.)*)$", re.M | re.S)
+# Conditions of hls4ml's own functions, whose branches are compared as they stand. Under another one
+# the text is not what is compiled.
+_CONDITIONS = (
+    "__SYNTHESIS__", "__HLS_SYN__", "__VITIS_HLS__",
+    "!defined(__SYNTHESIS__)&&defined(SINCOS_LUT_DEBUG)",
+)  # fmt: skip
+_NO_CONDITIONS = ("pragma", "else", "endif", "error", "warning", "")
 _PRAGMA_PACK = re.compile(r"PRAGMA_DATA_PACK\s*\([^)]*\)")
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\d[\w.]*|\"[^\"\n]*\"|[^\s\w]", re.ASCII)
 _START = re.compile(r"\btemplate\s*<|\binline\b")
@@ -42,9 +52,10 @@ _IDLE = (
 )
 
 
-# Prints, and loops that did nothing else: what a copy may have besides.
-_PRINTED = r'(?:"[^"]*"|std : : endl|[\w.\[\] :]+?(?: \. to_\w+ \( \))?)'
-_FORMAT = r'"(?:(?!%n)[^"])*"'
+# Prints, and loops that did nothing else: what a copy may have besides. Not texts with \", whose
+# end is elsewhere.
+_PRINTED = r'(?:"[^"]*(?<!\\)"|std : : endl|[\w.\[\] :]+?(?: \. to_\w+ \( \))?)'
+_FORMAT = r'"(?:(?!%n)[^"])*(?<!\\)"'
 _PRINTS = (
     (re.compile(rf"std : : (?:cout|cerr) (?:< < {_PRINTED} ?)+;"), ""),
     # a format with %n would write to memory
@@ -80,7 +91,7 @@ def read_bodies(text: str, path: str) -> Iterator[Body]:
     if len(text) > MAX_HEADER:
         raise FirmwareSourceError("a header of the library is too large", Location(path, 1))
     text = _COMMENT.sub(_blank, text)
-    text = _PRAGMA_PACK.sub("", _DIRECTIVE.sub(_blank, text))
+    text = _PRAGMA_PACK.sub("", _DIRECTIVE.sub(_mark, text))
     ends = _ends(text)
     line, before, count, read = 1, 0, 0, 0
     for match in _START.finditer(text):
@@ -129,7 +140,14 @@ def _after_parameters(text: str, start: int) -> int:
 
 
 def _blank(match: re.Match[str]) -> str:
-    return "\n" * match.group().count("\n")
+    return match["code"] or "\n" * match.group().count("\n")
+
+
+def _mark(match: re.Match[str]) -> str:
+    """Leave a sign in the text for directives that change what is compiled."""
+    word, rest = match[1], re.sub(r"\s", "", match[2])
+    harmless = word in _NO_CONDITIONS or (word.startswith("if") and rest in _CONDITIONS)
+    return ("" if harmless else f"#{word}") + "\n" * match.group().count("\n")
 
 
 def _normalised(text: str) -> str:

@@ -2,13 +2,14 @@
 
 import csv
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from l1kd._documents import read_array
-from l1kd.emulators.array_types import AnyArray, Integers
+from l1kd.emulators.array_types import AnyArray, Floats, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.errors import ConfigurationError, InputError, OutputError, UnreadableFileError
 from l1kd.models.firmware.patterns import links, memories, waveforms
@@ -21,7 +22,7 @@ from l1kd.models.firmware.patterns.words import (
 )
 from l1kd.models.firmware.vectors.vectors import cast_rows
 
-__all__ = ["SUFFIXES", "WRITTEN", "as_raw", "is_recorded", "kind_of", "read", "write"]
+__all__ = ["SUFFIXES", "WRITTEN", "as_raw", "is_recorded", "kind_of", "read", "write", "write_values"]
 
 SUFFIXES = {
     ".npy": "npy",
@@ -159,8 +160,7 @@ def write(
         if kind == "npy":
             np.save(path, np.asarray(raw, np.int64))
         elif kind == "csv":
-            header = ",".join(f"element_{number}" for number in range(raw.shape[1]))
-            np.savetxt(path, raw, fmt="%d", delimiter=",", header=header, comments="")
+            _write_table(path, raw)
         elif kind in ("hex", "coe"):
             lines = lines_of(raw, formats, layout, name)
             text = (memories.write_hex if kind == "hex" else memories.write_coe)(lines, bits)
@@ -170,6 +170,27 @@ def write(
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error}") from error
     return [path]
+
+
+def write_values(path: Path, values: Floats) -> None:
+    """Write numbers in floating point as ``.csv``, shape (n, elements), exactly.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    try:
+        _write_table(path, values)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error}") from error
+
+
+def _write_table(path: Path, rows: AnyArray) -> None:
+    # the shortest text of a float64 has a point or an exponent, and is read as the same number
+    names = ",".join(f"element_{number}" for number in range(rows.shape[1]))
+    lines = (",".join(map(repr, row)) for row in rows.tolist())
+    path.write_text("\n".join([names, *lines, ""]), encoding="utf-8")
 
 
 def _write_links(
@@ -240,7 +261,7 @@ def _is_number(cell: str) -> bool:
 
 def _shaped(rows: AnyArray, count: int, name: str) -> AnyArray:
     if rows.ndim > 1:
-        rows = rows.reshape(len(rows), -1)
+        rows = rows.reshape(len(rows), prod(rows.shape[1:]))
     elif rows.ndim == 1 and count == 1:
         rows = rows[:, None]
     if rows.ndim != 2 or rows.shape[1] != count or rows.dtype.kind not in "iuf":

@@ -8,6 +8,7 @@ numbers alone would only ever saturate a network.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -202,7 +203,7 @@ def load_rows(path: str | Path, network: Emulator) -> Integers:
         rows = read_array(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected a NumPy array of input rows: {error}") from error
-    rows = rows.reshape(len(rows), -1) if rows.ndim > 1 else rows
+    rows = rows.reshape(len(rows), prod(rows.shape[1:])) if rows.ndim > 1 else rows
     if rows.ndim != 2 or rows.shape[1] != len(formats) or rows.dtype.kind not in "iuf":
         raise InputError(
             f"{path}: expected numbers of shape (n, {len(formats)}), found {rows.dtype} of shape "
@@ -246,4 +247,6 @@ def emulate(network: Emulator, raw: npt.NDArray[np.signedinteger]) -> Integers:
         return network.predict_raw(rows[0])
     result = network.predict_raw(*rows)
     results = result if isinstance(result, tuple) else (result,)
-    return np.concatenate([part.reshape(len(raw), -1) for part in results], axis=1)
+    sizes = [tensor.size for tensor in network.outputs]
+    parts = [part.reshape(len(raw), size) for part, size in zip(results, sizes, strict=True)]
+    return np.concatenate(parts, axis=1)

@@ -43,6 +43,20 @@ def test_patterns_go_to_the_bench_and_come_back(l1kd, network, tmp_path):
     assert "row 0" in done.output or "1 of 200 rows differ" in done.output
 
 
+def test_files_without_rows_give_none_and_prove_nothing(l1kd, network, tmp_path):
+    np.save(tmp_path / "none.npy", np.empty((0, network.inputs[0].size), np.int64))
+    none = tmp_path / "none.npy"
+    for extra in ((), ("--layers",)):
+        out = tmp_path / "results.npz"
+        done = l1kd("emulate", tmp_path / "small.npz", none, "--out", out, *extra)
+        assert done.exit_code == 0, done.output
+        with np.load(out) as results:
+            assert {len(results[name]) for name in results} == {0}
+    done = l1kd("compare", tmp_path / "small.npz", tmp_path / "small.npz", "--inputs", none)
+    assert done.exit_code == 1
+    assert "no rows to compare" in done.stderr
+
+
 def test_results_need_their_inputs(l1kd, network, tmp_path):
     np.save(tmp_path / "results.npy", np.zeros((3, 2), np.int64))
     done = l1kd("compare", tmp_path / "small.npz", tmp_path / "results.npy")
@@ -132,10 +146,13 @@ def test_emulate_writes_several_outputs_and_all_layers(l1kd, tmp_path):
             expected = layer.output.format.to_float(network.trace(raw)[layer.name])
             np.testing.assert_array_equal(found[layer.name], expected)
     made = tmp_path / "made" / "here" / "out.csv"
-    assert l1kd(*arguments, made).exit_code == 0
-    expected = np.concatenate(network.predict_raw(raw), axis=1)
-    found = np.loadtxt(made, delimiter=",", skiprows=1)
-    np.testing.assert_array_equal(found, expected)
+    values = network.predict(network.inputs[0].format.to_float(raw))
+    for extra, results in ((("--raw",), network.predict_raw(raw)), ((), values)):
+        assert l1kd(*arguments, made, *extra).exit_code == 0
+        found = np.loadtxt(made, delimiter=",", skiprows=1)
+        np.testing.assert_array_equal(found, np.concatenate(results, axis=1))
+        done = l1kd("compare", tmp_path / "two.npz", made, "--inputs", tmp_path / "rows.npy")
+        assert done.exit_code == 0, done.output
 
 
 def test_inspect_network_lists_all_and_speaks_json(l1kd, tmp_path):

@@ -9,7 +9,12 @@ from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Graph
 from l1kd.errors import InputError
-from l1kd.models.firmware.comparison import compare_networks, compare_recorded, markdown
+from l1kd.models.firmware.comparison import (
+    compare_events,
+    compare_networks,
+    compare_recorded,
+    markdown,
+)
 from l1kd.models.firmware.vectors import vectors
 from tests.models.firmware.networks import dense, make_network, relu
 
@@ -130,3 +135,15 @@ def test_records_are_compared_as_what_they_are(network):
     assert found.largest == 0.125
     with pytest.raises(InputError, match=r"recorded are \(10, 2\)"):
         compare_recorded(network, rows, result[:10])
+
+
+def test_no_rows_are_no_agreement(network):
+    none = raw(network)[:0]
+    assert vectors.emulate(network, none).shape == (0, 2)
+    for compare in (
+        lambda: compare_networks(network, network, none),
+        lambda: compare_recorded(network, none, np.empty((0, 2), np.int64)),
+        lambda: compare_events(np.empty(0), np.empty((0, 1)), ("a", "b")),
+    ):
+        with pytest.raises(InputError, match="no rows to compare"):
+            compare()

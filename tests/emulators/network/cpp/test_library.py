@@ -9,7 +9,7 @@ import pytest
 
 from l1kd.emulators.network import FixedPoint, Network
 from l1kd.emulators.network.cpp.known import KNOWN
-from l1kd.emulators.network.cpp.library import Library, fingerprint, read_bodies
+from l1kd.emulators.network.cpp.library import Library, fingerprint, known, read_bodies
 from l1kd.emulators.network.cpp.model import FirmwareSourceError
 
 pytest.importorskip("hls4ml")
@@ -141,6 +141,32 @@ def test_comments_pragmas_and_labels_do_not_count():
     assert names == ["one", "two", "Three"]
     same = [a.text == b.text for a, b in zip(other, read_bodies(SOURCE, "a.h"), strict=True)]
     assert same == [False, True, True]
+
+
+KNOWN_LOOP = "Accum1:\n    for (int ii = 0; ii < CONFIG_T::n_in; ii++) {"
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ('std::cout << "see http://a.b /* c" << std::endl;\n', True),
+        ('std::cout << "a \\" b";\n', False),
+        ("#pragma HLS UNROLL\n", True),
+        ('std::cout << "//"; acc[0] = 0;\nstd::cout << "//"\n;', False),
+        ('std::cout << "\\""; acc[0] = 0; std::cout << "\\"";\n', False),
+        ("#if 0\n#endif\n", False),
+        ("#ifdef DEBUG\n#endif\n", False),
+        ("#  ifndef __SYNTHESIS__\n#endif\n", True),
+        ("#define mult biases\n", False),
+        ("#undef mult\n", False),
+        ('#include "other.h"\n', False),
+    ],
+)
+def test_prints_may_be_added_and_nothing_that_changes_what_is_compiled(text, read):
+    header = (HLS4ML / "templates/vivado/nnet_utils/nnet_dense_latency.h").read_text()
+    assert header.count(KNOWN_LOOP) == 1
+    (body,) = read_bodies(header.replace(KNOWN_LOOP, text + KNOWN_LOOP), "a.h")
+    assert known(body) == read
 
 
 def test_what_a_function_reaches_is_checked_and_nothing_else():
