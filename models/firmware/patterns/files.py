@@ -22,7 +22,16 @@ from l1kd.models.firmware.patterns.words import (
 )
 from l1kd.models.firmware.vectors.vectors import cast_rows
 
-__all__ = ["SUFFIXES", "WRITTEN", "as_raw", "is_recorded", "kind_of", "read", "write", "write_values"]
+__all__ = [
+    "SUFFIXES",
+    "WRITTEN",
+    "as_raw",
+    "is_recorded",
+    "kind_of",
+    "read",
+    "write",
+    "write_values",
+]
 
 SUFFIXES = {
     ".npy": "npy",
