@@ -101,6 +101,8 @@ def read(events: Any, collection: str, branch: str) -> ak.Array:
     ------
     MissingBranchError
         If the collection lacks the branch; the message lists the branches it has.
+    InputError
+        If events or objects of it are masked.
     """
     if collection not in events.fields:
         found = shown(collections(events))
@@ -114,7 +116,37 @@ def read(events: Any, collection: str, branch: str) -> ak.Array:
     seen = _seen.get()
     if seen is not None:
         seen.add((collection, branch))
-    return stored[branch]
+    return _whole(stored[branch], f"{collection}.{branch}: ")
+
+
+def _whole(array: ak.Array, where: str = "") -> ak.Array:
+    """Return an array as it is, unless entries of it are masked: below a mask lies anything.
+
+    Raises
+    ------
+    InputError
+        Some are.
+    """
+    if not _optional(ak.to_layout(array)) or ak.backend(array) == "typetracer":
+        return array
+    events = int(ak.sum(ak.is_none(array, axis=0)))
+    objects = int(ak.sum(ak.is_none(array, axis=1))) if array.ndim > 1 else 0
+    if events or objects:
+        of = f"those of {events} events" if events else f"{objects} of objects"
+        raise InputError(
+            f"{where}expected a value everywhere, found masked ones (None), {of}: select with "
+            "`collection[cut]` or `events[cut]` instead of `ak.mask`, or fill them"
+        )
+    return array
+
+
+def _optional(layout: Any) -> bool:
+    """Tell whether a branch may have masked entries; nothing is read."""
+    while not layout.is_option:
+        if not (layout.is_list or layout.is_indexed):
+            return False
+        layout = layout.content
+    return True
 
 
 def _plain(events: Any, collection: str) -> Any:
@@ -126,13 +158,13 @@ def _plain(events: Any, collection: str) -> Any:
 
 def offsets_of(array: ak.Array) -> Offsets:
     """Offsets of a jagged array, int64 of shape (n_events + 1,), starting at zero."""
-    return offsets_from_counts(ak.to_numpy(ak.num(array, axis=1)))
+    return offsets_from_counts(ak.to_numpy(ak.num(_whole(array), axis=1)))
 
 
 def flat(array: ak.Array, dtype: npt.DTypeLike | None) -> AnyArray:
     """Contiguous NumPy column of a jagged array, shape (n_particles,); None keeps the dtype."""
     try:
-        return np.ascontiguousarray(ak.to_numpy(ak.flatten(array, axis=1)), dtype=dtype)
+        return np.ascontiguousarray(ak.to_numpy(ak.flatten(_whole(array), axis=1)), dtype=dtype)
     except L1KDError as error:  # of a column that is made when it is first used
         notes = getattr(error, "__notes__", [])
         error.__notes__ = [note for note in notes if "occurred while calling" not in note]
@@ -153,7 +185,7 @@ def by_event(array: ak.Array, dtype: npt.DTypeLike | None) -> AnyArray:
             event = int(np.flatnonzero(counts != 1)[0])
             raise InputError(f"expected one value an event, found {counts[event]} in event {event}")
         return flat(array, dtype)
-    return np.ascontiguousarray(ak.to_numpy(array), dtype=dtype)
+    return np.ascontiguousarray(ak.to_numpy(_whole(array)), dtype=dtype)
 
 
 def jagged(values: AnyArray, offsets: AnyArray) -> ak.Array:

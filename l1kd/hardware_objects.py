@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd._edge import collections, flat, has_branch, offsets_of, read
+from l1kd._edge import collections, flat, has_branch, offsets_of, read, shown
 from l1kd.emulators.global_trigger.objects import KINDS, SUMS
 from l1kd.errors import InputError, MissingBranchError
 
@@ -33,9 +33,6 @@ __all__ = [
 ]
 
 Flat = NDArray[Any]
-_LARGEST: Final = 1 << 16
-"""No field of an object has as many values."""
-
 PREFIXES: Final = ("L1", "L1Emul")
 COLLECTIONS: Final = {"MU": "Mu", "EG": "EG", "TAU": "Tau", "JET": "Jet"}
 SUM_TYPES: Final = {
@@ -168,7 +165,9 @@ def prefix_of(events: Any) -> str:
         if any(prefix + name in names for name in (*COLLECTIONS.values(), "EtSum")):
             return prefix
     raise MissingBranchError(
-        "the events have no L1 objects: none of L1Mu, L1EG, L1Tau, L1Jet, L1EtSum (nor L1Emul*)"
+        "the events have no L1 objects: expected L1Mu, L1EG, L1Tau, L1Jet, L1EtSum or L1Emul*, "
+        f"found {shown(names)}; they come with NanoAOD's flavours @L1FULL and @L1DPG, with L1 NANO "
+        "and, hard ones alone, with central NanoAOD"
     )
 
 
@@ -210,12 +209,16 @@ class ObjectList:
         MissingBranchError
             If none of the branches that could give it is there.
         InputError
-            If a physical value is no whole number of the hardware's steps.
+            If a value is no whole number of the hardware's steps, NaN or infinite.
         """
         for one in FIELDS[family, name]:
             if one.branch in self.fields:
                 try:
-                    return one.convert(self.column(one.branch)).astype(np.int64)
+                    found = one.convert(self.column(one.branch))
+                    wrong = ~np.isfinite(found)
+                    if wrong.any():
+                        raise InputError(f"expected finite numbers, found {found[wrong][0]}")
+                    return found.astype(np.int64)
                 except InputError as error:
                     raise InputError(f"{self.name}.{one.branch}: {error}") from error
         wanted = " or ".join(one.branch for one in FIELDS[family, name])
@@ -301,9 +304,13 @@ def slots_of(
     out = np.zeros((len(objects.offsets) - 1, slots, len(names)), np.int64)
     for k, name in enumerate(names):
         values = objects.field(family, name)[taken][fits]
-        if len(values) and np.abs(values).max() >= _LARGEST:
+        bits = KINDS[family].fields[name.removeprefix("station_")]
+        low, high = (0, (1 << bits) - 1) if bits > 0 else (-(1 << ~bits), (1 << ~bits) - 1)
+        wrong = (values < low) | (values > high)
+        if wrong.any():
             raise InputError(
-                f"{objects.name}: expected {name} of the hardware, found {np.abs(values).max()}"
+                f"{objects.name}: expected {name} of the hardware, {low} to {high}, found "
+                f"{values[wrong][0]} in event {event[fits][wrong][0]}"
             )
         out[event[fits], place[fits], k] = values
     return out

@@ -36,6 +36,8 @@ VERTICES: Final = ("L1PuppiVertex", "L1PV", "L1Vertex", "L1Vtx")
 SLOTS: Final = 128
 GOOD_TRACK: Final = 3
 """hwTkQuality of a track that passes the loose and the tight selection."""
+_SAME_PLACE: Final = 0.02
+"""Of a charged candidate and its particle in eta; a step of the candidates is 0.0044."""
 _WORD: Final = {
     "hwPt": Limits(0, 2**14 - 1, "steps of 0.25 GeV", whole=True),
     "hwEta": Limits(-(2**11), 2**11 - 1, "steps of pi/720", whole=True),
@@ -227,14 +229,30 @@ def _inserted(
         return columns | _no_tracks(columns["hwPt"]), {}
     particles = events["L1Cand"]
     index = flat(read(events, name, "l1CandIdx"), np.int64)
-    start = np.repeat(offsets_of(particles["pt"])[:-1], np.diff(offsets_of(events[name]["hwPt"])))
-    position = np.where(index >= 0, index + start, 0)
+    start, count = (
+        np.repeat(part, np.diff(offsets_of(events[name]["hwPt"])))
+        for part in (offsets_of(particles["pt"])[:-1], np.diff(offsets_of(particles["pt"])))
+    )
     charged = columns["hwId"] >= CHARGED
+    position = np.where((index >= 0) & (index < count), index + start, 0)
+    moved = charged & (index >= count)
+    if len(eta := flat(particles["eta"], np.float64)):
+        moved |= charged & (np.abs(columns["hwEta"] * ETA_PHI_LSB - eta[position]) > _SAME_PLACE)
+    if moved.any():
+        raise InputError(
+            f"L1Cand: {int(moved.sum())} of {int(charged.sum())} charged candidates of {name} are "
+            "none of its particles: it was changed after they were made of it; insert again"
+        )
     found = events[name.removesuffix("Cand") + "Vertex"]
     if by_event(found["found"], np.bool_).any():
         along = _track_column(particles, "z0", position, charged)
     else:  # the simulated vertex is at 0 of dz
         along = _track_column(with_simulated_dz(events, particles), "dz", position, charged)
+    if charged.any() and np.isnan(along[charged]).all():
+        raise MissingBranchError(
+            "the network reads where tracks come from along the beam, and L1Cand has neither z0 "
+            "nor dz of them"
+        )
     # the correlator puts a charged particle without a track here, too
     along = np.clip(np.nan_to_num(along, nan=LARGEST_Z0), -LARGEST_Z0, LARGEST_Z0)
     across = np.abs(_track_column(particles, "d0", position, charged))

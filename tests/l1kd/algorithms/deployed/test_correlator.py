@@ -332,3 +332,13 @@ def test_the_published_tagger_knows_leptons_and_b_jets_of_simulated_top_pairs(da
         assert np.mean(best == classes.index(name)) > 0.5, name
     assert np.mean(tags[5].argmax(axis=1) >= 4) < 0.1, "b jets are no leptons"
     assert tags[5][:, 0].mean() > 1.3 * tags[0][:, 0].mean()
+
+
+def test_particles_that_were_changed_after_the_candidates_are_refused(model, weighted):
+    network, particles = L1TSC4NGJet(model(ALL[0])), weighted.L1Cand
+    for changed in (particles[particles.pt > 5.0], particles[:, :0], particles[:, ::-1]):
+        with pytest.raises(InputError, match=r"charged candidates of L1PuppiCand are none of its"):
+            l1kd.insert(ak.with_field(weighted, changed, "L1Cand"), [network])
+    bare = particles[[name for name in particles.fields if name not in ("z0", "dz")]]
+    with pytest.raises(MissingBranchError, match="neither z0 nor dz"):
+        l1kd.insert(ak.with_field(weighted, bare, "L1Cand"), [network])

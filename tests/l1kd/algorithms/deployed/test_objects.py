@@ -276,3 +276,53 @@ def test_values_between_two_steps_of_the_hardware_are_refused(model, branch, fou
     wrong = ak.zip({**jets, branch: jets[branch] + found})
     with pytest.raises(InputError, match=rf"L1Jet.{branch}: expected whole steps of 0\.\d+"):
         algorithm.arrays(ak.with_field(events, wrong, "L1Jet"))
+
+
+@pytest.mark.parametrize(
+    ("collection", "branch", "value", "expected"),
+    [
+        ("L1Jet", "hwPt", 2048, "pt of the hardware, 0 to 2047, found 2048 in event 3"),
+        ("L1Jet", "hwPt", -3, "pt of the hardware, 0 to 2047, found -3 in event 3"),
+        ("L1Jet", "hwEta", 128, "eta of the hardware, -128 to 127, found 128"),
+        ("L1Mu", "hwEtaAtVtx", -257, "eta of the hardware, -256 to 255, found -257"),
+        ("L1EG", "hwPhi", -1, "phi of the hardware, 0 to 255, found -1"),
+    ],
+)
+def test_numbers_that_no_word_of_an_object_holds_are_refused(
+    model, collection, branch, value, expected
+):
+    lists = drawn(5)
+    lists[collection][3] = [{**dict.fromkeys(MUON, 1), "bx": 0, branch: value}]
+    with pytest.raises(InputError, match=f"{collection}: expected {expected}"):
+        AXOL1TL(model("AXOL1TL_v5")).arrays(opened(lists))
+
+
+def test_floats_without_a_value_are_refused(model):
+    events = opened(drawn(5))
+    pt = ak.values_astype(events.L1Jet.hwPt, float)
+    for wrong in (np.nan, np.inf):
+        jets = ak.with_field(events.L1Jet, ak.where(pt > 500, wrong, pt), "hwPt")
+        with pytest.raises(
+            InputError, match=r"L1Jet.hwPt: expected finite numbers, found (nan|inf)"
+        ):
+            AXOL1TL(model("AXOL1TL_v5")).arrays(ak.with_field(events, jets, "L1Jet"))
+
+
+def test_masked_objects_are_refused_not_read_below_the_mask(model):
+    events = opened(drawn(20))
+    algorithm, jets = AXOL1TL(model("AXOL1TL_v5")), events.L1Jet
+    kept = ak.with_field(events, jets[jets.hwPt > 500], "L1Jet")
+    assert len(algorithm.arrays(kept)[0]) == 20
+    for masked in (
+        ak.mask(jets, jets.hwPt > 500),
+        ak.mask(jets, np.arange(20) % 2 == 0),
+        ak.with_field(jets, ak.mask(jets.hwPt, jets.hwPt > 500), "hwPt"),
+    ):
+        with pytest.raises(
+            InputError, match=r"L1Jet.hwPt: expected a value everywhere, found mask"
+        ):
+            algorithm.arrays(ak.with_field(events, masked, "L1Jet"))
+    with pytest.raises(InputError, match="those of 10 events"):
+        algorithm.arrays(ak.mask(events, np.arange(20) % 2 == 0))
+    nothing_masked = ak.with_field(events, ak.mask(jets, jets.hwPt >= 0), "L1Jet")
+    np.testing.assert_array_equal(algorithm.arrays(nothing_masked)[0], algorithm.arrays(events)[0])
