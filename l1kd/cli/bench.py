@@ -24,7 +24,7 @@ from l1kd.emulators.array_types import AnyArray, Integers
 from l1kd.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
-    from l1kd.models.firmware.comparison import Comparison
+    from l1kd.models.firmware.comparison.result import Comparison
     from l1kd.models.firmware.patterns.words import Layout
     from l1kd.models.firmware.vectors.vectors import Emulator
 
@@ -66,6 +66,7 @@ def _branch(path: Path, branch: str | None, count: int) -> AnyArray:
     import uproot
 
     from l1kd.datasets import inspect_file
+    from l1kd.models.firmware.vectors.vectors import rows_of
 
     if branch is None:
         raise ConfigurationError(f"{path}: name the branch of the results with --branch")
@@ -84,7 +85,7 @@ def _branch(path: Path, branch: str | None, count: int) -> AnyArray:
             f"{path}: branch '{branch}' holds {values.type.content}, not the same number of "
             "results in every event"
         ) from error
-    return rows.reshape(len(rows), -1) if count > 1 or rows.ndim > 1 else rows[:, None]
+    return rows_of(rows) if count > 1 or rows.ndim > 1 else rows[:, None]
 
 
 def _on_events(name: str, second: str, inputs: Path | None, branch: str | None) -> "Comparison":
@@ -94,7 +95,7 @@ def _on_events(name: str, second: str, inputs: Path | None, branch: str | None) 
     from l1kd.algorithms import algorithm
     from l1kd.datasets import inspect_file
     from l1kd.emulators.fixed_point import FixedPoint
-    from l1kd.models.firmware.comparison import compare_events
+    from l1kd.models.firmware.comparison.comparison import compare_events
     from l1kd.models.firmware.patterns import files
 
     path = Path(second)
@@ -216,19 +217,23 @@ def compare(
     numbers differ is named.
     """
     from l1kd.algorithms import known_algorithm
-    from l1kd.models.firmware.comparison import compare_networks, compare_recorded, markdown
+    from l1kd.models.firmware.comparison.comparison import compare_networks, compare_recorded
+    from l1kd.models.firmware.comparison.result import markdown
     from l1kd.models.firmware.patterns.files import is_recorded
 
+    def record(name: str) -> Path | None:
+        return Path(name) if is_recorded(name) and Path(name).is_file() else None
+
     def on_rows() -> "Comparison":
-        network, layout = network_named(first), layout_of(links, field)
-        path = Path(second)
-        recorded = path if is_recorded(path) and path.is_file() else None
-        rows = _inputs(first, network, inputs, recorded, columns, layout, vectors, seed)
-        names = (first, second)
+        # of a network and a record, in either order
+        names = (second, first) if record(first) and not record(second) else (first, second)
+        network, layout = network_named(names[0]), layout_of(links, field)
+        recorded = record(names[1])
+        rows = _inputs(names[0], network, inputs, recorded, columns, layout, vectors, seed)
         if recorded is None:
             return compare_networks(network, network_named(second), rows, names)
         there = layout_of(output_links or links, field)
-        delay = _latency(first, latency)
+        delay = _latency(names[0], latency)
         rows = rows[: len(rows) - delay] if recorded.suffix == ".vcd" and inputs is None else rows
         given = _recorded(network, recorded, branch, there, kind, delay, len(rows))
         return compare_recorded(network, rows, given, names)

@@ -127,7 +127,7 @@ def input_rows(
                 f"{image[0].size}; name the candidates' columns with --columns"
             )
         # numbers, not raw values: a network may read less than every bit of a region
-        rows = read_rows(image.reshape(len(image), -1), normalisation).astype(np.float64)
+        rows = read_rows(vectors.rows_of(image), normalisation).astype(np.float64)
     if rows.shape[1] != len(formats):
         raise InputError(
             f"{path}: the network reads {len(formats)} values, {rows.shape[1]} columns are named"
@@ -137,8 +137,9 @@ def input_rows(
 
 def _side_by_side(parts: Mapping[str, AnyArray]) -> AnyArray:
     """Put tensors side by side, shape (n, elements)."""
-    flat = [part.reshape(len(part), prod(part.shape[1:])) for part in parts.values()]
-    return np.concatenate(flat, axis=1)
+    from l1kd.models.firmware.vectors.vectors import rows_of
+
+    return np.concatenate([rows_of(part) for part in parts.values()], axis=1)
 
 
 def _results(network: "Emulator", raw: Integers, layers: bool, threads: int) -> dict[str, Integers]:

@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Sequence
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from l1kd.models.firmware.patterns.words import (
     rows_of_frames,
     rows_of_lines,
 )
-from l1kd.models.firmware.vectors.vectors import cast_rows
+from l1kd.models.firmware.vectors.vectors import cast_rows, rows_of
 
 __all__ = [
     "SUFFIXES",
@@ -270,7 +269,7 @@ def _is_number(cell: str) -> bool:
 
 def _shaped(rows: AnyArray, count: int, name: str) -> AnyArray:
     if rows.ndim > 1:
-        rows = rows.reshape(len(rows), prod(rows.shape[1:]))
+        rows = rows_of(rows)
     elif rows.ndim == 1 and count == 1:
         rows = rows[:, None]
     if rows.ndim != 2 or rows.shape[1] != count or rows.dtype.kind not in "iuf":

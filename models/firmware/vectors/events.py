@@ -117,7 +117,7 @@ def image_rows(file: str | Path, limit: int) -> AnyFloats:
     from l1kd.regions import regions
 
     image = regions(inspect_file(str(file)).open()[:limit])
-    return image.reshape(len(image), -1)
+    return vectors.rows_of(image)
 
 
 def object_rows(file: str | Path, limit: int) -> AnyFloats:
@@ -292,7 +292,7 @@ def read_rows(rows: AnyFloats, normalisation: Residuals | None) -> AnyFloats:
     if normalisation is None:
         return rows
     images = np.asarray(rows, np.uint16).reshape(-1, N_PHI, N_ETA)
-    return normalisation.raw(images).reshape(len(rows), -1).astype(np.float64)
+    return vectors.rows_of(normalisation.raw(images)).astype(np.float64)
 
 
 def _cast(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,9 +36,11 @@ __all__ = [
     "make",
     "name_of",
     "narrow",
+    "rows_of",
     "split",
 ]
 
+_Kind = TypeVar("_Kind", bound=np.generic)
 Emulator = Network | LogicNetwork | RegionStream
 DEFAULT_VECTORS = 131_072
 _EDGE_SHARE = 8
@@ -203,7 +206,7 @@ def load_rows(path: str | Path, network: Emulator) -> Integers:
         rows = read_array(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected a NumPy array of input rows: {error}") from error
-    rows = rows.reshape(len(rows), prod(rows.shape[1:])) if rows.ndim > 1 else rows
+    rows = rows_of(rows) if rows.ndim > 1 else rows
     if rows.ndim != 2 or rows.shape[1] != len(formats) or rows.dtype.kind not in "iuf":
         raise InputError(
             f"{path}: expected numbers of shape (n, {len(formats)}), found {rows.dtype} of shape "
@@ -232,6 +235,11 @@ def cast_rows(rows: npt.NDArray[np.floating], formats: Sequence[FixedPoint], nam
     return raw
 
 
+def rows_of(values: npt.NDArray[_Kind]) -> npt.NDArray[_Kind]:
+    """Return elements side by side, shape (n, elements), also of no rows at all."""
+    return values.reshape(len(values), prod(values.shape[1:]))
+
+
 def split(network: Emulator, raw: npt.NDArray[np.signedinteger]) -> list[Integers]:
     """Return the inputs of a network from rows with all elements side by side."""
     ends = np.cumsum([tensor.size for tensor in network.inputs])[:-1]
@@ -247,6 +255,4 @@ def emulate(network: Emulator, raw: npt.NDArray[np.signedinteger]) -> Integers:
         return network.predict_raw(rows[0])
     result = network.predict_raw(*rows)
     results = result if isinstance(result, tuple) else (result,)
-    sizes = [tensor.size for tensor in network.outputs]
-    parts = [part.reshape(len(raw), size) for part, size in zip(results, sizes, strict=True)]
-    return np.concatenate(parts, axis=1)
+    return np.concatenate([rows_of(part) for part in results], axis=1)

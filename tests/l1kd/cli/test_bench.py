@@ -57,6 +57,16 @@ def test_files_without_rows_give_none_and_prove_nothing(l1kd, network, tmp_path)
     assert "no rows to compare" in done.stderr
 
 
+def test_a_record_may_stand_first(l1kd, network, tmp_path):
+    file, rows = tmp_path / "small.npz", tmp_path / "rows.npy"
+    raw = vectors.make(network, 50, 1).raw
+    np.save(rows, raw)
+    np.save(tmp_path / "results.npy", vectors.emulate(network, raw))
+    done = l1kd("compare", tmp_path / "results.npy", file, "--inputs", rows)
+    assert done.exit_code == 0, done.output
+    assert "0 of 50 rows" in done.output.replace("\n", "")
+
+
 def test_results_need_their_inputs(l1kd, network, tmp_path):
     np.save(tmp_path / "results.npy", np.zeros((3, 2), np.int64))
     done = l1kd("compare", tmp_path / "small.npz", tmp_path / "results.npy")

@@ -9,12 +9,12 @@ from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
 from l1kd.emulators.network.graph import Graph
 from l1kd.errors import InputError
-from l1kd.models.firmware.comparison import (
+from l1kd.models.firmware.comparison.comparison import (
     compare_events,
     compare_networks,
     compare_recorded,
-    markdown,
 )
+from l1kd.models.firmware.comparison.result import markdown
 from l1kd.models.firmware.vectors import vectors
 from tests.models.firmware.networks import dense, make_network, relu
 

@@ -1,14 +1,11 @@
-"""Two networks side by side, or a network beside what was recorded of one.
+"""Two networks on the same rows, or a network beside what was recorded of one.
 
 What is compared are numbers: formats may differ, and where they do, that is said. Where rows
 differ, the first layer whose numbers differ is named for every row.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from difflib import SequenceMatcher
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,98 +13,16 @@ import numpy.typing as npt
 from l1kd.emulators.array_types import AnyArray, Exact, Floats, Integers, Mask
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
-from l1kd.emulators.network.graph import Affine, Graph, Layer, Lookup, Operation, Piecewise
 from l1kd.errors import InputError
+from l1kd.models.firmware.comparison.result import Comparison, Difference, Example
+from l1kd.models.firmware.comparison.structure import input_formats, pairs, structure, title_of
 from l1kd.models.firmware.vectors import vectors
-from l1kd.models.firmware.vectors.vectors import Emulator
+from l1kd.models.firmware.vectors.vectors import Emulator, rows_of
 
-__all__ = [
-    "Comparison",
-    "Difference",
-    "Example",
-    "compare_events",
-    "compare_networks",
-    "compare_recorded",
-    "markdown",
-]
+__all__ = ["compare_events", "compare_networks", "compare_recorded"]
 
 MAX_EXAMPLES = 10
 SAME_LAYERS = "none: every layer agrees"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One difference between two descriptions.
-
-    Attributes
-    ----------
-    layer : str
-        Name in the first network, and in the second where it has another.
-    what : str
-        ``kind``, ``shape``, ``result``, a role of a format, or the constants concerned.
-    first, second : str
-    """
-
-    layer: str
-    what: str
-    first: str
-    second: str
-
-
-@dataclass(frozen=True)
-class Example:
-    """A row whose results differ: raw input, both results as numbers, the first layer."""
-
-    row: int
-    input: list[int]
-    first: list[float]
-    second: list[float]
-    layer: str
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What agrees and what does not.
-
-    Attributes
-    ----------
-    first, second : str
-        Names.
-    rows, differing : int
-        Rows that were compared, and those whose results differ.
-    largest : float
-        Largest difference of a result.
-    differences : list of Difference
-        Of layers, formats and constants; empty for recorded results.
-    layers : dict
-        Rows in which a layer's numbers differ, by layer, in order; those that agree are there, too.
-    first_layers : dict
-        Rows by the first layer that differs.
-    examples : list of Example
-        At most 10.
-    notes : list of str
-        What was not compared, and why.
-    """
-
-    first: str
-    second: str
-    rows: int
-    differing: int
-    largest: float
-    differences: list[Difference] = field(default_factory=list)
-    layers: dict[str, int] = field(default_factory=dict)
-    first_layers: dict[str, int] = field(default_factory=dict)
-    examples: list[Example] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def agrees(self) -> bool:
-        """Whether every row gives the same numbers."""
-        return self.differing == 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        return {**asdict(self), "agrees": self.agrees}
 
 
 def compare_networks(
@@ -146,7 +61,7 @@ def compare_networks(
     blame: list[str] = []
     differences: list[Difference] = []
     if isinstance(first, Network) and isinstance(second, Network):
-        differences = [*_inputs(first, second), *_structure(first.graph, second.graph)]
+        differences = [*input_formats(first, second), *structure(first.graph, second.graph)]
         layers, blame = _layers(first, second, raw, theirs, rows, notes)
     else:
         notes.append("networks of logic gates are compared as a whole")
@@ -298,103 +213,6 @@ def _shifted(raw: Integers, form: FixedPoint, fraction: int) -> Integers | Exact
     return raw << by if form.width + by < 64 else raw.astype(object) * 2**by
 
 
-def _inputs(first: Network, second: Network) -> Iterator[Difference]:
-    for mine, theirs in zip(first.inputs, second.inputs, strict=False):
-        if mine.format != theirs.format:
-            yield Difference(mine.name, "input", str(mine.format), str(theirs.format))
-
-
-def _pairs(first: Graph, second: Graph) -> list[tuple[Layer | None, Layer | None]]:
-    """Match layers: by name where the networks share names, else by kind and shape."""
-    names = {layer.name for layer in first.layers} & {layer.name for layer in second.layers}
-    by_name = 2 * len(names) >= min(len(first.layers), len(second.layers))
-
-    def keys(graph: Graph) -> list[Any]:
-        if by_name:
-            return [layer.name for layer in graph.layers]
-        return [(layer.kind, layer.output.shape) for layer in graph.layers]
-
-    matcher = SequenceMatcher(None, keys(first), keys(second), autojunk=False)
-    found: list[tuple[Layer | None, Layer | None]] = []
-    for tag, a, b, c, d in matcher.get_opcodes():
-        mine, theirs = first.layers[a:b], second.layers[c:d]
-        if tag in ("equal", "replace") and len(mine) == len(theirs):
-            found += zip(mine, theirs, strict=True)
-        else:
-            found += [(layer, None) for layer in mine]
-            found += [(None, layer) for layer in theirs]
-    return found
-
-
-def _title(mine: Layer, theirs: Layer) -> str:
-    return mine.name if mine.name == theirs.name else f"{mine.name} / {theirs.name}"
-
-
-def _structure(first: Graph, second: Graph) -> Iterator[Difference]:
-    for mine, theirs in _pairs(first, second):
-        if mine is None or theirs is None:
-            layer = mine or theirs
-            assert layer is not None
-            there = f"{layer.kind}, {layer.output.format}"
-            yield Difference(layer.name, "layer", *((there, "-") if mine else ("-", there)))
-            continue
-        title = _title(mine, theirs)
-        facts = [
-            ("kind", mine.kind, theirs.kind),
-            ("shape", mine.output.shape, theirs.output.shape),
-            ("result", mine.output.format, theirs.output.format),
-        ]
-        for role in [*mine.formats, *(r for r in theirs.formats if r not in mine.formats)]:
-            facts.append((role, mine.formats.get(role, "-"), theirs.formats.get(role, "-")))
-        for what, a, b in facts:
-            if a != b:
-                yield Difference(title, what, str(a), str(b))
-        yield from _constants(title, mine, theirs)
-
-
-def _constants(title: str, mine: Layer, theirs: Layer) -> Iterator[Difference]:
-    kinds = [[type(op) for op in layer.operations] for layer in (mine, theirs)]
-    if kinds[0] != kinds[1]:
-        counts = [
-            f"{layer.parameters} in {len(layer.operations)} steps" for layer in (mine, theirs)
-        ]
-        yield Difference(title, "constants", *counts)
-        return
-    for one, other in zip(mine.operations, theirs.operations, strict=True):
-        for (what, a), (_, b) in zip(_numbers(one), _numbers(other), strict=True):
-            if a.shape != b.shape:
-                yield Difference(title, what, f"shape {a.shape}", f"shape {b.shape}")
-            elif (wrong := a != b).any():
-                gap = float(np.abs(a - b).max())
-                text = f"{int(wrong.sum())} of {a.size} differ"
-                yield Difference(title, what, text, f"by up to {gap:g}")
-
-
-def _numbers(operation: Operation) -> list[tuple[str, Floats]]:
-    """Return the constants of an operation as numbers."""
-
-    def real(raw: Integers, fraction: int) -> Floats:
-        return np.ldexp(raw.astype(np.float64), -fraction)
-
-    if isinstance(operation, Affine):
-        weight = real(operation.weight, operation.weight_fraction)
-        return [
-            ("weights", weight),
-            ("biases", real(operation.bias, operation.accumulator.fraction)),
-        ]
-    if isinstance(operation, Lookup):
-        return [("table", real(operation.table, operation.output.format.fraction))]
-    if isinstance(operation, Piecewise):
-        scales = [operation.scale_above, operation.scale_below]
-        shifts = [operation.offset_above, operation.offset_below]
-        # a scale turns raw values of the source into steps of 2^-fraction: both stay together
-        return [
-            ("scales", real(np.stack(scales), operation.fraction)),
-            ("offsets", real(np.stack(shifts), operation.fraction)),
-        ]
-    return []
-
-
 def _layers(
     first: Network,
     second: Network,
@@ -409,19 +227,19 @@ def _layers(
     counts: dict[str, int] = {}
     blame = [SAME_LAYERS] * len(rows)
     skipped = []
-    for mine, other in _pairs(first.graph, second.graph):
+    for mine, other in pairs(first.graph, second.graph):
         if mine is None or other is None or mine.output.size != other.output.size:
             skipped += [layer.name for layer in (mine, other) if layer is not None]
             continue
         size = mine.output.size
         same = _same(
-            mine_all[mine.name].reshape(len(raw), -1),
+            rows_of(mine_all[mine.name]),
             [mine.output.format] * size,
-            theirs_all[other.name].reshape(len(raw), -1),
+            rows_of(theirs_all[other.name]),
             [other.output.format] * size,
         )
         wrong: Mask = np.asarray(~same.all(axis=1))
-        title = _title(mine, other)
+        title = title_of(mine, other)
         counts[title] = int(wrong.sum())
         for place in np.flatnonzero(wrong[rows]):
             if blame[place] == SAME_LAYERS:
@@ -430,35 +248,3 @@ def _layers(
         names = ", ".join(dict.fromkeys(skipped))
         notes.append(f"layers without a counterpart of the same size: {names}")
     return counts, blame
-
-
-def markdown(found: Comparison) -> str:
-    """Return a comparison as a page of Markdown."""
-    lines = [
-        f"# {found.first} and {found.second}",
-        "",
-        f"{found.differing:,} of {found.rows:,} rows differ"
-        + (f", by up to {found.largest:g}." if found.differing else "."),
-        *(f"\n{note[0].upper()}{note[1:]}." for note in found.notes),
-    ]
-    if found.first_layers:
-        lines += ["", "| first layer that differs | rows |", "|---|---|"]
-        lines += [f"| {name} | {count:,} |" for name, count in found.first_layers.items()]
-    if found.layers:
-        lines += ["", "| layer | rows that differ |", "|---|---|"]
-        lines += [f"| {name} | {count:,} |" for name, count in found.layers.items()]
-    if found.differences:
-        lines += ["", f"| layer | | {found.first} | {found.second} |", "|---|---|---|---|"]
-        lines += [f"| {d.layer} | {d.what} | {d.first} | {d.second} |" for d in found.differences]
-    if found.examples:
-        lines += ["", f"| row | input (raw) | {found.first} | {found.second} | first layer |"]
-        lines += ["|---|---|---|---|---|"]
-        for example in found.examples:
-            cells = [_short(example.input), _short(example.first), _short(example.second)]
-            lines.append(f"| {example.row} | {' | '.join(cells)} | {example.layer} |")
-    return "\n".join(lines) + "\n"
-
-
-def _short(numbers: Sequence[float], most: int = 16) -> str:
-    text = ", ".join(f"{number:g}" for number in numbers[:most])
-    return text if len(numbers) <= most else f"{text}, ... ({len(numbers)})"
