@@ -14,12 +14,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from l1kd.algorithms import Correlator
+from l1kd.algorithms.correlator import SHIPPED
+from l1kd.algorithms.region_networks import region_network
 from l1kd.algorithms.region_puppi import PuppiCorrelator
 from l1kd.algorithms.true_shares import TrueShares
 from l1kd.columns import event_index, offsets_from_counts
 from l1kd.datasets import Dataset, load_fileset
 from l1kd.emulators.array_types import AnyArray, Floats
-from l1kd.emulators.correlator.linpuppi import TUNED
+from l1kd.emulators.correlator.clusters import Clusterer
+from l1kd.emulators.correlator.linpuppi import TUNED, tuned_for
 from l1kd.emulators.particles.region_puppi import TUNED_PUPPI
 from l1kd.errors import ConfigurationError
 from l1kd.execution.faults import require_writable, writing
@@ -132,6 +135,10 @@ def weightings_of(models: Sequence[str] = (), *, towers: bool = True) -> list[An
         _named(Correlator(prefix="L1Preset"), "LinPUPPI, presets"),
         _named(Correlator(prefix="L1Tuned", puppi=TUNED["clusters"]), "LinPUPPI, tuned"),
     ]
+    formed = region_network(SHIPPED).clusters
+    if formed not in (None, Clusterer()):
+        own = Correlator(clusters=formed, prefix="L1TunedOwn", puppi=tuned_for(formed.windows))
+        found.append(_named(own, "LinPUPPI, tuned, the network's clusters"))
     if towers:
         found += [
             _named(Correlator(clusters=False, prefix="L1PresetTowers"), "presets, towers"),
@@ -147,7 +154,8 @@ def weightings_of(models: Sequence[str] = (), *, towers: bool = True) -> list[An
     ]
     for i, model in enumerate(models):
         found.append(_named(Correlator(model, prefix=f"L1Network{i + 1}"), Path(model).name))
-    return [*found, _named(TrueShares(), "true shares (bound)")]
+    # the bound is of the same chain: with the network's clusters
+    return [*found, _named(TrueShares(formed or False), "true shares (bound)")]
 
 
 def _named(correlator: Any, label: str) -> Any:

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from l1kd.emulators.correlator.clusters import Clusterer, Window
-from l1kd.emulators.correlator.linpuppi import PRESETS, TUNED, LinPuppiParameters
+from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppiParameters, tuned_for
 from l1kd.emulators.correlator.weighing import NAMES
 from l1kd.models.config import Optimisation, Strict, Training
 
@@ -174,12 +174,7 @@ class CorrelatorConfig(Training):
 
     def puppi(self) -> dict[str, LinPuppiParameters]:
         """Return LinPUPPI's parameters by board type."""
-        chosen = dict(PRESETS)
-        if self.linpuppi == "tuned":
-            detector = {"barrel": 0, "hgcal": 1, "hgcalnotk": 1, "hf": 2}
-            for board, number in detector.items():
-                kind = "towers" if self.windows[number] == "towers" else "clusters"
-                chosen[board] = TUNED[kind][board]
+        chosen = tuned_for(self.windows) if self.linpuppi == "tuned" else dict(PRESETS)
         return chosen | {board: chosen[board].replace(dz=cut) for board, cut in self.dz.items()}
 
     @model_validator(mode="after")

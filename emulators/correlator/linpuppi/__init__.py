@@ -7,6 +7,14 @@ from l1kd.emulators.correlator.linpuppi.linpuppi import (
     LinPuppiParameters,
     final_arrays,
 )
-from l1kd.emulators.correlator.linpuppi.tuned import TUNED
+from l1kd.emulators.correlator.linpuppi.tuned import TUNED, tuned_for
 
-__all__ = ["PRESETS", "TUNED", "VARIANTS", "LinPuppi", "LinPuppiParameters", "final_arrays"]
+__all__ = [
+    "PRESETS",
+    "TUNED",
+    "VARIANTS",
+    "LinPuppi",
+    "LinPuppiParameters",
+    "final_arrays",
+    "tuned_for",
+]

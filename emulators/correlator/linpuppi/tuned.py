@@ -13,13 +13,13 @@ clusters the command ends at 0.313 after 1,061 changes, at other values. Those w
 figure are kept, as the harder reference.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 from l1kd.emulators.correlator.linpuppi.parameters import PRESETS, LinPuppiParameters
 
-__all__ = ["TUNED"]
+__all__ = ["TUNED", "tuned_for"]
 
 REFERENCE: Final = "l1kd tune on training events at pile-up 200, from the presets on"
 
@@ -64,3 +64,19 @@ TUNED: Final[Mapping[str, Mapping[str, LinPuppiParameters]]] = MappingProxyType(
     }),
 })  # fmt: skip
 """By what enters ("clusters", "towers") and board type."""
+_DETECTOR: Final = {"barrel": 0, "hgcal": 1, "hgcalnotk": 1, "hf": 2}
+
+
+def tuned_for(windows: Sequence[str]) -> dict[str, LinPuppiParameters]:
+    """Return the parameters chosen for what enters each board type.
+
+    Parameters
+    ----------
+    windows : sequence of str
+        What clusters of barrel, HGCal and HF are made of, as of `Clusterer`; "towers" are no
+        clusters.
+    """
+    return {
+        board: TUNED["towers" if windows[number] == "towers" else "clusters"][board]
+        for board, number in _DETECTOR.items()
+    }
