@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from l1kd._version import __version__, commit
 from l1kd.cli.arguments import expanded, routed
+from l1kd.emulators.network import FirmwareSourceError
 from l1kd.errors import L1KDError
 from l1kd.registry import load_plugin
 
@@ -71,7 +72,7 @@ def explained(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*args: Any, **options: Any) -> None:
         try:
             command(*args, **options)
-        except L1KDError as error:
+        except (L1KDError, FirmwareSourceError) as error:
             notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", ()))
             error_console.print(
                 f"[bold red]{type(error).__name__}[/]: {escape(str(error) + notes)}",

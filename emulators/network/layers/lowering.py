@@ -121,7 +121,8 @@ class Config:
             return FixedPoint(18, 8)
         if name not in self.struct.types:
             raise self.refuse(f"no type {name}")
-        return self._lowering.format(self.struct.types[name], self.struct)
+        read = self._lowering.cast_format if name == "accum_t" else self._lowering.format
+        return read(self.struct.types[name], self.struct)
 
     def child(self, name: str) -> "Config":
         """Return the structure that a typedef member names."""
@@ -152,6 +153,14 @@ class Lowering:
             return FixedPoint.parse(kind.text)
         except ValueError as error:
             raise FirmwareSourceError(str(error), place.location, kind.text) from None
+
+    def cast_format(self, kind: CppType, place: Any) -> FixedPoint:
+        """Return the format into which a type casts what is assigned to it.
+
+        The integer types take a number without its fraction, that is truncated towards zero.
+        """
+        form = self.format(kind, place)
+        return replace(form, rounding="TRN_ZERO") if kind.base in ("ap_int", "ap_uint") else form
 
     def config(self, call: Call) -> Config:
         """Return the configuration structure of a call."""
@@ -218,7 +227,7 @@ class Lowering:
         if position >= len(call.outputs):
             raise self.refuse(call, f"{position + 1} outputs expected")
         declared = self.project.tensors[call.outputs[position]]
-        tensor = Tensor(declared.name, tuple(shape), self.format(declared.type, declared))
+        tensor = Tensor(declared.name, tuple(shape), self.cast_format(declared.type, declared))
         if not 1 <= tensor.size <= MAX_ELEMENTS:
             raise self.refuse(call, f"{tensor.size} elements are too many")
         if declared.size is not None and declared.size != tensor.size:
@@ -238,7 +247,7 @@ class Lowering:
     def format_of_output(self, call: Call, position: int = 0) -> FixedPoint:
         """Return the format of a tensor that a call writes."""
         declared = self.project.tensors[call.outputs[position]]
-        return self.format(declared.type, declared)
+        return self.cast_format(declared.type, declared)
 
     def weight_array(self, call: Call, position: int, size: int) -> WeightArray:
         """Return a parameter array of a call, which must have ``size`` entries."""

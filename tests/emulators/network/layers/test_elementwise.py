@@ -160,6 +160,15 @@ def test_prelu_and_batch_normalisation(tmp_path):
     check(bench.fw, tmp_path)
 
 
+def test_integer_types_take_numbers_without_their_fraction(tmp_path):
+    """Results of ``ap_int`` and ``ap_uint`` are truncated towards zero, not floored."""
+    bench = Bench(6)
+    results = ("ap_int<4>", "ap_uint<3>")
+    bench.activation("linear", results=results)
+    bench.activation("tanh", every=5, results=results)
+    check(bench.fw, tmp_path)
+
+
 def test_merges(tmp_path):
     bench = Bench(6)
     results = iter(itertools.cycle(RESULTS))
