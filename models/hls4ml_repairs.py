@@ -9,6 +9,9 @@
   all other layers get one that holds them.
 - Such a scale is fused with a normalisation behind it, whose type need not hold the product.
 - An activation ``quantized_bits`` behind a layer without a type of its own is dropped.
+- Averages are rounded to the type of what is averaged; of those over a whole image, sum and result
+  have the default type, whatever is averaged.
+- Weights ``quantized_bits(1, 0)``, which are -1 and 1, get a type that holds -1 and 0.
 - The types of a layer ``Softmax`` are declared by another name than the one that they are used by.
 
 Nothing on disk is changed; `l1kd.models.backend.hls4ml` applies all of it when it imports hls4ml.
@@ -55,6 +58,8 @@ def repair(module: Any, legacy: Callable[[], AbstractContextManager[None]]) -> N
     _keep_casts()
     _keep_scales()
     _name_softmax()
+    _infer_averages()
+    _hold_signs()
     _choose_parser(module, legacy)
     setattr(module, _DONE, True)
 
@@ -134,6 +139,56 @@ def _keep_scales() -> None:
         return bool(fuses(self, node)) and not isinstance(node.get_input_node(), layers.ApplyAlpha)
 
     passes.FuseConsecutiveBatchNormalization.match = match
+
+
+def _infer_averages() -> None:
+    """Infer types that hold averages of 2, 4, 8, ... numbers, those over whole images as well."""
+    passes: Any = importlib.import_module("hls4ml.model.optimizer.passes.infer_precision")
+    kinds: Any = importlib.import_module("hls4ml.model.types")
+    home = passes.InferPrecisionTypes
+    infers = home._infer_precision
+
+    def infer(self: Any, node: Any, types_to_infer: Any) -> Any:
+        whole, pools = (f"{kind}Pooling" in node.class_name for kind in ("Global", ""))
+        before = node.get_input_variable().type.precision if pools else None
+        if not pools or not self._all_supported_types((before,)):
+            return infers(self, node, types_to_infer)
+        average = node.get_attr("pool_op").lower() == "average"
+        names = ("n_in", "in_height", "in_width") if whole else ("pool_height", "pool_width")
+        count = int(np.prod([node.get_attr(name) or 1 for name in names]))
+        bits = (count - 1).bit_length() if average else 0
+        exact = bits if 1 << bits == count else 0
+        chosen = {
+            "accum_t": (before.width + 2 * bits, before.integer + bits),
+            "result_t": (before.width + exact, before.integer),
+        }
+        inferred = [] if whole else list(infers(self, node, types_to_infer))
+        for role in ("accum_t", "result_t"):
+            if role in types_to_infer and (whole or exact):
+                width, integer = chosen[role]
+                node.types[role].name = f"{node.name}_{role}"
+                node.types[role].precision = kinds.FixedPrecisionType(
+                    width, integer, signed=before.signed
+                )
+                inferred += [role] if role not in inferred else []
+        return inferred
+
+    home._infer_precision = infer
+
+
+def _hold_signs() -> None:
+    """Give weights of one bit with a sign a type for -1 and 1."""
+    home: Any = importlib.import_module("hls4ml.model.quantizers").QKerasQuantizer
+    kinds: Any = importlib.import_module("hls4ml.model.types")
+    chooses = home._get_type
+
+    def choose(self: Any, quantizer_config: Any) -> Any:
+        given = quantizer_config["config"]
+        if quantizer_config["class_name"] == "quantized_bits" and given["bits"] == 1:
+            return kinds.IntegerPrecisionType(2)
+        return chooses(self, quantizer_config)
+
+    home._get_type = choose
 
 
 def _name_softmax() -> None:

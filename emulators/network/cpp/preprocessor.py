@@ -109,7 +109,7 @@ class Preprocessor:
                 content = stream.read(size)
         except OSError as error:
             raise FirmwareSourceError(f"cannot read {name}: {error.strerror}") from None
-        return content.decode("utf-8-sig", errors="replace")
+        return content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
 
     def number_macros(self) -> dict[str, Number]:
         """Return the macros without parameters that stand for a number."""

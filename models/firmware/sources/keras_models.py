@@ -39,6 +39,8 @@ _FUNCTIONS = (
     "tanh",
 )  # fmt: skip
 """Functions whose values no fixed-point type holds exactly."""
+_WIDEST = 64
+"""Bits that a result of a table may have."""
 _QKERAS = re.compile(r"Q[A-Z]|quantized_|stochastic_|binary$|ternary$")
 
 
@@ -86,14 +88,17 @@ class KerasModel(Framework):
 
     @property
     def inexact(self) -> str:
-        """What the model computes in floating point before its last activation, empty if nothing.
+        """What only firmware rounds before the last activation, with the reason; empty if nothing.
 
-        The firmware takes it from tables, so that the two cannot be compared.
+        The two cannot be compared then.
         """
-        for layer in self.model.layers:
+        for layer in qkeras_models.every_layer(self.model):
             last = layer is self.model.layers[-1] and self.last_function
             if not last and _function(layer) in _FUNCTIONS:
-                return f"{_function(layer)} in layer '{layer.name}'"
+                place = f"{_function(layer)} in layer '{layer.name}'"
+                return f"{place} in floating point, firmware takes a table"
+            if _averages_inexactly(layer):
+                return f"averages in layer '{layer.name}' in floating point, firmware rounds them"
         return ""
 
     def declare(self, network: Network) -> list[str]:
@@ -142,6 +147,24 @@ def _function(layer: Any) -> str:
     if layer.__class__.__name__ == "Softmax":
         return "softmax"
     return str(getattr(getattr(layer, "activation", None), "__name__", ""))
+
+
+def _averages_inexactly(layer: Any) -> bool:
+    """Tell whether a layer divides by numbers that are no powers of two."""
+    kind = layer.__class__.__name__
+    if not kind.startswith(("AveragePooling", "GlobalAveragePooling")):
+        return False
+    shape = layer.input.shape[1:-1]
+    if kind.startswith("Global"):
+        counts = set(shape)
+    else:
+        sizes, steps = (np.ravel(given).tolist() for given in (layer.pool_size, layer.strides))
+        counts = set(sizes)
+        if layer.padding == "same":  # at the edges fewer numbers are averaged
+            every = zip(shape, sizes, steps, strict=True)
+            cut = any(length % step or size != step for length, size, step in every)
+            counts |= set(range(1, max(sizes))) if cut else set()
+    return any(count & (count - 1) for count in counts)
 
 
 @contextmanager
@@ -277,6 +300,7 @@ def _read_legacy(path: Path, config: dict[str, Any], modules: set[str]) -> Keras
     with _double(legacy=True):
         wide = rebuilt(qkeras_models.reference_configuration(config))
     qkeras_models.set_quantized(wide, model, norms=True)
+    qkeras_models.compute_in_double(wide)
     plain, firmware = qkeras_models.simplified(config), model
     if plain is not None:
         firmware = rebuilt(plain)
@@ -369,24 +393,58 @@ def convert_keras(framework: KerasModel, options: HlsOptions, precisions: Precis
         hls4ml = backend.hls4ml()
 
         try:
-            config = hls4ml.utils.config_from_keras_model(
-                model, granularity="name", backend=options.backend, default_precision=default
-            )
+            chosen = {"backend": options.backend, "default_precision": default}
+            config = hls4ml.utils.config_from_keras_model(model, granularity="name", **chosen)
+            for inner in _inner_models(model):
+                named = hls4ml.utils.config_from_keras_model(inner, granularity="name", **chosen)
+                config["LayerName"] |= named["LayerName"]
             types = _input_types(framework)
             if framework.name == "QKeras":
                 types |= qkeras_models.norm_types(model) | qkeras_models.symmetric_types(model)
+                types |= qkeras_models.channel_types(framework.model)
             declare(config["LayerName"], types | dict(precisions), options)
-            return hls4ml.converters.convert_from_keras_model(
-                model,
-                hls_config=config,
-                **project(options),
+            found = hls4ml.converters.convert_from_keras_model(
+                model, hls_config=config, **project(options)
             )
+            for node in found.get_layers():
+                _declare_open_result(node, precisions, default)
+            return found
         except FirmwareError:
             raise
         except Exception as error:
             raise FirmwareError(
                 f"hls4ml cannot convert model '{model.name}': {type(error).__name__}: {error}"
             ) from error
+
+
+def _declare_open_result(node: Any, precisions: Precisions, default: str) -> None:
+    """Give a sigmoid or tanh that ends an HGQ2 model a type: hls4ml means to be exact, in 127 bits.
+
+    The type is declared for the activation or for the layer that it is part of.
+    """
+    from hls4ml.backends.fpga.fpga_types import APTypeConverter
+
+    function = node.get_attr("activation")
+    if node.class_name != "Activation" or function not in ("sigmoid", "tanh"):
+        return
+    kind = node.get_output_variable().type
+    if kind.precision.width <= _WIDEST:
+        return
+    names = node.name, node.name.removesuffix(f"_{function}")
+    declared = [
+        precisions[name]["result"] for name in names if "result" in precisions.get(name, {})
+    ]
+    text = (declared or [default])[0]
+    precision = node.model.config.backend.convert_precision_string(text)
+    kind.precision = APTypeConverter().convert(precision)
+
+
+def _inner_models(model: Any) -> Iterator[Any]:
+    """Give the models within a model: hls4ml's configuration leaves their layers out."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield layer
+            yield from _inner_models(layer)
 
 
 def _input_types(framework: KerasModel) -> dict[str, dict[str, str]]:

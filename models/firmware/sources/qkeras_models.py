@@ -16,7 +16,10 @@ import numpy.typing as npt
 from l1kd.errors import FirmwareError
 
 __all__ = [
+    "channel_types",
     "check_quantizers",
+    "compute_in_double",
+    "every_layer",
     "norm_types",
     "open_biases",
     "reference_configuration",
@@ -38,6 +41,8 @@ _WEIGHTS = (
 _FROZEN = ("kernel", "bias", "depthwise", "pointwise", "gamma", "beta", "mean", "variance")
 _RECURRENT = ("QSimpleRNN", "QLSTM", "QGRU", "QBidirectional")
 _NORM = "QBatchNormalization"
+_BY_CHANNEL = ("QDepthwise", "QSeparable")
+"""How the names of layers begin that hls4ml gives no scales of their own."""
 _FOLDED = "Batchnorm"
 """How the names of layers end that fold a batch normalisation into their weights."""
 _OF_NORM = (
@@ -67,7 +72,7 @@ def check_quantizers(path: Path, model: Any) -> None:
     FirmwareError
         One line: the layer, the quantizer, why it is refused, and what to use instead.
     """
-    for layer in _every(model):
+    for layer in every_layer(model):
         kind = layer.__class__.__name__
         activation = getattr(layer, "quantizer", None) if kind == "QActivation" else None
         activation = getattr(layer, "activation", None) if activation is None else activation
@@ -87,17 +92,18 @@ def check_quantizers(path: Path, model: Any) -> None:
                 )
 
 
-def _every(model: Any) -> Iterator[Any]:
+def every_layer(model: Any) -> Iterator[Any]:
+    """Give the layers of a model, those of models within it in their place."""
     for layer in model.layers:
         if hasattr(layer, "layers"):
-            yield from _every(layer)
+            yield from every_layer(layer)
         else:
             yield layer
 
 
 def open_biases(model: Any) -> Iterator[str]:
     """Give the names of quantized layers whose bias has no quantizer."""
-    for layer in _every(model):
+    for layer in every_layer(model):
         kind = layer.__class__.__name__
         if kind == _NORM or kind in _RECURRENT or not hasattr(layer, "get_quantizers"):
             continue
@@ -109,7 +115,7 @@ def open_biases(model: Any) -> Iterator[str]:
 def symmetric_types(model: Any) -> dict[str, dict[str, str]]:
     """Return the types of activations whose range is symmetric, which hls4ml does not know of."""
     found = {}
-    for layer in _every(model):
+    for layer in every_layer(model):
         quantizer: Any = getattr(layer, "quantizer", None)
         if layer.__class__.__name__ == "QActivation" and _is_symmetric(quantizer):
             bits, integer = int(quantizer.bits), int(quantizer.integer) + 1
@@ -276,7 +282,8 @@ def simplified(config: Mapping[str, Any]) -> Config | None:
 
     hls4ml takes factor and offset of the numbers that are stored, whatever QKeras' quantizers make
     of them: normalisation becomes the plain one and they are stored quantized. Layers that fold a
-    normalisation into their weights become layers without, whose weights QKeras has folded.
+    normalisation into their weights become layers without, whose weights QKeras has folded. Of the
+    scales of depthwise and separable layers it knows nothing: their weights are stored as they are.
     """
     changed: Config = json.loads(json.dumps(config))
     found = False
@@ -285,6 +292,11 @@ def simplified(config: Mapping[str, Any]) -> Config | None:
         if layer["class_name"] == _NORM:
             found = True
             _plain_norm(layer)
+        if layer["class_name"].startswith(_BY_CHANNEL):
+            found = True
+            for role in ("depthwise", "pointwise"):
+                if f"{role}_quantizer" in layer["config"]:
+                    layer["config"][f"{role}_quantizer"] = None
     return changed if found else None
 
 
@@ -295,23 +307,68 @@ def set_quantized(target: Any, model: Any, *, norms: bool) -> None:
     ----------
     norms : bool
         Batch normalisation is given its factor and offset, for `reference_configuration`; else
-        the four quantized numbers, and all other layers their weights as they are.
+        the four quantized numbers, layers by channel quantized weights, and all others their
+        weights as they are.
     """
-    for to, of in zip(_every(target), _every(model), strict=True):
+    for to, of in zip(every_layer(target), every_layer(model), strict=True):
         kind = of.__class__.__name__
         norm = kind in (_NORM, "BatchNormalization")
         if norm and norms:
             to.set_weights(factor_and_offset(of))
-        elif kind == _NORM or (norms and hasattr(of, "get_quantizers") and kind not in _RECURRENT):
+        elif kind.startswith((_NORM, *_BY_CHANNEL)) or (
+            norms and hasattr(of, "get_quantizers") and kind not in _RECURRENT
+        ):
             to.set_weights(_quantized(of))
         else:
             to.set_weights(_weights(of))
 
 
+def channel_types(model: Any) -> dict[str, dict[str, str]]:
+    """Return types that hold the weights of depthwise and separable layers with their scales."""
+    found = {}
+    for layer in every_layer(model):
+        kind = layer.__class__.__name__
+        if kind.startswith(_BY_CHANNEL):
+            roles = ["weight"] if kind.startswith("QDepthwise") else ["depthwise", "pointwise"]
+            found[layer.name] = dict(zip(roles, map(_exact, _quantized(layer)), strict=False))
+    return found
+
+
+def _exact(values: npt.NDArray[np.float64]) -> str:
+    """Return the narrowest type that holds numbers of few bits."""
+    parts, exponents = np.frexp(values[values != 0.0])
+    whole = np.ldexp(parts, 53).astype(np.int64)
+    fraction = int((53 - exponents - _trailing_zeros(whole)).max(initial=0))
+    integer = int(exponents.max(initial=0)) + 1
+    return f"ap_fixed<{integer + fraction},{integer}>"
+
+
+def _trailing_zeros(whole: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    lowest = (whole & -whole).astype(np.float64)
+    return np.log2(lowest).astype(np.int64)
+
+
+def compute_in_double(model: Any) -> None:
+    """Give a model in double precision rectifiers that compute in it.
+
+    QKeras' own casts to single precision, and loses bits of sums before it rounds them; its
+    `quantized_bits` without a sign is the same function in the precision of the model.
+    """
+    from l1kd.models import backend
+
+    for layer in every_layer(model):
+        for attribute in ("quantizer", "activation"):
+            relu = getattr(layer, attribute, None)
+            if _name(relu) == "quantized_relu":
+                bits = backend.qkeras().quantized_bits
+                twin = bits(relu.bits, relu.integer, keep_negative=False, alpha=1)
+                setattr(layer, attribute, twin)
+
+
 def norm_types(model: Any) -> dict[str, dict[str, str]]:
     """Return types of 18 bits that hold factor and offset of every batch normalisation."""
     found = {}
-    for layer in _every(model):
+    for layer in every_layer(model):
         if layer.__class__.__name__ == "BatchNormalization":
             factor, offset, *_ = factor_and_offset(layer)
             found[layer.name] = {"scale": _holding(factor), "bias": _holding(offset)}

@@ -285,7 +285,7 @@ def _from_keras(
 
     why = "" if model.quantized else _FLOAT
     if model.quantized and model.inexact:
-        why = f"{model.name} computes {model.inexact} in floating point, firmware takes a table"
+        why = f"{model.name} computes {model.inexact}"
     framework = None if why else lambda: model
     found = Source(name or identifier(path.stem), kind, None, write, framework, why, origin)
     if model.name != "HGQ2":

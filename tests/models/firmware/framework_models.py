@@ -90,7 +90,12 @@ def _saved(model, path):
     return path
 
 
-def hgq_model(path):
+def hgq_sigmoid(path):
+    """Write the network with a sigmoid at its end."""
+    return hgq_model(path, "sigmoid")
+
+
+def hgq_model(path, activation=None):
     """Write an HGQ2 network 4 - 3 - 2."""
     keras, layers, config = mixed_precision.frameworks()
     from hgq.utils import trace_minmax
@@ -103,7 +108,7 @@ def hgq_model(path):
         stack = [
             keras.layers.Input((4,), name="x"),
             layers.QDense(3, activation="relu", iq_conf=lane, name="d0"),
-            layers.QDense(2, name="d1"),
+            layers.QDense(2, activation=activation, name="d1"),
         ]
         model = keras.Sequential(stack, name="small")
         seen = np.random.default_rng(4).normal(0.0, 2.0, (500, 4)).astype(np.float32)

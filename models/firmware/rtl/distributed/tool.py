@@ -342,9 +342,14 @@ class Tool(ABC):
                 rows.append(row)
         sums: list[Wire] = [0] * weights.shape[1]
         if rows:
-            if np.abs(weights[rows]).max() >= MAX_WEIGHT:
+            used, factors = [wires[row] for row in rows], weights[rows]
+            if np.abs(factors).max() >= MAX_WEIGHT:
+                twos = [_common_twos(row) for row in factors]
+                factors = np.array([row >> n for row, n in zip(factors, twos, strict=True)])
+                used = [self.shift(wire, n) for wire, n in zip(used, twos, strict=True)]
+            if np.abs(factors).max() >= MAX_WEIGHT:
                 raise OverflowError(f"a weight exceeds what {self.name} can multiply with")
-            sums = self._solve([wires[row] for row in rows], weights[rows].astype(np.float64))
+            sums = self._solve(used, factors.astype(np.float64))
         return [self.add(self._plain_sum(s), int(c)) for s, c in zip(sums, constant, strict=True)]
 
     def _plain_sum(self, value: Any) -> Wire:
@@ -357,6 +362,12 @@ class Tool(ABC):
         """Return whether a wire is signed, and its bits without the sign."""
         signed, integer, _ = wire.kif
         return bool(signed), int(integer)
+
+
+def _common_twos(row: Integers) -> int:
+    """Return how often two divides all numbers, at least one of which is not zero."""
+    bits = int(np.bitwise_or.reduce(row))
+    return (bits & -bits).bit_length() - 1
 
 
 def _balanced(count: Callable[[float], int], cutoff: float) -> float:

@@ -283,6 +283,16 @@ def test_prints_comments_and_spaces_change_nothing(tmp_path, new):
     assert network.predict_raw([[-3, 0, 5]]).tolist() == [[0, 0, 5]]
 
 
+def test_line_ends_of_windows_change_nothing(tmp_path):
+    pragma = "#pragma HLS ALLOCATION operation \\\n    instances=mul limit=1\n"
+    folder = one_relu(tmp_path, RELU, f"{pragma}// a comment \\\n that goes on;\n{RELU}")
+    for path in (folder / "firmware").rglob("*"):
+        if path.suffix in (".h", ".cpp"):
+            path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    network = Network.from_hls_project(folder)
+    assert network.predict_raw([[-3, 0, 5]]).tolist() == [[0, 0, 5]]
+
+
 def test_loops_that_only_print_change_nothing(tmp_path):
     start = "    data_T datareg;"
     Network.from_hls_project(one_relu(tmp_path, start, f"{DEBUG}\n{start}"))

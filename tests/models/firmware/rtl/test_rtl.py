@@ -11,6 +11,7 @@ from l1kd.models.firmware.rtl.rtl import build_rtl, pack, port_map, unpack
 from l1kd.models.firmware.rtl.text import with_tables
 from l1kd.models.firmware.tools import verilator, yosys
 from l1kd.models.firmware.vectors import vectors
+from tests.emulators.network.small_networks import dense, network_of
 from tests.models.firmware.rtl_networks import cast_grid, flat, random_inputs, random_network
 
 pytest.importorskip("da4ml")
@@ -62,6 +63,20 @@ def test_every_rounding_and_overflow_for_every_number(tool, source, scale, offse
     x = [np.arange(source.minimum, source.maximum + 1)[:, None]]
     logic = trace_network(network, load_tool(tool))
     assert_equal(logic.predict(physical(network, x)), expected(network, x), x)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_large_weights_of_few_bits(tool):
+    """Numbers of several scales side by side, as in lists of tables: rows share powers of two."""
+    weights = np.array([[17 << 24, -(5 << 24)], [1, 3], [-(3 << 26), 0]])
+    form = FixedPoint(40, 40)
+    network = network_of(FixedPoint(6, 6), 3, dense("x", weights, [7, -1], form, form))
+    x = [np.random.default_rng(1).integers(-32, 32, (500, 3))]
+    logic = trace_network(network, load_tool(tool))
+    assert_equal(logic.predict(physical(network, x)), expected(network, x), x)
+    odd = network_of(FixedPoint(6, 6), 3, dense("x", weights + 1, [7, -1], form, form))
+    with pytest.raises(OverflowError, match=f"a weight exceeds what {tool} can multiply with"):
+        trace_network(odd, load_tool(tool))
 
 
 @pytest.mark.parametrize("seed", range(10))

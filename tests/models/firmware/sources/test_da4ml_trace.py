@@ -82,6 +82,16 @@ def test_lookup_tables_equal_hgq2(tmp_path):
 
 def attention(path):
     """Write a block of attention among three particles, with softmax by tables."""
+    return transformer(path, "QMultiHeadAttention", {"fuse": "none"})
+
+
+def linear_attention(path):
+    """Write attention to two sums of the particles, with what a transformer has around it."""
+    return transformer(path, "QLinformerAttention", {"lin_kv_proj_dim": 2}, whole=True)
+
+
+def transformer(path, kind, options, *, whole=False):
+    """Write attention, and if it is to be ``whole`` what is added to it, and a dense layer each."""
     keras, layers, config = mixed_precision.frameworks()
     from hgq.utils import trace_minmax
 
@@ -92,7 +102,11 @@ def attention(path):
         keras.utils.set_random_seed(3)
         x = keras.layers.Input((3, 3), name="x")
         h = layers.QEinsumDense("bnc,cd->bnd", (3, 3), iq_conf=lane, name="e0")(x)
-        h = layers.QMultiHeadAttention(num_heads=1, key_dim=2, fuse="none", name="mha")(h, h, h)
+        seen = getattr(layers, kind)(num_heads=1, key_dim=2, name="mha", **options)(h, h, h)
+        h = layers.QAdd(iq_confs=(lane, lane), name="add")([h, seen]) if whole else seen
+        if whole:
+            each = {"bias_axes": "d", "activation": "relu", "iq_conf": lane}
+            h = layers.QEinsumDense("bnc,cd->bnd", (3, 4), name="e1", **each)(h)
         model = keras.Model(x, layers.QSum(axes=1, scale=0.25, name="mean")(h), name="attention")
         seen = np.random.default_rng(4).normal(0.0, 2.0, (500, 3, 3)).astype(np.float32)
         trace_minmax(model, seen, verbose=0)
@@ -101,8 +115,9 @@ def attention(path):
 
 
 @pytest.mark.heavy
-def test_attention_equals_hgq2(tmp_path):
-    path = str(attention(tmp_path / "model.keras"))
+@pytest.mark.parametrize("make", [attention, linear_attention])
+def test_attention_equals_hgq2(make, tmp_path):
+    path = str(make(tmp_path / "model.keras"))
     framework = sources.find(path).framework()
     network = sources.find(path).traced("hls4ml does not convert it")
     raw = vectors.make(network, 10_000, 5).raw
@@ -113,7 +128,7 @@ def test_attention_equals_hgq2(tmp_path):
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("tool", ["da4ml", "alkaid"])
-@pytest.mark.parametrize("make", [deep_set, attention])
+@pytest.mark.parametrize("make", [deep_set, attention, linear_attention])
 def test_they_are_built_and_proved(make, tool, tmp_path):
     pytest.importorskip(tool)
     path = make(tmp_path / "model.keras")

@@ -13,6 +13,7 @@ from l1kd.models.firmware.hls.hls import HlsOptions
 from l1kd.models.firmware.proof import checks
 from l1kd.models.firmware.proof.proof import framework_layer
 from l1kd.models.firmware.sources import sources
+from l1kd.models.firmware.sources.emulators import emulator_of
 from l1kd.models.firmware.sources.frameworks import declare
 from tests.models.firmware import framework_models as models
 
@@ -42,6 +43,7 @@ def test_qonnx_is_built_and_equals_its_own_arithmetic(tmp_path):
     [
         (models.qkeras_model, "model.h5", "QKeras"),
         (models.hgq_model, "model.keras", "HGQ2"),
+        (models.hgq_sigmoid, "model.keras", "HGQ2"),
         (models.onnx_model, "model.onnx", "QONNX"),
     ],
 )
@@ -88,6 +90,26 @@ def test_a_weight_that_differs_is_found_in_its_layer(tmp_path):
     assert wrong.sum() > 25
     layers = framework_layer(network, model, raw[wrong])
     assert set(layers) == {"m1"}
+
+
+@pytest.mark.parametrize(
+    ("precisions", "expected"),
+    [
+        ({}, "ap_fixed<18,8>"),
+        ({"d1": {"result": "ap_ufixed<12,0>"}}, "ap_ufixed<12,0>"),
+        (
+            {"d1_sigmoid": {"result": "ap_ufixed<9,0,AP_RND,AP_SAT>"}},
+            "ap_ufixed<9,0,AP_RND,AP_SAT>",
+        ),
+        ({"default": {"result": "ap_fixed<16,6>"}}, "ap_fixed<16,6>"),
+    ],
+)
+@pytest.mark.usefixtures("tf")
+def test_the_type_of_a_last_sigmoid_is_declared(precisions, expected, tmp_path):
+    """HGQ2 leaves it open, and hls4ml takes 127 bits."""
+    path = models.hgq_sigmoid(tmp_path / "model.keras")
+    (output,) = emulator_of(str(path), precisions).outputs
+    assert str(output.format) == expected
 
 
 def hls_options():

@@ -77,6 +77,57 @@ def folded(quantizer="quantized_bits(8,2,alpha=1)", **options):
     return keras.Sequential(stack, name="small")
 
 
+def image(*layers, shape=(6, 6, 2)):
+    """Return a network of an image: the layers, a rectifier, and a dense layer."""
+    keras, q = backend.keras(), backend.qkeras()
+    bits = {"kernel_quantizer": "quantized_bits(6,0)", "bias_quantizer": "quantized_bits(6,0)"}
+    stack = [
+        keras.layers.Input(shape, name="x"),
+        q.QActivation("quantized_bits(8,3,alpha=1)", name="fixed"),
+        *(make() for make in layers),
+        keras.layers.Flatten(name="flat"),
+        q.QDense(2, **bits, name="d1"),
+    ]
+    return keras.Sequential(stack, name="small")
+
+
+def by_channel(kind, *sizes, **options):
+    roles = ("depthwise", "pointwise") if kind.startswith("QSeparable") else ("depthwise",)
+    scaled = {f"{role}_quantizer": "quantized_bits(6,0)" for role in (*roles, "bias")}
+    return layer(kind, *sizes, name="c0", **scaled, **options)
+
+
+def relu(name="r0"):
+    return layer("QActivation", "quantized_relu(6,2)", name=name)
+
+
+def nested():
+    """A model within a model."""
+    keras, q = backend.keras(), backend.qkeras()
+    inner = [q.QDense(5, kernel_quantizer=ONE, bias_quantizer=ONE, name="d0"), relu()()]
+    stack = [
+        keras.layers.Input((7,), name="x"),
+        q.QActivation("quantized_bits(8,3,alpha=1)", name="fixed"),
+        keras.Sequential(inner, name="inner"),
+        q.QDense(2, kernel_quantizer=ONE, bias_quantizer=ONE, name="d1"),
+    ]
+    return keras.Sequential(stack, name="small")
+
+
+def wide():
+    """Sums of 36 bits, which a rectifier in single precision would round twice."""
+    keras, q = backend.keras(), backend.qkeras()
+    bits = {"bias_quantizer": "quantized_bits(16,6,alpha=1)"}
+    stack = [
+        keras.layers.Input((7,), name="x"),
+        q.QActivation("quantized_bits(16,6,alpha=1)", name="fixed"),
+        q.QDense(9, kernel_quantizer="quantized_bits(16,2,alpha=1)", **bits, name="d0"),
+        q.QActivation("quantized_relu(16,6)", name="r0"),
+        q.QDense(3, kernel_quantizer="quantized_bits(12,0)", **bits, name="d1"),
+    ]
+    return keras.Sequential(stack, name="small")
+
+
 def functional():
     """Quantizers as objects in a functional model, which HDF5 files hold as dictionaries."""
     keras, q = backend.keras(), backend.qkeras()
@@ -132,6 +183,16 @@ MODELS = {
     "symmetric": symmetric,
     "QConv2DBatchnorm": folded,
     "QConv2DBatchnorm, auto_po2, no bias": lambda: folded("quantized_bits(6,0)", use_bias=False),
+    "kernels of one bit": lambda: dense("quantized_bits(1,0,alpha=1)"),
+    "averages": lambda: image(relu(), layer("AveragePooling2D", 2, name="p")),
+    "averages of all": lambda: image(
+        relu(), layer("GlobalAveragePooling2D", name="p"), shape=(4, 4, 3)
+    ),
+    "maxima of all": lambda: image(relu(), layer("GlobalMaxPooling2D", name="p")),
+    "QDepthwiseConv2D": lambda: image(by_channel("QDepthwiseConv2D", 3), relu()),
+    "QSeparableConv2D": lambda: image(by_channel("QSeparableConv2D", 3, 3), relu()),
+    "nested": nested,
+    "wide sums": wide,
     "functional": functional,
     "objects": sequential_objects,
 }
@@ -193,6 +254,28 @@ def test_tables_inside_a_model_are_no_bits_of_qkeras(tmp_path):
         "QKeras computes tanh in layer 'cell' in floating point, firmware takes a table"
     )
     assert emulator_of(str(tmp_path / "model.h5"), types).outputs[0].size == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "exact"),
+    [
+        ({"pool_size": 3}, False),
+        ({"pool_size": 2}, True),
+        ({"pool_size": 2, "strides": 1, "padding": "same"}, True),
+        ({"pool_size": 4, "padding": "same"}, False),
+        ({"pool_size": 4, "strides": 2}, True),
+    ],
+)
+def test_averages_of_other_than_powers_of_two_are_no_bits_of_qkeras(options, exact, tmp_path):
+    path = saved(
+        lambda: image(relu(), layer("AveragePooling2D", **options, name="p")), tmp_path / "m.h5"
+    )
+    found = sources.find(str(path))
+    assert (found.framework is not None) == exact
+    if not exact:
+        assert found.why_no_framework == (
+            "QKeras computes averages in layer 'p' in floating point, firmware rounds them"
+        )
 
 
 @pytest.mark.heavy
