@@ -25,7 +25,8 @@ MAX_HEADER, MAX_PARAMETERS, MAX_NESTING, MAX_FUNCTIONS = 1 << 18, 2000, 6, 2000
 
 # Strings are matched, too, because what looks like a comment in one is none.
 _COMMENT = re.compile(
-    r"""//(?:[^\n\\]|\\.)*|/\*.*?(?:\*/|\Z)|(?P<code>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)')""", re.S
+    r"""//(?:[^\n\\]|\\.)*|/\*.*?(?:\*/|\Z)|(?P<code>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)')""",
+    re.S,
 )
 _DIRECTIVE = re.compile(r"^[ \t]*#[ \t]*(\w*)((?:[^\n\\]|\\.)*)$", re.M | re.S)
 # Conditions of hls4ml's own functions, whose branches are compared as they stand. Under another one
