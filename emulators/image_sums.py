@@ -49,12 +49,12 @@ def image_sums(images: Images) -> dict[str, Floats]:
     """
     phi = 2.0 * np.pi * (np.arange(N_PHI) + 0.5) / N_PHI
     found: dict[str, list[Floats]] = {name: [] for name in SEEDS}
-    for begin in range(0, len(images), _CHUNK):
+    for begin in range(0, max(len(images), 1), _CHUNK):  # once for no images, for their types
         x = images[begin : begin + _CHUNK].astype(np.float64) * COUNT_GEV
         sums = _windows(x - x.mean(axis=1, keepdims=True))
-        jets = np.where(_is_highest(sums), sums, 0.0).reshape(len(x), -1)
-        found["jet"].append(jets.max(axis=1))
-        found["HT"].append(np.where(jets >= _JET_GEV, jets, 0.0).sum(axis=1))
+        jets = np.where(_is_highest(sums), sums, 0.0)
+        found["jet"].append(jets.max(axis=(1, 2)))
+        found["HT"].append(np.where(jets >= _JET_GEV, jets, 0.0).sum(axis=(1, 2)))
         rows = x.sum(axis=2)
         found["MET"].append(np.hypot(rows @ np.cos(phi), rows @ np.sin(phi)))
     return {name: np.concatenate(parts) for name, parts in found.items()}

@@ -243,7 +243,7 @@ def add_collisions(
     unrolled = np.empty(4 * _CELLS + 1, np.int32)
     pile, extra = np.empty(_CELLS, np.int32), np.zeros(_CELLS, np.int32)
     of_ring = np.arange(_CELLS) % N_ETA
-    gains, pedestals, leasts = gain[of_ring], pedestal[of_ring], least[of_ring].astype(np.int32)
+    gains, pedestals, leasts = gain[of_ring], pedestal[of_ring], least[of_ring]
     largest = counts.max() if n else 0
     longest = np.int64((heads & _LENGTH_MASK).max())
     begin = np.empty(largest * longest + _AT_ONCE, np.uint64)

@@ -313,10 +313,10 @@ class EventScore(Algorithm):
         InputError
             If an array is of another shape or type, or has another number of events.
         """
-        if len({len(values) for values in arrays}) > 1:
+        lengths = [np.size(values, 0) if np.ndim(values) else None for values in arrays]
+        if len(set(lengths)) > 1:
             raise InputError(
-                f"{self.name}: expected arrays with one row an event, found lengths "
-                f"{[len(values) for values in arrays]}"
+                f"{self.name}: expected arrays with one row an event, found lengths {lengths}"
             )
         for name, values in zip(self.inputs, arrays, strict=False):
             if name in EVENT_INPUTS:
@@ -342,8 +342,10 @@ class EventScore(Algorithm):
         InputError
             If an array has another type or shape, or masked entries.
         """
-        self.validate_numpy_input(*arrays)
-        return np.asarray(self.numpy_call(*map(np.asarray, arrays)), np.float32)
+        given = [np.asanyarray(values) for values in arrays]  # masked ones stay so, to be refused
+        given = [values.astype(values.dtype.newbyteorder("="), copy=False) for values in given]
+        self.validate_numpy_input(*given)
+        return np.asarray(self.numpy_call(*map(np.asarray, given)), np.float32)
 
     @abstractmethod
     def numpy_call(self, *arrays: Any, **_: Any) -> AnyArray:

@@ -52,3 +52,10 @@ def test_two_equal_windows_are_one_jet():
     assert found["jet"][0] == found["HT"][0]
     assert found["jet"][0] == pytest.approx(100.0, abs=3 * 3 * 100 / 18)
     assert found["MET"][0] == pytest.approx(100.0)
+
+
+def test_no_images_have_no_sums():
+    found = image_sums(np.zeros((0, 18, 14), np.uint16))
+    assert {name: (x.shape, x.dtype) for name, x in found.items()} == dict.fromkeys(
+        ("jet", "HT", "MET"), ((0,), np.dtype(np.float64))
+    )

@@ -71,10 +71,10 @@ def _means(mu: float | ArrayLike | Profile, n: int, first: int, key: np.uint64) 
         steps = np.concatenate([[0.0], np.cumsum(mu.shares)])
         means = np.interp(uniforms(n, first, key, _MEAN) * steps[-1], steps, mu.edges)
     else:
-        given = np.asarray(mu, dtype=np.float64)
-        if given.shape not in ((), (n,)):
+        given = np.asarray(mu)
+        if given.dtype.kind not in "iuf" or given.shape not in ((), (n,)):
             raise InputError(f"mu: expected one number, {n} numbers or a profile, found {given!r}")
-        means = np.broadcast_to(given, (n,))
+        means = np.broadcast_to(given.astype(np.float64), (n,))
     if not (np.isfinite(means).all() and (means >= 0.0).all() and (means <= _LARGEST_MEAN).all()):
         raise InputError(f"mu: expected 0 to {_LARGEST_MEAN:g} collisions a crossing, found {mu!r}")
     return np.ascontiguousarray(means)
@@ -106,6 +106,20 @@ class Overlay:
     signal: RegionLibrary | None = None
     calibration: Calibration | None = None
     zero_suppression: int | ArrayLike = 0
+
+    def __post_init__(self) -> None:
+        seeds = np.asarray(self.seed)
+        if seeds.dtype.kind not in "iu" or seeds.ndim > 1 or not seeds.size or seeds.min() < 0:
+            raise InputError(
+                f"overlay: expected a whole number, 0 or more, or several as the seed, found "
+                f"{self.seed!r}"
+            )
+        least = np.asarray(self.zero_suppression)
+        if least.dtype.kind not in "iu" or least.shape not in ((), (N_ETA,)):
+            raise InputError(
+                f"zero_suppression: expected one whole number of counts, or {N_ETA}, found "
+                f"{self.zero_suppression!r}"
+            )
 
     @property
     def _key(self) -> np.uint64:

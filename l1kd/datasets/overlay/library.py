@@ -19,7 +19,26 @@ __all__ = ["RegionLibrary"]
 
 _LSB_GEV = 1.0 / 16.0
 _ARRAYS = ("region_offset", "region_index", "region_et16", "lsb_gev")
+_WHOLE = {
+    "region_offset": np.iinfo(np.int64).max,
+    "region_index": N_PHI * N_ETA - 1,
+    "region_et16": np.iinfo(np.uint16).max,
+}
+"""Largest value of each list of whole numbers."""
 _GENERATED = ("gen_lead_jet_pt", "gen_ht", "gen_ht_central", "gen_met")
+
+
+def _require_whole(values: NDArray[Any], largest: int, where: str) -> None:
+    """Refuse what a cast to the library's own types would change."""
+    if values.ndim != 1 or values.dtype.kind not in "iu":
+        raise InputError(
+            f"{where}: expected a list of whole numbers, found {values.dtype} of shape "
+            f"{values.shape}"
+        )
+    if values.size and not 0 <= int(values.min()) <= int(values.max()) <= largest:
+        raise InputError(
+            f"{where}: expected 0 to {largest}, found {values.min()} to {values.max()}"
+        )
 
 
 @dataclass(frozen=True)
@@ -71,11 +90,14 @@ class RegionLibrary:
         missing = [name for name in _ARRAYS if name not in content]
         if missing:
             raise InputError(f"{path} is no library of regions: it lacks {', '.join(missing)}")
-        if float(content["lsb_gev"]) != _LSB_GEV:
+        units = np.unique(content["lsb_gev"])
+        if units.tolist() != [_LSB_GEV]:
             raise InputError(
                 f"{path}: expected E_T in units of {_LSB_GEV} GeV (lsb_gev), found "
-                f"{float(content['lsb_gev'])}; write the library in that unit"
+                f"{', '.join(map(str, units)) or 'none'}; write the library in that unit"
             )
+        for name, largest in _WHOLE.items():
+            _require_whole(content[name], largest, f"{path}: {name}")
         library = cls(
             content["region_offset"].astype(np.int64),
             content["region_index"].astype(np.uint8),
@@ -83,10 +105,10 @@ class RegionLibrary:
             {name: content[name].astype(np.float32) for name in _GENERATED if name in content},
             str(path),
         )
-        library._check(content["region_index"], content["region_et16"])
+        library._check()
         return library
 
-    def _check(self, index: NDArray[Any], et16: NDArray[Any]) -> None:
+    def _check(self) -> None:
         n, entries = len(self.offset) - 1, len(self.index)
         ends = (self.offset[0], self.offset[-1]) if len(self.offset) else (-1, -1)
         if n < 1 or ends != (0, entries) or (np.diff(self.offset) < 0).any():
@@ -94,14 +116,11 @@ class RegionLibrary:
                 f"{self.path}: region_offset must rise from 0 to the {entries} entries, for one "
                 f"collision or more; found {len(self.offset)} offsets"
             )
-        if len(et16) != entries or (entries and not 0 <= int(index.max()) < N_PHI * N_ETA):
-            raise InputError(
-                f"{self.path}: expected {entries} E_T values and region numbers below "
-                f"{N_PHI * N_ETA}, found {len(et16)} and {index.max() if entries else 0}"
-            )
+        if len(self.et16) != entries:
+            raise InputError(f"{self.path}: {len(self.et16)} E_T values for {entries} regions")
         for name, values in self.generated.items():
-            if len(values) != n:
-                raise InputError(f"{self.path}: {len(values)} values of {name} for {n} collisions")
+            if values.shape != (n,):
+                raise InputError(f"{self.path}: {values.size} values of {name} for {n} collisions")
 
     @cached_property
     def packed(self) -> tuple[NDArray[np.uint64], NDArray[np.uint16]]:
@@ -109,7 +128,18 @@ class RegionLibrary:
         return packed(self.offset, self.index, self.et16)
 
     def part(self, begin: float, end: float) -> "RegionLibrary":
-        """Return the collisions between two fractions of the library, both in [0, 1]."""
+        """Return the collisions between two fractions of the library, both in [0, 1].
+
+        Raises
+        ------
+        InputError
+            The fractions do not rise within [0, 1], or no collision lies between them.
+        """
+        if not 0.0 <= begin <= end <= 1.0:
+            raise InputError(
+                f"{self.path}: expected a part between two rising fractions in [0, 1], found "
+                f"{begin} to {end}"
+            )
         first, last = round(begin * len(self)), round(end * len(self))
         chosen = np.zeros(len(self), bool)
         chosen[first:last] = True

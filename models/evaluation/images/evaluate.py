@@ -84,7 +84,7 @@ def _at_mu(
         "stitched": {
             "rates_hz": dict(made.stitched.rates),
             "crossings": len(made.stitched.images),
-            "hard_collisions": int(made.stitched.hard.max() + 1),
+            "hard_collisions": len(np.setdiff1d(made.stitched.hard, [-1])),
         },
         "seeds": beside_seeds(
             stitched,

@@ -87,9 +87,25 @@ def test_a_network_of_other_inputs_is_refused(images, tmp_path):
         Cicada(folder).score(images)
 
 
+@pytest.mark.parametrize("name", SCORES)
+def test_no_images_have_no_scores(name, images):
+    found = algorithm(name).score(images[:0])
+    assert (found.shape, found.dtype) == ((0,), np.float32)
+
+
+def test_the_order_of_bytes_does_not_matter(images):
+    for name in SCORES:
+        score = algorithm(name)
+        np.testing.assert_array_equal(score.score(images.astype(">u2")), score.score(images))
+
+
 @pytest.mark.parametrize(
-    "wrong", [np.zeros((3, 252), np.uint16), np.zeros((3, 18, 14)), np.zeros((3, 14, 18), "u2")]
-)
+    "wrong",
+    [
+        np.zeros((3, 252), np.uint16), np.zeros((3, 18, 14)), np.zeros((3, 14, 18), "u2"),
+        np.uint16(3), None, np.zeros((3, 18, 14), int).tolist(),
+    ],
+)  # fmt: skip
 def test_other_arrays_are_refused(wrong):
     with pytest.raises(InputError, match="18, 14"):
         RingChi2().score(wrong)

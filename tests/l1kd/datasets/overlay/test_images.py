@@ -115,6 +115,27 @@ def test_turns_and_mirrors_leave_the_image_uniform(library):
         assert np.abs(ring / ring.mean() - 1).max() < 0.1
 
 
+@pytest.mark.parametrize("seed", [-1, 1.5, None, "1", (), (1, -2)])
+def test_a_seed_that_is_none_is_refused(library, seed):
+    with pytest.raises(InputError, match="as the seed"):
+        calo_overlay(library, 1.0, 3, seed)
+
+
+@pytest.mark.parametrize("least", [1.5, [1, 2], None])
+def test_a_zero_suppression_that_is_none_is_refused(library, least):
+    with pytest.raises(InputError, match="zero_suppression: expected one whole number"):
+        calo_overlay(library, 1.0, 3, 1, zero_suppression=least)
+
+
+def test_a_zero_suppression_beyond_32_bits_leaves_nothing(library):
+    assert not calo_overlay(library, 9.0, 3, 1, zero_suppression=2**32 + 1).any()
+
+
+def test_a_mean_that_is_no_number_is_refused(library):
+    with pytest.raises(InputError, match="mu: expected one number"):
+        calo_overlay(library, "sixty", 3, 1)
+
+
 @pytest.mark.parametrize("mu", [-1.0, np.nan, np.inf, 1e4])
 def test_impossible_pileup_is_refused(library, mu):
     with pytest.raises(InputError, match="mu: expected 0 to 1000"):

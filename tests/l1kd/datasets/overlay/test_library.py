@@ -48,9 +48,11 @@ def test_what_the_file_does_not_have_is_said(tmp_path):
     ("name", "value", "message"),
     [
         ("lsb_gev", 0.125, "expected E_T in units of 0.0625 GeV"),
+        ("lsb_gev", np.array([0.0625, 0.125]), "found 0.0625, 0.125"),
+        ("lsb_gev", "GeV", "found GeV"),
         ("region_offset", np.array([0, 5]), "must rise from 0"),
         ("region_offset", np.array([], np.int64), "found 0 offsets"),
-        ("region_index", np.full(3, 255, np.uint8), "must rise|region numbers below 252"),
+        ("region_index", np.full(3, 255, np.uint8), "must rise|expected 0 to 251"),
         ("gen_lead_jet_pt", np.zeros(2), "2 values of gen_lead_jet_pt for 60"),
         ("region_et16", None, "it lacks region_et16"),
     ],
@@ -66,11 +68,37 @@ def test_a_damaged_library_is_refused(tmp_path, name, value, message):
         RegionLibrary.read(tmp_path / "damaged.npz")
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("region_et16", lambda x: -x.astype(int), r"region_et16: expected 0 to 65535, found -"),
+        ("region_et16", lambda x: x.astype(int) + 65_535, "expected 0 to 65535"),
+        ("region_et16", lambda x: x + 0.5, "expected a list of whole numbers, found float64"),
+        ("region_et16", lambda x: x[:-1], "E_T values for"),
+        ("region_index", lambda x: np.where(np.arange(x.size), x.astype(int), -5), "found -5 to"),
+        ("region_index", lambda x: x[:, None], "expected a list of whole numbers"),
+        ("region_offset", lambda x: x.astype(float), "expected a list of whole numbers"),
+    ],
+)
+def test_numbers_that_a_cast_would_change_are_refused(tmp_path, name, change, message):
+    content = arrays()
+    content[name] = change(content[name])
+    np.savez(tmp_path / "changed.npz", **content)
+    with pytest.raises(InputError, match=message):
+        RegionLibrary.read(tmp_path / "changed.npz")
+
+
+@pytest.mark.parametrize("part", [(-0.5, 1.0), (0.0, 2.0), (70, 100), (0.8, 0.2)])
+def test_a_part_that_is_none_is_refused(library, part):
+    with pytest.raises(InputError, match="two rising fractions"):
+        library.part(*part)
+
+
 def test_region_numbers_outside_the_image_are_refused(tmp_path):
     content = arrays()
     content["region_index"] = np.where(content["region_index"] == 0, 0, 252).astype(np.uint8)
     np.savez(tmp_path / "outside.npz", **content)
-    with pytest.raises(InputError, match="region numbers below 252"):
+    with pytest.raises(InputError, match="region_index: expected 0 to 251"):
         RegionLibrary.read(tmp_path / "outside.npz")
 
 

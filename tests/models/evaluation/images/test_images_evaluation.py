@@ -123,6 +123,13 @@ def test_only_resolved_rates_have_efficiencies(entry):
     assert seldom["reason"] == "fewer than 3 causes"
 
 
+def test_hard_collisions_are_those_in_the_crossings(entry, request_of):
+    made = Libraries.of(request_of).at(20.0, request_of).stitched
+    assert entry["stitched"]["hard_collisions"] == len(set(made.hard.tolist()) - {-1})
+    few = request_of.model_copy(update={"hard_images": 10, "models": ("ring_chi2",)})
+    assert measure(few)[0]["at"][0]["stitched"]["hard_collisions"] == 20
+
+
 def test_symmetric_scores_do_not_move(entry):
     for name in ("ring_chi2", "calo_hottest"):
         assert entry["symmetry"][name]["turned"] == 0.0
