@@ -138,7 +138,7 @@ def weightings_of(models: Sequence[str] = (), *, towers: bool = True) -> list[An
     formed = region_network(SHIPPED).clusters
     if formed not in (None, Clusterer()):
         own = Correlator(clusters=formed, prefix="L1TunedOwn", puppi=tuned_for(formed.windows))
-        found.append(_named(own, "LinPUPPI, tuned, the network's clusters"))
+        found.append(_named(own, "tuned, same clusters"))
     if towers:
         found += [
             _named(Correlator(clusters=False, prefix="L1PresetTowers"), "presets, towers"),
