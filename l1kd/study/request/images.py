@@ -1,5 +1,6 @@
 """A comparison of scores of the calorimeter image."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,6 +79,13 @@ class CicadaRequest(Settings):
             for name, field in CicadaRequest.model_fields.items()
             if field.description and name not in ("label", "built")
         }
+
+    @field_validator("mu", "curve_mu", "targets")
+    @classmethod
+    def _positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if not values or not all(0.0 < value < math.inf for value in values):
+            raise ValueError("expected one positive number or more")
+        return values
 
     @field_validator("part", "signal_part")
     @classmethod

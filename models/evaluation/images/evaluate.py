@@ -38,6 +38,10 @@ Scores = Mapping[str, EventScore]
 def _scores_of(request: CicadaRequest) -> dict[str, EventScore]:
     """Scores under evaluation, the teacher first and the reference among them."""
     wanted = judged(request.models)
+    if TEACHER in wanted:
+        raise ConfigurationError(
+            f"a score is called {TEACHER!r}, as the teacher of --teacher is: give it another name"
+        )
     teacher = teacher_of(request.teacher, wanted)
     found: dict[str, EventScore] = {} if teacher is None else {TEACHER: teacher}
     found |= wanted
@@ -151,6 +155,8 @@ def measure(
         "signals": list(libraries.signals),
         "input_hz": hertz,
         "level": ONE_SIGMA,
+        # first of all: it reads every network and build, and what is wrong should cost no time
+        "cost": cost_table(scores, request.built),
         "at": [],
     }
     thresholds: dict[str, dict[str, SharedThreshold]] = {}
@@ -166,7 +172,6 @@ def measure(
         sample: Sample = libraries.along(mu, request)
         along[mu] = _scored(scores, sample.images), SharedEvents(sample.blocks)
     found["pileup"] = measures.against_pileup(thresholds, along, hertz) | {"set_at_hz": _RATE_HZ}
-    found["cost"] = cost_table(scores, request.built)
     return found, libraries
 
 

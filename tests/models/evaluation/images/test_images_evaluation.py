@@ -204,6 +204,7 @@ def test_the_command_writes_numbers_and_a_page(folder, tmp_path):
     [
         ({"models": ("ring_chi2", "nothing-v1")}, "nothing-v1"),
         ({"models": ("puppi",)}, "puppi: not a score"),
+        ({"models": ("teacher=ring_chi2",)}, "a score is called 'teacher'"),
         ({"models": ("a=ring_chi2", "a=calo_sum")}, "two scores are called 'a'"),
         ({"slices": ("qcd35",)}, "expected NAME=MILLIBARN"),
         ({"slices": ("qcd99=1",)}, "no library of qcd99"),
@@ -219,6 +220,21 @@ def test_what_is_wrong_is_said(request_of, change, message):
     with pytest.raises(Exception, match=message) as caught:
         measure(wrong)
     assert isinstance(caught.value, l1kd.errors.L1KDError)
+
+
+def test_a_missing_build_or_firmware_is_said_before_images_are_made(request_of, tmp_path):
+    said = []
+    for change in ({"built": ("ring_chi2=/tmp",)}, {"models": (f"mine={tmp_path}",)}):
+        with pytest.raises(Exception, match="figures of a build|parameters.h"):
+            measure(request_of.model_copy(update=change), said.append)
+    assert not said
+
+
+@pytest.mark.parametrize("name", ["mu", "curve_mu", "targets"])
+@pytest.mark.parametrize("values", [(), (60.0, -5.0), (0.0,), (float("nan"),), (float("inf"),)])
+def test_pileups_and_rates_are_positive(name, values):
+    with pytest.raises(ValueError, match="one positive number or more"):
+        CicadaRequest(**{name: values})
 
 
 def test_an_empty_folder_and_a_name_twice_are_refused(request_of, tmp_path, folder):
