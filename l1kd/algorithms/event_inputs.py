@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from l1kd.emulators.array_types import AnyArray
-from l1kd.emulators.calorimeter import N_ETA, N_PHI
+from l1kd.emulators.calorimeter import MAX_REGION_COUNTS, N_ETA, N_PHI
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.objects import N_OBJECTS, object_sources, objects
 from l1kd.regions import region_sources, regions
@@ -33,6 +33,8 @@ class EventInput:
         Function of the events: names of the sources that they hold.
     reader
         Function of the events and of a source, None for the default one, that reads it.
+    largest
+        Largest value that the trigger's words hold; None where `reader` and scores look themselves.
     """
 
     label: str
@@ -40,6 +42,7 @@ class EventInput:
     shape: tuple[int, ...]
     sources: Callable[[Any], list[str]]
     reader: Callable[[ak.Array, str | None], AnyArray]
+    largest: int | None = None
 
     def held_by(self, events: Any) -> bool:
         """Whether events hold it."""
@@ -50,12 +53,13 @@ class EventInput:
         return self.reader(events, source)
 
     def check(self, values: AnyArray, who: str) -> None:
-        """Check type and shape.
+        """Check type, shape and range.
 
         Raises
         ------
         InputError
-            If they differ, or entries are masked; the message begins with `who`.
+            If they differ, entries are masked, or a value is larger than `largest`; the message
+            begins with `who`.
         """
         unmasked(values, f"{who}: {self.label}")
         if values.shape[1:] != self.shape or values.dtype != self.dtype or values.ndim < 1:
@@ -64,10 +68,17 @@ class EventInput:
                 f"{who}: expected {np.dtype(self.dtype)} {self.label} of shape (n_events, "
                 f"{shape}), found {values.dtype} of shape {values.shape}"
             )
+        if self.largest is not None and values.size and values.max() > self.largest:
+            raise InputError(
+                f"{who}: expected {self.label} clipped at {self.largest}, as the trigger does, "
+                f"found {values.max()}"
+            )
 
 
 EVENT_INPUTS: Final[Mapping[str, EventInput]] = {
-    "regions": EventInput("regions", np.uint16, (N_PHI, N_ETA), region_sources, regions),
+    "regions": EventInput(
+        "regions", np.uint16, (N_PHI, N_ETA), region_sources, regions, MAX_REGION_COUNTS
+    ),
     "objects": EventInput("objects", np.float32, (N_OBJECTS, 3), object_sources, objects),
 }
 """Inputs of event scores by name."""

@@ -111,6 +111,14 @@ def test_other_arrays_are_refused(wrong):
         RingChi2().score(wrong)
 
 
+def test_counts_that_no_region_holds_are_refused():
+    full = np.full((1, 18, 14), 1023, np.uint16)
+    for score in (RingChi2(), Cicada("cicada-v1")):
+        assert np.isfinite(score.score(full)).all()
+        with pytest.raises(InputError, match="regions clipped at 1023, as the trigger does, found"):
+            score.score(full + np.uint16(1))
+
+
 def test_targets_are_the_named_formulas_on_the_grid():
     error = np.array([0.0, 1.0, np.e, 100.0, 1e9])
     deployed = log_error(error)
