@@ -132,7 +132,7 @@ def _whole(array: ak.Array, where: str = "") -> ak.Array:
     events = int(ak.sum(ak.is_none(array, axis=0)))
     objects = int(ak.sum(ak.is_none(array, axis=1))) if array.ndim > 1 else 0
     if events or objects:
-        of = f"those of {events} events" if events else f"{objects} of objects"
+        of = f"those of {events} events" if events else f"those of {objects} objects"
         raise InputError(
             f"{where}expected a value everywhere, found masked ones (None), {of}: select with "
             "`collection[cut]` or `events[cut]` instead of `ak.mask`, or fill them"
