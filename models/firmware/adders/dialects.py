@@ -47,6 +47,8 @@ def _apart(one: Any, other: Any, shift: int) -> bool:
 class Da4mlOperations:
     """``(id0, id1, opcode, data, qint, latency, cost)``; a negative code negates an operand."""
 
+    steps_of_operands = True
+
     def operands(self, op: Any) -> tuple[int, ...]:
         """Do what `Dialect` says."""
         code = abs(op.opcode)
@@ -120,6 +122,8 @@ class Da4mlOperations:
 
 class AlkaidOperations:
     """``(addr, opcode, data, qint, latency, cost)``."""
+
+    steps_of_operands = False
 
     def operands(self, op: Any) -> tuple[int, ...]:
         """Do what `Dialect` says."""

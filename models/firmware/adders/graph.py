@@ -23,7 +23,15 @@ __all__ = ["Dialect", "Part", "inner_sums", "joined", "rebuilt", "retimed"]
 
 
 class Dialect(Protocol):
-    """How a tool writes its operations. Nodes are real numbers within an interval."""
+    """How a tool writes its operations. Nodes are real numbers within an interval.
+
+    Attributes
+    ----------
+    steps_of_operands : bool
+        Whether the step of a sum is taken to be the smallest of its operands, whatever it says.
+    """
+
+    steps_of_operands: bool
 
     def operands(self, op: Any) -> tuple[int, ...]:
         """Return the nodes that an operation reads."""
@@ -65,7 +73,7 @@ def inner_sums(logic: Any, dialect: Dialect) -> dict[int, int]:
             continue
         for operand in dialect.operands(op):
             inner = logic.ops[operand]
-            once = uses[operand] == 1 and operand not in outputs
+            once = uses[operand] == 1 and operand not in outputs and operand not in found
             if once and inner.latency == op.latency and dialect.sum_of(inner) is not None:
                 parts, _ = joined(logic, dialect, number, operand)
                 steps = (logic.ops[part.node].qint.step * 2.0**part.shift for part in parts)
@@ -122,8 +130,11 @@ def _leaves(logic: Any, dialect: Dialect, number: int, inner: dict[int, int]) ->
 
 
 def _delay(logic: Any, dialect: Dialect, number: int, inner: dict[int, int]) -> float:
-    if dialect.sum_of(logic.ops[number]) is None:
+    own = dialect.sum_of(logic.ops[number])
+    if own is None:
         return dialect.delay(logic.ops[number], logic.ops)
+    if len(own[0]) == 1 and not own[1] and number not in inner:
+        return 0.0
     return THREE if len(_leaves(logic, dialect, number, inner)) == 3 else ADDER
 
 
@@ -251,8 +262,11 @@ class _Rebuild:
             low, high = low + add[0], high + add[1]
             bit = min(bit, lowest_bit(adder.constant) if term is None else term.bit)
             interval = self.dialect.interval(low * scale, high * scale, 2.0**bit * scale)
-            if done and 0 <= number < len(self.ops):
-                interval = self.ops[number].qint
+            ends = done and 0 <= number < len(self.ops)
+            # Where constants have cancelled, all bits of a sum may lie higher than in the list.
+            coarser = ends and 2.0**bit * scale > self.ops[number].qint.step
+            if ends and not (coarser and self.dialect.steps_of_operands):
+                interval, coarser = self.ops[number].qint, False
             cost = float(adder.tables) if done else 0.0
             if term is None:
                 offset = adder.constant * Fraction(2) ** (unit - first.shift)
@@ -261,4 +275,7 @@ class _Rebuild:
                 other = Part(places[term.node], term.shift - first.shift, term.negative)
                 op = self.dialect.added(node, other, interval, cost)
             node = self._append(op, adder.result.time)
+            if coarser:
+                op = self.dialect.offset(node, Fraction(0), self.ops[number].qint, 0.0)
+                node = self._append(op, adder.result.time)
         return node

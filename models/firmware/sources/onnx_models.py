@@ -164,6 +164,11 @@ def read_onnx(path: Path) -> OnnxModel:
         raise UnreadableFileError(f"{path} is no ONNX model: {error}") from error
     if any(tensor.data_location for tensor in model.graph.initializer):
         raise UnreadableFileError(f"{path} keeps its weights in other files: save it as one file")
+    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        raise FirmwareError(
+            f"{path} is quantized by QuantizeLinear, whose numbers are a processor's, of 8 bits or "
+            "more: export nodes of QONNX instead (brevitas.export.export_qonnx)"
+        )
     try:
         clean(onnx, model)
         plain = in_double(onnx, model)

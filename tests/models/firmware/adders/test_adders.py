@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.emulators.network.graph import Piecewise, Tensor
 from l1kd.errors import ToolError
 from l1kd.models.firmware.adders import text as sum_text
 from l1kd.models.firmware.adders.sharing import Part, anchor_of, share
 from l1kd.models.firmware.adders.trees import Term, add_up, lowest_bit, width_of
+from tests.emulators.network.small_networks import dense, network_of
 from tests.models.firmware.rtl_networks import random_inputs, random_network
 
 pytest.importorskip("da4ml")
@@ -106,6 +109,28 @@ def test_rebuilt_lists_are_equal(name, seed):
     ]
     x = np.concatenate(parts, axis=1)
     np.testing.assert_array_equal(new.predict(x), logic.predict(x))
+
+
+@pytest.mark.parametrize("cutoff", [2.0, 5.2])
+@pytest.mark.parametrize("name", TOOLS)
+@pytest.mark.parametrize("seed", range(8))
+def test_sums_of_signs_keep_their_step(name, seed, cutoff):
+    """Signs are twice a bit less one: where the ones cancel, nothing odd is left in a sum."""
+    rng = np.random.default_rng(seed)
+    form, size = FixedPoint(6, 3), 7
+    each, zero = np.arange(size, dtype=np.int32), np.zeros(size, np.int64)
+    signs = Tensor("signs", (size,), FixedPoint(2, 2))
+    sign = Piecewise(signs, "x", each, zero, zero, zero + 1, zero, zero - 1, 0)
+    weights = rng.integers(-1, 2, (size, 5))
+    total = FixedPoint(8, 8)
+    network = network_of(form, size, sign, dense("signs", weights, zero[:5], total, total))
+    tool = load_tool(name)
+    stages = tool.stages(rebuilt(trace_network(network, tool), tool.dialect), cutoff)
+    x = rng.integers(form.minimum, form.maximum + 1, (400, size))
+    found = form.to_float(x)
+    for stage in stages:
+        found = stage.predict(found)
+    np.testing.assert_array_equal(found, network.predict_raw(x))
 
 
 @pytest.mark.parametrize("name", TOOLS)

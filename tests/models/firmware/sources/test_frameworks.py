@@ -180,3 +180,25 @@ def test_quantizers_whose_parameters_are_computed_are_refused(tmp_path):
     onnx.save(model, str(path))
     with pytest.raises(FirmwareError, match="rounding ROUND or FLOOR or CEIL, found DITHER"):
         sources.find(str(path))
+
+
+def test_models_of_a_processors_integers_are_refused_with_a_remedy(tmp_path):
+    import onnx
+    from onnx import helper, numpy_helper
+
+    path = models.onnx_model(tmp_path / "model.onnx")
+    model = onnx.load(str(path))
+    constants = {"scale": np.float32(0.125), "zero": np.int8(0)}
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.array(value), name) for name, value in constants.items()
+    )
+    name = model.graph.input[0].name
+    for kind, reads, gives in (
+        ("QuantizeLinear", [name, "scale", "zero"], "whole"),
+        ("DequantizeLinear", ["whole", "scale", "zero"], "again"),
+    ):
+        model.graph.node.insert(0, helper.make_node(kind, reads, [gives]))
+    onnx.save(model, str(path))
+    with pytest.raises(FirmwareError, match=r"by QuantizeLinear.*export_qonnx") as error:
+        sources.find(str(path))
+    assert len(str(error.value)) < 300
