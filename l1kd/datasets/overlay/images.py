@@ -91,7 +91,7 @@ class Overlay:
     mu : float, float[n] or Profile
         Mean number of collisions in a crossing: of all, of each image of a call, or a profile.
     seed : int or tuple of int
-        Of all that is random.
+        Of all that is random. Zeros at the end do not count: 5, (5,) and (5, 0) are one stream.
     signal : RegionLibrary, optional
         Image `i` gets event ``i % len(signal)`` of it besides, turned and mirrored at random.
     calibration : Calibration, optional
@@ -182,7 +182,8 @@ def calo_overlay(
     n
         Number of images.
     seed
-        The same seed gives the same images, on every machine.
+        The same seed gives the same images, on every machine; zeros at the end of several numbers
+        do not count.
     signal
         Library of signal events; image `i` gets event ``i % len(signal)``.
     first
