@@ -77,7 +77,7 @@ def test_every_folder_with_code_is_a_package(built):
         "models/firmware/vectors/real_events.npz",
         "models/configs/teacher.yaml",
         "models/zoo/teacher-v2/weights.npz",
-        "models/zoo/cicada_logic-v2/logic.npz",
+        "models/zoo/cicada_logic-v3/logic.npz",
     ],
 )
 def test_data_of_known_names_is_there(built, name):

@@ -140,7 +140,7 @@ class Cicada(EventScore):
     ----------
     model
         An artefact of the kind, by name or folder: ``cicada_hgq-v4`` (mixed precision),
-        ``cicada-v4`` (QKeras), ``cicada_hgq_tables-v1`` (lookup tables) and ``cicada_logic-v2``
+        ``cicada-v4`` (QKeras), ``cicada_hgq_tables-v1`` (lookup tables) and ``cicada_logic-v3``
         (logic gates) on residual images, ``cicada_hgq-v1`` and ``cicada-v1`` on counts, your own.
         Or firmware: the folder of an hls4ml project, such as those deployed in CMS, or the file of
         a network.

@@ -172,9 +172,9 @@ def test_inspect_network_lists_all_and_speaks_json(l1kd, tmp_path):
     assert [layer["formats"]["weight"] for layer in shown["layers"]] == ["ap_fixed<5,2>"] * 2
     assert "output second_out: 2, " in l1kd("inspect-network", tmp_path / "two.npz").stdout
     names = [row["network"] for row in json.loads(l1kd("inspect-network", "--json").stdout)]
-    assert {"cicada-v1", "qdistillnet_local-v1", "cicada_logic-v2"} <= set(names)
+    assert {"cicada-v1", "qdistillnet_local-v1", "cicada_logic-v3"} <= set(names)
     assert "cicada-v1" in l1kd("inspect-network").stdout
-    logic = json.loads(l1kd("inspect-network", "cicada_logic-v2", "--json").stdout)
+    logic = json.loads(l1kd("inspect-network", "cicada_logic-v3", "--json").stdout)
     assert logic["kind"] == "logic gates"
     assert Cicada().network.inputs[0].size == 252
 

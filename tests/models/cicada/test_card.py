@@ -14,7 +14,7 @@ SHIPPED = {
     "cicada-v4": (CicadaConfig, qkeras_card),
     "cicada_hgq-v4": (CicadaHgqConfig, hgq_card),
     "cicada_hgq_tables-v1": (CicadaHgqConfig, hgq_card),
-    "cicada_logic-v2": (CicadaLogicConfig, logic_card),
+    "cicada_logic-v3": (CicadaLogicConfig, logic_card),
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 import l1kd
-from l1kd.algorithms import EventScore
+from l1kd.algorithms import Cicada, EventScore
 from l1kd.artefacts import shipped
 from l1kd.cli import app
 from l1kd.errors import ConfigurationError, UnreadableFileError
@@ -53,7 +53,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def request_of(folder):
-    models = ("cicada_logic-v2", "ring_chi2", "calo_hottest", "saturated")
+    models = ("cicada_logic-v3", "ring_chi2", "calo_hottest", "saturated")
     return CicadaRequest(fileset=[str(folder)], models=models, **SMALL)
 
 
@@ -134,7 +134,7 @@ def test_symmetric_scores_do_not_move(entry):
     for name in ("ring_chi2", "calo_hottest"):
         assert entry["symmetry"][name]["turned"] == 0.0
         assert entry["symmetry"][name]["mirrored"] == pytest.approx(0.0, abs=1e-5)
-    assert entry["symmetry"]["cicada_logic-v2"]["spread"] > 0.0
+    assert entry["symmetry"]["cicada_logic-v3"]["spread"] > 0.0
 
 
 def test_a_saturated_score_is_said_to_be(entry):
@@ -167,8 +167,8 @@ def test_cost_has_the_paper_s_networks_and_ours(found):
     rows = {row["name"]: row for row in found["cost"]}
     assert rows["CICADA, HGQ-mixed"]["lut"] == 24947
     assert rows["CICADA, QKeras"]["dsp"] == 697
-    assert rows["cicada_logic-v2"]["by"] == "not built"
-    assert rows["cicada_logic-v2"]["ebops"] is None
+    assert rows["cicada_logic-v3"]["by"] == "not built"
+    assert rows["cicada_logic-v3"]["ebops"] is None
     assert "ring_chi2" not in rows
 
 
@@ -178,9 +178,9 @@ def test_the_command_writes_numbers_and_a_page(folder, tmp_path):
     used = {"lut": 9784, "ff": 288, "dsp": 0}
     figures.write_text(json.dumps({"latency_cycles": 3, "resources": {"yosys": used}}))
     options = {
-        "--models": "cicada_logic-v2,ring_chi2", "--slices": "qcd35=0.5,qcd50=0.3", "--mu": "20",
+        "--models": "cicada_logic-v3,ring_chi2", "--slices": "qcd35=0.5,qcd50=0.3", "--mu": "20",
         "--curve-mu": "20,40", "--images": "200", "--soft-images": "200", "--hard-images": "50",
-        "--targets": "3000", "--built": f"cicada_logic-v2={figures.parents[1]}",
+        "--targets": "3000", "--built": f"cicada_logic-v3={figures.parents[1]}",
         "--out": str(tmp_path / "out"), "--label": "two <small> libraries",
     }  # fmt: skip
     arguments = ["evaluate", "cicada", str(folder), *(x for pair in options.items() for x in pair)]
@@ -190,7 +190,7 @@ def test_the_command_writes_numbers_and_a_page(folder, tmp_path):
     content = json.loads((tmp_path / "out" / "cicada.json").read_text())
     assert content["provenance"]["options"]["images"] == 200
     assert "drawn" not in content["at"][0]
-    built = next(row for row in content["cost"] if row["name"] == "cicada_logic-v2")
+    built = next(row for row in content["cost"] if row["name"] == "cicada_logic-v3")
     assert (built["latency_cycles"], built["lut"], built["by"]) == (3, 9784, "yosys")
     page = (tmp_path / "out" / "index.html").read_text()
     assert "two &lt;small&gt; libraries" in page
@@ -246,7 +246,9 @@ def test_an_empty_folder_and_a_name_twice_are_refused(request_of, tmp_path, fold
 
 
 def test_the_teacher_is_the_one_that_most_students_learned(found):
-    assert found["teacher"] == "cicada_teacher-v1"
+    assert found["teacher"] == "cicada_teacher-v2"
     newest = [name for name in shipped() if name.startswith("cicada_teacher-")][-1]
     assert teacher_of(None, {}).version == newest
-    assert teacher_of("cicada_teacher-v1", {}).version == "cicada_teacher-v1"
+    first = {"tables": Cicada("cicada_hgq_tables-v1")}
+    assert teacher_of(None, first).version == "cicada_teacher-v1"
+    assert teacher_of("cicada_teacher-v2", first).version == "cicada_teacher-v2"
