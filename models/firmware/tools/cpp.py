@@ -35,6 +35,8 @@ __all__ = [
 
 COMPILE_FLAGS = ("-O1", "-std=c++17", "-w", "-fno-strict-aliasing")
 
+_SAID = 300
+"""Characters of what a tool said that a message shows."""
 _PORTS = """// Written for {name}: its top function, and how events go in and out.
 #ifndef L1KD_PORTS_H_
 #define L1KD_PORTS_H_
@@ -210,7 +212,7 @@ def run_tool(
     Raises
     ------
     ToolError
-        It is missing or failed; the end of its messages is quoted.
+        It is missing or failed; its first error is quoted, else the end of what it says.
     """
     try:
         done = subprocess.run(
@@ -225,8 +227,9 @@ def run_tool(
     except OSError as error:
         raise ToolError(f"{what}: '{command[0]}' does not start: {error}") from error
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip())[-2000:]
-        raise ToolError(f"{what} failed with exit code {done.returncode}: {said}")
+        lines = (done.stderr.strip() or done.stdout.strip() or "it says nothing").splitlines()
+        said = next((line for line in lines if "error" in line.lower()), lines[-1]).strip()
+        raise ToolError(f"{what} failed with exit code {done.returncode}: {said[:_SAID]}")
     return done.stdout
 
 
