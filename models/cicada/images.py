@@ -11,6 +11,7 @@ from l1kd.columns import offsets_from_counts
 from l1kd.datasets.overlay import Calibration, Overlay, Profile, RegionLibrary, calibrate
 from l1kd.emulators.array_types import Images
 from l1kd.emulators.calorimeter import image_from_towers
+from l1kd.errors import UnreadableFileError
 from l1kd.models.cicada.config import ImageData
 from l1kd.statistics import Blocks
 
@@ -78,7 +79,16 @@ class ImageSource:
 
     @classmethod
     def read(cls, data: ImageData, seed: int) -> "ImageSource":
-        """Read the minimum-bias library and match its scale to the reference, if there is one."""
+        """Read the minimum-bias library and match its scale to the reference, if there is one.
+
+        Raises
+        ------
+        UnreadableFileError
+            A file of the test or of the exposure is not there: before anything is trained.
+        """
+        missing = [str(path) for path in cls._files(data) if not path.is_file()]
+        if missing:
+            raise UnreadableFileError(f"training: there is no {', '.join(missing)}")
         library = RegionLibrary.read(data.folder / data.minimum_bias)
         calibration = Calibration.identity()
         if data.reference is not None:
@@ -89,7 +99,10 @@ class ImageSource:
 
     def files(self) -> list[Path]:
         """Return every file that is read."""
-        data = self.data
+        return self._files(self.data)
+
+    @staticmethod
+    def _files(data: ImageData) -> list[Path]:
         names = [data.minimum_bias, *(_LIBRARY.format(name) for name in data.signals)]
         names += [_LIBRARY.format(name) for name in data.exposure]
         names += list(data.test_files.values())
