@@ -150,8 +150,10 @@ def _infer_averages() -> None:
 
     def infer(self: Any, node: Any, types_to_infer: Any) -> Any:
         whole, pools = (f"{kind}Pooling" in node.class_name for kind in ("Global", ""))
-        before = node.get_input_variable().type.precision if pools else None
-        if not pools or not self._all_supported_types((before,)):
+        if not pools:
+            return infers(self, node, types_to_infer)
+        before: Any = node.get_input_variable().type.precision
+        if not self._all_supported_types((before,)):
             return infers(self, node, types_to_infer)
         average = node.get_attr("pool_op").lower() == "average"
         names = ("n_in", "in_height", "in_width") if whole else ("pool_height", "pool_width")

@@ -358,7 +358,7 @@ def compute_in_double(model: Any) -> None:
 
     for layer in every_layer(model):
         for attribute in ("quantizer", "activation"):
-            relu = getattr(layer, attribute, None)
+            relu: Any = getattr(layer, attribute, None)
             if _name(relu) == "quantized_relu":
                 bits = backend.qkeras().quantized_bits
                 twin = bits(relu.bits, relu.integer, keep_negative=False, alpha=1)
