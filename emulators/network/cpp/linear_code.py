@@ -7,6 +7,7 @@ that its type may round or wrap becomes a new element of the basis, cast once, e
 """
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network.cpp.expressions import Expression
@@ -96,6 +97,10 @@ class LinearCode(StraightLine[Linear]):
             for key, weight in value.weights.items()
         )
         return abs(value.constant) + sum(terms)
+
+    def lowest(self, value: Linear) -> Fraction:
+        """Return the smallest value of a form."""
+        return Fraction(self.bounds(value)[0]) / Fraction(2) ** value.fraction
 
     def cast(self, value: Linear, form: FixedPoint) -> Linear:
         """Return the form itself where the format loses nothing, else a new element."""

@@ -5,7 +5,8 @@ expressions are read here; what values are, and which other expressions there ar
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Generic, TypeVar
 
 from l1kd.emulators.fixed_point import FixedPoint
@@ -21,7 +22,10 @@ from l1kd.emulators.network.cpp.expressions import (
 from l1kd.emulators.network.cpp.functions import Assign, Declare, parameter_names, statements
 from l1kd.emulators.network.cpp.model import CppType, FirmwareSourceError, Function, Location
 
-__all__ = ["StraightLine", "format_of"]
+__all__ = ["INTEGERS", "StraightLine", "format_of"]
+
+INTEGERS = ("ap_int", "ap_uint")
+"""Types that `FixedPoint.parse` reads as formats without a fraction."""
 
 # Shifts beyond this are in no real code.
 _MAX_SHIFT = 1 << 10
@@ -29,19 +33,22 @@ V = TypeVar("V")
 
 
 def format_of(kind: CppType, location: Location) -> FixedPoint:
-    """Return the format of a fixed-point type.
+    """Return the format into which a fixed-point type casts.
+
+    The integer types take a number without its fraction, that is truncated towards zero.
 
     Raises
     ------
     FirmwareSourceError
         For any other type.
     """
-    if kind.base not in ("ap_fixed", "ap_ufixed", "ap_int", "ap_uint"):
+    if kind.base not in ("ap_fixed", "ap_ufixed", *INTEGERS):
         raise FirmwareSourceError("not a fixed-point type", location, kind.text)
     try:
-        return FixedPoint.parse(kind.text)
+        form = FixedPoint.parse(kind.text)
     except ValueError as error:
         raise FirmwareSourceError(str(error), location, kind.text) from None
+    return replace(form, rounding="TRN_ZERO") if kind.base in INTEGERS else form
 
 
 @dataclass
@@ -97,13 +104,28 @@ class StraightLine(ABC, Generic[V]):
     def cast(self, value: V, form: FixedPoint) -> V:
         """Return a value cast to a format."""
 
+    @abstractmethod
+    def lowest(self, value: V) -> Fraction:
+        """Return a lower limit of a value."""
+
+    def typed(self, value: V, kind: CppType, location: Location) -> V:
+        """Return a value cast to a type.
+
+        Of negative numbers above minus one an integer type makes 0, or -1 where their own type has
+        no integer bits: what cannot be told is refused.
+        """
+        form = format_of(kind, location)
+        if kind.base in INTEGERS and -1 < self.lowest(value) < 0:
+            raise self.fail(f"{kind.text} of numbers between minus one and zero", location)
+        return self.cast(value, form)
+
     def statement(self, statement: object, location: Location) -> None:
         """Take one statement."""
         if isinstance(statement, Declare):
             if statement.name in self.wires:
                 raise self.fail(f"{statement.name} declared twice", location)
-            form = format_of(statement.type, location)
-            self.wires[statement.name] = self.cast(self.value(statement.value, location), form)
+            value = self.value(statement.value, location)
+            self.wires[statement.name] = self.typed(value, statement.type, location)
         elif isinstance(statement, Assign):
             position = self._element(statement.target, self._result)
             if position is None or position in self.outputs:
@@ -160,4 +182,4 @@ class StraightLine(ABC, Generic[V]):
             raise self.fail("expression not understood", location) from None
         if name == "bit_shift" and len(template) == 1 and abs(numbers[0]) < _MAX_SHIFT:
             return self.shifted(value, numbers[0], argument, location)
-        return self.cast(value, format_of(CppType(name, (*numbers, *template[2:])), location))
+        return self.typed(value, CppType(name, (*numbers, *template[2:])), location)

@@ -15,12 +15,18 @@ from l1kd.emulators.network.cpp.expressions import Apply, Number
 from l1kd.emulators.network.cpp.functions import Assign, parameter_names, statements
 from l1kd.emulators.network.cpp.linear_code import Element, LinearCode
 from l1kd.emulators.network.cpp.model import Call, CppType, Function
-from l1kd.emulators.network.cpp.straight_line import format_of
+from l1kd.emulators.network.cpp.straight_line import INTEGERS, format_of
 from l1kd.emulators.network.graph import Affine, Gather, Layer, Operation, Piecewise, Tensor
 from l1kd.emulators.network.layers.buffer import line_buffer, position_in
 from l1kd.emulators.network.layers.convolution import geometry
 from l1kd.emulators.network.layers.logic import WAVES, is_logic, logic
-from l1kd.emulators.network.layers.lowering import Config, Lowering, handles_generated, layer_of
+from l1kd.emulators.network.layers.lowering import (
+    Config,
+    Lowering,
+    below_one,
+    handles_generated,
+    layer_of,
+)
 from l1kd.emulators.network.linear_form import Linear
 
 __all__ = ["generated", "straight_code"]
@@ -76,7 +82,7 @@ def _direct(lowering: Lowering, call: Call, function: Function) -> Layer:
     if call.function == EXPRESSION or is_logic(function):
         kind = lowering.project.tensors[call.inputs[0]].type.base
         types = lowering.project.types
-        operations = logic(function, source, output, types, kind in ("ap_int", "ap_uint"))
+        operations = logic(function, source, output, types, kind in INTEGERS)
         return layer_of(call, operations)
     casts = _element_casts(function, source, output)
     if casts is not None:
@@ -95,9 +101,11 @@ def _element_casts(function: Function, source: Tensor, output: Tensor) -> Piecew
         form = None
         if isinstance(value, Apply) and len(value.arguments) == 1 and len(found) < output.size:
             kind = value.function.rpartition("::")[2]
-            if kind not in ("ap_fixed", "ap_ufixed", "ap_int", "ap_uint"):
+            if kind not in ("ap_fixed", "ap_ufixed", *INTEGERS):
                 return None
             form = format_of(CppType(kind, value.template_arguments), statement.location)
+            if kind in INTEGERS and below_one(source.format):
+                return None
             value = value.arguments[0]
         origin = -1 if value == Number(0, "int") and form is None else position_in(value, data)
         if target is None or origin is None or target in found or origin >= source.size:
@@ -184,7 +192,7 @@ def straight_code(
     low = min(form.minimum, 0) if padded else form.minimum
     inputs = [Element(form, low, form.maximum)] * windows.shape[1]
     kind = lowering.project.tensors[call.inputs[0]].type
-    width = form.width if kind.base in ("ap_int", "ap_uint") else 0
+    width = form.width if kind.base in INTEGERS else 0
     line = LinearCode(function, inputs, width)
     count = output.size // windows.shape[0]
     if sorted(line.outputs) != list(range(count)) or count * windows.shape[0] != output.size:

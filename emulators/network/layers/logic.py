@@ -7,6 +7,7 @@ operation lists of the same tool.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import NamedTuple
 
 from l1kd.emulators.fixed_point import FixedPoint
@@ -140,6 +141,10 @@ class Logic(StraightLine[Typed]):
             kind = replace(kind, integer=kind.integer + bits)
         return Typed(value.form.shifted(bits), kind)
 
+    def lowest(self, value: Typed) -> Fraction:
+        """Return the smallest value."""
+        return Fraction(self.basis.bounds(value.form)[0]) / Fraction(2) ** value.form.fraction
+
     def cast(self, value: Typed, form: FixedPoint) -> Typed:
         """Return a value cast to a format; between equal types C++ copies."""
         if value.type == form:
@@ -172,8 +177,7 @@ class Logic(StraightLine[Typed]):
                 reason = f"{name} is of Vitis' own library, whose bits no public source tells"
                 raise self.fail(reason, location)
             case Apply(function=name, arguments=(argument,)) if name in self.types:
-                form = format_of(self.types[name], location)
-                return self.cast(self.value(argument, location), form)
+                return self.typed(self.value(argument, location), self.types[name], location)
             case Apply(arguments=(argument,)) if node.function in _WAVES:
                 return self._wave(node, argument, location)
             case Index(base=Name(text=name)) if name in self._tables:

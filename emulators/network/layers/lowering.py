@@ -23,12 +23,14 @@ from l1kd.emulators.network.cpp.model import (
     Struct,
     WeightArray,
 )
+from l1kd.emulators.network.cpp.straight_line import INTEGERS, format_of
 from l1kd.emulators.network.graph import MAX_ELEMENTS, Graph, Layer, Operation, Piecewise, Tensor
 
 __all__ = [
     "Config",
     "Lowering",
     "affine_segments",
+    "below_one",
     "copies_of",
     "handles",
     "handles_generated",
@@ -40,7 +42,7 @@ Number = int | float
 HANDLERS: dict[str, Handler] = {}
 GENERATED: list[Callable[["Lowering", Call], Layer | None]] = []
 
-_ARBITRARY = {"ap_fixed", "ap_ufixed", "ap_int", "ap_uint"}
+_ARBITRARY = {"ap_fixed", "ap_ufixed", *INTEGERS}
 _BUILT_IN = {
     "bool": FixedPoint(1, 1, False),
     "char": FixedPoint(8, 8),
@@ -155,12 +157,10 @@ class Lowering:
             raise FirmwareSourceError(str(error), place.location, kind.text) from None
 
     def cast_format(self, kind: CppType, place: Any) -> FixedPoint:
-        """Return the format into which a type casts what is assigned to it.
-
-        The integer types take a number without its fraction, that is truncated towards zero.
-        """
-        form = self.format(kind, place)
-        return replace(form, rounding="TRN_ZERO") if kind.base in ("ap_int", "ap_uint") else form
+        """Return the format into which a type casts what is assigned to it."""
+        return (
+            format_of(kind, place.location) if kind.base in INTEGERS else self.format(kind, place)
+        )
 
     def config(self, call: Call) -> Config:
         """Return the configuration structure of a call."""
@@ -232,9 +232,21 @@ class Lowering:
             raise self.refuse(call, f"{tensor.size} elements are too many")
         if declared.size is not None and declared.size != tensor.size:
             raise self.refuse(call, f"writes {tensor.size} of {declared.size} elements")
+        self._check_integers(call, declared.type)
         if self.streams and tensor.size % (declared.type.pack or 1):
             raise self.refuse(call, f"packets of {declared.type.pack} for {tensor.size} elements")
         return tensor
+
+    def _check_integers(self, call: Call, result: CppType) -> None:
+        """Refuse integer types of what is below one: of a negative number C++ makes -1, not 0."""
+        struct = self.project.structs.get(call.config)
+        sums = None if struct is None else struct.types.get("accum_t")
+        sources = [self.tensors[name].format for name in call.inputs if name in self.tensors]
+        if sums is not None and sums.base not in INTEGERS:
+            sources = [self.format(sums, struct)]
+        integers = result.base in INTEGERS or (sums is not None and sums.base in INTEGERS)
+        if integers and any(map(below_one, sources)):
+            raise self.refuse(call, "an integer type for numbers without integer bits")
 
     def check_packets(self, call: Call, *lengths: int) -> None:
         """Refuse streams whose packets are not as long as these, or, without any, as each other."""
@@ -269,7 +281,7 @@ class Lowering:
         kind = self.format(array.type, array)
         if array.values.ndim != 1:
             raise self.refuse(call, f"{array.name} is an array of records")
-        if array.type.base in ("ap_int", "ap_uint"):
+        if array.type.base in INTEGERS:
             return integer_literals(array.values, kind), kind
         try:
             return kind.from_float(array.values), kind
@@ -288,6 +300,11 @@ def integer_literals(values: Floats, form: FixedPoint) -> Integers:
     wrapping = FixedPoint(form.width, form.width, form.signed)
     raw = wrapping.from_float(magnitude)
     return wrapping.cast(np.where(values < 0, -raw, raw), FixedPoint(64, 64))
+
+
+def below_one(form: FixedPoint) -> bool:
+    """Tell whether a signed type has no integer bits, so that C++ casts it to integers by floor."""
+    return form.signed and form.integer <= 0
 
 
 def copies_of(form: FixedPoint) -> FixedPoint:

@@ -79,6 +79,25 @@ def add_integers(fw, forms):
     return forms
 
 
+def add_integer_types(fw, form):
+    """Wires, casts and results of integer types lose the fraction towards zero."""
+    x, y = fw.input("p", 2, form), fw.output("q", 2, "ap_int<5>")
+    code = (
+        "ap_int<4> v0 = inp[0] - inp[1]; ap_uint<3> v1 = inp[1];\n"
+        "out[0] = v0 + ap_int<3>(inp[1]); out[1] = v1 - inp[0];"
+    )
+    fw.code.append(straight_line("dense_da_integers", 2, 2, code))
+    fw.call(f"nnet::dense_da_integers<{x}_t, {y}_t>({x}, {y}); // wires")
+    x, y = fw.input("r", 2, form), fw.output("s", 2, "ap_fixed<9,6>")
+    fw.code.append(
+        "template<typename input_t, typename output_t>\n"
+        "void quantizer_integers(input_t *inp, output_t *out) {\n"
+        "    out[1] = ap_int<3>(inp[1]);\n    out[0] = ap_uint<3>(inp[0]);\n}"
+    )
+    fw.call(f"nnet::quantizer_integers<{x}_t, {y}_t>({x}, {y}); // elements")
+    return [form, form]
+
+
 def add_casts(fw, number, modes):
     x, y = fw.input(f"c{number}", 4, "ap_fixed<12,6>"), fw.output(f"d{number}", 4, "ap_fixed<9,5>")
     fw.code.append(
@@ -147,6 +166,7 @@ def test_generated_code_equals_compiled_cpp(tmp_path):
     fw = Firmware(HEADERS)
     forms = add_adders(fw, ["ap_fixed<8,4>", "ap_ufixed<6,3>", "ap_fixed<5,7>"])
     forms += add_integers(fw, ["ap_int<6>", "ap_uint<5>"])
+    forms += add_integer_types(fw, "ap_fixed<8,4>")
     for number, modes in enumerate(["AP_RND_CONV,AP_SAT", "AP_TRN,AP_WRAP", "AP_RND,AP_WRAP"]):
         forms.append(add_casts(fw, number, modes))
     for number, widths in enumerate([(4, 12), (16, 24)]):
@@ -180,6 +200,24 @@ def test_casts_of_elements_become_one_operation(tmp_path):
     fw = Firmware(HEADERS)
     add_casts(fw, 0, "AP_RND,AP_SAT")
     assert len(list(Network.from_hls_project(fw.write(tmp_path)).graph.operations)) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "result"),
+    [
+        ("ap_int<4> v = inp[0]; out[0] = v;", "ap_fixed<16,8>"),
+        ("out[0] = ap_int<4>(inp[0]);", "ap_fixed<16,8>"),
+        ("out[0] = inp[0];", "ap_int<4>"),
+    ],
+)
+def test_integer_types_of_what_is_below_one_are_refused(tmp_path, body, result):
+    """C++ makes -1 of negative numbers whose type has no integer bits, 0 of all others."""
+    fw = Firmware(HEADERS)
+    x, y = fw.input("x", 1, "ap_fixed<8,0>"), fw.output("y", 1, result)
+    fw.code.append(straight_line("dense_da_2", 1, 1, body))
+    fw.call(f"nnet::dense_da_2<{x}_t, {y}_t>({x}, {y}); // refused")
+    with pytest.raises(FirmwareSourceError, match=r"minus one|without integer bits"):
+        Network.from_hls_project(fw.write(tmp_path))
 
 
 @pytest.mark.parametrize(
