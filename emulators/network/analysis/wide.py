@@ -1,10 +1,11 @@
-"""Numbers whose formats exceed 64 bits: proven to fit, or held as two parts.
+"""Numbers whose formats exceed 64 bits: proven to fit, or held in parts.
 
 hls4ml's automatic precision gives a sum all bits that its types could need, and layers without an
 activation between them pass all of them on. Where the weights prove that 64 bits hold every value,
-the format becomes that of 64 bits. Else a number is ``high * 2**bits + low``: sums are formed of
-both parts, and joined again where a cast brings them back, with one bit that tells whether what is
-left out is zero, so that every rounding is that of the whole number.
+the format becomes that of 64 bits. Else a number is held in parts of few bits, the lower ones
+without a sign: sums are formed part by part, with carries from one to the next. Where a cast brings
+the number back, one bit tells whether what lies below is zero, so that every rounding is that of
+the whole number, and what lies far above the result is saturated or wrapped, with its sign.
 """
 
 from collections.abc import Sequence
@@ -30,16 +31,26 @@ from l1kd.emulators.network.graph import (
 
 __all__ = ["narrowed"]
 
-# Bits of the low part, and what a part or a sum of parts may need.
-LOW, MOST = 32, 61
+LOW, MOST = 24, 60
+"""Bits of a lower part, and what a part or a sum of parts may need besides its sign."""
 
 
 class Parts(NamedTuple):
-    """A tensor of wide numbers; ``fraction`` is that of the low part and of the whole."""
+    """A tensor of wide numbers.
+
+    ``lows`` are from the lowest on, ``fraction`` is that of the first and of the whole number,
+    ``bits`` are those of the highest part besides its sign.
+    """
 
     high: Tensor
-    low: Tensor
+    lows: tuple[Tensor, ...]
     fraction: int
+    bits: int
+
+    @property
+    def below(self) -> int:
+        """Bits of all lower parts."""
+        return LOW * len(self.lows)
 
 
 def narrowed(inputs: Sequence[Tensor], layers: Sequence[Layer]) -> list[Layer]:
@@ -48,7 +59,7 @@ def narrowed(inputs: Sequence[Tensor], layers: Sequence[Layer]) -> list[Layer]:
     Raises
     ------
     ValueError
-        If exact results need more bits than two parts hold.
+        If a sum's weights are too large for parts, or a result too wide to be cast from them.
     """
     formats = [op.output.format for layer in layers for op in layer.operations]
     formats += [op.accumulator for layer in layers for op in layer.operations
@@ -91,7 +102,7 @@ class _Narrowing:
                 raise ValueError(f"{operation.output.name}: {error}") from error
         name = layer.name
         if layer.output.name in self.parts:
-            name = f"{name} (from bit {LOW} on)"
+            name = f"{name} (from bit {self.parts[layer.output.name].below} on)"
         return replace(layer, name=name, operations=tuple(operations))
 
     def _operation(self, operation: Operation) -> list[Operation]:
@@ -141,59 +152,73 @@ class _Narrowing:
     def _summed(self, operation: Affine, facts: Facts) -> list[Operation]:
         """Return the sums of both parts, the carry moved from one to the other."""
         name, accumulator = operation.output.name, operation.accumulator
-        fraction, source = accumulator.fraction, self.facts[operation.source].bounds
+        fraction = accumulator.fraction
         shift = self.formats[operation.source].fraction + operation.weight_fraction - fraction
         if facts.sums is None or not facts.sums.never_overflows or shift > 0:
             raise ValueError("sums beyond 64 bits must neither overflow nor be rounded")
         weights = operation.weight.astype(object) << -shift
         heavy = int(abs(weights).sum(1).max()).bit_length()
-        if LOW + heavy > MOST or source.reach().bit_length() - LOW + heavy > MOST:
-            raise ValueError(f"sums of {facts.exact.reach().bit_length() + 1} bits")
-        operations: list[Operation] = []
-        if operation.source in self.parts:
-            parts = self.parts[operation.source]
-        else:
-            parts = self._split(name, operation.source, operations)
+        if LOW + heavy > MOST:
+            raise ValueError(f"sums of numbers beyond 64 bits with weights of {heavy} bits")
         bias = operation.bias.astype(object)
-        wf = fraction - parts.fraction
-        first = self._sum(f"{name}.lows", operation, parts.low, weights, wf, bias % (1 << LOW))
-        second = self._sum(f"{name}.highs", operation, parts.high, weights, wf, bias >> LOW)
-        shape = operation.output.shape
-        carry = Tensor(f"{name}.carry", shape, _of_fraction(62, fraction - LOW))
-        low = Tensor(f"{name}.low", shape, _of_fraction(LOW, fraction, False))
-        high = Tensor(f"{name}.high", shape, second.output.format)
-        every = np.arange(operation.output.size, dtype=np.int32)
-        operations += [first, second]
-        operations += [_copy(carry, first.output.name, fraction)]
-        operations += [_copy(low, first.output.name, fraction)]
-        operations += [Binary(high, "add", carry.name, second.output.name, every, every)]
-        return operations + self._finished(operation, facts, Parts(high, low, fraction))
+        operations: list[Operation] = []
+        parts = self.parts.get(operation.source) or self._whole(operation.source)
+        most_bias = int(abs(bias).max()).bit_length() if bias.size else 0
+        while not parts.lows or max(parts.bits + heavy, most_bias - parts.below) > MOST:
+            parts = _split(f"{name}.in{len(parts.lows)}", parts, operations)
+        shape, lows = operation.output.shape, []
+        every, carry = np.arange(operation.output.size, dtype=np.int32), ""
+        for i, part in enumerate((*parts.lows, parts.high)):
+            last, own = i == len(parts.lows), fraction - LOW * i
+            start = bias >> LOW * i if last else (bias >> LOW * i) % (1 << LOW)
+            bits = parts.bits if last else LOW
+            total = self._sum(f"{name}.sum{i}", operation, part, weights, own, start, bits + heavy)
+            operations.append(total)
+            if carry:
+                whole = Tensor(f"{name}.whole{i}", shape, _of_fraction(64, own))
+                operations.append(Binary(whole, "add", carry, total.output.name, every, every))
+                total_name = whole.name
+            else:
+                total_name = total.output.name
+            if last:
+                break
+            low = Tensor(f"{name}.low{i}", shape, _of_fraction(LOW, own, False))
+            over = Tensor(f"{name}.carry{i}", shape, _of_fraction(heavy + 3, own - LOW))
+            operations += [_copy(low, total_name, own), _copy(over, total_name, own)]
+            lows.append(low)
+            carry = over.name
+        bits = max(facts.exact.reach().bit_length() - parts.below, 0)
+        high = Tensor(f"{name}.high", shape, _of_fraction(bits + 1, fraction - parts.below))
+        operations.append(_copy(high, total_name, fraction - parts.below))
+        return operations + self._finished(
+            operation, facts, Parts(high, tuple(lows), fraction, bits)
+        )
+
+    def _whole(self, source: str) -> Parts:
+        """Return a tensor that fits 64 bits as one part."""
+        bounds, form = self.facts[source].bounds, self.formats[source]
+        tensor = Tensor(source, (bounds.low.size,), form)
+        return Parts(tensor, (), form.fraction, bounds.reach().bit_length())
 
     @staticmethod
     def _sum(
-        name: str, operation: Affine, source: Tensor, weights: Exact, fraction: int, bias: Exact
-    ) -> Affine:
-        """Return the exact sums of one part; ``fraction`` is that of the weights."""
-        form = _of_fraction(63, source.format.fraction + fraction)
+        name: str, operation: Affine, source: Tensor, weights: Exact, fraction: int, bias: Exact,
+        bits: int,
+    ) -> Affine:  # fmt: skip
+        """Return the exact sums of one part; ``fraction`` is theirs."""
+        most = int(abs(bias).max()).bit_length() if bias.size else 0
+        form = _of_fraction(max(bits, most) + 2, fraction)
         output = Tensor(name, operation.output.shape, form)
         whole: Integers = weights.astype(np.int64)
         start: Integers = bias.astype(np.int64)
-        return Affine(output, source.name, operation.index, operation.group, whole, fraction,
-                      start, form)  # fmt: skip
-
-    def _split(self, name: str, source: str, operations: list[Operation]) -> Parts:
-        """Cut numbers that fit 64 bits."""
-        fraction, size = self.formats[source].fraction, self.facts[source].bounds.low.size
-        low = Tensor(f"{name}.low_in", (size,), _of_fraction(LOW, fraction, False))
-        high = Tensor(f"{name}.high_in", (size,), _of_fraction(62, fraction - LOW))
-        operations += [_copy(low, source, fraction), _copy(high, source, fraction)]
-        return Parts(high, low, fraction)
+        return Affine(output, source.name, operation.index, operation.group, whole,
+                      fraction - source.format.fraction, start, form)  # fmt: skip
 
     def _finished(self, operation: Affine, facts: Facts, parts: Parts) -> list[Operation]:
         """Keep both parts, or cast them to the result's format."""
         output = operation.output
         if output.format.fits_int64:
-            return self._joined(parts, facts.exact, _copy(output, "", parts.fraction))
+            return _joined(parts, _copy(output, "", parts.fraction))
         same = output.format.fraction == parts.fraction
         low, high = hull(facts.exact)
         if not same or low < output.format.minimum or high > output.format.maximum:
@@ -206,14 +231,14 @@ class _Narrowing:
         parts, name, shape = self.parts[source], operation.output.name, operation.output.shape
         if operation.output.format != self.formats[source] or operation.index.min() < 0:
             raise ValueError("a cast between formats of more than 64 bits")
-        low, high = (
-            Tensor(f"{name}.{word}", shape, part.format)
-            for word, part in (("low", parts.low), ("high", parts.high))
-        )
-        self.parts[name] = Parts(high, low, parts.fraction)
+        moved = [
+            Tensor(f"{name}.part{i}", shape, part.format)
+            for i, part in enumerate((*parts.lows, parts.high))
+        ]
+        self.parts[name] = parts._replace(high=moved[-1], lows=tuple(moved[:-1]))
         return [
-            Gather(low, (parts.low.name,), operation.index),
-            Gather(high, (parts.high.name,), operation.index),
+            Gather(tensor, (part.name,), operation.index)
+            for tensor, part in zip(moved, (*parts.lows, parts.high), strict=True)
         ]
 
     def _piecewise(self, operation: Piecewise, facts: Facts) -> list[Operation]:
@@ -225,34 +250,108 @@ class _Narrowing:
         plain = replace(operation, scale_above=ones, scale_below=below, fraction=parts.fraction)
         narrow = self._output(plain, facts)
         assert isinstance(narrow, Piecewise)
-        return self._joined(parts, self.facts[operation.source].bounds, narrow)
+        return _joined(parts, narrow)
 
-    @staticmethod
-    def _joined(parts: Parts, bounds: Bounds, cast: Piecewise) -> list[Operation]:
-        """Return a cast of the whole number, of which few bits and a sticky one are kept."""
-        name, size = cast.output.name, parts.low.size
-        kept = min(LOW, MOST - max(bounds.reach().bit_length() - LOW, 0) - 2)
-        if kept < 1:
-            raise ValueError(f"numbers of {bounds.reach().bit_length() + 1} bits")
-        every = np.arange(size, dtype=np.int32)
-        fraction, drop = parts.fraction, LOW - kept
-        top = Tensor(f"{name}.top", (size,), _of_fraction(kept, fraction - drop, False))
-        upper = Tensor(f"{name}.upper", (size,), _of_fraction(62, fraction - drop))
-        operations: list[Operation] = [
-            _copy(top, parts.low.name, fraction),
-            Binary(upper, "add", parts.high.name, top.name, every, every),
-        ]
-        if not drop:
-            return [*operations, replace(cast, source=upper.name, fraction=fraction)]
-        rest = Tensor(f"{name}.rest", (size,), _of_fraction(drop, fraction, False))
-        finest = fraction - drop + 1
-        sticky = Tensor(f"{name}.sticky", (size,), _of_fraction(2, finest))
-        whole = Tensor(f"{name}.whole", (size,), _of_fraction(63, finest))
-        zeros, ones = np.zeros(size, np.int64), np.ones(size, np.int64)
-        unit = ones << max(-finest, 0)
-        operations += [
-            _copy(rest, parts.low.name, fraction),
-            Piecewise(sticky, rest.name, every, zeros, zeros, unit, zeros, zeros, max(finest, 0)),
-            Binary(whole, "add", upper.name, sticky.name, every, every),
-        ]
-        return [*operations, replace(cast, source=whole.name, fraction=finest)]
+
+def _split(name: str, parts: Parts, operations: list[Operation]) -> Parts:
+    """Cut one more lower part from the highest."""
+    fraction, shape = parts.high.format.fraction, parts.high.shape
+    low = Tensor(f"{name}.low", shape, _of_fraction(LOW, fraction, False))
+    bits = max(parts.bits - LOW, 0)
+    high = Tensor(f"{name}.high", shape, _of_fraction(bits + 1, fraction - LOW))
+    operations += [_copy(low, parts.high.name, fraction), _copy(high, parts.high.name, fraction)]
+    return Parts(high, (*parts.lows, low), parts.fraction, bits)
+
+
+def _merged(parts: Parts, name: str, operations: list[Operation]) -> Parts:
+    """Join the highest part and the next one."""
+    *lows, low = parts.lows
+    every, bits = np.arange(low.size, dtype=np.int32), parts.bits + low.format.width
+    form = _of_fraction(bits + 1, low.format.fraction)
+    high = Tensor(f"{name}.from{len(operations)}", low.shape, form)
+    operations.append(Binary(high, "add", parts.high.name, low.name, every, every))
+    return Parts(high, tuple(lows), parts.fraction, bits)
+
+
+def _line(output: Tensor, source: Tensor, threshold: int, above: int, below: int) -> Piecewise:
+    """Return one raw value above a threshold and another elsewhere."""
+    none = np.zeros(source.size, np.int64)
+    every = np.arange(source.size, dtype=np.int32)
+    return Piecewise(output, source.name, every, none + threshold, none, none + above, none,
+                     none + below, output.format.fraction)  # fmt: skip
+
+
+def _bounded(parts: Parts, cast: Piecewise, integer: int, operations: list[Operation]) -> Parts:
+    """Return parts of fewer bits whose cast is the same, to formats of so many integer bits.
+
+    What saturates does so likewise if the highest part is saturated beyond the result; what wraps
+    is the same if it is wrapped there, and less by one turn where it is negative.
+    """
+    bits = max(integer + parts.fraction - parts.below + 2, 1)
+    if bits >= parts.bits:
+        return parts
+    overflows = {form.overflow for form in (cast.output.format, *cast.formats)}
+    name, high, fraction = (
+        f"{cast.output.name}.{len(parts.lows)}",
+        parts.high,
+        parts.high.format.fraction,
+    )
+    shape, every = high.shape, np.arange(high.size, dtype=np.int32)
+    if "WRAP" not in overflows:
+        form = replace(_of_fraction(bits + 1, fraction), overflow="SAT")
+        end = Tensor(f"{name}.saturated", shape, form)
+        operations.append(_copy(end, high.name, fraction))
+        return parts._replace(high=end, bits=bits)
+    if overflows != {"WRAP"}:
+        raise ValueError(f"numbers of {parts.bits + parts.below + 1} bits that saturate and wrap")
+    rest = Tensor(f"{name}.wrapped", shape, _of_fraction(bits, fraction, False))
+    turn = Tensor(f"{name}.turn", shape, _of_fraction(2, fraction - bits))
+    end = Tensor(f"{name}.signed", shape, _of_fraction(bits + 1, fraction))
+    operations += [
+        _copy(rest, high.name, fraction),
+        _line(turn, high, -1, 0, -1),
+        Binary(end, "add", rest.name, turn.name, every, every),
+    ]
+    return parts._replace(high=end, bits=bits)
+
+
+def _joined(parts: Parts, cast: Piecewise) -> list[Operation]:
+    """Return a cast of the whole number, of which the upper bits and a sticky one are kept."""
+    formats = (cast.output.format, *cast.formats)
+    integer, finest = (max(getattr(f, n) for f in formats) for n in ("integer", "fraction"))
+    operations: list[Operation] = []
+    name, size, wide = cast.output.name, parts.high.size, parts.bits + parts.below + 1
+    # two bits below the last of the result: half of it, and whether there is more
+    if wide - parts.fraction + finest + 2 > MOST:
+        parts = _bounded(parts, cast, integer, operations)
+        while parts.lows and integer + parts.fraction + 2 < parts.below:
+            parts = _bounded(_merged(parts, name, operations), cast, integer, operations)
+    every = np.arange(size, dtype=np.int32)
+    while parts.lows and parts.bits + LOW <= MOST - 2:
+        parts = _merged(parts, name, operations)
+    sticky = list(parts.lows)
+    kept = MOST - 2 - parts.bits
+    if sticky and kept > 0:
+        low, fraction = sticky[-1], sticky[-1].format.fraction
+        rest = Tensor(f"{name}.rest", (size,), _of_fraction(LOW - kept, fraction, False))
+        form = _of_fraction(kept, fraction - LOW + kept, False)
+        top = Tensor(f"{name}.top", (size,), form)
+        operations += [_copy(rest, low.name, fraction), _copy(top, low.name, fraction)]
+        sticky[-1] = rest
+        parts = _merged(parts._replace(lows=(top,)), name, operations)
+    upper, bits = parts.high, parts.bits
+    fraction = upper.format.fraction
+    if bits + max(finest - fraction, 0) > MOST + 2 or (sticky and fraction <= finest):
+        raise ValueError(f"a cast of numbers of {wide} bits to {finest} fraction bits")
+    if sticky:
+        form = _of_fraction(2, fraction + 1)
+        more = [Tensor(f"{name}.sticky{i}", (size,), form) for i in range(len(sticky))]
+        operations += [_line(bit, part, 0, 1, 0) for bit, part in zip(more, sticky, strict=True)]
+        either = more[0]
+        for i, bit in enumerate(more[1:]):
+            one, either = either, Tensor(f"{name}.any{i}", (size,), form)
+            operations.append(Binary(either, "maximum", one.name, bit.name, every, every))
+        whole = Tensor(f"{name}.whole", (size,), _of_fraction(bits + 2, fraction + 1))
+        operations.append(Binary(whole, "add", upper.name, either.name, every, every))
+        upper = whole
+    return [*operations, replace(cast, source=upper.name, fraction=upper.format.fraction)]
