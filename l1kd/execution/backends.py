@@ -237,7 +237,9 @@ def _scheduler_gone(client: Any) -> MachineError:
 
 @contextmanager
 def dask_client(workers: int, scheduler: Any) -> Iterator[Any]:
-    """Open a client of a dask scheduler: a client as it is, an address, or None for our own.
+    """Open a client of a dask scheduler.
+
+    The scheduler is a client, which is taken as it is, a cluster, an address, or None for our own.
 
     Raises
     ------
@@ -250,7 +252,7 @@ def dask_client(workers: int, scheduler: Any) -> Iterator[Any]:
         yield scheduler
         return
     cluster = None
-    if scheduler is not None:
+    if isinstance(scheduler, str):
         _ask_for_scheduler(scheduler)
     try:
         if scheduler is None:
@@ -270,7 +272,7 @@ def dask_client(workers: int, scheduler: Any) -> Iterator[Any]:
                 _closed(opened)
 
 
-def _ask_for_scheduler(address: Any) -> None:
+def _ask_for_scheduler(address: str) -> None:
     """Ask who listens at an address: a client waits without end for one that says nothing.
 
     Raises

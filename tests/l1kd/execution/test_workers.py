@@ -82,6 +82,18 @@ def test_the_address_of_a_worker_is_said():
             run(SumPt(), "tests/data/pfnano.root", executor="dask", scheduler=worker.worker_address)
 
 
+@pytest.mark.parametrize("given", [lambda c: c, lambda c: c.scheduler_address])
+@pytest.mark.parametrize("processes", [True, False])
+def test_a_cluster_and_its_address_are_schedulers(given, processes):
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=processes, dashboard_address="127.0.0.1:0"
+    ) as cluster:
+        result = run(
+            SumPt(), "tests/data/pfnano.root", executor="dask", scheduler=given(cluster)
+        ).output
+    assert result == run(SumPt(), "tests/data/pfnano.root", executor="iterative").output
+
+
 def test_a_cluster_that_does_not_close_loses_no_result(caplog):
     class Stuck:
         def close(self, timeout):
