@@ -246,30 +246,35 @@ def dask_client(workers: int, scheduler: Any) -> Iterator[Any]:
     ConfigurationError
         If nothing answers at the address, or it is none.
     """
+    import dask
     from distributed import Client, LocalCluster  # half a second that other executors save
 
     if isinstance(scheduler, Client):
         yield scheduler
         return
-    cluster = None
+    if scheduler is None:
+        # a process that ends is started again by its nanny, which dask would close if it happened
+        # to find no process there some seconds after an earlier end
+        with (
+            dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"}),
+            _closing(
+                # any free port: two runs on one machine are no reason for a warning
+                LocalCluster(
+                    n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+                )
+            ) as cluster,
+            _closing(Client(cluster)) as client,
+        ):
+            yield client
+        return
     if isinstance(scheduler, str):
         _ask_for_scheduler(scheduler)
     try:
-        if scheduler is None:
-            # any free port: two runs on one machine are no reason for a warning
-            cluster = LocalCluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
-            )
-        client = Client(scheduler if cluster is None else cluster)
+        client = Client(scheduler)
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"no dask scheduler answers at {scheduler!r}: {error}") from error
-    try:
+    with _closing(client):
         yield client
-    finally:
-        # the work is done, or has failed with a reason of its own: nothing here may hide that
-        for opened in (client, cluster):
-            if opened is not None:
-                _closed(opened)
 
 
 def _ask_for_scheduler(address: str) -> None:
@@ -303,11 +308,14 @@ def _ask_for_scheduler(address: str) -> None:
         raise ConfigurationError(f"{address!r} is the address of a {kind}, not of a scheduler")
 
 
-def _closed(opened: Any) -> None:
-    with suppress(Exception):
+@contextmanager
+def _closing(opened: Any) -> Iterator[Any]:
+    """Close in the end; the work is then done, or has failed with a reason that is not hidden."""
+    try:
+        yield opened
+    finally:
         try:
             # a worker that is just started again can keep its cluster from closing
             opened.close(timeout=_PATIENCE)
         except Exception as error:
             _log.warning("closing %s failed, the results are complete: %r", opened, error)
-            raise

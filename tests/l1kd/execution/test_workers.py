@@ -1,12 +1,17 @@
 """Workers that are killed, that run other code, and clusters that do not close."""
 
 import logging
+import os
+import signal
 import socket
 import threading
+import time
+from contextlib import suppress
 
 import dask
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, KilledWorker, LocalCluster
+from distributed.comm.core import CommClosedError
 
 from l1kd.datasets import inspect_file
 from l1kd.errors import ConfigurationError, MachineError
@@ -94,13 +99,27 @@ def test_a_cluster_and_its_address_are_schedulers(given, processes):
     assert result == run(SumPt(), "tests/data/pfnano.root", executor="iterative").output
 
 
+def test_a_worker_that_ends_is_started_again_at_any_time():
+    """Dask would close it for good if it found none after its time-out, by default 15 s."""
+    soon = dask.config.set({"distributed.deploy.lost-worker-timeout": "10ms"})
+    with soon, backends.dask_client(1, None) as client:
+        (first,) = client.scheduler_info()["workers"]
+        with suppress(KilledWorker, CommClosedError, OSError):
+            client.submit(lambda: os.kill(os.getpid(), signal.SIGKILL)).result(timeout=30)
+        until = time.monotonic() + 60
+        while time.monotonic() < until and client.submit(int, 7, pure=False).result(30) != 7:
+            time.sleep(0.1)
+        assert first not in client.scheduler_info()["workers"]
+        assert client.nthreads()
+
+
 def test_a_cluster_that_does_not_close_loses_no_result(caplog):
     class Stuck:
         def close(self, timeout):
             raise TimeoutError("workers did not answer")
 
-    with caplog.at_level(logging.WARNING):
-        backends._closed(Stuck())
+    with caplog.at_level(logging.WARNING), backends._closing(Stuck()):
+        pass
     assert "the results are complete" in caplog.text
 
 
