@@ -150,7 +150,7 @@ class _Narrowing:
         return self._summed(operation, facts)
 
     def _summed(self, operation: Affine, facts: Facts) -> list[Operation]:
-        """Return the sums of both parts, the carry moved from one to the other."""
+        """Return the sums of all parts, carries moved from each to the next."""
         name, accumulator = operation.output.name, operation.accumulator
         fraction = accumulator.fraction
         shift = self.formats[operation.source].fraction + operation.weight_fraction - fraction
@@ -166,33 +166,30 @@ class _Narrowing:
         most_bias = int(abs(bias).max()).bit_length() if bias.size else 0
         while not parts.lows or max(parts.bits + heavy, most_bias - parts.below) > MOST:
             parts = _split(f"{name}.in{len(parts.lows)}", parts, operations)
-        shape, lows = operation.output.shape, []
-        every, carry = np.arange(operation.output.size, dtype=np.int32), ""
+        shape, every = operation.output.shape, np.arange(operation.output.size, dtype=np.int32)
+        lows: list[Tensor] = []
+        carry = ""
         for i, part in enumerate((*parts.lows, parts.high)):
-            last, own = i == len(parts.lows), fraction - LOW * i
-            start = bias >> LOW * i if last else (bias >> LOW * i) % (1 << LOW)
-            bits = parts.bits if last else LOW
+            highest, own = part is parts.high, fraction - LOW * i
+            bits = parts.bits if highest else LOW
+            start = bias >> LOW * i if highest else (bias >> LOW * i) % (1 << LOW)
             total = self._sum(f"{name}.sum{i}", operation, part, weights, own, start, bits + heavy)
             operations.append(total)
+            whole = total.output
             if carry:
                 whole = Tensor(f"{name}.whole{i}", shape, _of_fraction(64, own))
                 operations.append(Binary(whole, "add", carry, total.output.name, every, every))
-                total_name = whole.name
-            else:
-                total_name = total.output.name
-            if last:
-                break
-            low = Tensor(f"{name}.low{i}", shape, _of_fraction(LOW, own, False))
-            over = Tensor(f"{name}.carry{i}", shape, _of_fraction(heavy + 3, own - LOW))
-            operations += [_copy(low, total_name, own), _copy(over, total_name, own)]
-            lows.append(low)
-            carry = over.name
+            if not highest:
+                low = Tensor(f"{name}.low{i}", shape, _of_fraction(LOW, own, False))
+                over = Tensor(f"{name}.carry{i}", shape, _of_fraction(heavy + 3, own - LOW))
+                operations += [_copy(low, whole.name, own), _copy(over, whole.name, own)]
+                lows.append(low)
+                carry = over.name
         bits = max(facts.exact.reach().bit_length() - parts.below, 0)
-        high = Tensor(f"{name}.high", shape, _of_fraction(bits + 1, fraction - parts.below))
-        operations.append(_copy(high, total_name, fraction - parts.below))
-        return operations + self._finished(
-            operation, facts, Parts(high, tuple(lows), fraction, bits)
-        )
+        high = Tensor(f"{name}.high", shape, _of_fraction(bits + 1, own))
+        operations.append(_copy(high, whole.name, own))
+        found = Parts(high, tuple(lows), fraction, bits)
+        return operations + self._finished(operation, facts, found)
 
     def _whole(self, source: str) -> Parts:
         """Return a tensor that fits 64 bits as one part."""
@@ -215,7 +212,7 @@ class _Narrowing:
                       fraction - source.format.fraction, start, form)  # fmt: skip
 
     def _finished(self, operation: Affine, facts: Facts, parts: Parts) -> list[Operation]:
-        """Keep both parts, or cast them to the result's format."""
+        """Keep the parts, or cast them to the result's format."""
         output = operation.output
         if output.format.fits_int64:
             return _joined(parts, _copy(output, "", parts.fraction))
