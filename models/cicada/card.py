@@ -1,12 +1,15 @@
 """What is measured of CICADA's networks, and what their cards share."""
 
+import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from l1kd.artefacts import sha256
 from l1kd.emulators.image_sums import image_sums
 from l1kd.models.cicada.images import ImageSource, OverlaidTest
 from l1kd.statistics import Blocks, delong
@@ -18,9 +21,12 @@ __all__ = [
     "area_cell",
     "image_description",
     "missing_errors",
+    "readings",
+    "readings_text",
     "separation",
 ]
 
+_ONCE = {"times": 1, "same_network": True}
 Scores = Callable[[NDArray[np.uint16]], NDArray[np.floating]]
 
 
@@ -156,3 +162,37 @@ def missing_errors(table: Mapping[str, Any]) -> list[str]:
         "images as independent and is withdrawn).",
         "",
     ]
+
+
+def readings(out: Path, network: str) -> dict[str, Any]:
+    """Count how often trainings in a folder have read the test, the present one included.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        Folder of the artefact, as the training before left it.
+    network : str
+        Name of the network's file, which is written already.
+
+    Returns
+    -------
+    dict
+        ``times``, and whether all of them had the ``same_network``.
+    """
+    manifest, metrics = out / "manifest.json", out / "metrics.json"
+    if not (manifest.is_file() and metrics.is_file()):
+        return _ONCE
+    before = json.loads(metrics.read_text(encoding="utf-8")).get("test_readings", _ONCE)
+    tested = json.loads(manifest.read_text(encoding="utf-8"))["files"].get(network, {})
+    same = before["same_network"] and tested.get("sha256") == sha256(out / network)
+    return {"times": before["times"] + 1, "same_network": same}
+
+
+def readings_text(metrics: Mapping[str, Any]) -> str:
+    """Say how often the test was read."""
+    found = metrics.get("test_readings", _ONCE)
+    times = {1: "once", 2: "twice"}.get(found["times"], f"{found['times']} times")
+    if not found["same_network"]:
+        return f"trainings in one folder read them {times}, not always for the same network"
+    again = "" if found["times"] == 1 else ": the same network, measured again"
+    return f"this training read them {times}, after every choice{again}"

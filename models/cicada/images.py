@@ -18,7 +18,8 @@ from l1kd.statistics import Blocks
 __all__ = ["ImageSource", "OverlaidTest", "read_images"]
 
 _LIBRARY = "regions_{}.npz"
-# independent random streams: a number each, beside the seed
+# independent random streams: a number each, beside the seed, and behind it that of an epoch or of
+# a sample; numbers of signals begin with one, since a zero at the end would be that of zero bias
 _CALIBRATION, _TRAIN, _VALIDATION, _TEST, _EXPOSURE = range(5)
 
 
@@ -129,7 +130,10 @@ class ImageSource:
         if signal is None:
             return self._overlay("test", (_TEST,))
         events = RegionLibrary.read(self.data.folder / _LIBRARY.format(signal)).part(0.5, 1.0)
-        return self._overlay("test", (_TEST, self.data.signals.index(signal)), events)
+        return self._overlay("test", (_TEST, self._number(signal)), events)
+
+    def _number(self, signal: str) -> int:
+        return 1 + self.data.signals.index(signal)
 
     def training(self, n: int, epoch: int) -> Images:
         """Overlay `n` zero-bias images for an epoch; every epoch gives new ones."""
@@ -160,8 +164,8 @@ class ImageSource:
     def validation_signal(self, name: str) -> Images:
         """Overlay every event of the first half of a signal sample once, to choose networks."""
         events = RegionLibrary.read(self.data.folder / _LIBRARY.format(name)).part(0.0, 0.5)
-        stream = (_VALIDATION, self.data.signals.index(name))
-        return self._overlay("validation", stream, events).images(len(events))
+        overlay = self._overlay("validation", (_VALIDATION, self._number(name)), events)
+        return overlay.images(len(events))
 
     def signal(self, name: str) -> Images:
         """Overlay every event of the second half of a signal sample once, for the test."""

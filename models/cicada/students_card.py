@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 
 from l1kd.emulators.array_types import Images
 from l1kd.emulators.fixed_point import FixedPoint
-from l1kd.models.cicada.card import ERRORS, SIMULATED, area_cell, missing_errors
+from l1kd.models.cicada.card import (
+    ERRORS,
+    SIMULATED,
+    area_cell,
+    missing_errors,
+    readings_text,
+)
 from l1kd.models.cicada.config import (
     CicadaConfig,
     CicadaHgqConfig,
@@ -83,8 +89,8 @@ def _test(config: StudentConfig, metrics: Mapping[str, Any]) -> list[str]:
     lines = [
         "## Test: area under the ROC curve against zero bias",
         f"{config.test_images:,} overlaid zero-bias images, collisions and signal events that "
-        "training never saw; this training read them once, after every choice. All scores see the "
-        "same images; the student is the emulator, the simple baselines are on the right. "
+        f"training never saw; {readings_text(metrics)}. All scores see the same "
+        "images; the student is the emulator, the simple baselines are on the right. "
         f"{ERRORS}",
         "",
         *_areas(metrics["auc_overlay"]),

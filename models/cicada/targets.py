@@ -17,7 +17,7 @@ from l1kd.emulators.array_types import Images, Singles
 from l1kd.emulators.logic import LogicNetwork
 from l1kd.emulators.network import Network
 from l1kd.models.cicada import teacher
-from l1kd.models.cicada.card import image_description, separation
+from l1kd.models.cicada.card import image_description, readings, separation
 from l1kd.models.cicada.config import Normalised, StudentConfig
 from l1kd.models.cicada.images import ImageSource
 from l1kd.models.cicada.rates import rates
@@ -213,6 +213,7 @@ def finish(
     scores = _compared(targets, "student", score)
     images = source.test_images(config.test_images)
     metrics: dict[str, Any] = separation(source, images, scores)
+    metrics["test_readings"] = readings(targets.job.out, files[0])
     metrics["agreement"] = agreement(scores, images.background, images.signals)
     metrics["rates"] = rates(scores, images, config.data.mu)
     metrics["also"] = {

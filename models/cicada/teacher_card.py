@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1kd.emulators.array_types import Images
-from l1kd.models.cicada.card import BASELINES, ERRORS, area_cell
+from l1kd.models.cicada.card import BASELINES, ERRORS, area_cell, readings_text
 from l1kd.models.cicada.config import CicadaTeacherConfig
 from l1kd.models.cicada.images import ImageSource
 from l1kd.statistics import SharedEvents, roc_auc
@@ -143,7 +143,7 @@ def teacher_card(config: CicadaTeacherConfig, metrics: Mapping[str, Any]) -> str
             "",
             "## Test: area under the ROC curve against zero bias",
             f"{config.test_images:,} overlaid zero-bias images, collisions and signal events that "
-            "training and choices never saw; this training read them once, after every choice. The "
+            f"training and choices never saw; {readings_text(metrics)}. The "
             f"scores on the right need no training. {ERRORS}",
             "",
             *test,

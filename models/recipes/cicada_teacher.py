@@ -8,7 +8,7 @@ from l1kd.emulators.array_types import Images, Singles
 from l1kd.emulators.image_scores import chi2_of_rings
 from l1kd.models.cicada import teacher
 from l1kd.models.cicada.autoencoder_onnx import write_error_model
-from l1kd.models.cicada.card import separation
+from l1kd.models.cicada.card import readings, separation
 from l1kd.models.cicada.config import CicadaTeacherConfig
 from l1kd.models.cicada.images import ImageSource
 from l1kd.models.cicada.teacher_card import Scores, growth, mean_areas, teacher_card, validation
@@ -41,6 +41,7 @@ def _run(config: CicadaTeacherConfig, job: Job) -> Product:
     scores: Scores = {"teacher": score, "chi2 of rings": chi2_of_rings}
     metrics: dict[str, Any] = {
         "parameters": int(model.count_params()),
+        "test_readings": readings(job.out, "model.onnx"),
         "validation": validation(source, scores, config),
         "test": {
             f"{mu:g}": separation(

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from l1kd.artefacts import load
-from l1kd.models.cicada.card import area_cell, missing_errors
+from l1kd.artefacts import load, write_manifest
+from l1kd.models.cicada.card import area_cell, missing_errors, readings, readings_text
 from l1kd.models.cicada.config import CicadaConfig, CicadaHgqConfig, CicadaLogicConfig
 from l1kd.models.cicada.students_card import hgq_card, logic_card, qkeras_card
 from l1kd.models.config import read_config
@@ -53,3 +53,23 @@ def test_an_area_without_an_error_says_why():
     assert missing_errors(table)[0].startswith("Without an error: teacher (")
     table["top"]["teacher"]["error"] = 0.02
     assert missing_errors(table) == []
+
+
+def test_a_card_says_how_often_the_test_was_read(tmp_path):
+    def train(content):
+        (tmp_path / "network.npz").write_bytes(content)
+        metrics = {"test_readings": readings(tmp_path, "network.npz")}
+        (tmp_path / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+        about = {"name": "x", "version": 1, "kind": "cicada", "description": ""}
+        files = ("network.npz", "metrics.json")
+        write_manifest(tmp_path, **about, inputs={}, outputs={}, files=files)
+        return readings_text(metrics)
+
+    assert train(b"1") == "this training read them once, after every choice"
+    again = "this training read them {}, after every choice: the same network, measured again"
+    assert train(b"1") == again.format("twice")
+    assert train(b"1") == again.format("3 times")
+    other = "trainings in one folder read them {} times, not always for the same network"
+    assert train(b"2") == other.format(4)
+    assert train(b"2") == other.format(5)
+    assert readings_text({}) == "this training read them once, after every choice"
