@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l1kd.artefacts import sha256
 from l1kd.emulators.image_sums import image_sums
 from l1kd.models.cicada.images import ImageSource, OverlaidTest
+from l1kd.models.records import unchanged
 from l1kd.statistics import Blocks, delong
 
 __all__ = [
@@ -179,12 +179,11 @@ def readings(out: Path, network: str) -> dict[str, Any]:
     dict
         ``times``, and whether all of them had the ``same_network``.
     """
-    manifest, metrics = out / "manifest.json", out / "metrics.json"
-    if not (manifest.is_file() and metrics.is_file()):
+    metrics = out / "metrics.json"
+    if not metrics.is_file():
         return _ONCE
     before = json.loads(metrics.read_text(encoding="utf-8")).get("test_readings", _ONCE)
-    tested = json.loads(manifest.read_text(encoding="utf-8"))["files"].get(network, {})
-    same = before["same_network"] and tested.get("sha256") == sha256(out / network)
+    same = before["same_network"] and unchanged(out, network)
     return {"times": before["times"] + 1, "same_network": same}
 
 

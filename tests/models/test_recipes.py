@@ -8,7 +8,7 @@ import pytest
 
 from l1kd.artefacts import load
 from l1kd.errors import ConfigurationError
-from l1kd.models import backend
+from l1kd.models import backend, records
 from l1kd.models import train as training
 from l1kd.models.config import Training, read_config, read_mapping, shipped_configs
 from l1kd.models.recipe import Product, Recipe
@@ -85,6 +85,17 @@ def test_a_kind_from_outside_is_trained_and_recorded_like_the_others(own, tmp_pa
     assert provenance["seconds"] == {"only": 4.0}
     assert provenance["command"] == "l1kd train constant --config config.yaml --out out"
     assert artefact.card == "# a number\n"
+
+
+def test_a_network_that_is_tested_again_keeps_the_commit_of_its_training(
+    own, tmp_path, monkeypatch
+):
+    for name, value, trained in (("a", 0.5, "a"), ("b", 0.5, "a"), ("c", 0.75, "c")):
+        monkeypatch.setattr(records, "commit", lambda name=name: name)
+        config = write(tmp_path, value=value)
+        artefact = training.train("constant", config, tmp_path / "out", quiet=True)
+        provenance = artefact.json("provenance.json")
+        assert (provenance["commit"], provenance["trained"]["commit"]) == (name, trained)
 
 
 def test_a_kind_is_registered_once(own):
