@@ -24,6 +24,7 @@ from l1kd.models.cicada.rates import rates
 from l1kd.models.cicada.students_card import agreement
 from l1kd.models.memoise import memoise_on_disk
 from l1kd.models.recipe import Job, Product
+from l1kd.models.records import fingerprint
 from l1kd.statistics import roc_auc
 from l1kd.trigger.conditions.luminosity import PileupProfile
 
@@ -40,6 +41,8 @@ __all__ = [
 ]
 
 Scores = Callable[[Images], NDArray[np.floating]]
+# what concerns the test alone: a finished training may be tested beside other networks
+_OF_TEST = {"test_images", "compare", "also_mu"}
 _SIGNAL_SHARE = 20
 ARTEFACT_SCALE = 32.0
 """Students learn so many times the score of a teacher that is an artefact, to fill their range."""
@@ -75,6 +78,11 @@ class TrainingTargets:
         """Give what a network reads of images: their counts, or raw residuals."""
         normalised = self.config.normalised
         return images if normalised is None else normalised.residuals().raw(images)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what decides the training."""
+        return fingerprint(self.config, _OF_TEST)
 
     @property
     def width(self) -> int:

@@ -296,7 +296,10 @@ class _Builder:
                     found, parts = synthesize_region(network, rtl, folder, part)
                     content["parts"] = {name: _cells(own) for name, own in parts.items()}
                 else:
-                    found = yosys.synthesize(rtl.sources, rtl.top, folder, part)
+                    gates = isinstance(network, LogicNetwork)
+                    found = yosys.synthesize(
+                        rtl.sources, rtl.top, folder, part, search_equal=not gates
+                    )
             except ToolError as error:
                 self.failed["synthesis with Yosys"] = str(error)[-500:]
                 return

@@ -20,7 +20,6 @@ from l1kd.models.cicada.targets import (
 from l1kd.models.config import Optimisation, read_config
 from l1kd.models.export import compile_firmware, export_network
 from l1kd.models.recipe import Job, Product, Recipe
-from l1kd.models.records import fingerprint
 from l1kd.models.training import Fit, adam, fit
 
 __all__ = ["RECIPE"]
@@ -51,7 +50,7 @@ def _fit(
 
     task = Fit(label, model, adam(settings, steps), settings.epochs, steps, read, loss, validate)
     job = targets.job
-    return fit(task, job.checkpoints(label), fingerprint(targets.config), job.quiet)
+    return fit(task, job.checkpoints(label), targets.fingerprint, job.quiet)
 
 
 def _run(config: CicadaConfig, job: Job) -> Product:

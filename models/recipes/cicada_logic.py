@@ -22,7 +22,6 @@ from l1kd.models.cicada.targets import (
 )
 from l1kd.models.config import read_config
 from l1kd.models.recipe import Job, Product, Recipe
-from l1kd.models.records import fingerprint
 from l1kd.models.training import Fit, adam, fit, run_in_chunks
 
 __all__ = ["RECIPE"]
@@ -72,7 +71,7 @@ def _fit(
     optimiser = adam(settings, steps)
     task = Fit("gates", module, optimiser, settings.epochs, steps, batches, loss, validate)
     job = targets.job
-    return fit(task, job.checkpoints("gates"), fingerprint(config), job.quiet)
+    return fit(task, job.checkpoints("gates"), targets.fingerprint, job.quiet)
 
 
 def _run(config: CicadaLogicConfig, job: Job) -> Product:

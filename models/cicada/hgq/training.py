@@ -9,7 +9,6 @@ from l1kd.models.cicada.config import EbopsRegularisation
 from l1kd.models.cicada.hgq.exported import score
 from l1kd.models.cicada.targets import TrainingTargets, batches
 from l1kd.models.config import Optimisation
-from l1kd.models.records import fingerprint
 from l1kd.models.training import Fit, fit
 
 __all__ = ["train_student"]
@@ -79,4 +78,4 @@ def train_student(
     optimiser = mixed_precision.adam(settings.learning_rate, settings.epochs * steps, bits_pace)
     task = Fit(label, model, optimiser, settings.epochs, steps, read, loss, validate, regularise)
     job = targets.job
-    return fit(task, job.checkpoints(label), fingerprint(targets.config), job.quiet)
+    return fit(task, job.checkpoints(label), targets.fingerprint, job.quiet)

@@ -16,6 +16,11 @@ from l1kd.models.firmware.tools.netlist import Longest, longest
 __all__ = ["Resources", "YosysError", "available", "synthesize"]
 
 
+_MAP_ALONE = "+strash;if;mfs2"
+"""What is left of ABC's usual script: logic is mapped to tables in the form in which it is written.
+"""
+
+
 class YosysError(ToolError):
     """Synthesis failed; the message holds the end of the tool's output."""
 
@@ -64,6 +69,7 @@ def synthesize(
     *,
     black: Iterable[str] = (),
     registers_stay: bool = False,
+    search_equal: bool = True,
 ) -> Resources:
     """Map Verilog sources to a device family and count the cells.
 
@@ -76,6 +82,10 @@ def synthesize(
     registers_stay : bool
         Whether registers before a table stay there. Else Yosys takes a table for a memory, and may
         move them behind it, which makes the path before them longer.
+    search_equal : bool
+        Whether ABC searches for signals that are equal. It guesses them from random inputs, on
+        which thresholds of wide numbers are nearly always passed: whatever is counted of many such
+        bits looks constant, and to disprove that takes longer than anyone waits.
 
     Raises
     ------
@@ -97,6 +107,7 @@ def synthesize(
     lines += ["proc -norom" if registers_stay else "proc", "opt_expr", "opt_clean", "wreduce"]
     # Products of two variables are left to the search for DSP blocks, which comes later.
     lines += ["alumacc t:* t:$mul %d", "opt_expr", "flatten", "opt_clean"]
+    lines += [] if search_equal else [f"scratchpad -set abc.script {_MAP_ALONE}"]
     lines.append(f"synth_xilinx -family {family(part)} -top {top} -flatten -noiopad -noclkbuf")
     lines += [f"tee -o {cells.name} stat -json", f"write_blif -param {netlist.name}"]
     script.write_text("\n".join(lines) + "\n")

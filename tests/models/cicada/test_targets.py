@@ -1,5 +1,6 @@
 """What CICADA's students learn from: augmented images, rows of batches, the teacher's scores."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -109,6 +110,18 @@ def test_students_learn_32_times_the_score_of_a_teacher_that_is_an_artefact(stud
     np.testing.assert_array_equal(given.read(given.images), Residuals(0.35).raw(given.images))
     again = training_targets(config, Job(tmp_path / "out"))
     np.testing.assert_array_equal(again.targets, given.targets)
+
+
+def test_a_finished_training_may_be_tested_otherwise(images, student):
+    def fingerprint(**change):
+        given = replace(targets(images), config=CicadaHgqConfig.model_validate(student | change))
+        return given.fingerprint
+
+    trained = fingerprint()
+    for change in ({"compare": ["cicada-v1"]}, {"also_mu": [60]}, {"test_images": 20}):
+        assert fingerprint(**change) == trained
+    for change in ({"seed": 2}, {"student_images": 31}, {"training_mu": [10, 100]}):
+        assert fingerprint(**change) != trained
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from l1kd.models.firmware.gates.cmssw import write_gates
 from l1kd.models.firmware.gates.logic_gates import build_logic_rtl, gate_of, netlist_of
 from l1kd.models.firmware.gates.netlist import ONE, ZERO, Netlist, cut
 from l1kd.models.firmware.hls.hls import library
-from l1kd.models.firmware.tools import verilator
+from l1kd.models.firmware.tools import verilator, yosys
 from tests.models.firmware.vhdl import ghdl
 from tests.models.firmware.vhdl import simulate as simulate_vhdl
 
@@ -171,9 +171,19 @@ def test_simulated_vhdl_of_gates(cutoff, tmp_path):
 
 def test_a_project_of_gates_is_complete(tmp_path, monkeypatch):
     monkeypatch.setattr(verilator, "available", lambda: "skipped in this test")
+    monkeypatch.setattr(yosys, "available", lambda: None)
+    asked = {}
+
+    def synthesize(*given, **options):
+        asked.update(options)
+        return yosys.Resources(7, 5, 1, 0, 0.0, 2, 1.1, 9.0, "0.1")
+
+    monkeypatch.setattr(yosys, "synthesize", synthesize)
     logic_network(3).save(tmp_path / "gates.npz")
-    options = BuildOptions("da4ml", vectors=500, latency_cutoff=3.0, synthesize=False)
+    options = BuildOptions("da4ml", vectors=500, latency_cutoff=3.0)
     built = build(str(tmp_path / "gates.npz"), tmp_path / "out", options)
+    assert asked == {"search_equal": False}
+    assert built.figures["resources"]["Yosys 0.1"]["lut"] == 7
     assert built.description["rtl"]["initiation_interval"] == 1
     assert built.description["rtl"]["latency_cycles"] > 1
     text = (tmp_path / "out" / "README.md").read_text()
