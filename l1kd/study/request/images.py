@@ -54,7 +54,9 @@ class CicadaRequest(Settings):
         (0.5, 1.0), description="Share of signal events and hard collisions, from and to."
     )
     images: int = Field(20_000, ge=100, description="Zero-bias images for areas and pile-up.")
-    soft_images: int = Field(60_000, ge=100, description="Soft crossings of stitched zero bias.")
+    soft_images: int = Field(
+        300_000, ge=100, description="Soft crossings of stitched zero bias; 1 kHz takes so many."
+    )
     hard_images: int = Field(10_000, ge=10, description="Hard crossings of each slice.")
     normalisation: str = Field(
         "hl_lhc", description="Rate normalisation: hl_lhc, run3, phase2_2700."

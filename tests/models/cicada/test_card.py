@@ -6,8 +6,14 @@ import pytest
 
 from l1kd.artefacts import load, write_manifest
 from l1kd.models.cicada.card import area_cell, missing_errors, readings, readings_text
-from l1kd.models.cicada.config import CicadaConfig, CicadaHgqConfig, CicadaLogicConfig
+from l1kd.models.cicada.config import (
+    CicadaConfig,
+    CicadaHgqConfig,
+    CicadaLogicConfig,
+    CicadaTeacherConfig,
+)
 from l1kd.models.cicada.students_card import hgq_card, logic_card, qkeras_card
+from l1kd.models.cicada.teacher_card import teacher_card
 from l1kd.models.config import read_config
 
 SHIPPED = {
@@ -15,13 +21,14 @@ SHIPPED = {
     "cicada_hgq-v4": (CicadaHgqConfig, hgq_card),
     "cicada_hgq_tables-v1": (CicadaHgqConfig, hgq_card),
     "cicada_logic-v3": (CicadaLogicConfig, logic_card),
+    "cicada_teacher-v2": (CicadaTeacherConfig, teacher_card),
 }
 
 
 @pytest.fixture(params=SHIPPED)
 def shipped(request):
     kind, write = SHIPPED[request.param]
-    artefact = load(request.param, "cicada")
+    artefact = load(request.param)
     metrics = json.loads(artefact.file("metrics.json").read_text(encoding="utf-8"))
     config = read_config(artefact.file("config.yaml"), kind)
     return write(config, metrics), artefact.file("card.md").read_text(encoding="utf-8"), metrics
