@@ -27,6 +27,7 @@ __all__ = [
     "areas",
     "at_rates",
     "distances",
+    "mean_efficiency",
     "roc_points",
     "saturation",
     "symmetry",
@@ -108,7 +109,7 @@ def roc_points(noise: AnyFloats, signal: AnyFloats) -> dict[str, list[float]]:
     return {"background": _ROC_POINTS.tolist(), "signal": passed.tolist()}
 
 
-def _mean_efficiency(
+def mean_efficiency(
     signals: Mapping[str, tuple[AnyFloats, Blocks]], found: SharedThreshold
 ) -> dict[str, Any]:
     """Mean of the signals' efficiencies: the threshold's uncertainty is common to all."""
@@ -143,7 +144,7 @@ def at_rates(
             row = found.as_dict()
             if found.resolved:
                 row["efficiency"] = {s: efficiency_at(*x, found).as_dict() for s, x in kept.items()}
-                row["mean"] = _mean_efficiency(kept, found)
+                row["mean"] = mean_efficiency(kept, found)
             table[name].append(row)
     return table
 

@@ -8,7 +8,7 @@ import numpy as np
 from l1kd.emulators.array_types import AnyFloats, Floats, Mask
 from l1kd.emulators.calorimeter import COUNT_GEV
 from l1kd.emulators.image_sums import SEEDS
-from l1kd.models.evaluation.images.measures import Scored
+from l1kd.models.evaluation.images.measures import Scored, mean_efficiency
 from l1kd.statistics import Blocks, SharedEvents
 from l1kd.trigger.rates.shared import efficiency_at, shared_threshold
 
@@ -73,14 +73,11 @@ def beside_seeds(
         found = shared_threshold(_outside(values, in_menu), events, extra_hz, input_hz)
         row = found.as_dict()
         if found.resolved:
-            row["efficiency"] = {
-                s: efficiency_at(
-                    _outside(scored[name] if name in noise else sums[name], taken(sums)),
-                    blocks,
-                    found,
-                ).as_dict()
+            kept = {
+                s: (_outside(scored[name] if name in noise else sums[name], taken(sums)), blocks)
                 for s, (scored, sums, blocks) in signals.items()
             }
-            row["mean"] = float(np.mean([x["value"] for x in row["efficiency"].values()]))
+            row["efficiency"] = {s: efficiency_at(*x, found).as_dict() for s, x in kept.items()}
+            row["mean"] = mean_efficiency(kept, found)
         added[name] = row
     return {"menu": menu, "extra_hz": extra_hz, "added": added}

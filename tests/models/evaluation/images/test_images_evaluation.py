@@ -159,6 +159,9 @@ def test_seeds_add_at_equal_extra_rate(entry):
     for row in seeds["added"].values():
         if row["resolved"]:
             assert row["rate_hz"]["value"] <= seeds["extra_hz"]
+            mean = np.mean([kept["value"] for kept in row["efficiency"].values()])
+            assert row["mean"]["low"] <= row["mean"]["value"] <= row["mean"]["high"]
+            assert row["mean"]["value"] == pytest.approx(mean)
             for signal, kept in row["efficiency"].items():
                 assert kept["value"] + seeds["menu"]["efficiency"][signal] <= 1.0 + 1e-12
 
