@@ -5,16 +5,17 @@ tried is the window in dz, the cone, and the threshold on the weighted pt of neu
 in |eta|. Particles count that have a slot in the region to which they belong.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from l1kd.emulators.array_types import Floats, Integers, Mask
+from l1kd.emulators.array_types import AnyArray, Floats, Integers, Mask
 from l1kd.emulators.correlator.regionizer import Regionizer
 from l1kd.emulators.correlator.vertex import VertexFinder
+from l1kd.emulators.particles.puppi import CHARGED_PV, EtaBin
 from l1kd.emulators.particles.region_puppi import TRIGGER_PUPPI, RegionPuppi
 from l1kd.errors import ConfigurationError
 from l1kd.study.climbing import Climb, Trial, climb
@@ -76,14 +77,58 @@ def read_particles(path: str | Path, *, clusters: bool) -> Particles:
     return Particles(columns, np.concatenate([[0], np.cumsum(sizes)]), kept, vertex, weight)
 
 
-def _met(sample: Particles, parameters: RegionPuppi) -> Floats:
-    """MET [GeV] of every event."""
-    weight = parameters.weights(sample.columns, sample.offsets, sample.vertex)
-    n = len(sample.offsets) - 1
-    event = np.repeat(np.arange(n), np.diff(sample.offsets))
-    momentum = np.where(sample.kept, weight * sample.columns["pt"], 0.0)
-    phi = sample.columns["phi"]
-    return np.hypot(*(np.bincount(event, momentum * of(phi), n) for of in (np.cos, np.sin)))
+class _Neutrals(NamedTuple):
+    """Neutrals of one range in |eta| with a slot: weighted pt, its components [GeV], and event."""
+
+    pt: Floats
+    x: Floats
+    y: Floats
+    event: Integers
+
+    def above(self, cut: float, n_events: int) -> Floats:
+        """Sum those above the threshold, float64[n_events, 2] [GeV]."""
+        kept = self.pt >= cut
+        event = self.event[kept]
+        return np.stack([np.bincount(event, v[kept], n_events) for v in (self.x, self.y)], axis=1)
+
+
+def _event(sample: Particles) -> Integers:
+    return np.repeat(np.arange(len(sample.offsets) - 1), np.diff(sample.offsets))
+
+
+def _components(columns: Mapping[str, Any], chosen: AnyArray, pt: Floats) -> tuple[Floats, Floats]:
+    phi = columns["phi"][chosen]
+    return pt * np.cos(phi), pt * np.sin(phi)
+
+
+def _tracks(sample: Particles, parameters: RegionPuppi) -> Floats:
+    """Sum the charged particles of the vertex, float64[n_events, 2] [GeV]."""
+    event, columns = _event(sample), sample.columns
+    codes = parameters.association(columns, columns["z0"] - sample.vertex[event])
+    mine = np.flatnonzero(sample.kept & (np.abs(codes) == CHARGED_PV))
+    parts = _components(columns, mine, columns["pt"][mine].astype(np.float64))
+    return np.stack([np.bincount(event[mine], v, len(sample.vertex)) for v in parts], axis=1)
+
+
+def _neutrals(sample: Particles, parameters: RegionPuppi, place: int) -> _Neutrals:
+    """Weigh the neutrals of one range in |eta|, from what is within a cone of it."""
+    own, columns = parameters.config.bins[place], sample.columns
+    size = np.abs(columns["eta"])
+    near = (size >= own.eta_min - own.cone) & (size <= own.eta_max + own.cone)
+    if own.charged_neighbours and own.pool != "all":
+        # neutrals are nobody's neighbours here
+        near &= sample.kept | (columns["charge"] != 0)
+    event = _event(sample)[near]
+    some = {name: column[near] for name, column in columns.items()}
+    offsets = np.searchsorted(event, np.arange(len(sample.vertex) + 1))
+    # a particle on an edge belongs to the first range that has it
+    low = np.nextafter(own.eta_min, np.inf) if place else own.eta_min
+    alone = replace(own, eta_min=low, neutral_pt_min=0.0)
+    only = replace(parameters, config=replace(parameters.config, bins=(alone,)))
+    weight = only.weights(some, offsets, sample.vertex)
+    mine = np.flatnonzero((some["charge"] == 0) & sample.kept[near] & (weight > 0.0))
+    pt = weight[mine].astype(np.float64) * some["pt"][mine]
+    return _Neutrals(pt, *_components(some, mine, pt), event[mine])
 
 
 def _moves(parameters: RegionPuppi) -> list[tuple[str, int, float]]:
@@ -107,24 +152,48 @@ def _moved(parameters: RegionPuppi, name: str, place: int, step: float) -> Regio
     return parameters.with_bin(place, **{name: new})
 
 
+class _Sums(NamedTuple):
+    """What MET is made of, by sample: tracks, and the neutrals of every range in |eta|."""
+
+    tracks: list[Floats]
+    neutrals: dict[int, list[_Neutrals]]
+
+    def met(self, sample: int, parameters: RegionPuppi) -> Floats:
+        """MET [GeV] of every event of a sample."""
+        total = self.tracks[sample]
+        for place, own in enumerate(parameters.config.bins):
+            neutrals = self.neutrals[place][sample]
+            total = total + neutrals.above(own.neutral_pt_min, len(total))
+        return np.hypot(*total.T)
+
+
 class _Search:
-    """The parameters, and the figure that follows."""
+    """The parameters, what MET is made of, and the figure that follows."""
 
     groups = ("PUPPI",)
 
     def __init__(
         self, zero_bias: Sequence[Particles], signals: Sequence[Particles], rates: Sequence[float]
     ) -> None:
-        self.zero_bias, self.signals, self.rates_hz = zero_bias, signals, rates
+        self.samples, self.rates_hz = [*zero_bias, *signals], rates
         self.weight = np.concatenate([s.weight for s in zero_bias])
-        self.parameters = TRIGGER_PUPPI
+        self.n_zero_bias = len(zero_bias)
+        self.parameters, self.sums = TRIGGER_PUPPI, _Sums([], {})
+        self.sums = self._weighed(TRIGGER_PUPPI, -1, range(len(TRIGGER_PUPPI.config.bins)))
 
-    def figure(self, parameters: RegionPuppi | None = None) -> float:
+    def _weighed(self, parameters: RegionPuppi, place: int, anew: Iterable[int]) -> _Sums:
+        """Weigh some ranges anew, and the tracks where the change has no place."""
+        tracks = self.sums.tracks if place >= 0 else [_tracks(s, parameters) for s in self.samples]
+        neutrals = {k: [_neutrals(s, parameters, k) for s in self.samples] for k in anew}
+        return _Sums(tracks, {**self.sums.neutrals, **neutrals})
+
+    def figure(self, parameters: RegionPuppi | None = None, sums: _Sums | None = None) -> float:
         """Figure of the present parameters, or of others."""
-        tried = parameters or self.parameters
-        met = np.concatenate([_met(s, tried) for s in self.zero_bias])
-        signals = [_met(s, tried) for s in self.signals]
-        return figure_of_merit((met, self.weight), signals, self.rates_hz)
+        tried, of = parameters or self.parameters, sums or self.sums
+        every = [of.met(sample, tried) for sample in range(len(self.samples))]
+        zero_bias = np.concatenate(every[: self.n_zero_bias])
+        signals = every[self.n_zero_bias :]
+        return figure_of_merit((zero_bias, self.weight), signals, self.rates_hz)
 
     def moves(self, _: str) -> list[tuple[str, int, float]]:
         """List the moves of all parameters."""
@@ -136,13 +205,21 @@ class _Search:
         other = _moved(self.parameters, *move)
         if other is None:
             return None
-        owner = other if place < 0 else other.config.bins[place]
+        bins = other.config.bins
+        anew = [k for k, own in enumerate(bins) if k == place or (place < 0 and _by_vertex(own))]
+        sums = self._weighed(other, place, anew if name != "neutral_pt_min" else ())
+        owner = other if place < 0 else bins[place]
         where = name if place < 0 else f"{name} of range {place}"
-        return Trial(self.figure(other), (where, getattr(owner, name)), other)
+        return Trial(self.figure(other, sums), (where, getattr(owner, name)), (other, sums))
 
     def keep(self, trial: Trial) -> None:
         """Go on from these parameters."""
-        self.parameters = trial.kept
+        self.parameters, self.sums = trial.kept
+
+
+def _by_vertex(own: EtaBin) -> bool:
+    """Tell whether the window in dz decides on the weights of neutrals."""
+    return own.charged_neighbours or own.pool == "charged_pileup"
 
 
 def tune_puppi(
