@@ -147,9 +147,27 @@ def weightings_of(models: Sequence[str] = (), *, towers: bool = True) -> list[An
                 "tuned, towers",
             ),
         ]
+    if towers:
+        found += [
+            _named(
+                PuppiCorrelator(clusters=False, prefix="L1PuppiFloatTowers"),
+                "PUPPI, presets, towers",
+            ),
+            _named(
+                PuppiCorrelator(
+                    clusters=False,
+                    prefix="L1PuppiFloatTunedTowers",
+                    parameters=TUNED_PUPPI["towers"],
+                ),
+                "PUPPI, tuned, towers",
+            ),
+        ]
     found += [
         _named(PuppiCorrelator(prefix="L1PuppiFloat"), "PUPPI, presets"),
-        _named(PuppiCorrelator(prefix="L1PuppiFloatTuned", parameters=TUNED_PUPPI), "PUPPI, tuned"),
+        _named(
+            PuppiCorrelator(prefix="L1PuppiFloatTuned", parameters=TUNED_PUPPI["clusters"]),
+            "PUPPI, tuned",
+        ),
         _named(Correlator("qdistillnet"), "QDistillNet"),
     ]
     for i, model in enumerate(models):

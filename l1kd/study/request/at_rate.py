@@ -41,5 +41,7 @@ class AtRateRequest(Execution):
     mean_of: tuple[str, ...] = Field(
         (), description="Signals of the mean gain; all where none is named."
     )
-    towers: bool = Field(True, description="Compare with LinPUPPI on unclustered towers, too.")
+    towers: bool = Field(
+        True, description="Compare with LinPUPPI and PUPPI on unclustered towers, too."
+    )
     label: str = Field("", description="What the samples are, for the page.")

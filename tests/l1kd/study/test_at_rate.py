@@ -9,10 +9,10 @@ from l1kd.algorithms import Correlator
 from l1kd.algorithms.region_puppi import PuppiCorrelator
 from l1kd.algorithms.true_shares import TrueShares
 from l1kd.datasets import inspect_file
-from l1kd.emulators.particles.region_puppi import TRIGGER_PUPPI
+from l1kd.emulators.particles.region_puppi import TRIGGER_PUPPI, TUNED_PUPPI
 from l1kd.errors import ConfigurationError
 from l1kd.processors.at_rate import QUANTITIES
-from l1kd.study.at_rate import judge, write_judgement
+from l1kd.study.at_rate import judge, weightings_of, write_judgement
 from l1kd.study.request import AtRateRequest, EvaluateRequest
 from l1kd.study.symmetry import symmetries
 
@@ -82,6 +82,18 @@ def test_true_shares_give_what_the_hard_collision_left_in_the_slots(folder):
     tracks = np.asarray(events.GenMissingET.MET[:, 0])
     close = np.abs(result.met["met_hwPt"] / 4.0 - tracks) < 0.5 * tracks + 20
     assert close.mean() > 0.7
+
+
+def test_references_have_the_parameters_tuned_for_what_enters():
+    found = {w.label: w for w in weightings_of()}
+    for label, entering in (("PUPPI, tuned", "clusters"), ("PUPPI, tuned, towers", "towers")):
+        assert found[label].parameters == TUNED_PUPPI[entering]
+        assert bool(found[label].clusters) == (entering == "clusters")
+        preset = found[label.replace("tuned", "presets")]
+        assert preset.parameters == TRIGGER_PUPPI
+        assert bool(preset.clusters) == bool(found[label].clusters)
+    assert len({w.name for w in found.values()}) == len(weightings_of()) == len(found)
+    assert not any("towers" in w.label for w in weightings_of(towers=False))
 
 
 def test_a_comparison_needs_signals_and_zero_bias():
