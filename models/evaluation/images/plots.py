@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from l1kd.plot_style import MARKERS, colour_of, drawn, legend, new_figure, styled
 
@@ -206,7 +207,7 @@ def _score_against_pileup(pileup: Mapping[str, Any], names: list[str]) -> Figure
 def _cost(entry: Mapping[str, Any], found: Mapping[str, Any]) -> Figure:
     """Draw the panels of the paper's figure 3: distance to the teacher, and area, against EBOPs."""
     figure = new_figure(10.0, 4.6)
-    distance, area = figure.subplots(1, 2)
+    distance, area = figure.subplots(1, 2, sharex=True)
     own = [row for row in found["cost"] if row["ebops"] and not row["paper"]]
     for i, row in enumerate(own):
         name, style = row["name"], {"fmt": MARKERS[i % len(MARKERS)], "capsize": 2}
@@ -222,8 +223,12 @@ def _cost(entry: Mapping[str, Any], found: Mapping[str, Any]) -> Figure:
             if row["paper"] and row["ebops"]:
                 axes.axvline(row["ebops"], color="#8c8c8c", lw=1, ls=":")
         axes.set(xscale="log", xlabel="EBOPs (dotted: the paper's networks)")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     for value in _PAPER_AREAS:
         area.axhline(value, color="#8c8c8c", lw=1, ls="--")
+    operations = np.log10([row["ebops"] for row in found["cost"] if row["ebops"]])
+    # whole decades: a narrower axis would have no label, or one on another
+    distance.set_xlim(10 ** np.floor(operations.min()), 10 ** np.ceil(operations.max()))
     distance.set_ylabel("earth mover's distance to the teacher")
     area.set_ylabel("mean area (dashed: the paper's teacher)")
     legend(figure)
