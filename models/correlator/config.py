@@ -44,8 +44,11 @@ class CorrelatorData(Strict):
     overlays : int
         How often the hard part of each event of `hard` and of the signals is put on another soft
         crossing, turned and reflected.
+    recombined : int
+        How often more each event of `hard` comes with the opposite side of another one, see
+        `l1kd.models.correlator.overlay.recombined`.
     overlay_pileup : float
-        Share of these that use the crossings of `pileup`.
+        Share of overlays that use the crossings of `pileup`.
     reuse_pileup : bool
         Whether what is left of the events of `hard` and of the signals without their hard
         collisions serves as soft crossings, too: below other hard collisions, and, with the hard
@@ -66,6 +69,7 @@ class CorrelatorData(Strict):
     forward_hard: tuple[str, ...] = ()
     ht: dict[str, float] = Field(default_factory=dict)
     overlays: int = Field(default=1, ge=1)
+    recombined: int = Field(default=0, ge=0)
     overlay_pileup: float = Field(default=0.0, ge=0.0, le=1.0)
     reuse_pileup: bool = False
     mixed: int = Field(default=0, ge=0)

@@ -14,11 +14,15 @@ from numpy.typing import NDArray
 from l1kd.errors import ConfigurationError
 from l1kd.models.correlator.crossings import Raw
 
-__all__ = ["forward_pairs", "hard_parts", "one_side", "overlaid", "pileup_parts"]
+__all__ = [
+    "forward_pairs", "hard_parts", "one_side", "overlaid", "pileup_parts", "recombined",
+]  # fmt: skip
 
 FORWARD = 1.7
 """A jet beyond this |eta| is a forward one."""
 
+FITTING = 6
+"""Sides of other events among which `recombined` draws."""
 SMALLEST_TOWER = 1.0
 """Transverse energy below which towers are not stored [GeV]."""
 TURNS = 36
@@ -200,6 +204,56 @@ def forward_pairs(
     return joined, np.concatenate(halves)
 
 
+def recombined(raw: Raw, half: NDArray[np.int8], seed: int) -> Raw:
+    """Give every hard collision the opposite side of another one, so that two jets balance.
+
+    The rate of MET is made by jets that are measured badly, each by itself: two sides that were
+    measured in different events are as good an event. The other one is drawn among the `FITTING`
+    of the same half whose side, turned by whole columns, is nearest in transverse momentum to the
+    one that it replaces; it is reflected or not, and its tracks are moved along the beam to the
+    vertex of the side that stays.
+
+    Parameters
+    ----------
+    raw, half
+        Hard parts of events, and the half of the data they belong to.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    As many events; one that is alone in its half stays as it is.
+    """
+    generator = np.random.default_rng(seed)
+    stay, leave = _sides(raw, 0.0), _sides(raw, np.pi)
+    x, y = _momenta(leave)
+    size, phi = np.hypot(x, y), np.arctan2(y, x)
+    column = 2 * np.pi / TURNS
+    number = np.arange(raw.n_events)
+    partner, turn = number.copy(), np.zeros(raw.n_events)
+    for event, side in enumerate(half):
+        there = np.flatnonzero((half == side) & (number != event))
+        if not len(there):
+            continue
+        turns = np.rint((phi[event] - phi[there]) / column) * column
+        off_x = size[there] * np.cos(phi[there] + turns) - x[event]
+        off_y = size[there] * np.sin(phi[there] + turns) - y[event]
+        drawn = generator.choice(np.argsort(np.hypot(off_x, off_y), kind="stable")[:FITTING])
+        partner[event], turn[event] = there[drawn], turns[drawn]
+    sign = generator.choice([-1.0, 1.0], raw.n_events)
+    opposite = leave.events(partner)
+    along = np.nan_to_num(_jets(stay)[2] - _jets(opposite)[2])
+    return _together(stay, _shifted(opposite, turn, sign, along))
+
+
+def _momenta(raw: Raw) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Transverse momentum of each event, x and y."""
+    event = np.repeat(np.arange(raw.n_events), np.diff(raw.offsets))
+    pt, phi = (raw.particles[name].astype(np.float64) for name in ("pt", "phi"))
+    x, y = (np.bincount(event, pt * of(phi), raw.n_events) for of in (np.cos, np.sin))
+    return x, y
+
+
 def _sides(raw: Raw, opposite: float) -> Raw:
     """Keep the side of the leading particle of each event, or the opposite one."""
     event, axis = _axes(raw)
@@ -218,9 +272,9 @@ def _axes(raw: Raw) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
 
 def _jets(raw: Raw) -> tuple[NDArray[np.float64], ...]:
     """Direction of the summed momentum of each event, and mean z0 of its tracks (NaN if none)."""
-    pt, eta, phi, z0 = (raw.particles[n].astype(np.float64) for n in ("pt", "eta", "phi", "z0"))
+    pt, eta, z0 = (raw.particles[name].astype(np.float64) for name in ("pt", "eta", "z0"))
     n, event = raw.n_events, np.repeat(np.arange(raw.n_events), np.diff(raw.offsets))
-    x, y, z = (np.bincount(event, pt * of, n) for of in (np.cos(phi), np.sin(phi), np.sinh(eta)))
+    (x, y), z = _momenta(raw), np.bincount(event, pt * np.sinh(eta), n)
     charged = np.where(raw.particles["charge"] != 0, pt, 0.0)
     total = np.bincount(event, charged, n)
     mean = np.full(n, np.nan)

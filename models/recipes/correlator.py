@@ -33,6 +33,7 @@ from l1kd.models.correlator.overlay import (
     one_side,
     overlaid,
     pileup_parts,
+    recombined,
 )
 from l1kd.models.correlator.rate_loss import RateLoss
 from l1kd.models.export import export_network
@@ -120,6 +121,11 @@ def _read(config: CorrelatorConfig) -> _Data:
         hard = hard_parts(raw[name])
         more, half = overlaid(hard, halves[name], soft, shares, data.overlays, config.seed + number)
         made[name] = made[name].followed_by(shape(more, half=half, original=False))
+        for time in range(data.recombined if name in data.hard else 0):
+            seed = config.seed + 1000 * (time + 1) + number
+            other = recombined(hard, halves[name], seed)
+            more, half = overlaid(other, halves[name], soft, shares, 1, seed)
+            made[name] = made[name].followed_by(shape(more, half=half, original=False))
     for number, name in enumerate(data.invisible):
         side = one_side(hard_parts(raw[name]), config.seed + number)
         for times, original in ((1, True), (data.overlays - 1, False)):

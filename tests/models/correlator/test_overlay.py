@@ -11,6 +11,7 @@ from l1kd.models.correlator.overlay import (
     one_side,
     overlaid,
     pileup_parts,
+    recombined,
 )
 from tests.models.correlator.events import raw
 
@@ -131,3 +132,52 @@ def test_pairs_need_forward_jets():
     events = Raw(flat, central.offsets, central.weight)
     with pytest.raises(ConfigurationError, match="no jet of these hard collisions"):
         forward_pairs(events, np.zeros(6, np.int8), 4, seed=1)
+
+
+def two_jets(n=12, seed=9):
+    """Hard collisions of two jets that balance nearly, each of one track and one tower."""
+    generator = np.random.default_rng(seed)
+    size = generator.uniform(30.0, 60.0, n)
+    phi = generator.integers(0, 36, n) * (np.pi / 18)
+    across = phi + np.pi + generator.choice([-1, 0, 1], n) * (np.pi / 18)
+    pt = np.stack([0.6 * size, 0.4 * size, 0.5 * size, 0.45 * size], axis=1)
+    away = np.stack([phi, phi, across, across], axis=1)
+    z0 = generator.uniform(-10.0, 10.0, n)[:, None]
+    charged = np.tile([True, False, True, False], n)
+    particles = {
+        "pt": pt.ravel(),
+        "eta": generator.uniform(-4.0, 4.0, (n, 2)).repeat(2, axis=1).ravel(),
+        "phi": (away.ravel() + np.pi) % (2 * np.pi) - np.pi,
+        "z0": np.where(charged, np.repeat(z0, 4), 0.0),
+        "charge": charged.astype(np.int8),
+        "hard_fraction": np.ones(4 * n, np.float32),
+    }
+    return Raw(particles, np.arange(0, 4 * n + 1, 4), np.ones(n))
+
+
+def test_recombined_collisions_keep_a_side_and_balance_as_before():
+    events = two_jets()
+    half = (np.arange(12) % 2).astype(np.int8)
+    found = recombined(events, half, seed=3)
+    assert found.n_events == 12
+    old, new = ({k: v.reshape(12, 4) for k, v in e.particles.items()} for e in (events, found))
+    # the leading side is the event's own, the opposite one that of another event of its half
+    for name in ("pt", "eta", "phi", "z0"):
+        assert (old[name][:, :2] == new[name][:, :2]).all(), name
+    taken = np.array([np.flatnonzero(old["pt"][:, 2] == x)[0] for x in new["pt"][:, 2]])
+    assert (taken != np.arange(12)).all()
+    assert (half[taken] == half).all()
+    assert (np.abs(new["eta"][:, 2:]) == np.abs(old["eta"][taken, 2:])).all()
+    # turned by whole columns, with tracks at the vertex of the side that stays
+    turns = (new["phi"] - old["phi"][taken])[:, 2:] / (np.pi / 18)
+    assert turns == pytest.approx(np.rint(turns), abs=1e-9)
+    assert new["z0"][:, 2] == pytest.approx(new["z0"][:, 0])
+    assert (new["z0"][:, [1, 3]] == 0).all()
+    off = np.angle(np.exp(1j * (new["phi"][:, 2] - old["phi"][:, 2])))
+    assert np.abs(off).max() < np.pi / 18
+
+
+def test_a_collision_that_is_alone_in_its_half_is_not_recombined():
+    events = two_jets(3)
+    found = recombined(events, np.array([0, 1, 1], np.int8), seed=1)
+    assert found.particles["pt"][:4] == pytest.approx(events.particles["pt"][:4])
