@@ -60,7 +60,7 @@ def in_float(
     n = len(offsets) - 1
     for board in BOARDS:
         puppi = model.puppi.get(board.name) or LinPuppi.preset(board.name)
-        words = np.zeros((n * board.n_regions, 3))
+        words = np.zeros((n * board.n_regions, 4))
         values = region_inputs_float(
             regions[board.name], puppi.parameters, words, model.weight.names
         )

@@ -15,12 +15,15 @@ from l1kd.artefacts import Artefact, load
 from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppi
 from l1kd.emulators.correlator.weighing import COLUMNS, FORMAT, NetworkWeight
+from l1kd.emulators.correlator.weighing.columns import Tracks, mode_of
 from l1kd.errors import ArtefactError
 
 __all__ = ["KIND", "RegionNetwork", "describe", "region_network"]
 
 KIND: Final = "correlator"
 """Kind of the artefacts."""
+_WEIGHS: Final[dict[str, Tracks]] = {"neutrals": "none", "all": "kept", "every track": "every"}
+"""What manifests say of the tracks that are weighed."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class RegionNetwork:
 def describe(
     names: Sequence[str],
     *,
-    tracks: bool,
+    tracks: Tracks,
     clusters: bool | Clusterer,
     pt_cut: Mapping[str, Sequence[float]] | None = None,
     linpuppi: Mapping[str, Mapping[str, Any]] | None = None,
@@ -61,7 +64,7 @@ def describe(
     names
         Inputs of the network, of `l1kd.emulators.correlator.weighing.NAMES`, in its order.
     tracks
-        Whether it weighs the tracks that LinPUPPI keeps as well as neutrals.
+        Which tracks it weighs beside neutrals, as for `NetworkWeight`.
     clusters
         Whether its neutrals are clusters; a `Clusterer` says how they are formed.
     pt_cut
@@ -79,7 +82,7 @@ def describe(
             "columns": list(names),
             "meanings": {name: meanings[name] for name in names},
             "made_by": "l1kd.emulators.correlator.weighing.region_inputs",
-            "weighs": "all" if tracks else "neutrals",
+            "weighs": list(_WEIGHS)[mode_of(tracks)],
             "clusters": bool(clusters),
             **({"clusterer": own} if own else {}),
             "pt_cut": {board: list(cuts) for board, cuts in (pt_cut or {}).items()},
@@ -115,10 +118,10 @@ def region_network(model: str | Path) -> RegionNetwork:
         ) from error
 
 
-def _tracks(weighs: str) -> bool:
-    if weighs not in ("all", "neutrals"):
-        raise ValueError(f"weighs {weighs!r}: expected 'all' or 'neutrals'")
-    return weighs == "all"
+def _tracks(weighs: str) -> Tracks:
+    if weighs not in _WEIGHS:
+        raise ValueError(f"weighs {weighs!r}: expected {', '.join(map(repr, _WEIGHS))}")
+    return _WEIGHS[weighs]
 
 
 def _clusterer(given: Mapping[str, Any]) -> Clusterer | None:

@@ -132,6 +132,8 @@ class CorrelatorConfig(Training):
     ----------
     inputs : tuple of str
         Columns of `l1kd.emulators.correlator.weighing`.
+    tracks : str
+        Which tracks are weighed: "kept", those that LinPUPPI keeps, or "every" one.
     windows : tuple of str
         What clusters of barrel, HGCal and HF are made of, see
         `l1kd.emulators.correlator.clusters.Clusterer`.
@@ -159,6 +161,7 @@ class CorrelatorConfig(Training):
     kind: Literal["correlator"]
     data: CorrelatorData
     inputs: tuple[str, ...] = Field(min_length=1)
+    tracks: Literal["kept", "every"] = "kept"
     windows: tuple[Window, Window, Window] = ("3x3", "3x3", "3x3")
     linpuppi: Literal["presets", "tuned"] = "presets"
     dz: dict[Literal["barrel", "hgcal"], float]

@@ -19,6 +19,7 @@ from l1kd.emulators.correlator.linpuppi import LinPuppi, LinPuppiParameters
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.types import ETA_PHI_LSB, PT_LSB
 from l1kd.emulators.correlator.weighing import region_inputs
+from l1kd.emulators.correlator.weighing.columns import Tracks
 from l1kd.errors import MissingBranchError
 from l1kd.truth import event_weight
 
@@ -162,7 +163,7 @@ def read_raw(path: Path) -> Raw:
 def form(
     raw: Raw, names: Sequence[str], puppi: Mapping[str, LinPuppiParameters],
     half: NDArray[np.int8], *, original: bool = True, rate: float = 0.0,
-    clusterer: Clusterer | None = None,
+    clusterer: Clusterer | None = None, tracks: Tracks = "kept",
 ) -> Crossings:  # fmt: skip
     """Form clusters, regions and inputs of events, with the vertex that the trigger finds.
 
@@ -178,22 +179,28 @@ def form(
         As of `Crossings`.
     clusterer
         How clusters are formed; as usual by default.
+    tracks
+        Which tracks are candidates, as for `region_inputs`.
     """
     parts = []
     for first in range(0, max(raw.n_events, 1), _FORMED):
         some = np.arange(first, min(first + _FORMED, raw.n_events))
-        parts.append(_form(raw.events(some), names, puppi, half[some], original, rate, clusterer))
+        given = (raw.events(some), names, puppi, half[some], original, rate, clusterer, tracks)
+        parts.append(_form(*given))
     return reduce(Crossings.followed_by, parts)
 
 
 def _form(
     raw: Raw, names: Sequence[str], puppi: Mapping[str, LinPuppiParameters],
     half: NDArray[np.int8], original: bool, rate: float, clusterer: Clusterer | None,
+    tracks: Tracks,
 ) -> Crossings:  # fmt: skip
     """Form some events."""
     formed = (clusterer or Clusterer()).run(raw.particles, raw.offsets)
     weighers = {board: LinPuppi(own) for board, own in puppi.items()}
-    found = region_inputs(formed.particles, formed.offsets, names=names, puppi=weighers)
+    found = region_inputs(
+        formed.particles, formed.offsets, names=names, puppi=weighers, tracks=tracks
+    )
     order = np.argsort(found.event, kind="stable")
     pt = (found.hw_pt[order] * PT_LSB).astype(np.float32)
     source = found.source[order]

@@ -14,6 +14,8 @@ from l1kd.emulators.correlator.linpuppi import LinPuppi
 from l1kd.emulators.correlator.regionizer import Regionizer
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.weighing import NetworkWeight
+from l1kd.emulators.correlator.weighing.columns import OF_PLACES
+from l1kd.emulators.correlator.weighing.event_numbers import event_numbers
 from l1kd.emulators.correlator.weighing.region_weights import region_weights
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.network import Network
@@ -23,7 +25,7 @@ __all__ = ["FRAMES", "RegionStream"]
 
 FRAMES: Final = 6
 """Clock cycles of a region: one candidate a lane in each."""
-_UNSIGNED: Final = {"pt": 14, "em": 1, "id": 3}
+_UNSIGNED: Final = {"pt": 14, "em": 1, "id": 3, "z_pt": 8}
 _SIGNED: Final = {"eta": 10, "phi": 10, "z0": 10}
 _NEUTRAL: Final = ("pt", "eta", "phi", "em")
 _TRACK: Final = ("pt", "eta", "phi", "id", "z0")
@@ -36,6 +38,8 @@ _HEADER: Final = (
     ("event_pileup_count", FixedPoint(10, 10, False)),
 )
 """Words of a region; they count in its first frame."""
+_SECOND: Final = ("event_second_pt", FixedPoint(8, 8, False))
+"""The one that comes last, where the network reads it."""
 
 
 class RegionStream:
@@ -43,8 +47,10 @@ class RegionStream:
 
     A region comes in six frames, one a clock cycle, the first of which has `start`; the next
     region follows at once. Frame f holds the neutrals in slots f * lanes and the following, and
-    the tracks likewise; slots beyond those that LinPUPPI reads are ignored. Rows of the output are
-    the weights of the candidates in the same row of the input.
+    the tracks likewise; slots beyond those that LinPUPPI reads are ignored. A track has the
+    logarithm of the pt at its own z0 (`z_pt`), and a region the event's largest elsewhere, where
+    the network reads what is made of them. Rows of the output are the weights of the candidates in
+    the same row of the input.
 
     Parameters
     ----------
@@ -61,6 +67,8 @@ class RegionStream:
     ----------
     n_neutrals, n_tracks : int
         Candidates of each kind in a frame.
+    reads_places : bool
+        Whether tracks come with how hard their places in z are.
     inputs, outputs : tuple of Tensor
         Words of a frame.
     """
@@ -76,16 +84,19 @@ class RegionStream:
         self.weight, self.board, self.puppi, self.clusters = weight, board, puppi, clusters
         p = puppi.parameters
         self.n_neutrals, self.n_tracks = -(-p.n_in // FRAMES), -(-p.n_track // FRAMES)
-        tensors = [Tensor(name, (1,), form) for name, form in _HEADER]
+        self._header = (*_HEADER, _SECOND) if _SECOND[0] in weight.names else _HEADER
+        places = set(OF_PLACES) - {_SECOND[0]}
+        self.reads_places = bool(self.n_tracks) and not places.isdisjoint(weight.names)
+        tensors = [Tensor(name, (1,), form) for name, form in self._header]
         for kind, fields, lanes in (
             ("neutral", _NEUTRAL, self.n_neutrals),
-            ("track", _TRACK, self.n_tracks),
+            ("track", (*_TRACK, "z_pt") if self.reads_places else _TRACK, self.n_tracks),
         ):
             tensors += [Tensor(f"{kind}_{f}", (lanes,), _form(f)) for f in fields if lanes]
         self.inputs = tuple(tensors)
         form = FixedPoint(9, 1, False)
         outputs = [Tensor("neutral_weight", (self.n_neutrals,), form)]
-        if weight.tracks and self.n_tracks:
+        if weight.tracks != "none" and self.n_tracks:
             outputs.append(Tensor("track_weight", (self.n_tracks,), form))
         self.outputs = tuple(outputs)
 
@@ -136,9 +147,11 @@ class RegionStream:
         if n % FRAMES or (words["start"][:, 0] != (np.arange(n) % FRAMES == 0)).any():
             raise ValueError("expected regions of six frames, the first of each with start")
         region = {name: words[name][::FRAMES, 0] for name in ("pv", "eta_centre")}
-        events = np.stack([words[name][::FRAMES, 0] for name, _ in _HEADER[3:]], axis=1)
+        none = np.zeros_like(words["start"])
+        of_event = [*(name for name, _ in _HEADER[3:]), _SECOND[0]]
+        events = np.stack([words.get(name, none)[::FRAMES, 0] for name in of_event], axis=1)
         columns = {f"neu_{f}": self._slots(words, "neutral", f) for f in _NEUTRAL}
-        columns |= {f"trk_{f}": self._slots(words, "track", f) for f in _TRACK}
+        columns |= {f"trk_{f}": self._slots(words, "track", f) for f in (*_TRACK, "z_pt")}
         found = region_weights(self.board, self.puppi, self.weight, columns | region, events)
         results = tuple(
             self._frames(weights, t.size) for weights, t in zip(found, self.outputs, strict=False)
@@ -150,8 +163,8 @@ class RegionStream:
         p = self.puppi.parameters
         slots = p.n_in if kind == "neutral" else p.n_track
         regions = len(words["start"]) // FRAMES
-        if not slots:
-            return np.zeros((regions, 0), np.int64)
+        if f"{kind}_{name}" not in words:
+            return np.zeros((regions, slots), np.int64)
         return words[f"{kind}_{name}"].reshape(regions, -1)[:, :slots]
 
     def _frames(self, slots: AnyArray, lanes: int) -> Integers:
@@ -179,12 +192,13 @@ class RegionStream:
         (board,) = (b for b in BOARDS if b.name == self.board)
         inputs, p = regions[self.board], self.puppi.parameters
         n = len(inputs["n_neu"])
-        events = np.repeat(self._events(regions, len(offsets) - 1), board.n_regions, axis=0)
-        words = np.zeros((n, FRAMES, 6), np.int64)
+        numbers, places = event_numbers(regions, len(offsets) - 1)
+        events = np.repeat(numbers, board.n_regions, axis=0)
+        words = np.zeros((n, FRAMES, len(self._header)), np.int64)
         words[:, 0, 0] = 1
         words[:, :, 1] = inputs.get("pv_hwZ0", np.zeros(n, np.int64))[:, None]
         words[:, :, 2] = inputs["region_hwEtaCenter"][:, None]
-        words[:, :, 3:] = events[:, None]
+        words[:, :, 3:] = events[:, None, : len(self._header) - 3]
         parts = [words.reshape(n * FRAMES, -1)]
         prefix = "calo_" if p.forward else "pfne_"
         em = "hwEmID" if p.forward else "hwId"
@@ -196,25 +210,10 @@ class RegionStream:
             if self.n_tracks:
                 values = inputs[name][:, : p.n_track].astype(np.int64)
                 parts.append(self._frames(values, self.n_tracks))
+        if self.reads_places:
+            values = places[self.board][:, : p.n_track].astype(np.int64)
+            parts.append(self._frames(values, self.n_tracks))
         return np.concatenate(parts, axis=1)
-
-    def _events(self, regions: Mapping[str, Mapping[str, AnyArray]], n_events: int) -> Integers:
-        """Return the words of the event: tracks near the vertex, and the others."""
-        words = np.zeros((n_events, 3), np.int64)
-        for board in BOARDS[:2]:
-            inputs = regions[board.name]
-            eta, phi, pt = (inputs[f"trk_{f}"].astype(np.int64) for f in ("hwEta", "hwPhi", "hwPt"))
-            half = [
-                inputs[f"region_hw{x}HalfWidth"].astype(np.int64)[:, None] for x in ("Eta", "Phi")
-            ]
-            inside = (-half[0] < eta) & (eta <= half[0]) & (-half[1] < phi) & (phi <= half[1])
-            inside &= np.arange(pt.shape[1]) < inputs["n_trk"][:, None]
-            distance = np.abs(inputs["trk_hwZ0"].astype(np.int64) - inputs["pv_hwZ0"][:, None])
-            near = inside & (distance <= 4)
-            parts = (np.minimum(pt, 200) * near, near, inside & ~near)
-            for column, values in enumerate(parts):
-                words[:, column] += values.reshape(n_events, -1).sum(axis=1)
-        return words
 
     def save(self, path: str | Path) -> None:
         """Write the network, and beside it what else this is, as JSON."""
@@ -252,9 +251,9 @@ class RegionStream:
             own, formed = content["linpuppi"], content["clusters"]
             clusters = None if formed is None else Clusterer(**_with_tuples(formed))
             board = content["board"]
-            weight = NetworkWeight(
-                Network.load(path), tuple(content["columns"]), tracks=content["tracks"]
-            )
+            # what was built before every track could be weighed says yes or no
+            tracks = {True: "kept", False: "none"}.get(content["tracks"], content["tracks"])
+            weight = NetworkWeight(Network.load(path), tuple(content["columns"]), tracks=tracks)
             puppi = LinPuppi(LinPuppi.preset(board).parameters.replace(**_with_tuples(own)))
             return cls(weight, board, puppi, clusters=clusters)
         except (KeyError, TypeError, AttributeError) as error:

@@ -96,7 +96,10 @@ def _read(config: CorrelatorConfig) -> _Data:
         for name in (data.soft, *data.hard, *data.pileup, *data.signals)
     }
     halves = {name: (np.arange(r.n_events) % 2).astype(np.int8) for name, r in raw.items()}
-    shape = partial(form, names=config.inputs, puppi=config.puppi(), clusterer=config.clusterer())
+    shape = partial(
+        form, names=config.inputs, puppi=config.puppi(), clusterer=config.clusterer(),
+        tracks=config.tracks,
+    )  # fmt: skip
     made = {
         name: shape(
             r, half=halves[name],
@@ -327,7 +330,7 @@ def _run(config: CorrelatorConfig, job: Job) -> Product:
         description=f"Weight of every candidate of a region from {len(config.inputs)} integers.",
         inputs=describe(
             config.inputs,
-            tracks=True,
+            tracks=config.tracks,
             clusters=config.clusterer(),
             pt_cut=cuts,
             linpuppi={board: _changes(own) for board, own in config.puppi().items()},

@@ -9,20 +9,31 @@ one azimuthal sector.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log2
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
 from l1kd.emulators.array_types import Bytes
 from l1kd.emulators.fixed_point import FixedPoint
 
-__all__ = ["COLUMNS", "CONES", "FORMAT", "LOGARITHM", "NAMES", "Column", "numbers_of"]
+__all__ = [
+    "COLUMNS", "CONES", "FORMAT", "HALF", "LOGARITHM", "NAMES", "OF_PLACES", "TRACKS", "Column",
+    "Tracks", "mode_of", "numbers_of",
+]  # fmt: skip
+
+Tracks = Literal["none", "kept", "every"]
+"""Which tracks are weighed: none, those that LinPUPPI keeps, or also those that it drops."""
+TRACKS: Final[tuple[Tracks, ...]] = ("none", "kept", "every")
+"""They, by the number that kernels have for them."""
 
 FORMAT: Final = FixedPoint(9, 5, signed=False)
 """Of every column: value = raw / 16, raw from 0 to 511."""
 
 ONE: Final = 16
 """A flag that is set."""
+
+HALF: Final = 16
+"""What a factor of two is in a logarithm."""
 
 CONES: Final = (512, 2048, 8192)
 """Squared radii, in squared steps of pi/720: a neighbour is nearer (dR of 0.099, 0.197, 0.395).
@@ -115,6 +126,15 @@ COLUMNS: Final = (
            "at most each, of the whole event"),
     Column("event_vertex_count", 255, "log of their number"),
     Column("event_pileup_count", 255, "log of the number of all other tracks of the event"),
+    Column("own_z_pt", 255, "of a track: log of the pt of the tracks of the whole event within "
+           "0.2 cm of its own z0, 50 GeV at most each; 0 for neutrals"),
+    Column("other_z_max_02", 255, f"the largest such log of {_PILEUP} nearer than 0.197"),
+    Column("other_z_max_04", 255, f"the largest such log of {_PILEUP} nearer than 0.395"),
+    Column("second_pt_02", 255, f"log of the pt of {_PILEUP} nearer than 0.197 whose such log is "
+           "at most 1 below event_vertex_pt: at least half as much"),
+    Column("second_pt_04", 255, "log of the pt of the same nearer than 0.395"),
+    Column("event_second_pt", 255, "the largest such log of the event's tracks that are more than "
+           "0.4 cm from the vertex"),
 )  # fmt: skip
 """Every column, in the order of `region_inputs`. "Log" is `LOGARITHM` of a sum in 0.25 GeV, or of a
 number; sums of pt^2/dR^2 are LinPUPPI's, in 1/64. Sums leave the candidate itself out, except those
@@ -123,6 +143,23 @@ among the tracks that it reads."""
 
 NAMES: Final = tuple(column.name for column in COLUMNS)
 """Their names."""
+
+
+OF_PLACES: Final = NAMES[NAMES.index("own_z_pt") :]
+"""Those that tell how hard the places of tracks in z are."""
+
+
+def mode_of(tracks: Tracks) -> int:
+    """Return the position of a choice in `TRACKS`.
+
+    Raises
+    ------
+    ValueError
+        If it is none of them.
+    """
+    if tracks not in TRACKS:
+        raise ValueError(f"tracks {tracks!r}: expected one of {', '.join(TRACKS)}")
+    return TRACKS.index(tracks)
 
 
 def numbers_of(names: Sequence[str]) -> tuple[int, ...]:

@@ -88,6 +88,7 @@ def region_inputs_float(
     parameters: LinPuppiParameters,
     events: AnyArray,
     names: Sequence[str] = NAMES,
+    places: AnyArray | None = None,
 ) -> Floats:
     """Compute the inputs of the neutrals of regions without rounding or saturation.
 
@@ -97,11 +98,14 @@ def region_inputs_float(
         As for `LinPuppi.run`.
     parameters : LinPuppiParameters
         Configuration.
-    events : ndarray of float or int, shape (n, 3)
-        Sum of pt [0.25 GeV] and number of tracks near the vertex, and number of the others, of the
-        event of each region.
+    events : ndarray of float or int, shape (n, 4)
+        Sum of pt [0.25 GeV] and number of tracks near the vertex, number of the others, and the
+        largest of `places` among the latter, of the event of each region.
     names : sequence of str
         Inputs, of `columns.NAMES`.
+    places : ndarray of float, shape (n, slots), optional
+        log2(1 + pt) of the event's tracks within 0.2 cm of every track's z0, pt in 0.25 GeV; 0
+        where it is not given.
 
     Returns
     -------
@@ -114,7 +118,10 @@ def region_inputs_float(
     neutrals = _objects(inputs, prefix, inputs["n_neu"], p.n_in)
     nothing = np.zeros((len(neutrals[0]), 0))
     vertex = pileup = (nothing, nothing, nothing, nothing > 0)
+    of_tracks = nothing
     if not forward:
+        of_tracks = np.zeros(np.shape(inputs["trk_hwPt"])) if places is None else places
+        of_tracks = np.asarray(of_tracks, np.float64)[:, : p.n_track]
         tracks = _objects(inputs, "trk_", inputs["n_trk"], p.n_track)
         z0 = np.asarray(inputs["trk_hwZ0"])[:, : p.n_track].astype(np.int64)
         far = np.abs(z0 - np.asarray(inputs["pv_hwZ0"]).astype(np.int64)[:, None])
@@ -129,7 +136,7 @@ def region_inputs_float(
         "tracker": np.full(em.shape, float(not forward)),
         "hf": np.full(em.shape, float(p.name == "hf")),
     }
-    for name in ("track", "muon", "dz"):
+    for name in ("track", "muon", "dz", "own_z_pt"):
         columns[name] = np.zeros(em.shape)
     if "linpuppi_weight" in names:
         columns["linpuppi_weight"] = 16 * linpuppi_float(inputs, p)["weight"]
@@ -138,8 +145,11 @@ def region_inputs_float(
         columns |= _sums(group, neutrals, objects, p)
     columns["em_pt_02"] = _sums("em", neutrals, (*neutrals[:3], neutrals[3] & em), p)["em_pt_02"]
     columns["alpha"] = columns["neutral_alpha" if forward else "vertex_alpha"]
-    for number, name in enumerate(("vertex_pt", "vertex_count", "pileup_count")):
-        value = np.log2(1 + np.asarray(events, np.float64)[:, number])
+    numbers = np.asarray(events, np.float64)
+    logs = np.column_stack([_log(numbers[:, :3]), numbers[:, 3]])
+    columns |= _around_places(neutrals, pileup, of_tracks, logs[:, 0])
+    names_of_event = ("vertex_pt", "vertex_count", "pileup_count", "second_pt")
+    for value, name in zip(logs.T, names_of_event, strict=True):
         columns[f"event_{name}"] = np.repeat(value[:, None], em.shape[1], axis=1)
     return np.stack([columns[name] for name in names], axis=2)
 
@@ -152,6 +162,22 @@ def _objects(inputs: Mapping[str, AnyArray], prefix: str, counts: AnyArray, slot
 
 def _log(value: Floats) -> Floats:
     return np.log2(1 + value)
+
+
+def _around_places(
+    targets: Objects, pileup: Objects, places: Floats, vertex: Floats
+) -> dict[str, Floats]:
+    """Look at the places in z of the tracks of other vertices around every neutral."""
+    pt, eta, phi, there = pileup
+    d_eta = targets[1][:, :, None] - eta[:, None, :]
+    dr2 = d_eta**2 + (targets[2][:, :, None] - phi[:, None, :]) ** 2
+    largest = np.where(there, places, 0.0)[:, None, :]
+    hard = np.where(there & (places + 1 >= vertex[:, None]), pt, 0.0)[:, None, :]
+    found: dict[str, Floats] = {}
+    for size, cone in zip(_SIZES[1:], CONES[1:], strict=True):
+        found[f"other_z_max_{size}"] = np.where(dr2 < cone, largest, 0.0).max(axis=2, initial=0.0)
+        found[f"second_pt_{size}"] = _log(np.where(dr2 < cone, hard, 0.0).sum(axis=2))
+    return found
 
 
 def _sums(

@@ -9,11 +9,19 @@ from l1kd.emulators.array_types import AnyArray, Mask
 from l1kd.emulators.correlator.linpuppi.linpuppi import LinPuppi
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.regionizer.regionizer import Batch
-from l1kd.emulators.correlator.weighing.columns import ONE, numbers_of
+from l1kd.emulators.correlator.weighing.columns import (
+    OF_PLACES,
+    ONE,
+    Tracks,
+    mode_of,
+    numbers_of,
+)
 from l1kd.emulators.correlator.weighing.input_kernels import (
     FIRST_NEUTRAL,
     event_sums,
     fill_inputs,
+    place_histogram,
+    place_sums,
     work_arrays,
 )
 
@@ -27,12 +35,13 @@ _SUMS: Final = (
     ("alpha",),
     ("pileup_alpha",),
     ("neutral_alpha",),
+    ("other_z_max_02", "other_z_max_04", "second_pt_02", "second_pt_04"),
 )
 """The columns that need each of the sums over neighbours."""
 
 
 def wanted_sums(names: Sequence[str]) -> Mask:
-    """Return which of the sums over neighbours these columns need, bool[7]."""
+    """Return which of the sums over neighbours these columns need, bool[8]."""
     return np.array([any(name in names for name in group) for group in _SUMS])
 
 
@@ -47,8 +56,8 @@ class InputFormer:
         One for every board type.
     names : sequence of str
         Inputs, of `columns.NAMES`.
-    tracks : bool
-        Whether the tracks that LinPUPPI keeps are weighed as well.
+    tracks : {"none", "kept", "every"}
+        Which tracks are weighed as well: none, those that LinPUPPI keeps, or every one.
 
     Attributes
     ----------
@@ -61,23 +70,26 @@ class InputFormer:
     """
 
     def __init__(
-        self, batch: Batch, algorithms: Sequence[LinPuppi], names: Sequence[str], *, tracks: bool
+        self, batch: Batch, algorithms: Sequence[LinPuppi], names: Sequence[str], *, tracks: Tracks
     ) -> None:
         self._batch = batch
         self._algorithms = algorithms
         self._chosen = np.array(numbers_of(names), dtype=np.int64)
         self._wanted = wanted_sums(names)
-        self._tracks = tracks
+        self._mode = mode_of(tracks)
+        self._with_places = any(name in OF_PLACES for name in names)
         self._arguments = [batch.arguments(kind) for kind in range(len(BOARDS))]
         self._work = work_arrays()
-        self._events = np.zeros((batch.n_events, 3), dtype=np.int64)
+        self._histogram = place_histogram()
+        self._places = np.zeros_like(batch.tracks[0][0])
+        self._events = np.zeros((batch.n_events, 4), dtype=np.int64)
         self.kept = np.zeros(batch.tracks[0][0].shape, dtype=np.int8)
         self.results = [
             tuple(np.zeros((3, rows.stop - rows.start, a.parameters.n_in), dtype=np.int16))
             for rows, a in zip(batch.rows, algorithms, strict=True)
         ]
         capacity = sum(
-            (rows.stop - rows.start) * (a.parameters.n_in + a.parameters.n_track * tracks)
+            (rows.stop - rows.start) * (a.parameters.n_in + a.parameters.n_track * (self._mode > 0))
             for rows, a in zip(batch.rows, algorithms, strict=True)
         )
         self.values = np.zeros((capacity, len(names)), dtype=np.int16)
@@ -86,10 +98,12 @@ class InputFormer:
     def form(self) -> int:
         """Weigh with LinPUPPI, form the inputs of the batch, and return how many candidates."""
         batch = self._batch
-        event_sums(
+        given = (
             batch.n_events, batch.boards, batch.tracks[0], batch.tracks[2], batch.region, batch.pv,
-            self._events,
         )  # fmt: skip
+        event_sums(*given, self._events)
+        if self._with_places:
+            place_sums(*given, self._histogram, self._places, self._events)
         m = 0
         for kind, (board, algorithm) in enumerate(zip(BOARDS, self._algorithms, strict=True)):
             track, charged, neutral, region, counts = self._arguments[kind]
@@ -97,10 +111,11 @@ class InputFormer:
             algorithm.weigh(*self._arguments[kind], kept, self.results[kind])
             flags = (ONE * (board.n_tracks > 0), ONE * (board.name == "hf"))
             m = fill_inputs(
-                kind, board.n_regions, track or neutral[:4],
+                kind, board.n_regions,
+                (*track, self._places[batch.rows[kind]]) if track else neutral,
                 charged[3] if charged else neutral[0], neutral[:4], region, counts,
                 algorithm.setup, (kept, self.results[kind][0]), flags, self._events,
-                self._tracks, self._chosen, self._wanted, self._work, (self.values, self.places), m,
+                self._mode, self._chosen, self._wanted, self._work, (self.values, self.places), m,
             )  # fmt: skip
         return m
 
@@ -131,7 +146,9 @@ class InputFormer:
         phi = region[1][row] + phi
         phi = np.where(phi > 720, phi - 1440, np.where(phi <= -720, phi + 1440, phi))
         absolute_row = row + batch.rows[kind].start
-        from_tracks = batch.tracks[1][np.where(is_track, absolute_row, 0), t]
+        track_row = np.where(is_track, absolute_row, 0)
+        from_tracks = batch.tracks[1][track_row, t]
+        of_track = 256 * self.kept[track_row, t].astype(np.int16)
         raw = algorithm.parameters.raw()
         bins = np.searchsorted(raw.edges, np.abs(eta))
         return {
@@ -146,6 +163,6 @@ class InputFormer:
             "hw_pt": pt.astype(np.int16),
             "hw_eta": eta.astype(np.int16),
             "hw_phi": phi.astype(np.int16),
-            "linpuppi": np.where(is_track, 256, self.results[kind][0][row, k]).astype(np.int16),
+            "linpuppi": np.where(is_track, of_track, self.results[kind][0][row, k]),
             "pt_cut": np.where(is_track, 0, raw.bins[bins, 0]).astype(np.int16),
         }

@@ -14,9 +14,16 @@ from l1kd.emulators.correlator.linpuppi.weight_kernels import (
     neighbour_sums,
 )
 from l1kd.emulators.correlator.types import wrap
-from l1kd.emulators.correlator.weighing.columns import CONES, LOGARITHM, NAMES, ONE
+from l1kd.emulators.correlator.weighing.columns import CONES, HALF, LOGARITHM, NAMES, ONE
 
-__all__ = ["FIRST_NEUTRAL", "event_sums", "fill_inputs", "work_arrays"]
+__all__ = [
+    "FIRST_NEUTRAL",
+    "event_sums",
+    "fill_inputs",
+    "place_histogram",
+    "place_sums",
+    "work_arrays",
+]
 
 LANES = 64
 FIRST_NEUTRAL = 64
@@ -24,20 +31,30 @@ FIRST_NEUTRAL = 64
 SMALL, MIDDLE, LARGE = CONES
 NEAR_VERTEX = 4
 """Steps of z0: 0.2 cm."""
+FAR_FROM_VERTEX = 8
+"""Steps of z0: 0.4 cm."""
 LARGEST_TRACK = 200
 """Cap on a track's pt in the event's sums: 50 GeV."""
 VERTEX, PILEUP, NEUTRAL, EM = range(4)
-ETA, PHI, PT2, PT, SLOT, IS_EM = range(6)
-"""Fields of sources; targets have the first two, then those below."""
-KIND, MUON, DZ, WEIGHT = 2, 6, 7, 8
+NONE, KEPT, EVERY = range(3)
+"""Which tracks are weighed, as `columns.TRACKS` has it."""
+ETA, PHI, PT2, PT, SLOT, IS_EM, PLACE = range(7)
+"""Fields of sources; targets have KIND in the place of PT2, and then those below."""
+KIND, MUON, DZ, WEIGHT = 2, 7, 8, 9
 
 (
     OWN_PT, ABS_ETA, OWN_EM, TRACK, OWN_MUON, TRACKER, HF, OWN_DZ, OWN_WEIGHT, ALPHA,
     VERTEX_PT, _, _, VERTEX_MAX, PILEUP_PT, _, _, PILEUP_COUNT, NEUTRAL_PT, _, _, NEUTRAL_MAX,
     NEUTRAL_COUNT, EM_PT, PILEUP_ALPHA, NEUTRAL_ALPHA, REGION_PT, _, _, REGION_PILEUP,
-    REGION_NEUTRAL, EVENT, _, _,
+    REGION_NEUTRAL, EVENT, _, _, OWN_PLACE, OTHER_PLACE, _, SECOND_PT, _, EVENT_SECOND,
 ) = range(len(NAMES))  # fmt: skip
 """Positions of the columns."""
+
+
+@njit(nogil=True, inline="always")
+def _log(value):
+    """Return the logarithm of a sum, as `LOGARITHM` has it."""
+    return np.int16(LOGARITHM[min(np.int64(value), np.int64(65535))])
 
 
 @njit(nogil=True)
@@ -58,9 +75,9 @@ def event_sums(n_events, boards, tracks, counts, region, pv, out) -> None:
         eta centre, phi centre, eta half width, phi half width.
     pv : int16[rows]
         z0 of the vertex.
-    out : int64[n_events, 3]
-        Sum of pt, number near the vertex, number elsewhere; a track counts in the region to which
-        its position belongs.
+    out : int64[n_events, 4]
+        Sum of pt, number near the vertex, number elsewhere, 0; a track counts in the region to
+        which its position belongs.
     """
     for event in range(n_events):
         out[event] = 0
@@ -77,25 +94,72 @@ def event_sums(n_events, boards, tracks, counts, region, pv, out) -> None:
                         out[event, 2] += 1
 
 
+def place_histogram():
+    """Allocate the histogram of `place_sums`: all z0 of 16 bits, and a window beyond either end."""
+    return np.zeros((1 << 16) + 2 * NEAR_VERTEX, np.int32)
+
+
+@njit(nogil=True)
+def place_sums(n_events, boards, tracks, counts, region, pv, histogram, places, out) -> None:
+    """Tell how hard the place in z of every track is.
+
+    Parameters
+    ----------
+    n_events, boards, tracks, counts, region, pv : as for `event_sums`
+    histogram : int32[...]
+        `place_histogram`, all 0 before and after.
+    places : int16[rows, slots]
+        Logarithm of the sum of pt of the event's tracks, each as `event_sums` counts it, within
+        0.2 cm of every track.
+    out : int64[n_events, 4]
+        The last column gets the largest of those further than 0.4 cm from the vertex, among tracks
+        in the region to which they belong.
+    """
+    for event in range(n_events):
+        for b in range(2):
+            begin = boards[b, 0] + event * boards[b, 1]
+            for r in range(begin, begin + boards[b, 1]):
+                for i in range(counts[r]):
+                    if fiducial(tracks[1][r, i], tracks[2][r, i], region[2][r], region[3][r]):
+                        step = np.int64(tracks[4][r, i]) + (1 << 15) + NEAR_VERTEX
+                        histogram[step] += min(np.int32(tracks[0][r, i]), LARGEST_TRACK)
+        most = np.int64(0)
+        for b in range(2):
+            begin = boards[b, 0] + event * boards[b, 1]
+            for r in range(begin, begin + boards[b, 1]):
+                for i in range(counts[r]):
+                    first = np.int64(tracks[4][r, i]) + (1 << 15)
+                    total = np.int32(0)
+                    for step in range(2 * NEAR_VERTEX + 1):
+                        total += histogram[first + step]
+                    places[r, i] = _log(total)
+                    far = abs(np.int32(tracks[4][r, i]) - np.int32(pv[r])) > FAR_FROM_VERTEX
+                    if far and fiducial(
+                        tracks[1][r, i], tracks[2][r, i], region[2][r], region[3][r]
+                    ):
+                        most = max(most, np.int64(places[r, i]))
+        out[event, 3] = most
+        for b in range(2):
+            begin = boards[b, 0] + event * boards[b, 1]
+            for r in range(begin, begin + boards[b, 1]):
+                for i in range(counts[r]):
+                    histogram[np.int64(tracks[4][r, i]) + (1 << 15) + NEAR_VERTEX] = 0
+
+
 def work_arrays() -> tuple:
-    """Allocate sources, targets, sums around targets, and sizes and totals by kind."""
+    """Allocate sources, targets, sums around them, densities, places, sizes and totals by kind."""
     return (
-        np.zeros((4, 6, LANES), np.int32),
-        np.zeros((9, LANES), np.int32),
+        np.zeros((4, 7, LANES), np.int32),
+        np.zeros((10, LANES), np.int32),
         np.zeros((4, 5, LANES), np.int32),
         np.zeros((3, LANES), np.int32),
+        np.zeros((4, LANES), np.int32),
         np.zeros((2, 4), np.int64),
     )
 
 
 @njit(nogil=True, inline="always")
-def _log(value):
-    """Return the logarithm of a sum, as `LOGARITHM` has it."""
-    return np.int16(LOGARITHM[min(np.int64(value), np.int64(65535))])
-
-
-@njit(nogil=True, inline="always")
-def _add_source(sources, sizes, kind, eta, phi, pt, slot, is_em, pt2_max):
+def _add_source(sources, sizes, kind, eta, phi, pt, slot, is_em, place, pt2_max):
     m = sizes[0, kind]
     sources[kind, ETA, m] = eta
     sources[kind, PHI, m] = phi
@@ -103,6 +167,7 @@ def _add_source(sources, sizes, kind, eta, phi, pt, slot, is_em, pt2_max):
     sources[kind, PT, m] = pt
     sources[kind, SLOT, m] = slot
     sources[kind, IS_EM, m] = is_em
+    sources[kind, PLACE, m] = place
     sizes[0, kind] += pt != 0
     sizes[1, kind] += pt
 
@@ -116,14 +181,15 @@ def _sources(r, n_trk, n_neu, track, neutral, pv, setup, sources, sizes):
         near = abs(np.int32(track[3][r, i]) - pv) <= dz_cut
         kind = VERTEX if near else PILEUP
         pt = np.int32(track[0][r, i])
-        _add_source(sources, sizes, kind, track[1][r, i], track[2][r, i], pt, i, 0, pt2_max)
+        eta, phi, place = track[1][r, i], track[2][r, i], track[4][r, i]
+        _add_source(sources, sizes, kind, eta, phi, pt, i, 0, place, pt2_max)
     for i in range(n_neu):
         eta, phi, pt = neutral[1][r, i], neutral[2][r, i], np.int32(neutral[0][r, i])
         is_em = neutral[3][r, i] != 0
         slot = FIRST_NEUTRAL + i
-        _add_source(sources, sizes, NEUTRAL, eta, phi, pt, slot, is_em, pt2_max)
+        _add_source(sources, sizes, NEUTRAL, eta, phi, pt, slot, is_em, 0, pt2_max)
         if is_em:
-            _add_source(sources, sizes, EM, eta, phi, pt, slot, 1, pt2_max)
+            _add_source(sources, sizes, EM, eta, phi, pt, slot, 1, 0, pt2_max)
 
 
 @njit(nogil=True, inline="always")
@@ -134,6 +200,7 @@ def _add_target(target, n, eta, phi, kind, pt, slot, is_em):
     target[PT, n] = pt
     target[SLOT, n] = slot
     target[IS_EM, n] = is_em
+    target[PLACE, n] = 0
     target[MUON, n] = 0
     target[DZ, n] = 0
 
@@ -148,9 +215,14 @@ def _targets(r, n_trk, n_neu, track, label, neutral, puppi, region, pv, setup, w
         _add_target(target, n, eta, phi, NEUTRAL, pt, FIRST_NEUTRAL + i, neutral[3][r, i] != 0)
         target[WEIGHT, n] = weight[r, i]
         n += fiducial(eta, phi, region[2][r], region[3][r]) & (pt != 0)
-    if with_tracks:
+    if with_tracks != NONE:
         for i in range(n_trk):
-            if not kept[r, i]:
+            if with_tracks == EVERY:
+                inside = fiducial(track[1][r, i], track[2][r, i], region[2][r], region[3][r])
+                weighed = inside & (track[0][r, i] != 0)
+            else:
+                weighed = kept[r, i] != 0
+            if not weighed:
                 continue
             distance = abs(np.int32(track[3][r, i]) - pv)
             kind = VERTEX if distance <= setup[5] else PILEUP
@@ -158,7 +230,8 @@ def _targets(r, n_trk, n_neu, track, label, neutral, puppi, region, pv, setup, w
             _add_target(target, n, track[1][r, i], track[2][r, i], kind, pt, i, flavour == 2)
             target[MUON, n] = flavour == 3
             target[DZ, n] = min(distance, 63)
-            target[WEIGHT, n] = 256
+            target[PLACE, n] = track[4][r, i]
+            target[WEIGHT, n] = 256 if kept[r, i] else 0
             n += 1
     return n
 
@@ -195,6 +268,32 @@ def _cone_sums(n, m, target, source, sums):
 
 
 @njit(nogil=True)
+def _places_around(n, m, target, source, least, sums):
+    """Look at the places in z of m tracks around every target, the target itself left out.
+
+    `sums` int32[4, 64] gets the largest logarithm in the middle and in the large cone, and there
+    the pt of the tracks where it is no less than `least`.
+    """
+    eta, phi, pt, slot, place = source[ETA], source[PHI], source[PT], source[SLOT], source[PLACE]
+    for lane in range(n):
+        own_eta, own_phi, own_slot = target[ETA, lane], target[PHI, lane], target[SLOT, lane]
+        most, most_large, middle, large = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
+        for k in range(m):
+            deta, dphi = np.int32(own_eta - eta[k]), np.int32(own_phi - phi[k])
+            dr2 = np.int32(np.int32(deta * deta) + np.int32(dphi * dphi))
+            dr2 = np.int32(LARGE) if slot[k] == own_slot else dr2
+            hard = pt[k] if place[k] >= least else np.int32(0)
+            most = max(most, place[k] if dr2 < MIDDLE else np.int32(0))
+            most_large = max(most_large, place[k] if dr2 < LARGE else np.int32(0))
+            middle += hard if dr2 < MIDDLE else np.int32(0)
+            large += hard if dr2 < LARGE else np.int32(0)
+        sums[0, lane] = most
+        sums[1, lane] = most_large
+        sums[2, lane] = middle
+        sums[3, lane] = large
+
+
+@njit(nogil=True)
 def _density(n, m, kind, target, source, setup, sums):
     """Add up pt^2/dR^2 as LinPuppi does, and take away the term of the target itself."""
     neighbour_sums(n, m, setup[2], setup[3], target, source, sums)
@@ -207,9 +306,9 @@ def _density(n, m, kind, target, source, setup, sums):
 
 
 @njit(nogil=True)
-def _neighbourhood(n, setup, wanted, work):
+def _neighbourhood(n, setup, wanted, event, work):
     """Form the sums around the targets of one region that are wanted."""
-    sources, target, sums, densities, sizes = work
+    sources, target, sums, densities, places, sizes = work
     for kind in range(4):
         if wanted[kind]:
             _cone_sums(n, sizes[0, kind], target, sources[kind], sums[kind])
@@ -219,12 +318,15 @@ def _neighbourhood(n, setup, wanted, work):
             _density(
                 n, sizes[0, kind], kind, target, sources[kind], setup, densities[number]
             )  # fmt: skip
+    if wanted[7]:
+        least = np.int32(_log(event[0])) - np.int32(HALF)
+        _places_around(n, sizes[0, PILEUP], target, sources[PILEUP], least, places)
 
 
 @njit(nogil=True)
 def _row(lane, eta_centre, flags, work, event, row):
     """Write every column of one candidate."""
-    _, target, sums, densities, sizes = work
+    _, target, sums, densities, places, sizes = work
     row[OWN_PT] = _log(target[PT, lane])
     row[ABS_ETA] = min(abs(wrap(np.int32(eta_centre) + target[ETA, lane], 12)) >> 3, 255)
     row[OWN_EM] = ONE * target[IS_EM, lane]
@@ -251,6 +353,11 @@ def _row(lane, eta_centre, flags, work, event, row):
     row[REGION_NEUTRAL] = sizes[0, NEUTRAL]
     for number in range(3):
         row[EVENT + number] = _log(event[number])
+    row[OWN_PLACE] = target[PLACE, lane]
+    for number in range(2):
+        row[OTHER_PLACE + number] = places[number, lane]
+        row[SECOND_PT + number] = _log(places[2 + number, lane])
+    row[EVENT_SECOND] = event[3]
 
 
 @njit(nogil=True)
@@ -265,7 +372,7 @@ def fill_inputs(
     board, event_rows : int
         Number of the board type, regions per event.
     track, neutral : tuple of int16[n, slots]
-        pt, eta, phi, z0; pt, eta, phi, isEM.
+        pt, eta, phi, z0, output of `place_sums`; pt, eta, phi, isEM.
     label : int16[n, slots]
         Identification of tracks.
     region, counts, setup : as for `weigh_tracker`
@@ -274,14 +381,15 @@ def fill_inputs(
         Which tracks LinPuppi keeps, and its weights of neutrals.
     flags : tuple of int
         Values of `tracker` and `hf`.
-    events : int64[n_events, 3]
-        Output of `event_sums`.
-    with_tracks : bool
-        Whether tracks are weighed as well.
+    events : int64[n_events, 4]
+        Output of `event_sums` and `place_sums`.
+    with_tracks : int
+        Which tracks are weighed, by its position in `columns.TRACKS`.
     chosen : int64[n_chosen]
         Positions of the columns to write.
-    wanted : bool[7]
-        Sums that these need: cones of the three kinds and of electromagnetic neutrals, densities.
+    wanted : bool[8]
+        Sums that these need: cones of the three kinds and of electromagnetic neutrals, densities,
+        places in z.
     work : tuple
         `work_arrays`.
     out : tuple
@@ -304,10 +412,11 @@ def fill_inputs(
         )
         if n == 0:
             continue
-        _sources(r, n_trk, n_neu, track, neutral, pv, setup, work[0], work[4])
-        _neighbourhood(n, setup, wanted, work)
+        event = events[r // event_rows]
+        _sources(r, n_trk, n_neu, track, neutral, pv, setup, work[0], work[5])
+        _neighbourhood(n, setup, wanted, event, work)
         for lane in range(n):
-            _row(lane, region[0][r], flags, work, events[r // event_rows], row)
+            _row(lane, region[0][r], flags, work, event, row)
             for c in range(len(chosen)):
                 values[m, c] = row[chosen[c]]
             places[m, 0] = board

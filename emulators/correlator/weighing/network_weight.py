@@ -10,7 +10,7 @@ from l1kd.emulators.array_types import AnyArray, Shorts
 from l1kd.emulators.correlator.linpuppi.linpuppi import LinPuppi
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.regionizer.regionizer import Batch
-from l1kd.emulators.correlator.weighing.columns import FORMAT, numbers_of
+from l1kd.emulators.correlator.weighing.columns import FORMAT, Tracks, mode_of, numbers_of
 from l1kd.emulators.correlator.weighing.former import InputFormer
 from l1kd.emulators.correlator.weighing.weight_kernels import apply_weights
 from l1kd.emulators.network import Network
@@ -31,8 +31,9 @@ class NetworkWeight:
         One input of as many values as there are names, one value out.
     names : tuple of str
         Its inputs, of `columns.NAMES`, in its order.
-    tracks : bool
-        Whether the tracks that LinPUPPI keeps are weighed as well; otherwise they count in full.
+    tracks : {"none", "kept", "every"}
+        Which tracks are weighed as well: none, so that those that LinPUPPI keeps count in full;
+        those that it keeps; or every one of a region, also those that it drops.
     pt_cut : mapping of tuple of float
         Smallest weighted momentum [GeV] of a neutral that leaves a region, by board type, one for
         each bin of |eta| that LinPUPPI has there. Board types that are not named have LinPUPPI's.
@@ -45,12 +46,13 @@ class NetworkWeight:
 
     network: Network
     names: tuple[str, ...]
-    tracks: bool = False
+    tracks: Tracks = "none"
     pt_cut: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that all fits."""
         numbers_of(self.names)
+        mode_of(self.tracks)
         inputs, outputs = self.network.inputs, self.network.outputs
         sizes = [t.size for t in inputs], [t.size for t in outputs]
         if sizes != ([len(self.names)], [1]):

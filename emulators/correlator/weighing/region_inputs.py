@@ -19,7 +19,7 @@ from l1kd.emulators.correlator.regionizer.regionizer import (
     read_particles,
     read_vertices,
 )
-from l1kd.emulators.correlator.weighing.columns import NAMES
+from l1kd.emulators.correlator.weighing.columns import NAMES, Tracks
 from l1kd.emulators.correlator.weighing.former import InputFormer
 
 __all__ = ["RegionInputs", "region_inputs"]
@@ -45,11 +45,11 @@ class RegionInputs:
         Position in `BOARDS`, region within the board type, slot within the region's tracks or
         neutrals.
     track : ndarray of bool, shape (n,)
-        Whether it is a track that LinPUPPI keeps.
+        Whether it is a track.
     hw_pt, hw_eta, hw_phi : ndarray of int16, shape (n,)
         Momentum before any weight, 0.25 GeV; global position at the calorimeter, pi/720.
     linpuppi : ndarray of int16, shape (n,)
-        LinPUPPI's weight, 1/256; 256 for tracks.
+        LinPUPPI's weight, 1/256; 256 for tracks that it keeps, 0 for others.
     pt_cut : ndarray of int16, shape (n,)
         Smallest weighted momentum [0.25 GeV] that LinPUPPI keeps there; 0 for tracks.
     vertex : ndarray of int16, shape (n_events,)
@@ -78,7 +78,7 @@ def region_inputs(
     vertex: Any = None,
     *,
     names: Sequence[str] = NAMES,
-    tracks: bool = True,
+    tracks: Tracks = "kept",
     regionizer: Regionizer | None = None,
     puppi: Mapping[str, LinPuppi] | None = None,
 ) -> RegionInputs:
@@ -90,8 +90,8 @@ def region_inputs(
         As for `correlate`.
     names : sequence of str
         Inputs, of `columns.NAMES`; all by default.
-    tracks : bool
-        Whether the tracks that LinPUPPI keeps are among the candidates.
+    tracks : {"none", "kept", "every"}
+        Which tracks are among the candidates: none, those that LinPUPPI keeps, or every one.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def region_inputs(
     Raises
     ------
     ValueError
-        If a column is missing or wrong, or an input is unknown.
+        If a column is missing or wrong, or an input or a choice of tracks is unknown.
     """
     columns, bounds = read_particles(particles, offsets)
     n = len(bounds) - 1

@@ -25,7 +25,7 @@ def artefact(folder, names=NAMES[:12], **options):
     folder.mkdir()
     network, _ = dense_network(len(names), seed=21)
     network.save(folder / "network.npz")
-    inputs = describe(names, **{"tracks": False, "clusters": False} | options)
+    inputs = describe(names, **{"tracks": "none", "clusters": False} | options)
     write_manifest(
         folder, name="drawn", version=1, kind=KIND, description="A drawn network.",
         inputs=inputs, outputs={"weight": {}}, files=("network.npz",),
@@ -92,9 +92,9 @@ def test_virtual_and_dask_events_give_the_same(mode, data, open_events, inserted
 
 def test_clusters_vertex_and_linpuppi_are_those_of_the_training(events, tmp_path):
     tuned = {"barrel": {"dz": 0.2, "pt_cut": [2.0]}}
-    folder = artefact(tmp_path / "m", tracks=True, clusters=True, linpuppi=tuned)
+    folder = artefact(tmp_path / "m", tracks="kept", clusters=True, linpuppi=tuned)
     read = region_network(folder)
-    assert read.weight.tracks
+    assert read.weight.tracks == "kept"
     assert read.puppi["barrel"].parameters == PRESETS["barrel"].replace(dz=0.2, pt_cut=(2.0,))
     trained, plain = Correlator(folder), Correlator(folder, clusters=False, prefix="Plain")
     assert trained.version == "drawn-v1-found-clusters"

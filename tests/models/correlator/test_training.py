@@ -31,8 +31,18 @@ CONFIG = {
         "reuse_pileup": True,
         "mixed": 2,
     },
-    "inputs": ["pt", "abs_eta", "track", "dz", "linpuppi_weight", "vertex_pt_04"],
+    "inputs": [
+        "pt",
+        "abs_eta",
+        "track",
+        "dz",
+        "linpuppi_weight",
+        "vertex_pt_04",
+        "own_z_pt",
+        "event_second_pt",
+    ],
     "windows": ["3x3", "3x3", "2x2"],
+    "tracks": "every",
     "linpuppi": "tuned",
     "dz": {"barrel": 0.25, "hgcal": 0.5},
     "loss": {"ht": 0.5, "response": 0.1, "regions": 0.1, "crowding": 0.5},
@@ -57,7 +67,7 @@ def test_training_gives_a_network_that_the_correlator_takes(tf, shared, tmp_path
     assert "3x3 but for 2x2 in HF." in artefact.file("card.md").read_text()
     network = region_network(tmp_path / "out")
     assert network.clusters == Clusterer(windows=("3x3", "3x3", "2x2"))
-    assert network.weight.tracks
+    assert network.weight.tracks == "every"
     assert network.puppi["barrel"].parameters == TUNED["clusters"]["barrel"].replace(dz=0.25)
     assert network.puppi["hf"].parameters == TUNED["clusters"]["hf"]
     events = inspect_file(str(folder / "train_zinv.root")).open(0, 5)

@@ -19,5 +19,9 @@ def crowded(n: int, per_event: int, seed: int) -> tuple[dict[str, np.ndarray], n
         ),
         "charge": np.where(pid <= 2, rng.choice([-1, 1], total), 0),
         "pid": pid,
-        "z0": rng.choice([0.0, 0.2, 0.5, 0.55, 3.0, -8.0], total),
+        "z0": np.where(
+            rng.random(total) < 0.7,
+            rng.choice([0.0, 0.2, 0.4, 0.5, 0.55, 3.0, 3.25, -8.0, -25.6, -25.4, 25.55], total),
+            np.clip(rng.normal(0, 5, total), -25.6, 25.55),
+        ),
     }, np.concatenate([[0], np.cumsum(counts)])

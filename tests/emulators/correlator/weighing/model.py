@@ -49,8 +49,26 @@ def around(own: dict, others: list[dict]) -> tuple[list[int], int, int]:
     return sums, largest, number
 
 
-def region_rows(board: str, inputs: dict, r: int, weights, event: tuple, puppi: LinPuppi) -> list:
-    """List (slot, is track, row of inputs) of the candidates of one region: neutrals, tracks."""
+def places_around(own: dict, others: list[dict], least: int) -> tuple[list[int], list[int]]:
+    """Return the largest place, and the pt where it is `least` or more, in two cones."""
+    largest, pt = [0, 0], [0, 0]
+    for o in others:
+        dr2 = (own["eta"] - o["eta"]) ** 2 + (own["phi"] - o["phi"]) ** 2
+        for cone, radius2 in enumerate((2**11, 2**13)):
+            if o is not own and dr2 < radius2:
+                largest[cone] = max(largest[cone], o["place"])
+                pt[cone] += o["pt"] * (o["place"] >= least)
+    return largest, pt
+
+
+def region_rows(
+    board: str, inputs: dict, r: int, weights, event: tuple, places: list[int], puppi: LinPuppi,
+    chosen: str,
+) -> list:  # fmt: skip
+    """List (slot, is track, row of inputs) of the candidates of one region: neutrals, tracks.
+
+    `places` are those of the region's tracks; `chosen` says which of them are weighed.
+    """
     raw, tracker = puppi.parameters.raw(), puppi.parameters.n_track > 0
     region = {"eta_half": int(inputs["region_hwEtaHalfWidth"][r])}
     prefix = "pfne_" if tracker else "calo_"
@@ -66,7 +84,7 @@ def region_rows(board: str, inputs: dict, r: int, weights, event: tuple, puppi: 
             one = {k: int(inputs["trk_" + v][r, i]) for k, v in names.items()}
             label = int(inputs["pfch_hwId"][r, i])
             far = abs(one["z0"] - int(inputs["pv_hwZ0"][r]))
-            tracks.append({**one, "slot": i, "label": label, "far": far})
+            tracks.append({**one, "slot": i, "label": label, "far": far, "place": places[i]})
     vertex = [t for t in tracks if t["far"] <= raw.dz]
     pileup = [t for t in tracks if t["far"] > raw.dz]
     em_neutrals = [n for n in neutrals if n["em"]]
@@ -75,8 +93,10 @@ def region_rows(board: str, inputs: dict, r: int, weights, event: tuple, puppi: 
         is_track = "label" in own
         if not inside(own["eta"], own["phi"], region):
             continue
-        if is_track and own["far"] > raw.dz and own["label"] < 6:
+        kept = is_track and (own["far"] <= raw.dz or own["label"] >= 6)
+        if is_track and not (chosen == "every" or (kept and chosen == "kept")):
             continue
+        other_z, second = places_around(own, pileup, logarithm(event[0]) - 16)
         near, largest, _ = around(own, vertex)
         others, _, n_others = around(own, pileup)
         neutral, largest_neutral, n_neutral = around(own, neutrals)
@@ -90,7 +110,7 @@ def region_rows(board: str, inputs: dict, r: int, weights, event: tuple, puppi: 
             "tracker": 16 * tracker,
             "hf": 16 * (board == "hf"),
             "dz": min(own["far"], 63) if is_track else 0,
-            "linpuppi_weight": 256 if is_track else own["weight"],
+            "linpuppi_weight": 256 * kept if is_track else own["weight"],
             "alpha": logarithm(density(own, vertex if tracker else neutrals, raw)),
             **{f"vertex_pt_0{c}": logarithm(s) for c, s in zip("124", near, strict=True)},
             "vertex_max_02": logarithm(largest),
@@ -110,41 +130,61 @@ def region_rows(board: str, inputs: dict, r: int, weights, event: tuple, puppi: 
             "event_vertex_pt": logarithm(event[0]),
             "event_vertex_count": logarithm(event[1]),
             "event_pileup_count": logarithm(event[2]),
+            "own_z_pt": own["place"] if is_track else 0,
+            **{f"other_z_max_0{c}": x for c, x in zip("24", other_z, strict=True)},
+            **{f"second_pt_0{c}": logarithm(s) for c, s in zip("24", second, strict=True)},
+            "event_second_pt": event[3],
         }
         rows.append((own["slot"], is_track, row))
     return rows
 
 
-def event_of(regions: dict, event: int) -> tuple[int, int, int]:
-    """Return pt and number of tracks near the vertex, and the number of the others."""
-    total = near = far = 0
+def tracks_of(regions: dict, event: int) -> list[tuple[tuple, int, int, int, bool]]:
+    """List (board, region, slot), pt up to 50 GeV, z0, distance and whether it belongs there."""
+    found = []
     for board in BOARDS[:2]:
         inputs = regions[board.name]
         for r in range(event * board.n_regions, (event + 1) * board.n_regions):
             region = {"eta_half": int(inputs["region_hwEtaHalfWidth"][r])}
             for i in range(int(inputs["n_trk"][r])):
                 eta, phi = int(inputs["trk_hwEta"][r, i]), int(inputs["trk_hwPhi"][r, i])
-                if not inside(eta, phi, region):
-                    continue
-                if abs(int(inputs["trk_hwZ0"][r, i]) - int(inputs["pv_hwZ0"][r])) <= 4:
-                    total += min(int(inputs["trk_hwPt"][r, i]), 200)
-                    near += 1
-                else:
-                    far += 1
-    return total, near, far
+                pt, z0 = min(int(inputs["trk_hwPt"][r, i]), 200), int(inputs["trk_hwZ0"][r, i])
+                far = abs(z0 - int(inputs["pv_hwZ0"][r]))
+                found.append(((board.name, r, i), pt, z0, far, inside(eta, phi, region)))
+    return found
 
 
-def all_rows(regions: dict, n_events: int) -> dict[tuple, dict[str, int]]:
+def places_of(regions: dict, event: int) -> dict[tuple, int]:
+    """Return how hard the place in z of every track is, by (board, region, slot)."""
+    tracks = tracks_of(regions, event)
+    own = [(pt, z0) for _, pt, z0, _, belongs in tracks if belongs]
+    sums = {z: sum(pt for pt, z0 in own if abs(z0 - z) <= 4) for z in {t[2] for t in tracks}}
+    return {key: logarithm(sums[z0]) for key, _, z0, _, _ in tracks}
+
+
+def event_of(regions: dict, event: int) -> tuple[int, int, int, int]:
+    """Return pt and number of tracks near the vertex, number of others, and the hardest place."""
+    own = [track for track in tracks_of(regions, event) if track[4]]
+    places = places_of(regions, event)
+    near = [track for track in own if track[3] <= 4]
+    second = max((places[key] for key, _, _, far, _ in own if far > 8), default=0)
+    return sum(track[1] for track in near), len(near), len(own) - len(near), second
+
+
+def all_rows(regions: dict, n_events: int, tracks: str = "kept") -> dict[tuple, dict[str, int]]:
     """Return the inputs of every candidate by (event, board, region, slot, is track)."""
     found = {}
     events = [event_of(regions, e) for e in range(n_events)]
+    places = {key: x for e in range(n_events) for key, x in places_of(regions, e).items()}
     for kind, board in enumerate(BOARDS):
         inputs, puppi = regions[board.name], LinPuppi.preset(board.name)
         weights = puppi.run(inputs)["out_nocut_hwPuppiW"]
         for r in range(n_events * board.n_regions):
             event = r // board.n_regions
+            n_trk = int(inputs["n_trk"][r]) if "n_trk" in inputs else 0
+            own = [places[board.name, r, i] for i in range(n_trk)]
             for slot, track, row in region_rows(
-                board.name, inputs, r, weights, events[event], puppi
+                board.name, inputs, r, weights, events[event], own, puppi, tracks
             ):
                 key = (event, kind, r % board.n_regions, slot, bool(track))
                 found[key] = row

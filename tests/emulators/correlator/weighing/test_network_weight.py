@@ -26,8 +26,11 @@ def model(events, offsets, names, plain, tracks, cuts, vertex):
     """Compute weights and lists of layer 2 without any of the kernels under test."""
     regions, _ = Regionizer().run(events, offsets, vertex=vertex)
     by_region = {}
-    for (event, kind, region, slot, track), row in all_rows(regions, len(offsets) - 1).items():
-        weight = plain([row[name] for name in names]) if tracks or not track else 256
+    weighed = "kept" if tracks == "none" else tracks
+    rows = all_rows(regions, len(offsets) - 1, weighed)
+    for (event, kind, region, slot, track), row in rows.items():
+        drawn = tracks != "none" or not track
+        weight = plain([row[name] for name in names]) if drawn else 256
         by_region.setdefault((event, kind, region), {})[slot, track] = weight
     raw_cuts = {name: [round(4 * c) for c in cut] for name, cut in cuts.items()}
     return layer2(regions, len(offsets) - 1, lambda key: by_region.get(key, {}), raw_cuts)
@@ -53,10 +56,14 @@ def compare(result, lists, lost):
         assert all((part[name] == values).all() for name, values in wanted.items())
 
 
-@pytest.mark.parametrize("tracks", [False, True])
-def test_everything_equals_the_model(tracks):
-    names = tuple(np.random.default_rng(4).permutation(NAMES)[:20])
-    network, plain = dense_network(20, seed=21)
+SOME = tuple(np.random.default_rng(4).permutation(NAMES)[:20])
+
+
+@pytest.mark.parametrize(
+    ("tracks", "names"), [("none", SOME), ("kept", SOME), ("every", SOME), ("every", NAMES)]
+)
+def test_everything_equals_the_model(tracks, names):
+    network, plain = dense_network(len(names), seed=21, gain=2 if names == NAMES else 15)
     events, offsets = crowded(18, 900, seed=6)
     weight = NetworkWeight(network, names, tracks=tracks, pt_cut=SOFT)
     result = correlate(events, offsets, vertex=0.1, weight=weight)
@@ -72,13 +79,14 @@ def test_cuts_are_linpuppis_where_none_are_given():
     events, offsets = crowded(3, 900, seed=7)
     cuts = {name: p.pt_cut for name, p in PRESETS.items()}
     result = correlate(events, offsets, weight=NetworkWeight(network, names), vertex=0.0)
-    compare(result, *model(events, offsets, names, plain, False, cuts, 0.0))
+    compare(result, *model(events, offsets, names, plain, "none", cuts, 0.0))
 
 
 def test_weights_of_particles_are_those_of_the_list():
     network, _ = dense_network(len(NAMES), seed=5)
     events, offsets = crowded(5, 900, seed=8)
-    result = correlate(events, offsets, weight=NetworkWeight(network, NAMES, tracks=True))
+    weight = NetworkWeight(network, NAMES, tracks="every")
+    result = correlate(events, offsets, weight=weight)
     source = result.candidates["cand_source"]
     listed = result.candidates["cand_hwPuppiW"][source >= 0] / 256
     assert (result.weights[source[source >= 0]] == listed).all()
@@ -88,7 +96,7 @@ def test_weights_of_particles_are_those_of_the_list():
 
 def test_a_result_is_the_events_own():
     network, _ = dense_network(len(NAMES), seed=5)
-    weight = pickle.loads(pickle.dumps(NetworkWeight(network, NAMES, tracks=True)))
+    weight = pickle.loads(pickle.dumps(NetworkWeight(network, NAMES, tracks="every")))
     events, offsets = crowded(40, 500, seed=9)
     whole = correlate(events, offsets, weight=weight)
     a, b = offsets[17], offsets[19]
@@ -140,6 +148,8 @@ def test_what_does_not_fit_is_refused():
         NetworkWeight(network, NAMES[:2])
     with pytest.raises(ValueError, match="unknown: \\['energy'\\]"):
         NetworkWeight(network, ("pt", "em", "energy"))
+    with pytest.raises(ValueError, match="tracks True: expected one of none, kept, every"):
+        NetworkWeight(network, NAMES[:3], tracks=True)
     with pytest.raises(ValueError, match="unknown board types \\['endcap'\\]"):
         NetworkWeight(network, NAMES[:3], pt_cut={"endcap": (1.0,)})
     wrong = NetworkWeight(network, NAMES[:3], pt_cut={"hgcal": (1.0,)})

@@ -11,18 +11,24 @@ from tests.emulators.correlator.weighing.model import all_rows
 STEP = np.pi / 720
 
 
-def test_every_input_equals_the_model():
-    events, offsets = crowded(19, 700, seed=3)  # more than a batch
-    found = region_inputs(events, offsets, vertex=0.1)
+@pytest.mark.parametrize(("tracks", "n"), [("none", 2), ("kept", 19), ("every", 19)])
+def test_every_input_equals_the_model(tracks, n):
+    events, offsets = crowded(n, 700, seed=3)  # 19: more than a batch
+    found = region_inputs(events, offsets, vertex=0.1, tracks=tracks)
     regions, _ = Regionizer().run(events, offsets, vertex=0.1)
-    expected = all_rows(regions, 19)
+    expected = all_rows(regions, n, tracks)
     keys = zip(found.event, found.board, found.region, found.slot, found.track, strict=True)
     rows = {tuple(map(int, key)): row for key, row in zip(keys, found.values, strict=True)}
     assert rows.keys() == {tuple(map(int, key)) for key in expected}
     for key, row in expected.items():
         assert dict(zip(NAMES, rows[tuple(map(int, key))].tolist(), strict=True)) == row, key
+    of_tracks = {"track", "muon", "dz", "own_z_pt"} if tracks == "none" else set()
     seen = {name: np.unique(found.values[:, i]) for i, name in enumerate(NAMES)}
-    assert all(len(values) > 1 for values in seen.values()), "a column that never differs"
+    same = {name for name, values in seen.items() if len(values) == 1}
+    assert same == of_tracks, "columns that never differ"
+    weight = found.values[:, NAMES.index("linpuppi_weight")]
+    assert (found.linpuppi == weight).all()
+    assert (tracks == "every") == (set(weight[found.track]) == {0, 256})
 
 
 def test_columns_say_their_largest_value():
@@ -47,7 +53,7 @@ def test_neutrals_alone_and_chosen_columns():
     events, offsets = crowded(3, 500, seed=9)
     whole = region_inputs(events, offsets)
     names = ("neutral_max_02", "pt", "alpha", "event_pileup_count")
-    part = region_inputs(events, offsets, names=names, tracks=False)
+    part = region_inputs(events, offsets, names=names, tracks="none")
     assert part.names == names
     assert (part.source == whole.source[~whole.track]).all()
     columns = [NAMES.index(name) for name in names]
@@ -74,6 +80,21 @@ def test_unknown_inputs_are_refused():
         region_inputs(events, offsets, names=("pt", "pt"))
     with pytest.raises(ValueError, match="each once"):
         region_inputs(events, offsets, names=())
+
+
+@pytest.mark.parametrize("tracks", [True, False, "all"])
+def test_unknown_choices_of_tracks_are_refused(tracks):
+    with pytest.raises(ValueError, match="expected one of none, kept, every"):
+        region_inputs(*crowded(1, 20, seed=1), tracks=tracks)
+
+
+def test_every_track_adds_those_that_linpuppi_drops():
+    events, offsets = crowded(3, 500, seed=9)
+    kept, every = (region_inputs(events, offsets, tracks=tracks) for tracks in ("kept", "every"))
+    stays = ~every.track | (every.linpuppi == 256)
+    assert 0 < stays.sum() < len(stays)
+    assert (every.source[stays] == kept.source).all()
+    assert (every.values[stays] == kept.values).all()
 
 
 def test_events_without_particles():
