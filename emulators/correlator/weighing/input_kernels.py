@@ -94,7 +94,7 @@ def event_sums(n_events, boards, tracks, counts, region, pv, out) -> None:
                         out[event, 2] += 1
 
 
-def place_histogram():
+def place_histogram() -> np.ndarray:
     """Allocate the histogram of `place_sums`: all z0 of 16 bits, and a window beyond either end."""
     return np.zeros((1 << 16) + 2 * NEAR_VERTEX, np.int32)
 
