@@ -143,9 +143,11 @@ def named_artefacts(config: Training, path: Path) -> Iterator[None]:
     try:
         yield
     except ArtefactError as error:
-        for key in ("teacher", "teacher_artefact"):
-            name = getattr(config, key, None)
-            if name and Path(name).name in str(error):
+        for key in ("teacher", "teacher_artefact", "teacher.artefact", "distillation.teacher"):
+            name: Any = config
+            for part in key.split("."):
+                name = getattr(name, part, None)
+            if isinstance(name, str | Path) and Path(name).name in str(error):
                 raise ArtefactError(f"{path}: {key}: {error}") from error
         raise
 

@@ -12,7 +12,7 @@ from l1kd.models.correlator.crossings import REGIONS, Crossings
 
 __all__ = ["Batches", "Kind", "rows_of"]
 
-_FIELDS = ("values", "pt", "px", "py", "share", "neutral", "region")
+_FIELDS = ("values", "pt", "px", "py", "share", "target", "neutral", "region")
 
 
 class Kind:

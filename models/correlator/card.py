@@ -1,6 +1,7 @@
 """Card of a network in the correlator."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from l1kd.models.correlator.config import CorrelatorConfig, CorrelatorData, RateLossConfig
@@ -32,6 +33,22 @@ def _validation(metrics: Mapping[str, Any]) -> list[str]:
         "|---|---|---|",
         *_rows(metrics["validation"]["all"]),
         "",
+        *_of_teacher(metrics["validation"].get("teacher")),
+    ]
+
+
+def _of_teacher(found: Mapping[str, Any] | None) -> list[str]:
+    """Show the teachers' own figures, where there were any."""
+    if not found:
+        return []
+    return [
+        "The teachers of these networks, each trained on the same half as its student, on the same "
+        "events:",
+        "",
+        "| signal | efficiency at 310 kHz | at 100 kHz |",
+        "|---|---|---|",
+        *_rows(found),
+        "",
     ]
 
 
@@ -44,6 +61,24 @@ def _ht(config: CorrelatorConfig) -> str:
     if not config.loss.ht:
         return ""
     return f", the efficiency of HT (factor {config.loss.ht:g}) for {_shares(config.data.ht)}"
+
+
+def _target(config: CorrelatorConfig) -> str:
+    """Name what single weights are compared with, and the teacher."""
+    own = config.teacher
+    if not own.given:
+        return "the true share"
+    if own.artefact:
+        teacher = f"`{Path(own.artefact).name}`"
+    else:
+        sizes = (len(own.inputs or config.inputs), *own.hidden, 1)
+        teacher = (
+            f"a teacher, the mean of {own.members} float networks of "
+            f"{'-'.join(str(x) for x in sizes)} trained for the truth on the same events"
+        )
+    if config.loss.target == "both":
+        return f"the mean of the true share and the weight of {teacher}"
+    return f"the weight of {teacher}"
 
 
 def _held(loss: RateLossConfig) -> str:
@@ -77,6 +112,13 @@ def _more(data: CorrelatorData) -> str:
     return found
 
 
+def _means(training: Mapping[str, Any]) -> str:
+    found = f"{100 * training['float']['mean']:.1f}%"
+    if "teacher" in training:
+        found += f", teacher {100 * training['teacher']['mean']:.1f}%"
+    return found
+
+
 def card(config: CorrelatorConfig, metrics: Mapping[str, Any]) -> str:
     """Write the card, Markdown."""
     data, hidden = config.data, "-".join(str(x) for x in (len(config.inputs), *config.hidden, 1))
@@ -103,13 +145,13 @@ def card(config: CorrelatorConfig, metrics: Mapping[str, Any]) -> str:
         "",
         "The loss is the efficiency of MET at "
         f"{', '.join(f'{x:g}' for x in config.loss.rates)} kHz, by a soft threshold, the "
-        f"error of single weights against the true share{_ht(config)}{_held(config.loss)} "
+        f"error of single weights against {_target(config)}{_ht(config)}{_held(config.loss)} "
         "(`l1kd.models.correlator.rate_loss`).",
         "",
         *_validation(metrics),
         "On the events of the training itself, in integers: "
         f"{100 * metrics['training']['integers']['mean']:.1f}% "
-        f"(float {100 * metrics['training']['float']['mean']:.1f}%).",
+        f"(float {_means(metrics['training'])}).",
         "",
         "## Exactness",
         "",

@@ -10,7 +10,7 @@ from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppiParameters, tune
 from l1kd.emulators.correlator.weighing import NAMES
 from l1kd.models.config import Optimisation, Strict, Training
 
-__all__ = ["CorrelatorConfig", "CorrelatorData", "RateLossConfig"]
+__all__ = ["CorrelatorConfig", "CorrelatorData", "CorrelatorTeacher", "RateLossConfig"]
 
 
 class CorrelatorData(Strict):
@@ -92,7 +92,10 @@ class RateLossConfig(Strict):
     width : float
         Width of the soft threshold, relative to it.
     share : float
-        Factor of the error of single weights against the true share.
+        Factor of the error of single weights against their target.
+    target : str
+        What single weights are compared with: the true share, the teacher's weight, or the mean of
+        both.
     response : float
         Factor of the squared deviation of a signal's MET response from one.
     regions : float
@@ -115,6 +118,7 @@ class RateLossConfig(Strict):
     rates: tuple[float, ...] = (1000.0, 310.0, 100.0)
     width: float = Field(default=0.2, gt=0.0)
     share: float = Field(default=1.0, ge=0.0)
+    target: Literal["truth", "teacher", "both"] = "truth"
     response: float = Field(default=0.0, ge=0.0)
     regions: float = Field(default=0.0, ge=0.0)
     ht: float = Field(default=0.0, ge=0.0)
@@ -123,6 +127,36 @@ class RateLossConfig(Strict):
     decay: float = Field(default=3e-4, ge=0.0)
     noise: float = Field(default=0.05, ge=0.0)
     only_shares: int = Field(default=4, ge=0)
+
+
+class CorrelatorTeacher(Strict):
+    """What a network learns from: larger float networks trained before it, or an artefact.
+
+    Attributes
+    ----------
+    members : int
+        How many float networks are trained first, by the same loss on the same events with the
+        truth as target; their mean weight teaches. 0: none.
+    hidden : tuple of int
+        Sizes of their hidden layers.
+    inputs : tuple of str
+        What they read; the same as the student where none are named.
+    optimisation : Optimisation
+        Pace of their training; that of the student's float training where it is not given.
+    artefact : str
+        Artefact of kind "correlator", a shipped name or a folder, that teaches instead.
+    """
+
+    members: int = Field(default=0, ge=0)
+    hidden: tuple[int, ...] = (64, 48)
+    inputs: tuple[str, ...] = ()
+    optimisation: Optimisation | None = None
+    artefact: str | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether there is any."""
+        return bool(self.members or self.artefact)
 
 
 class CorrelatorConfig(Training):
@@ -146,8 +180,11 @@ class CorrelatorConfig(Training):
         Smallest weighted momentum of a neutral that leaves a region [GeV].
     hidden : tuple of int
         Sizes of the hidden layers.
+    teacher : CorrelatorTeacher
+        What `loss.target` asks for.
     folds : int
-        2: the float training is repeated on each half of the events and judged on the other.
+        2: the float training is repeated on each half of the events and judged on the other, with
+        a teacher of its own that did not see the other half either.
     first_bits : int
         Bits of the weights with which the quantized training begins.
     bits_pace : float
@@ -167,6 +204,7 @@ class CorrelatorConfig(Training):
     dz: dict[Literal["barrel", "hgcal"], float]
     pt_cut: float = Field(default=1.0, ge=0.0)
     hidden: tuple[int, ...] = (20, 20)
+    teacher: CorrelatorTeacher = CorrelatorTeacher()
     folds: Literal[0, 2] = 2
     first_bits: int = Field(default=8, gt=1)
     bits_pace: float = Field(default=10.0, gt=0.0)
@@ -184,9 +222,43 @@ class CorrelatorConfig(Training):
         chosen = tuned_for(self.windows) if self.linpuppi == "tuned" else dict(PRESETS)
         return chosen | {board: chosen[board].replace(dz=cut) for board, cut in self.dz.items()}
 
+    def member(self, number: int) -> "CorrelatorConfig":
+        """Return the configuration of one of the networks that teach."""
+        own = self.teacher
+        changed = {
+            "name": f"{self.name}, teacher {number}",
+            "seed": self.seed + 10_000 * (number + 1),
+            "hidden": own.hidden,
+            "inputs": own.inputs or self.inputs,
+            "optimisation": own.optimisation or self.optimisation,
+            "loss": self.loss.model_copy(update={"target": "truth"}),
+            "teacher": CorrelatorTeacher(),
+        }
+        return self.model_copy(update=changed)
+
     @model_validator(mode="after")
     def _known(self) -> "CorrelatorConfig":
-        unknown = [name for name in self.inputs if name not in NAMES]
-        if unknown:
-            raise ValueError(f"inputs {unknown} are none of {', '.join(NAMES)}")
+        for inputs in (self.inputs, self.teacher.inputs):
+            unknown = [name for name in inputs if name not in NAMES]
+            if unknown:
+                raise ValueError(f"inputs {unknown} are none of {', '.join(NAMES)}")
+        return self
+
+    @model_validator(mode="after")
+    def _taught(self) -> "CorrelatorConfig":
+        teacher, target = self.teacher, self.loss.target
+        if target != "truth" and not teacher.given:
+            raise ValueError(f"loss.target {target!r} needs a teacher: members or an artefact")
+        if target == "truth" and teacher.given:
+            raise ValueError(
+                "a teacher is given and loss.target is 'truth': it would not be used; expected "
+                "'teacher' or 'both'"
+            )
+        if teacher.artefact and teacher.members:
+            raise ValueError("teacher: expected members or an artefact, found both")
+        if teacher.artefact and self.folds:
+            raise ValueError(
+                f"teacher.artefact {teacher.artefact} may have seen the events on which the halves "
+                "are judged: expected folds: 0, or members, which are trained without them"
+            )
         return self

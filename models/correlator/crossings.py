@@ -94,6 +94,8 @@ class Crossings:
         Not an overlay.
     rate : float
         Rate of this kind of event [Hz]; 0 for signals.
+    taught : ndarray of float32, shape (n,)
+        Training targets where they are not the true share.
     """
 
     values: Shorts
@@ -107,6 +109,12 @@ class Crossings:
     half: NDArray[np.int8]
     original: Mask
     rate: float
+    taught: Singles | None = None
+
+    @property
+    def target(self) -> Singles:
+        """What weights are trained for."""
+        return self.share if self.taught is None else self.taught
 
     @property
     def n_events(self) -> int:
@@ -130,7 +138,10 @@ class Crossings:
             )
         }
         start = np.concatenate([self.start, self.start[-1] + other.start[1:]])
-        return Crossings(**both, start=start, rate=self.rate)
+        taught = None
+        if self.taught is not None or other.taught is not None:
+            taught = np.concatenate([self.target, other.target])
+        return Crossings(**both, start=start, rate=self.rate, taught=taught)
 
 
 def read_raw(path: Path) -> Raw:

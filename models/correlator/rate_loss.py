@@ -5,14 +5,16 @@ that events of this rate exceed, found in every batch and followed by a running 
 
     - sum over signals of share * mean of sigmoid((MET - t) / (width t))
 
-averaged over the rates, plus the squared error of single weights against the true share, by capped
-momentum. The threshold moves with the weights: its derivative is the mean derivative of the MET of
-zero-bias events near it, weighted by their rates and a Gaussian of the same width. Without that a
-network would only learn to scale all weights up.
+averaged over the rates, plus the squared error of single weights against their target (the true
+share, a teacher's weight, or the mean of both), by capped momentum. The threshold moves with the
+weights: its derivative is the mean derivative of the MET of zero-bias events near it, weighted by
+their rates and a Gaussian of the same width. Without that a network would only learn to scale all
+weights up.
 
 A network can gain efficiency by opening in events with a hard vertex. Three terms on signals hold
 it to a measurement: the response of MET along the true one, the sums of weighted momenta by region
 against the true ones, and the number of kept candidates, which the correlator's list bounds.
+These know of the truth alone: a teacher's weights are no measurement of it.
 
 Few soft crossings lie above such thresholds. Since pile-up in the tracker knows little of what is
 beyond, crossings made of one's tracker and another's forward calorimeter may stand beside them.
@@ -91,16 +93,17 @@ class RateLoss:
         return self.of(self.weigh(rows), *batch)
 
     def of(
-        self, weight: Any, pt: Any, px: Any, py: Any, share: Any, neutral: Any, region: Any,
-        event: Any, hertz: Any, signal: Any, ht: Any, pairs: Any, turns: Any,
+        self, weight: Any, pt: Any, px: Any, py: Any, share: Any, target: Any, neutral: Any,
+        region: Any, event: Any, hertz: Any, signal: Any, ht: Any, pairs: Any, turns: Any,
     ) -> Any:  # fmt: skip
         """Return the loss of weights.
 
         Parameters
         ----------
-        weight, pt, px, py, share, neutral, region, event
-            Of candidates: weight, momentum [GeV], true share, 1 or 0, number of the region (those
-            of an event follow on those of the event before, `REGIONS` each) and of the event.
+        weight, pt, px, py, share, target, neutral, region, event
+            Of candidates: weight, momentum [GeV], true share, training target, 1 or 0, number of
+            the region (those of an event follow on those of the event before, `REGIONS` each) and
+            of the event.
         hertz, signal, ht
             Of events: rate [Hz] it stands for, and its share in the efficiency of MET and of HT.
         pairs, turns
@@ -110,7 +113,7 @@ class RateLoss:
         """
         tf = self._tf
         capped = tf.minimum(pt, _PT_CAP)
-        single = tf.reduce_sum(capped * tf.square(weight - share)) / tf.reduce_sum(capped)
+        single = tf.reduce_sum(capped * tf.square(weight - target)) / tf.reduce_sum(capped)
         passing = weight * self._kept(weight * pt, neutral)
         n = tf.shape(hertz)[0]
         forward = tf.cast(region % REGIONS >= TRACKER, tf.int32)

@@ -1,10 +1,10 @@
 """A network in the correlator: float training for equal rate, then mixed precision, then export."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial, reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from l1kd.models.correlator.overlay import (
     recombined,
 )
 from l1kd.models.correlator.rate_loss import RateLoss
+from l1kd.models.correlator.teacher import Weigh, columns_of, mean_of, opened, with_targets
 from l1kd.models.export import export_network
 from l1kd.models.recipe import Job, Product, Recipe
 from l1kd.models.records import fingerprint
@@ -63,6 +64,26 @@ class _Data:
     deviation: Floats
     files: tuple[Path, ...]
 
+    def each(self, change: Callable[[Crossings], Crossings]) -> "_Data":
+        """Return the same data with all events changed."""
+        zero_bias, pileup, signals, made = (
+            {name: change(own) for name, own in group.items()}
+            for group in (self.zero_bias, self.pileup, self.signals, self.made)
+        )
+        return replace(self, zero_bias=zero_bias, pileup=pileup, signals=signals, made=made)
+
+    def reading(self, names: Sequence[str], among: Sequence[str]) -> "_Data":
+        """Return the same events with some of the inputs, all of which are named in `among`."""
+        if tuple(names) == tuple(among):
+            return self
+        places = [among.index(name) for name in names]
+
+        def fewer(of: Crossings) -> Crossings:
+            return replace(of, values=np.ascontiguousarray(of.values[:, places]))
+
+        kept = self.each(fewer)
+        return replace(kept, mean=self.mean[places], deviation=self.deviation[places])
+
     def kinds(self, config: CorrelatorConfig, without: int) -> list[Kind]:
         """List what a training draws from, without one half of the data."""
         found = []
@@ -88,18 +109,30 @@ class _Data:
         return found
 
 
+class _Lesson(NamedTuple):
+    """What one training reads.
+
+    `data`: the student's events with their targets. `weigh`: the teacher's weights as a function of
+    all inputs, None without one. `histories`: of the teacher's trainings.
+    """
+
+    data: _Data
+    weigh: Weigh | None
+    histories: dict[str, Any]
+
+
 def _read(config: CorrelatorConfig) -> _Data:
-    """Read the files, and put hard parts on other crossings."""
+    """Read the files, put hard parts on other crossings, form inputs of student and teacher."""
     data = config.data
+    names = columns_of(config)  # a teacher that does not fit is refused before files are read
     raw = {
         name: read_raw(data.folder / name)
         for name in (data.soft, *data.hard, *data.pileup, *data.signals)
     }
     halves = {name: (np.arange(r.n_events) % 2).astype(np.int8) for name, r in raw.items()}
     shape = partial(
-        form, names=config.inputs, puppi=config.puppi(), clusterer=config.clusterer(),
-        tracks=config.tracks,
-    )  # fmt: skip
+        form, names=names, puppi=config.puppi(), clusterer=config.clusterer(), tracks=config.tracks
+    )
     made = {
         name: shape(
             r, half=halves[name],
@@ -191,8 +224,10 @@ def _side(name: str) -> str:
     return f"{name}, one side"
 
 
-def _float(data: _Data, config: CorrelatorConfig, without: int, job: Job) -> tuple[Any, Any]:
-    """Train the float network on all events but one half; return it and its history."""
+def _float(
+    data: _Data, config: CorrelatorConfig, without: int, job: Job, before: str = ""
+) -> tuple[Any, Any]:
+    """Train a float network on all events but one half; return it and its history."""
     seed, steps = config.seed + without + 1, config.optimisation.batch
     model = float_network(config, data.mean, data.deviation, seed)
     loss = RateLoss(lambda x: model(x, training=True)[:, 0], config.loss, config.pt_cut)
@@ -216,9 +251,36 @@ def _float(data: _Data, config: CorrelatorConfig, without: int, job: Job) -> tup
         regularised,
         before_step=before_step,
     )
-    stage = "float" if without == EVERYTHING else f"half{without}"
+    stage = before + ("float" if without == EVERYTHING else f"half{without}")
     history = fit(task, job.checkpoints(stage), fingerprint(config), job.quiet)
     return model, history
+
+
+def _lesson(events: _Data, config: CorrelatorConfig, without: int, job: Job) -> _Lesson:
+    """Give candidates their targets, by a teacher that has not seen one half of the events."""
+    columns = columns_of(config)
+    histories: dict[str, Any] = {}
+    if not config.teacher.given:
+        return _Lesson(events, None, histories)
+    if config.teacher.artefact:
+        read, teacher = opened(config)
+    else:
+        members = [config.member(number) for number in range(config.teacher.members)]
+        read, weighers = members[0].inputs, []
+        seen = events.reading(read, columns)
+        for number, own in enumerate(members):
+            model, histories[f"teacher {number}"] = _float(
+                seen, own, without, job, f"teacher{number}_"
+            )
+            weighers.append(_weigher(model, own))
+        teacher = mean_of(weighers)
+    places = [columns.index(name) for name in read]
+
+    def weigh(rows: Any) -> Singles:
+        return teacher(rows[:, places])
+
+    taught = events.each(partial(with_targets, weigh=weigh, target=config.loss.target))
+    return _Lesson(taught.reading(config.inputs, columns), weigh, histories)
 
 
 def _quantized(data: _Data, config: CorrelatorConfig, trained: Any, job: Job) -> tuple[Any, Any]:
@@ -269,20 +331,29 @@ def _trace(model: Any, data: _Data, config: CorrelatorConfig) -> None:
     trace_minmax(model, np.concatenate([_sample(data), limits]), verbose=0)
 
 
-def _cross_validation(data: _Data, config: CorrelatorConfig, job: Job) -> dict[str, Any]:
-    """Train on each half and judge on the other; the figures are of all events together."""
-    parts: dict[str, list[Floats]] = {}
+def _cross_validation(events: _Data, config: CorrelatorConfig, job: Job) -> dict[str, Any]:
+    """Train on each half, teacher and student, and judge both on the other.
+
+    The figures are of all events together.
+    """
+    parts: dict[str, list[dict[str, Floats]]] = {}
     own, history = [], {}
     for half in range(config.folds):
+        data, teacher, taught = _lesson(events, config, half, job)
         model, history[f"half {half}"] = _float(data, config, half, job)
+        history |= {f"half {half}, {name}": epochs for name, epochs in taught.items()}
         met, found = _judged(data, config, _weigher(model, config), half)
         own.append(found)
-        for name, values in met.items():
-            parts.setdefault(name, []).append(values)
+        parts.setdefault("all", []).append(met)
+        if teacher is not None:
+            parts.setdefault("teacher", []).append(_judged(events, config, teacher, half)[0])
     if not parts:
         return {}
-    together = _figures(data, {name: np.concatenate(values) for name, values in parts.items()})
-    return {"validation": {"all": together, "halves": own}, "histories": history}
+    figures_of = {
+        who: _figures(events, {name: np.concatenate([m[name] for m in met]) for name in met[0]})
+        for who, met in parts.items()
+    }
+    return {"validation": {**figures_of, "halves": own}, "histories": history}
 
 
 def _changes(own: LinPuppiParameters) -> dict[str, Any]:
@@ -299,8 +370,9 @@ def _run(config: CorrelatorConfig, job: Job) -> Product:
     ArtefactError
         The integer network differs from the compiled C++ of hls4ml on any candidate.
     """
-    data = _read(config)
-    checked = _cross_validation(data, config, job)
+    events = _read(config)
+    checked = _cross_validation(events, config, job)
+    data, teacher, histories = _lesson(events, config, EVERYTHING, job)
     trained, history = _float(data, config, EVERYTHING, job)
     _, as_float = _judged(data, config, _weigher(trained, config), EVERYTHING)
     model, more = _quantized(data, config, trained, job)
@@ -322,8 +394,13 @@ def _run(config: CorrelatorConfig, job: Job) -> Product:
         "ebops": mixed_precision.ebops(model),
         "validation": checked.get("validation", {}),
         "training": {"float": as_float, "integers": as_integers},
-        "history": {"float": history, "quantized": more, **checked.get("histories", {})},
-    }
+        "history": {
+            "float": history, "quantized": more, **histories, **checked.get("histories", {})
+        },
+    }  # fmt: skip
+    if teacher is not None:
+        metrics["target"] = config.loss.target
+        _, metrics["training"]["teacher"] = _judged(events, config, teacher, EVERYTHING)
     cuts = {name: [config.pt_cut] * len(p.pt_cut) for name, p in PRESETS.items()}
     return Product(
         kind=KIND,

@@ -22,7 +22,7 @@ def test_every_soft_crossing_is_mixed_with_others_of_its_kind(tf):
     kinds = [Kind(hard, np.arange(6), 6, 0.0), Kind(soft, np.arange(20), 20, 0.0, mixed=3)]
     for epoch in (0, 1):
         for batch in Batches(kinds, 2, seed=1)(epoch):
-            event, hertz, pairs, turns = (batch[i].numpy() for i in (7, 8, 11, 12))
+            event, hertz, pairs, turns = (batch[i].numpy() for i in (8, 9, 12, 13))
             assert hertz.sum() == np.float32(31e6)
             assert (pairs[:, 0] != pairs[:, 1]).all()
             # three hard events come first, and belong to no pair
@@ -34,4 +34,4 @@ def test_every_soft_crossing_is_mixed_with_others_of_its_kind(tf):
 
 def test_nothing_is_mixed_unless_asked(tf):
     (batch,) = Batches([Kind(crossings(4, 30e6), np.arange(4), 4, 0.0)], 1, seed=1)(0)
-    assert batch[11].shape == batch[12].shape == (0, 2)
+    assert batch[12].shape == batch[13].shape == (0, 2)

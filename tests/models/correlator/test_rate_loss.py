@@ -18,13 +18,14 @@ def batch(tf, n_events=400, per_event=5, seed=2):
     signal = np.arange(n_events) >= n_events // 2
     pt = generator.exponential(10.0, n) * (1 + 2 * signal[event])
     phi = generator.uniform(-np.pi, np.pi, n)
-    columns = (pt, pt * np.cos(phi), pt * np.sin(phi), generator.random(n), np.zeros(n))
+    share = generator.random(n)
+    columns = (pt, pt * np.cos(phi), pt * np.sin(phi), share, share, np.zeros(n))
     hertz = np.where(signal, 0.0, 40e6 / (n_events // 2))
-    share = np.where(signal, 1.0 / (n_events // 2), 0.0)
+    part = np.where(signal, 1.0 / (n_events // 2), 0.0)
     tensors = [tf.constant(x, tf.float32) for x in columns]
     region = np.arange(n) % per_event + REGIONS * event
     return (*tensors, tf.constant(region, tf.int32), tf.constant(event, tf.int32),
-            *(tf.constant(x, tf.float32) for x in (hertz, share, share)),
+            *(tf.constant(x, tf.float32) for x in (hertz, part, part)),
             tf.zeros((0, 2), tf.int32), tf.zeros((0, 2)))  # fmt: skip
 
 
@@ -36,7 +37,7 @@ def test_the_threshold_keeps_the_rate(tf):
     loss = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
     given = batch(tf)
     loss.of(tf.ones_like(given[0]), *given)
-    _, px, py, _, _, _, event, hertz = (x.numpy() for x in given[:8])
+    _, px, py, _, _, _, _, event, hertz = (x.numpy() for x in given[:9])
     met = np.hypot(np.bincount(event, px), np.bincount(event, py))
     threshold = float(loss.thresholds[0][0])
     assert hertz[np.sqrt(met**2 + 1) > threshold].sum() <= 10_000 * KHZ
@@ -57,7 +58,7 @@ def test_mixed_crossings_share_the_rate(tf):
     plain = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
     mixed = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
     *given, _, _ = batch(tf)
-    n = len(given[7]) // 2
+    n = len(given[8]) // 2
     own = np.repeat(np.arange(n), 2)
     pairs, turns = tf.constant(np.stack([own, own], 1), tf.int32), tf.constant([[1.0, 0.0]] * 2 * n)
     weight = tf.ones_like(given[0])
@@ -86,7 +87,7 @@ def test_scaling_all_weights_gains_nothing(tf):
 def test_better_weights_have_a_smaller_loss(tf):
     """Zero bias alone is weighed down: the same threshold's rate, more of the signal above it."""
     given = batch(tf)
-    of_signal = tf.cast(tf.gather(given[8] > 0, given[6]), tf.float32)
+    of_signal = tf.cast(tf.gather(given[9] > 0, given[7]), tf.float32)
     plain = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
     better = RateLoss(lambda x: x, efficiency_only(), pt_cut=0.0)
     first = float(plain.of(tf.ones_like(given[0]), *given))
@@ -108,6 +109,10 @@ def test_only_single_weights_count_at_the_beginning(tf):
     loss.only_shares.assign(True)
     assert float(loss.of(given[3], *given)) == pytest.approx(0.0, abs=1e-6)
     assert float(loss.thresholds[0][0]) < 0.0
+    # what is learned is the target, whatever the truth is
+    given = (*given[:4], 1.0 - given[4], *given[5:])
+    assert float(loss.of(given[4], *given)) == pytest.approx(0.0, abs=1e-6)
+    assert float(loss.of(given[3], *given)) > 1.0
 
 
 def test_ht_is_the_sum_of_the_trackers_hard_regions(tf):

@@ -45,8 +45,9 @@ CONFIG = {
     "tracks": "every",
     "linpuppi": "tuned",
     "dz": {"barrel": 0.25, "hgcal": 0.5},
-    "loss": {"ht": 0.5, "response": 0.1, "regions": 0.1, "crowding": 0.5},
+    "loss": {"target": "both", "ht": 0.5, "response": 0.1, "regions": 0.1, "crowding": 0.5},
     "hidden": [4],
+    "teacher": {"members": 1, "hidden": [6], "inputs": ["pt", "abs_eta", "track", "dz", "alpha"]},
     "check_vectors": 500,
     "optimisation": {"epochs": 2, "batch": 2, "learning_rate": 0.01},
     "quantized": {"epochs": 1, "batch": 2, "learning_rate": 0.002},
@@ -64,6 +65,9 @@ def test_training_gives_a_network_that_the_correlator_takes(tf, shared, tmp_path
     assert metrics["export"]["mismatches_firmware_emulator"] == 0
     assert set(metrics["validation"]["all"]) >= {"train_zinv.root", "mean", "made"}
     assert "pairs of forward jets" in metrics["validation"]["all"]["made"]
+    assert set(metrics["validation"]["teacher"]) >= {"train_zinv.root", "mean", "made"}
+    assert metrics["target"] == "both"
+    assert set(metrics["training"]) == {"float", "integers", "teacher"}
     assert "3x3 but for 2x2 in HF." in artefact.file("card.md").read_text()
     network = region_network(tmp_path / "out")
     assert network.clusters == Clusterer(windows=("3x3", "3x3", "2x2"))
