@@ -69,7 +69,7 @@ def opened(config: CorrelatorConfig) -> tuple[tuple[str, ...], Weigh]:
             raise ConfigurationError(
                 f"teacher.artefact: {name} was trained for other candidates; {what}: expected "
                 f"{expected} as in this configuration, found {found}: choose another teacher, or "
-                "windows, linpuppi and dz like its own"
+                "windows, tracks, linpuppi and dz like its own"
             )
     network = of.weight.network
     return of.weight.names, lambda rows: network.predict(rows)[:, 0].astype(np.float32)

@@ -177,17 +177,22 @@ def test_what_does_not_fit_together_is_refused(changes, message):
 
 
 def test_an_artefact_teaches_what_it_was_trained_for():
-    shipped = {"teacher": {"artefact": "qdistillnet_correlator-v4"}, "folds": 0}
-    with pytest.raises(ConfigurationError, match="other candidates; clusters: expected"):
-        opened(configured(**shipped))
-    config = configured(**shipped, windows=("3x3", "3x3", "towers"))
-    names, weigh = opened(config)
+    def found(**changes):
+        own = {"teacher": {"artefact": "qdistillnet_correlator-v4"}, "folds": 0}
+        fitting = {"windows": ["3x3", "3x3", "towers"], "tracks": "kept"}
+        return configured(**{**own, **fitting, **changes})
+
+    names, weigh = opened(found())
     assert len(names) == 23
-    assert set(columns_of(config)) == {*names, *config.inputs}
+    assert set(columns_of(found())) == {*names, *found().inputs}
     weight = weigh(np.zeros((3, 23), np.float32))
     assert ((weight >= 0) & (weight <= 1)).all()
-    other = configured(**shipped, windows=("3x3", "3x3", "towers"), dz={"barrel": 0.3})
-    with pytest.raises(ConfigurationError, match="LinPUPPI in barrel: expected"):
-        opened(other)
+    for changes, what in (
+        ({"windows": ["3x3", "3x3", "3x3"]}, "clusters"),
+        ({"tracks": "every"}, "tracks that are weighed"),
+        ({"dz": {"barrel": 0.3}}, "LinPUPPI in barrel"),
+    ):
+        with pytest.raises(ConfigurationError, match=f"other candidates; {what}: expected"):
+            opened(found(**changes))
     with pytest.raises(ArtefactError, match="teacher-v2"):
-        opened(configured(teacher={"artefact": "teacher-v2"}, folds=0))
+        opened(found(teacher={"artefact": "teacher-v2"}))
