@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from l1kd.emulators.correlator.weighing.columns import HALF
 from l1kd.errors import FirmwareError
 from l1kd.models.firmware.region.lane import Lane, NetworkModule, logistic_rows, write_lane
 from l1kd.models.firmware.region.modules import (
@@ -56,6 +57,7 @@ class _Shell:
         self.targets: dict[tuple[str, int], dict[str, Wire]] = {}
         self.slots = {kind: self._objects(kind) for kind in ("neutral", "track")}
         self.logs: set[int] = set()
+        self._event_logs: dict[str, Wire] = {}
 
     # Stage 1 is the frame that has come, stage 2 knows how far its tracks are from the vertex; a
     # region is held, and its frames come again, six later.
@@ -145,6 +147,8 @@ class _Shell:
         label = given["id"]
         words["muon"] = p.comb("{0} >= 6", 1, label)
         words["em"] = p.comb("{0}[2:1] == 2", 1, label)
+        if "z_pt" in given:
+            words["z_pt"] = given["z_pt"]
         words["kept"] = p.comb("{2} & ({0} | {1})", 1, near, words["muon"], words["there"])
         return {name: p.at(wire, self.WORDS) for name, wire in words.items()}
 
@@ -152,11 +156,18 @@ class _Shell:
         """Columns that are the same for all candidates of a region."""
         found = {}
         for name in names:
-            if name.startswith("event_"):
-                found[name] = self._log(self.header[name])
+            if name == "event_second_pt":
+                found[name] = self.header[name]
+            elif name.startswith("event_"):
+                found[name] = self._event_log(name)
             elif name.startswith("region_"):
                 found[name] = self._region(name)
         return found
+
+    def _event_log(self, name: str) -> Wire:
+        if name not in self._event_logs:
+            self._event_logs[name] = self._log(self.header[name])
+        return self._event_logs[name]
 
     def _log(self, wire: Wire) -> Wire:
         self.logs.add(wire.width)
@@ -184,9 +195,16 @@ class _Shell:
         square = self.p.reg("{0} * {0}", 28, slot.words["pt"])
         return self.p.reg(f"(({{0}} >> 5) > {most}) ? 15'd{most} : {{0}}[19:5]", 15, square)
 
+    def second(self, slot: _Slot) -> Wire:
+        """Whether a track of another vertex has half the vertex's pt at its own z0."""
+        vertex = self._event_log("event_vertex_pt")
+        z_pt, pileup = (slot.words[name] for name in ("z_pt", "pileup"))
+        hard = f"{{{{1'd0, {{0}}}}}} + 9'd{HALF} >= {{{{1'd0, {{1}}}}}}"
+        return self.p.reg(f"({hard}) & {{2}}", 1, z_pt, vertex, pileup)
+
     def connect(
         self, lane: Lane, kind: str, number: int, base: int, columns: Mapping[str, Wire],
-        squares: Mapping[tuple[str, int], Wire],
+        made: Mapping[tuple[str | int, ...], Wire],
     ) -> Wire:  # fmt: skip
         """Place one lane; its stage 0 is `base`."""
         p = self.p
@@ -202,8 +220,8 @@ class _Shell:
                 wire = self._same(kind, number)
             elif what[0] in ("region", "event"):
                 wire = columns[str(what[1])]
-            elif what[2] == "pt2":
-                wire = squares[str(what[0]), int(what[1])]
+            elif what in made:
+                wire = made[what]
             else:
                 wire = self.slots[str(what[0])][int(what[1])].words[str(what[2])]
             inputs.append((port.port, p.at(wire, stage)))
@@ -268,29 +286,31 @@ def build_region(
     columns = shell.region_columns(stream.weight.names)
     base = shell.HELD
     stages = {name: max(wire.stage - base, 0) for name, wire in columns.items()}
-    squares: dict[tuple[str, int], Wire] = {}
+    made: dict[tuple[str | int, ...], Wire] = {}
     results, modules = [], [distance_module(), term_module(shell.raw.dr2_min, shell.raw.dr2_max)]
-    widths = set(shell.logs)
     kinds = [("neutral", stream.n_neutrals)]
     kinds += [("track", stream.n_tracks)] if len(stream.outputs) > 1 else []
     lanes = [
         write_lane(
             f"{top}_{kind}", stream.puppi, stream.weight.names, network, stages,
-            track=kind == "track",
+            track=kind == "track", every=stream.weight.tracks == "every",
         )
         for kind, _ in kinds
     ]  # fmt: skip
-    # squares of momenta are known two stages behind the momenta, as the distances are
+    # what lanes share: squares of momenta are known two stages behind the momenta, as the distances
+    # are, and what needs the logarithm of the event's pt two stages later
+    makers = {"pt2": shell.pt2, "second": shell.second}
     for lane in lanes:
         for port in lane.ports:
             what = port.what
-            if what[-1] == "pt2" and what[:2] not in squares:
+            if what[-1] in makers and what not in made:
                 slot = shell.slots[str(what[0])][int(what[1])]
-                squares[str(what[0]), int(what[1])] = shell.pt2(slot)
+                made[what] = makers[str(what[-1])](slot)
+    widths = set(shell.logs)
     for lane, (kind, number) in zip(lanes, kinds, strict=True):
         modules.append(lane.text)
         widths |= lane.log_widths
-        results += [shell.connect(lane, kind, k, base, columns, squares) for k in range(number)]
+        results += [shell.connect(lane, kind, k, base, columns, made) for k in range(number)]
     last = max(wire.stage for wire in results)
     parts = [shell.p.at(wire, last) for wire in results]
     joined = shell.p.comb(

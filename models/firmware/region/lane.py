@@ -8,7 +8,6 @@ from typing import Final
 from l1kd.emulators.correlator.linpuppi import LinPuppi
 from l1kd.emulators.correlator.tables import WEIGHT
 from l1kd.emulators.correlator.weighing.columns import ONE
-from l1kd.emulators.correlator.weighing.former import wanted_sums
 from l1kd.emulators.correlator.weighing.network_weight import FRACTION
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.models.firmware.region.modules import DISTANCE, TERM, logarithm
@@ -20,6 +19,8 @@ CONE: Final = {"01": "[14:9]", "02": "[14:11]", "04": "[14:13]"}
 """Bits of the squared distance that are zero inside a cone."""
 FAR: Final = 2
 """Stage of the squared distances."""
+SECOND: Final = 4
+"""Stage at which it is known which tracks are hard at their own z0."""
 KINDS: Final = ("vertex", "pileup")
 
 
@@ -69,12 +70,12 @@ class _Writer:
 
     def __init__(
         self, name: str, puppi: LinPuppi, names: tuple[str, ...], network: NetworkModule,
-        region: Mapping[str, int], track: bool,
+        region: Mapping[str, int], track: bool, every: bool,
     ) -> None:  # fmt: skip
         self.p = Pipeline(name)
         self.puppi, self.names, self.network = puppi, names, network
         self.region = region
-        self.is_track = track
+        self.is_track, self.every = track, every
         self.ports: list[LanePort] = []
         self.parameters = puppi.parameters
         self.tracker = not puppi.parameters.forward
@@ -197,6 +198,8 @@ class _Writer:
 
     def linpuppi(self) -> Wire:
         """LinPUPPI's weight, 9 bits."""
+        if self.is_track and self.every:
+            return self.p.comb("{{{0}, 8'd0}}", 9, self._target("kept", 1))
         if self.is_track:
             return self.p.constant(256, 9)
         p, raw = self.p, self.puppi.parameters.raw()
@@ -257,6 +260,11 @@ class _Writer:
             "pileup_alpha": lambda: self.log(self.density("pileup")),
             "neutral_alpha": lambda: self.log(self.density("neutral")),
             "em_pt_02": self._em_pt,
+            "own_z_pt": lambda: self._target("z_pt", 8) if self.is_track else p.constant(0, 8),
+            "other_z_max_02": lambda: self._hardest_place("02"),
+            "other_z_max_04": lambda: self._hardest_place("04"),
+            "second_pt_02": lambda: self._second_pt("02"),
+            "second_pt_04": lambda: self._second_pt("04"),
         }
         if name in makers:
             return makers[name]()
@@ -293,6 +301,26 @@ class _Writer:
             found.append(self.p.comb("({1} & {2}) ? {0} : 14'd0", 14, pt, near, em))
         return self.log(self.p.total(found, 19))
 
+    def _hardest_place(self, size: str) -> Wire:
+        """Largest logarithm of the pt at the z0 of tracks of other vertices in a cone."""
+        found = []
+        for kind, k in self.sources("pileup"):
+            z_pt = self._source(kind, k, "z_pt", FAR + 1, 8)
+            flag = self._flag("pileup", kind, k, FAR + 1)
+            near = self.near(kind, k, size)
+            found.append(self.p.comb("({1} & {2}) ? {0} : 8'd0", 8, z_pt, near, flag))
+        return self.p.largest(found, 8) if found else self.p.constant(0, 8)
+
+    def _second_pt(self, size: str) -> Wire:
+        """Logarithm of the pt of the hard ones among the same tracks."""
+        found = []
+        for kind, k in self.sources("pileup"):
+            pt = self._source(kind, k, "pt", SECOND, 14)
+            hard = self._source(kind, k, "second", SECOND, 1)
+            near = self.near(kind, k, size)
+            found.append(self.p.comb("({1} & {2}) ? {0} : 14'd0", 14, pt, near, hard))
+        return self.log(self.p.total(found, 19)) if found else self.p.constant(0, 8)
+
     def _scaled(self, bit: Wire) -> Wire:
         return self.p.comb("{{{0}, 4'd0}}", 5, bit)
 
@@ -315,7 +343,8 @@ class _Writer:
             self.network.name, [("data_in", data)], ("data_out", output.width),
             self.network.latency, signed=output.signed,
         )  # fmt: skip
-        wanted = self._target("kept" if self.is_track else "there", 1)
+        only_kept = self.is_track and not self.every
+        wanted = self._target("kept" if only_kept else "there", 1)
         weight = p.reg("{1} ? {0} : 9'd0", 9, self._weight(result), wanted)
         p.output("weight", weight)
         return Lane(p.name, p.text(), self.ports, weight.stage, self.logs)
@@ -344,7 +373,7 @@ def _signed(value: int) -> str:
 
 def write_lane(
     name: str, puppi: LinPuppi, names: tuple[str, ...], network: NetworkModule,
-    region: Mapping[str, int], *, track: bool,
+    region: Mapping[str, int], *, track: bool, every: bool,
 ) -> Lane:  # fmt: skip
     """Write a lane.
 
@@ -362,15 +391,12 @@ def write_lane(
         Stage at which the columns of the region and of the event are known.
     track : bool
         Whether its candidates are tracks.
+    every : bool
+        Whether these are weighed also where LinPUPPI drops them.
     """
-    return _Writer(name, puppi, names, network, region, track).write()
+    return _Writer(name, puppi, names, network, region, track, every).write()
 
 
 def logistic_rows() -> list[int]:
     """Return LinPUPPI's logistic table."""
     return [int(x) for x in WEIGHT]
-
-
-def needs_tracks(names: tuple[str, ...]) -> bool:
-    """Whether any column is a sum over tracks."""
-    return bool(wanted_sums(names)[[0, 1, 4, 5]].any()) or "linpuppi_weight" in names

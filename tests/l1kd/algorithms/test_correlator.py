@@ -20,10 +20,10 @@ from l1kd.processors import RateProcessor
 from tests.emulators.correlator.weighing.networks import dense_network
 
 
-def artefact(folder, names=NAMES[:12], **options):
+def artefact(folder, names=NAMES[:12], hidden=8, gain=15, **options):
     """Write an artefact of a drawn network."""
     folder.mkdir()
-    network, _ = dense_network(len(names), seed=21)
+    network, _ = dense_network(len(names), seed=21, hidden=hidden, gain=gain)
     network.save(folder / "network.npz")
     inputs = describe(names, **{"tracks": "none", "clusters": False} | options)
     write_manifest(

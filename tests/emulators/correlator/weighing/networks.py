@@ -1,6 +1,7 @@
 """Small quantized networks with drawn weights, and the same in Python's integers."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -16,53 +17,52 @@ TABLE = np.rint(256 / (1 + np.exp(-(np.arange(1024) - 512) / 64))).astype(np.int
 
 
 def dense_network(
-    n_inputs: int, seed: int, hidden: int = 8, form: FixedPoint = FORMAT, gain: int = 15
-) -> tuple[Network, Callable[[list[int]], int]]:
-    """Return inputs -> hidden rectified values -> a logit -> a table, and its model.
+    n_inputs: int, seed: int, hidden: int | tuple[int, ...] = 8, form: FixedPoint = FORMAT,
+    gain: int = 15,
+) -> tuple[Network, Callable[[list[int]], int]]:  # fmt: skip
+    """Return inputs -> layers of hidden rectified values -> a logit -> a table, and its model.
 
     A small `gain` of the logit keeps it off the ends of its range with many inputs.
     """
     rng = np.random.default_rng(seed)
-    first = rng.integers(-15, 16, (n_inputs, hidden))  # in 1/16
-    second = rng.integers(-gain, gain + 1, (hidden, 1))
-    first_bias = rng.integers(-2000, 2001, hidden)  # in 1/256
-    second_bias = rng.integers(-200, 201, 1)
+    sizes = (n_inputs, *(hidden if isinstance(hidden, tuple) else (hidden,)))
+    matrices = [rng.integers(-15, 16, shape) for shape in pairwise(sizes)]  # in 1/16
+    last = rng.integers(-gain, gain + 1, (sizes[-1], 1))
+    biases = [rng.integers(-2000, 2001, size) for size in sizes[1:]]  # in 1/256
+    last_bias = rng.integers(-200, 201, 1)
     wide, sums = FixedPoint(26, 18), FixedPoint(24, 16)
-    each = np.arange(hidden, dtype=np.int32)
-    zero, one = np.zeros(hidden, np.int64), np.ones(hidden, np.int64)
     group = np.zeros(1, np.int32)
-    operations = (
-        Affine(
-            Tensor("sums", (hidden,), wide), "x", np.arange(n_inputs, dtype=np.int32)[None],
-            group, first[None], 4, first_bias[None], wide,
-        ),
-        Piecewise(Tensor("relu", (hidden,), HIDDEN), "sums", each, zero, one, zero, zero, zero, 8),
-        Affine(
-            Tensor("logit", (1,), LOGIT), "relu", each[None], group, second[None], 4,
-            second_bias[None], sums,
-        ),
-        Lookup(
-            Tensor("weight", (1,), WEIGHT), "logit", np.zeros(1, np.int32), 1, 0, False, 512,
-            TABLE[:, None], np.zeros(1, np.int32),
-        ),
-    )  # fmt: skip
-    kinds = ("dense", "relu", "dense", "lookup")
-    layers = tuple(
-        Layer(op.output.name, kind, (op,)) for op, kind in zip(operations, kinds, strict=True)
-    )
-    network = Network(Graph("drawn", (Tensor("x", (n_inputs,), form),), ("weight",), layers))
+    layers, source = [], "x"
+    for number, (matrix, bias) in enumerate(zip(matrices, biases, strict=True)):
+        before, size = matrix.shape
+        each, zero = np.arange(size, dtype=np.int32), np.zeros(size, np.int64)
+        total = Tensor(f"sums{number}", (size,), wide)
+        relu = Tensor(f"relu{number}", (size,), HIDDEN)
+        index = np.arange(before, dtype=np.int32)[None]
+        layers += [
+            ("dense", Affine(total, source, index, group, matrix[None], 4, bias[None], wide)),
+            ("relu", Piecewise(relu, total.name, each, zero, zero + 1, zero, zero, zero, 8)),
+        ]
+        source = relu.name
+    index = np.arange(sizes[-1], dtype=np.int32)[None]
+    logit = Tensor("logit", (1,), LOGIT)
+    zero = np.zeros(1, np.int32)
+    layers += [
+        ("dense", Affine(logit, source, index, group, last[None], 4, last_bias[None], sums)),
+        ("lookup", Lookup(Tensor("weight", (1,), WEIGHT), "logit", zero, 1, 0, False, 512,
+                          TABLE[:, None], zero)),
+    ]  # fmt: skip
+    named = tuple(Layer(operation.output.name, kind, (operation,)) for kind, operation in layers)
+    network = Network(Graph("drawn", (Tensor("x", (n_inputs,), form),), ("weight",), named))
 
     def plain(values: list[int]) -> int:
-        relu = []
-        for f in range(hidden):
-            total = int(first_bias[f]) + sum(
-                int(x) * int(w) for x, w in zip(values, first[:, f], strict=True)
-            )
-            relu.append(min(max((total + 8) >> 4, 0), 1023))
-        total = int(second_bias[0]) + sum(
-            x * int(w) for x, w in zip(relu, second[:, 0], strict=True)
-        )
-        logit = min(max((total + 2) >> 2, -512), 511)
-        return int(TABLE[logit + 512])
+        for matrix, bias in zip(matrices, biases, strict=True):
+            totals = [
+                int(bias[f]) + sum(int(x) * int(w) for x, w in zip(values, column, strict=True))
+                for f, column in enumerate(matrix.T)
+            ]
+            values = [min(max((total + 8) >> 4, 0), 1023) for total in totals]
+        total = int(last_bias[0]) + sum(x * int(w) for x, w in zip(values, last[:, 0], strict=True))
+        return int(TABLE[min(max((total + 2) >> 2, -512), 511) + 512])
 
     return network, plain

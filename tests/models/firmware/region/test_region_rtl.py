@@ -7,6 +7,7 @@ import pytest
 
 from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppi
 from l1kd.emulators.correlator.weighing import NAMES, NetworkWeight
+from l1kd.emulators.correlator.weighing.columns import OF_PLACES
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.errors import FirmwareError
 from l1kd.models.firmware.build import BuildOptions, build
@@ -36,6 +37,8 @@ def near(stream: RegionStream, n: int, seed: int) -> np.ndarray:
             values = values >> rng.integers(0, 6, (n, 1))
         elif tensor.name.endswith(("pv", "z0")):
             values = values >> 6
+        elif tensor.name.endswith(("z_pt", "second_pt")):
+            values = values >> rng.integers(0, 2, shape)
         elif tensor.name.endswith("_pt"):
             values = values >> rng.integers(0, 15, shape)
         columns.append(values)
@@ -57,7 +60,11 @@ def compare(stream: RegionStream, rows: np.ndarray, folder) -> np.ndarray:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("board", "names", "tracks"),
-    [("hgcalnotk", NAMES[:34], "none"), ("barrel", FEW, "kept")],
+    [
+        ("hgcalnotk", NAMES, "none"),
+        ("barrel", FEW, "kept"),
+        ("hgcal", ("dz", "linpuppi_weight", *OF_PLACES), "every"),
+    ],
 )
 def test_the_module_equals_the_emulator(board, names, tracks, tmp_path):
     network, _ = dense_network(len(names), seed=21, gain=1)
@@ -71,8 +78,8 @@ def test_the_module_equals_the_emulator(board, names, tracks, tmp_path):
 @pytest.mark.heavy
 @pytest.mark.parametrize("board", ["barrel", "hgcal", "hf"])
 def test_every_column_on_every_board(board, tmp_path):
-    network, _ = dense_network(34, seed=21, gain=1)
-    weight = NetworkWeight(network, NAMES[:34], tracks="kept")
+    network, _ = dense_network(len(NAMES), seed=21, gain=1)
+    weight = NetworkWeight(network, NAMES, tracks="every")
     stream = RegionStream(weight, board, LinPuppi.preset(board))
     expected = compare(stream, near(stream, 6000, seed=3), tmp_path)
     assert len(np.unique(expected)) > 20
@@ -80,9 +87,13 @@ def test_every_column_on_every_board(board, tmp_path):
 
 @needs_verilator
 @pytest.mark.heavy
-def test_a_build_is_proved_and_verified(tmp_path):
-    model = artefact(tmp_path / "model", names=FEW, tracks="kept")
-    options = BuildOptions(backend="da4ml", clock_mhz=360.0, synthesize=yosys.available() is None)
+@pytest.mark.parametrize(
+    ("backend", "names", "hidden", "tracks"),
+    [("da4ml", FEW, 8, "kept"), ("alkaid", (*FEW, *OF_PLACES), (20, 16), "every")],
+)
+def test_a_build_is_proved_and_verified(backend, names, hidden, tracks, tmp_path):
+    model = artefact(tmp_path / "model", names=names, hidden=hidden, gain=3, tracks=tracks)
+    options = BuildOptions(backend=backend, clock_mhz=360.0, synthesize=yosys.available() is None)
     built = build(str(model), tmp_path / "built", options)
     assert built.good
     assert built.proof.compared[RTL] == {"vectors": 131_076, "mismatches": 0}
