@@ -92,6 +92,11 @@ def _held(loss: RateLossConfig) -> str:
     return f"; of signals {', '.join(named)}" if named else ""
 
 
+def _tracks(config: CorrelatorConfig) -> str:
+    """Tell which tracks are weighed, where that is not the usual."""
+    return "Tracks that LinPUPPI drops are weighed as well. " if config.tracks == "every" else ""
+
+
 def _windows(config: CorrelatorConfig) -> str:
     """Tell what clusters are made of, where that is not the usual."""
     of = zip(("barrel", "HGCal", "HF"), config.windows, strict=True)
@@ -140,6 +145,7 @@ def card(config: CorrelatorConfig, metrics: Mapping[str, Any]) -> str:
         f"such sides ({data.forward_share:g}). "
         f"Hard parts are put on {data.overlays} other crossings each, within their half of the "
         f"data{_more(data)}. The vertex is the one that the trigger finds. {_windows(config)}"
+        f"{_tracks(config)}"
         f"LinPUPPI, whose weight and sum are inputs, has its {config.linpuppi} parameters "
         f"({', '.join(f'dz {cut:g} cm in {board}' for board, cut in config.dz.items())}).",
         "",

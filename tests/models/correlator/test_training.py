@@ -68,7 +68,8 @@ def test_training_gives_a_network_that_the_correlator_takes(tf, shared, tmp_path
     assert set(metrics["validation"]["teacher"]) >= {"train_zinv.root", "mean", "made"}
     assert metrics["target"] == "both"
     assert set(metrics["training"]) == {"float", "integers", "teacher"}
-    assert "3x3 but for 2x2 in HF." in artefact.file("card.md").read_text()
+    card = artefact.file("card.md").read_text()
+    assert "3x3 but for 2x2 in HF. Tracks that LinPUPPI drops are weighed as well." in card
     network = region_network(tmp_path / "out")
     assert network.clusters == Clusterer(windows=("3x3", "3x3", "2x2"))
     assert network.weight.tracks == "every"

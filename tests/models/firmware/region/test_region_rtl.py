@@ -92,7 +92,7 @@ def test_every_column_on_every_board(board, tmp_path):
     [("da4ml", FEW, 8, "kept"), ("alkaid", (*FEW, *OF_PLACES), (20, 16), "every")],
 )
 def test_a_build_is_proved_and_verified(backend, names, hidden, tracks, tmp_path):
-    model = artefact(tmp_path / "model", names=names, hidden=hidden, gain=3, tracks=tracks)
+    model = artefact(tmp_path / "model", names=names, hidden=hidden, gain=1, tracks=tracks)
     options = BuildOptions(backend=backend, clock_mhz=360.0, synthesize=yosys.available() is None)
     built = build(str(model), tmp_path / "built", options)
     assert built.good
