@@ -324,7 +324,7 @@ def _neighbourhood(n, setup, wanted, event, work):
 
 
 @njit(nogil=True)
-def _row(lane, eta_centre, flags, work, event, row):
+def _row(lane, eta_centre, flags, work, event, with_places, row):
     """Write every column of one candidate."""
     _, target, sums, densities, places, sizes = work
     row[OWN_PT] = _log(target[PT, lane])
@@ -354,9 +354,10 @@ def _row(lane, eta_centre, flags, work, event, row):
     for number in range(3):
         row[EVENT + number] = _log(event[number])
     row[OWN_PLACE] = target[PLACE, lane]
-    for number in range(2):
-        row[OTHER_PLACE + number] = places[number, lane]
-        row[SECOND_PT + number] = _log(places[2 + number, lane])
+    if with_places:
+        for number in range(2):
+            row[OTHER_PLACE + number] = places[number, lane]
+            row[SECOND_PT + number] = _log(places[2 + number, lane])
     row[EVENT_SECOND] = event[3]
 
 
@@ -416,7 +417,7 @@ def fill_inputs(
         _sources(r, n_trk, n_neu, track, neutral, pv, setup, work[0], work[5])
         _neighbourhood(n, setup, wanted, event, work)
         for lane in range(n):
-            _row(lane, region[0][r], flags, work, event, row)
+            _row(lane, region[0][r], flags, work, event, wanted[7], row)
             for c in range(len(chosen)):
                 values[m, c] = row[chosen[c]]
             places[m, 0] = board
