@@ -105,7 +105,8 @@ COLUMNS: Final = (
     Column("tracker", ONE, "its region has tracks"),
     Column("hf", ONE, "its region lies in HF"),
     Column("dz", 63, "distance of a track from the vertex, in 0.05 cm; 0 for neutrals"),
-    Column("linpuppi_weight", 256, "weight of LinPUPPI; 256 for tracks that it keeps"),
+    Column("linpuppi_weight", 256, "weight of LinPUPPI; 256 for tracks that it keeps, 0 for "
+           "those that it drops"),
     Column("alpha", 255, "log of LinPUPPI's sum of pt^2/dR^2, without itself"),
     *_cones("vertex", _VERTEX),
     Column("vertex_max_02", 255, f"log of the largest pt of {_VERTEX} nearer than 0.197"),
@@ -138,8 +139,8 @@ COLUMNS: Final = (
 )  # fmt: skip
 """Every column, in the order of `region_inputs`. "Log" is `LOGARITHM` of a sum in 0.25 GeV, or of a
 number; sums of pt^2/dR^2 are LinPUPPI's, in 1/64. Sums leave the candidate itself out, except those
-of the region and of the event. Tracks of the vertex are those that LinPUPPI associates with it,
-among the tracks that it reads."""
+of the region, of the event and of tracks at one z0. Tracks of the vertex are those that LinPUPPI
+associates with it, among the tracks that it reads."""
 
 NAMES: Final = tuple(column.name for column in COLUMNS)
 """Their names."""
