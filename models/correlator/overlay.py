@@ -246,12 +246,12 @@ def recombined(raw: Raw, half: NDArray[np.int8], seed: int) -> Raw:
     return _together(stay, _shifted(opposite, turn, sign, along))
 
 
-def _momenta(raw: Raw) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _momenta(raw: Raw) -> list[NDArray[np.float64]]:
     """Transverse momentum of each event, x and y."""
     event = np.repeat(np.arange(raw.n_events), np.diff(raw.offsets))
     pt, phi = (raw.particles[name].astype(np.float64) for name in ("pt", "phi"))
-    x, y = (np.bincount(event, pt * of(phi), raw.n_events) for of in (np.cos, np.sin))
-    return x, y
+    parts = (pt * np.cos(phi), pt * np.sin(phi))
+    return [np.bincount(event, p, raw.n_events).astype(np.float64) for p in parts]
 
 
 def _sides(raw: Raw, opposite: float) -> Raw:
