@@ -110,7 +110,7 @@ class RateLossConfig(Strict):
     decay : float
         Factor of the squared weights of the float network.
     noise : float
-        Standard deviation of noise on the standardised inputs of the float network.
+        Standard deviation of noise on the standardised inputs in training.
     only_shares : int
         Epochs at the beginning that look at single weights alone.
     """

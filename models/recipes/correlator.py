@@ -291,12 +291,17 @@ def _quantized(data: _Data, config: CorrelatorConfig, trained: Any, job: Job) ->
     compiled = mixed_precision.fused(model)
     loss = RateLoss(lambda x: x, config.loss, config.pt_cut)
     first, last = config.ebops_regularisation
+    tf = backend.tensorflow()
+    spread = tf.constant(config.loss.noise * data.deviation, tf.float32)
+    drawn = tf.Variable(0, trainable=False)
 
     def with_cost(*batch: Any) -> Any:
-        weights, cost = compiled(batch[0])
+        noise = tf.random.stateless_normal(tf.shape(batch[0]), [config.seed, drawn])
+        weights, cost = compiled(batch[0] + spread * noise)
         return loss.of(weights[:, 0], *batch[1:]) + cost
 
-    def regularise(step: int) -> None:
+    def before_step(step: int) -> None:
+        drawn.assign(step)
         mixed_precision.regularise_ebops(model, first * (last / first) ** (step / total))
 
     task = Fit(
@@ -308,7 +313,7 @@ def _quantized(data: _Data, config: CorrelatorConfig, trained: Any, job: Job) ->
         Batches(data.kinds(config, EVERYTHING), steps, config.seed),
         with_cost,
         lambda: {"ebops": float(mixed_precision.ebops(model))},
-        before_step=regularise,
+        before_step=before_step,
     )
     history = fit(task, job.checkpoints("quantized"), fingerprint(config), job.quiet)
     _trace(model, data, config)
