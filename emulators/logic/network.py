@@ -1,4 +1,4 @@
-"""Networks of two-input logic gates, evaluated 256 events at a time.
+"""Networks of two-input logic gates, evaluated 512 events at a time.
 
 A network is a chain of stages. A stage compares its numbers with thresholds, sends the bits through
 layers of gates, counts the ones of each group of the last layer's gates, and adds the weighted
@@ -7,6 +7,7 @@ counts to its output numbers. Everything is integer, and equal to the firmware i
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +17,9 @@ import numpy.typing as npt
 from l1kd.emulators.array_types import AnyArray, Floats, Integers
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.emulators.logic import archive
-from l1kd.emulators.logic.kernels import LANES, evaluate
+from l1kd.emulators.logic.kernels import evaluate
+from l1kd.emulators.logic.plan import Plan, plan_of
+from l1kd.emulators.logic.registers import BITS
 from l1kd.emulators.logic.stages import LogicContent, LogicStage, require
 from l1kd.emulators.network.graph import Tensor
 
@@ -85,8 +88,8 @@ class LogicNetwork:
 
         Parameters
         ----------
-        values : integers, shape (n, *shape) or (n, inputs)
-            Inputs in the format of `inputs`.
+        values : integers, shape (n, ...) of as many numbers an event as `inputs` has
+            Inputs in its format; uint16 is read as it is, other types are converted first.
         threads : int
             Chunks of events are spread over this many threads.
 
@@ -99,7 +102,7 @@ class LogicNetwork:
         ValueError
             If the array has the wrong shape, is not of integers, or leaves its format.
         """
-        return self._run(self._flat(values), self.stages, threads)
+        return self._run(self._flat(values), self._plans, threads)
 
     def predict(self, values: npt.ArrayLike, threads: int = 1) -> Floats:
         """Compute outputs in physical values; inputs are cast as ``ap_ufixed`` does."""
@@ -109,29 +112,41 @@ class LogicNetwork:
     def trace(self, values: npt.ArrayLike) -> tuple[Integers, ...]:
         """Compute the numbers after every stage, int64 of shape (n, outputs of the stage) each."""
         flat = self._flat(values)
-        return tuple(self._run(flat, self.stages[: k + 1], 1) for k in range(len(self.stages)))
+        return tuple(self._run(flat, self._plans[: k + 1], 1) for k in range(len(self.stages)))
 
     def _flat(self, values: npt.ArrayLike) -> AnyArray:
         array = np.asarray(values)
         (tensor,) = self.inputs
         if array.dtype.kind not in "iub":
             raise ValueError(f"integers expected, not {array.dtype}")
-        if array.shape[1:] not in (tensor.shape, (tensor.size,)) or array.ndim < 2:
+        if array.ndim < 2 or int(np.prod(array.shape[1:])) != tensor.size:
             raise ValueError(f"shape (n, {tensor.shape}) expected, not {array.shape}")
-        if array.size and (array.min() < 0 or array.max() > tensor.format.maximum):
-            raise ValueError(f"values {array.min()} to {array.max()} leave {tensor.format}")
+        if array.dtype != np.uint16 and array.size:
+            self._require_inside(array)
         return array.reshape(len(array), tensor.size)
 
-    def _run(self, flat: AnyArray, stages: tuple[LogicStage, ...], threads: int) -> Integers:
-        blocks = -(-len(flat) // LANES)
-        chunk = max(-(-blocks // max(threads, 1)), 1) * LANES
+    def _require_inside(self, array: AnyArray) -> None:
+        form = self.inputs[0].format
+        if array.min() < 0 or array.max() > form.maximum:
+            raise ValueError(f"values {array.min()} to {array.max()} leave {form}")
+
+    @cached_property
+    def _plans(self) -> tuple[Plan, ...]:
+        return tuple(plan_of(stage) for stage in self.stages)
+
+    def _run(self, flat: AnyArray, plans: tuple[Plan, ...], threads: int) -> Integers:
+        blocks = -(-len(flat) // BITS)
+        chunk = max(-(-blocks // max(threads, 1)), 1) * BITS
         parts = [flat[start : start + chunk] for start in range(0, len(flat), chunk)]
-        if not parts:
-            return np.empty((0, stages[-1].outputs), np.int64)
-        if len(parts) == 1:
-            return evaluate(stages, flat)
-        with ThreadPoolExecutor(threads) as pool:
-            return np.concatenate(list(pool.map(lambda part: evaluate(stages, part), parts)))
+        if len(parts) <= 1:
+            results = [evaluate(plans, flat)]
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                results = list(pool.map(lambda part: evaluate(plans, part), parts))
+        inside = [result for result in results if result is not None]
+        if len(inside) < len(results):
+            self._require_inside(flat)
+        return np.concatenate(inside)
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.inputs[0].shape} {self.inputs[0].format}"]
