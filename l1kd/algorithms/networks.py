@@ -208,9 +208,11 @@ class Cicada(EventScore):
         """Scores of all events, float32, on the grid of the network's output."""
         network = self.network
         read, form = network_input(image, self.normalisation)
-        values = read.reshape(len(image), N_PHI * N_ETA).astype(np.int64)
+        values, own = read.reshape(len(image), N_PHI * N_ETA), network.inputs[0].format
         # a network may read less than every bit of a region
-        raw = network.predict_raw(network.inputs[0].format.cast(values, form))
+        if own.fraction != form.fraction or own.maximum < form.maximum:
+            values = own.cast(values.astype(np.int64), form)
+        raw = network.predict_raw(values)
         scale = 2.0 ** -network.outputs[0].format.fraction
         return (raw.reshape(len(image)) * scale).astype(np.float32)
 

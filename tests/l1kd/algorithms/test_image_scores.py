@@ -6,7 +6,7 @@ import pytest
 import l1kd
 from l1kd.algorithms import ALGORITHMS, Cicada, EventScore, RingChi2, algorithm
 from l1kd.algorithms.image_scores import log_error
-from l1kd.algorithms.residuals import Residuals
+from l1kd.algorithms.residuals import Residuals, network_input
 from l1kd.artefacts import load, shipped
 from l1kd.datasets import RegionLibrary, calo_overlay, inspect_file
 from l1kd.emulators.deployed import Cicada as Deployed
@@ -66,6 +66,17 @@ def test_scores_of_networks(name):
     found = Cicada(name).score(images)
     assert (found.shape, found.dtype) == ((len(images),), np.float32)
     assert len(np.unique(found)) > len(images) // 3
+
+
+@pytest.mark.parametrize("name", ["cicada_logic-v3", "cicada_hgq-v4", "cicada-v4", "cicada-v1"])
+def test_a_score_is_that_of_the_cast_input(images, name):
+    """Whether the network reads every bit of a region or less."""
+    cicada = Cicada(name)
+    read, form = network_input(images, cicada.normalisation)
+    (tensor,), network = cicada.network.inputs, cicada.network
+    raw = tensor.format.cast(read.reshape(len(images), 252).astype(np.int64), form)
+    wanted = network.predict_raw(raw)[:, 0] * network.outputs[0].format.step
+    np.testing.assert_array_equal(cicada.score(images), wanted)
 
 
 def test_a_network_file_is_a_model_as_well(images, tmp_path):
