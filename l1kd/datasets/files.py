@@ -53,6 +53,8 @@ class InputFile:
         What the fileset says of the dataset.
     digest
         SHA-256 that the manifest of a skim names for this file, or None.
+    size
+        Bytes of all its columns, uncompressed; 0 where that is not known.
     """
 
     path: str
@@ -66,6 +68,7 @@ class InputFile:
     steps: Steps | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
     digest: str | None = field(default=None, repr=False)
+    size: int = field(default=0, repr=False, compare=False)
 
     @property
     def schema(self) -> type[BaseSchema]:
@@ -118,6 +121,7 @@ class _Found(NamedTuple):
     kind: str
     entries: int
     uuid: bytes
+    size: int
 
 
 def _local(path: str) -> Path | None:
@@ -138,12 +142,13 @@ def _look_parquet(path: str) -> _Found:
     file = open_parquet(path)
     stored = file.schema_arrow.metadata or {}
     with reading(path):
+        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
         if b"uuid" in stored:
             uuid = UUID(stored[b"uuid"].decode()).bytes
         else:  # a footer holds the place and the extremes of every column
-            groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
             uuid = sha256(repr([g.to_dict() for g in groups]).encode()).digest()[:16]
-        return _Found("", SKIM, file.metadata.num_rows, uuid)
+        size = sum(group.total_byte_size for group in groups)
+        return _Found("", SKIM, file.metadata.num_rows, uuid, size)
 
 
 def _look_root(path: str, tree: str | None) -> _Found:
@@ -165,7 +170,8 @@ def _look_root(path: str, tree: str | None) -> _Found:
     with reading(path):
         branches = set(opened.keys(recursive=False))
         kind = SKIM if "l1kd" in names else _kind(path, chosen[0], branches)
-        return _Found(chosen[0], kind, int(opened.num_entries), uuid)
+        size = int(getattr(opened, "uncompressed_bytes", 0))
+        return _Found(chosen[0], kind, int(opened.num_entries), uuid, size)
 
 
 def _kind(path: str, tree: str, branches: set[str]) -> str:
@@ -215,7 +221,11 @@ def inspect_file(
         )
     digest = None if piece is None else piece.sha256
     return InputFile(
-        path, dataset, *found, truth=None if truth is None else str(truth), digest=digest
+        path,
+        dataset,
+        **found._asdict(),
+        truth=None if truth is None else str(truth),
+        digest=digest,
     )
 
 
@@ -235,6 +245,7 @@ def _inspected(name: str, dataset: Dataset, i: int) -> InputFile | Exception:
         steps=dataset.steps.get(path),
         metadata=dataset.metadata,
         digest=file.digest,
+        size=file.size,
     )
 
 

@@ -25,6 +25,10 @@ __all__ = ["DEFAULT_CHUNK", "RunResult", "run"]
 
 DEFAULT_CHUNK = 500
 """Events a chunk: at pile-up 140 about 4 million particles, half a gigabyte a worker."""
+_CHUNK_BYTES = 10_000_000
+"""Bytes of a chunk's columns where no number of events is asked for: 100 events at pile-up 140."""
+_UNKNOWN = 100
+"""Events of a chunk of a file whose size is not known."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,13 @@ class RunResult:
     seconds: float = field(default=0.0, compare=False)
 
 
-def _chunks(files: Iterable[InputFile], size: int) -> list[Chunk]:
-    """Cut the wanted entries of all files evenly into chunks of at most this size."""
+def _chunks(files: Iterable[InputFile], asked: int | None) -> list[Chunk]:
+    """Cut the wanted entries of all files evenly into chunks of at most so many events."""
     chunks: list[Chunk] = []
     for file in files:
+        size = asked or (
+            max(_CHUNK_BYTES * file.entries // file.size, 1) if file.size else _UNKNOWN
+        )
         for first, last in file.ranges:
             n_chunks = max(1, -(-(last - first) // size))
             edges = [first + (last - first) * i // n_chunks for i in range(n_chunks + 1)]
@@ -154,12 +161,14 @@ def _progress(chunks: list[Chunk], *, shown: bool) -> Iterator[Any]:
         yield lambda chunk: bar.advance(task, chunk.stop - chunk.start)
 
 
-def _checked(executor: str, workers: int, chunksize: int) -> None:
+def _checked(executor: str, workers: int, chunksize: int | None) -> None:
     if executor not in EXECUTORS:
         raise ConfigurationError(
             f"unknown executor {executor!r}; expected one of {list(EXECUTORS)}"
         )
     for name, value in (("workers", workers), ("chunksize", chunksize)):
+        if value is None and name == "chunksize":
+            continue
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ConfigurationError(f"{name}: expected a whole number from 1, found {value!r}")
 
@@ -173,7 +182,7 @@ def run(
     scheduler: Any = None,
     checkpoint: str | Path | None = None,
     skip_bad_files: bool = False,
-    chunksize: int = DEFAULT_CHUNK,
+    chunksize: int | None = DEFAULT_CHUNK,
     status: bool = False,
 ) -> RunResult:
     """Run a coffea processor over a fileset.
@@ -200,7 +209,7 @@ def run(
         fileset without it, whatever the chunks. By default such a file is an error. Other faults
         (of a truth file, an output, a machine, the processor) are always errors.
     chunksize
-        Largest number of events a chunk.
+        Largest number of events a chunk; None for as many as have 10 MB in their file.
     status
         Show how many events are done.
 

@@ -21,7 +21,9 @@ class Execution(Settings):
     skip_bad_files: bool = Field(
         False, description="Skip files that cannot be read, and list them."
     )
-    chunksize: int = Field(100, ge=1, description="Events a chunk.")
+    chunksize: int | None = Field(
+        None, ge=1, description="Events a chunk; by default as many as have 10 MB in the file."
+    )
 
     def execution(self) -> dict[str, Any]:
         """Return the arguments of `l1kd.execution.run`."""

@@ -1,11 +1,13 @@
 """One result from every executor, of exactly the entries that were asked for."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import uproot
 
-from l1kd.datasets import load_fileset, read_fileset
+from l1kd.datasets import InputFile, inspect_file, load_fileset, read_fileset
 from l1kd.errors import ConfigurationError, UnknownFormatError, UnreadableFileError
 from l1kd.execution import run, work
 from l1kd.execution import running as module
@@ -68,6 +70,23 @@ def test_only_the_steps_that_are_asked_for_are_processed(data, expected):
     assert result.events == {path: 20}
     of_top = expected.output["sum"][50:]  # "minbias" comes before "top"
     assert result.output["sum"] == of_top[:10] + of_top[30:40]
+
+
+def test_chunks_of_so_many_bytes_or_so_many_events(data):
+    """Without a number of events, small events come in large chunks."""
+    delphes, parquet = data / "ttbar2l_PU140.root", InputFile("file", "a", "t", "skim", 250, b"")
+    file = inspect_file(delphes)
+    with uproot.open(delphes) as root:
+        assert file.size == root["Delphes"].uncompressed_bytes
+    large = replace(file, entries=1000, size=200_000_000)
+    cases = ((large, None, 50), (replace(large, size=10_000_000), None, 1000), (large, 30, 30),
+             (parquet, None, 84), (replace(large, entries=0), None, 0))  # fmt: skip
+    for case, asked, events in cases:
+        chunks = module._chunks([case], asked)
+        assert max(chunk.stop - chunk.start for chunk in chunks) == events
+        assert [chunk.start for chunk in chunks[1:]] == [chunk.stop for chunk in chunks[:-1]]
+        assert chunks[-1].stop == case.entries
+    assert run(SumPt(), [delphes], chunksize=None) == run(SumPt(), [delphes], chunksize=13)
 
 
 class Seen(SumPt):
