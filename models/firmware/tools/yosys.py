@@ -16,8 +16,11 @@ from l1kd.models.firmware.tools.netlist import Longest, longest
 __all__ = ["Resources", "YosysError", "available", "synthesize"]
 
 
-_MAP_ALONE = "+strash;if;mfs2"
+_MAP_ALONE = "+strash;if -t;mfs2"
 """What is left of ABC's usual script: logic is mapped to tables in the form in which it is written.
+
+The mean depth of the outputs is optimised (``-t``), not the largest: ABC does not see the carry
+chains between, and would let all that is not the deepest part become as deep as that.
 """
 
 
@@ -107,7 +110,7 @@ def synthesize(
     lines += ["proc -norom" if registers_stay else "proc", "opt_expr", "opt_clean", "wreduce"]
     # Products of two variables are left to the search for DSP blocks, which comes later.
     lines += ["alumacc t:* t:$mul %d", "opt_expr", "flatten", "opt_clean"]
-    lines += [] if search_equal else [f"scratchpad -set abc.script {_MAP_ALONE}"]
+    lines += [] if search_equal else [f'scratchpad -set abc.script "{_MAP_ALONE}"']
     lines.append(f"synth_xilinx -family {family(part)} -top {top} -flatten -noiopad -noclkbuf")
     lines += [f"tee -o {cells.name} stat -json", f"write_blif -param {netlist.name}"]
     script.write_text("\n".join(lines) + "\n")
