@@ -206,15 +206,18 @@ class Cicada(EventScore):
 
     def numpy_call(self, image: AnyArray) -> AnyArray:
         """Scores of all events, float32, on the grid of the network's output."""
-        network = self.network
-        read, form = network_input(image, self.normalisation)
-        values, own = read.reshape(len(image), N_PHI * N_ETA), network.inputs[0].format
-        # a network may read less than every bit of a region
-        if own.fraction != form.fraction or own.maximum < form.maximum:
-            values = own.cast(values.astype(np.int64), form)
-        raw = network.predict_raw(values)
-        scale = 2.0 ** -network.outputs[0].format.fraction
-        return (raw.reshape(len(image)) * scale).astype(np.float32)
+        network, normalisation = self.network, self.normalisation
+        own, scale = network.inputs[0].format, 2.0 ** -network.outputs[0].format.fraction
+        scores = np.empty(len(image), np.float32)
+        for begin in range(0, len(image), _IMAGES):
+            part = slice(begin, begin + _IMAGES)
+            read, form = network_input(image[part], normalisation)
+            values = read.reshape(len(read), N_PHI * N_ETA)
+            # a network may read less than every bit of a region
+            if own.fraction != form.fraction or own.maximum < form.maximum:
+                values = own.cast(values.astype(np.int64), form)
+            scores[part] = network.predict_raw(values).reshape(len(read)) * scale
+        return scores
 
 
 class CicadaTeacher(EventScore):
@@ -258,6 +261,8 @@ class CicadaTeacher(EventScore):
         return log_error(np.concatenate(errors), "log_32_mse")
 
 
+_IMAGES = 8192
+"""Images that are normalised before a network reads them, which keeps their memory in use."""
 _TEACHER_IMAGES = 4096
 """Images a call of the autoencoder, whose layers take 10 kB each."""
 
