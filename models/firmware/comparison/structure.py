@@ -68,10 +68,13 @@ def structure(first: Graph, second: Graph) -> Iterator[Difference]:
         for what, a, b in facts:
             if a != b:
                 yield Difference(title, what, str(a), str(b))
-        yield from _constants(title, mine, theirs)
+        yield from _constants(title, (mine, first), (theirs, second))
 
 
-def _constants(title: str, mine: Layer, theirs: Layer) -> Iterator[Difference]:
+def _constants(
+    title: str, mine_in: tuple[Layer, Graph], theirs_in: tuple[Layer, Graph]
+) -> Iterator[Difference]:
+    (mine, first), (theirs, second) = mine_in, theirs_in
     kinds = [[type(op) for op in layer.operations] for layer in (mine, theirs)]
     if kinds[0] != kinds[1]:
         counts = [
@@ -80,7 +83,8 @@ def _constants(title: str, mine: Layer, theirs: Layer) -> Iterator[Difference]:
         yield Difference(title, "constants", *counts)
         return
     for one, other in zip(mine.operations, theirs.operations, strict=True):
-        for (what, a), (_, b) in zip(_numbers(one), _numbers(other), strict=True):
+        numbers = zip(_numbers(one, first), _numbers(other, second), strict=True)
+        for (what, a), (_, b) in numbers:
             if a.shape != b.shape:
                 yield Difference(title, what, f"shape {a.shape}", f"shape {b.shape}")
             elif (wrong := a != b).any():
@@ -89,7 +93,7 @@ def _constants(title: str, mine: Layer, theirs: Layer) -> Iterator[Difference]:
                 yield Difference(title, what, text, f"by up to {gap:g}")
 
 
-def _numbers(operation: Operation) -> list[tuple[str, Floats]]:
+def _numbers(operation: Operation, graph: Graph) -> list[tuple[str, Floats]]:
     """Return the constants of an operation as numbers."""
 
     def real(raw: Integers, fraction: int) -> Floats:
@@ -106,9 +110,10 @@ def _numbers(operation: Operation) -> list[tuple[str, Floats]]:
     if isinstance(operation, Piecewise):
         scales = [operation.scale_above, operation.scale_below]
         shifts = [operation.offset_above, operation.offset_below]
-        # a scale turns raw values of the source into steps of 2^-fraction: both stay together
+        # a scale turns raw values of the source into steps of 2^-fraction
+        source = graph.tensors[operation.source].format.fraction
         return [
-            ("scales", real(np.stack(scales), operation.fraction)),
+            ("scales", real(np.stack(scales), operation.fraction - source)),
             ("offsets", real(np.stack(shifts), operation.fraction)),
         ]
     return []

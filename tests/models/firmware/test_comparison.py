@@ -91,7 +91,18 @@ def test_inputs_of_another_format_are_cast_and_it_is_said(network):
         f"the input formats differ: {(~exact).sum()} of 2000 rows change when they are cast"
     )
     assert found.differences[0].what == "input"
+    assert "scales" not in [difference.what for difference in found.differences]
     assert found.differing <= (~exact).sum() + 2000
+
+
+def test_a_relu_of_another_slope_is_named(network):
+    def change(operation):
+        return replace(operation, scale_above=3 * operation.scale_above)
+
+    found = compare_networks(network, altered(network, 1, change), raw(network))
+    (difference,) = found.differences
+    assert (difference.layer, difference.what) == ("hidden", "scales")
+    assert (difference.first, difference.second) == ("6 of 12 differ", "by up to 2")
 
 
 def test_a_layer_more_is_named(network):
