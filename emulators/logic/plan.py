@@ -153,6 +153,7 @@ class _Order:
         self.waiting: list[list[list[int]]] = [[[] for _ in range(n)] for n in levels]
         self.tile: list[tuple[int, int, int]] = []
         self.compared: list[tuple[int, int]] = []
+        self.numbers = 0
         self.gate: list[tuple[int, int, int]] = []
         self.gates: list[list[int]] = []
         self.steps: list[list[int]] = []
@@ -179,6 +180,8 @@ class _Order:
         """Compare the numbers of a tile, and compute all gates that wait for nothing else."""
         net, runs = self.netlist, list[list[int]]()
         first, last = np.searchsorted(self.known[self.bits], [tile, tile + 1])
+        compared = self.bits[first:last][self.bits[first:last] < net.first]
+        self.numbers += len(np.unique(net.source[compared - 1]))
         for bit in self.bits[first:last].tolist():
             uses = int(self.uses[bit])
             if bit < net.first:
@@ -201,8 +204,7 @@ class _Order:
             ready = [group for group, waiting in enumerate(self.waiting) if level < len(waiting)]
             while ready:
                 ready = [group for group in ready if self._count(group, level, last)]
-        numbers = len({int(self.netlist.source[bit - 1]) for bit, _ in self.compared})
-        self.tile.append((numbers, len(self.gates), len(self.steps)))
+        self.tile.append((self.numbers, len(self.gates), len(self.steps)))
 
     def _count(self, group: int, level: int, last: bool) -> bool:
         """Count eight bits of a group, if so many wait or no more come; tell whether it did."""
