@@ -107,6 +107,11 @@ def _windows(config: CorrelatorConfig) -> str:
 def _more(data: CorrelatorData) -> str:
     """Tell where further soft crossings come from."""
     found = ""
+    if data.recombined:
+        found += (
+            f", those of multijets {data.recombined} times more, with the opposite side of "
+            "another one"
+        )
     if data.reuse_pileup:
         found += ", also those that are left of the other events without their hard collisions"
     if data.mixed:
