@@ -80,8 +80,9 @@ def test_members_are_averaged():
 @pytest.mark.slow
 def test_a_teacher_does_not_see_the_half_on_which_it_is_judged(tf, tmp_path):
     config = configured()
-    data, rows = events(config), np.random.default_rng(1).uniform(0, 4, (50, 7))
-    assert columns_of(config) == (*config.inputs, "alpha")
+    data, columns = events(config), columns_of(config)
+    assert columns == (*config.inputs, "alpha")
+    rows = np.random.default_rng(1).uniform(0, 4, (50, len(columns)))
     found = {}
     for name, given in (
         ("as it is", data), ("other unseen", other_truth(data, 1)),
@@ -179,17 +180,17 @@ def test_what_does_not_fit_together_is_refused(changes, message):
 def test_an_artefact_teaches_what_it_was_trained_for():
     def found(**changes):
         own = {"teacher": {"artefact": "qdistillnet_correlator-v5"}, "folds": 0}
-        fitting = {"windows": ["3x3", "3x3", "towers"], "tracks": "kept"}
+        fitting = {"windows": ["3x3", "3x3", "towers"], "tracks": "every"}
         return configured(**{**own, **fitting, **changes})
 
     names, weigh = opened(found())
-    assert len(names) == 23
+    assert len(names) == 29
     assert set(columns_of(found())) == {*names, *found().inputs}
-    weight = weigh(np.zeros((3, 23), np.float32))
+    weight = weigh(np.zeros((3, len(names)), np.float32))
     assert ((weight >= 0) & (weight <= 1)).all()
     for changes, what in (
         ({"windows": ["3x3", "3x3", "3x3"]}, "clusters"),
-        ({"tracks": "every"}, "tracks that are weighed"),
+        ({"tracks": "kept"}, "tracks that are weighed"),
         ({"dz": {"barrel": 0.3}}, "LinPUPPI in barrel"),
     ):
         with pytest.raises(ConfigurationError, match=f"other candidates; {what}: expected"):
