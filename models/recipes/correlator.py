@@ -46,6 +46,8 @@ __all__ = ["RECIPE"]
 
 _TRACED = 200_000
 """Candidates from which the ranges of the quantized network are taken, beside the limits."""
+_OF_QUANTIZED = ("quantized", "first_bits", "bits_pace", "ebops_regularisation", "folds")
+"""Settings that come after the float training: another price of bits does not repeat it."""
 EVERYTHING = -1
 """In the place of a half: all events."""
 PAIRS = "pairs of forward jets"
@@ -252,7 +254,8 @@ def _float(
         before_step=before_step,
     )
     stage = before + ("float" if without == EVERYTHING else f"half{without}")
-    history = fit(task, job.checkpoints(stage), fingerprint(config), job.quiet)
+    same = fingerprint(config, _OF_QUANTIZED)
+    history = fit(task, job.checkpoints(stage), same, job.quiet)
     return model, history
 
 
