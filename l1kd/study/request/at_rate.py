@@ -22,7 +22,6 @@ class AtRateRequest(Execution):
     fileset: Any = None
     status: bool = False
     command: Sequence[str] | None = None
-    chunksize: int = Field(100, ge=1, description="Events a chunk.")
     zero_bias: tuple[str, ...] = Field(
         (), description="Zero-bias files; event weights are rates in Hz. NAME=FILE for classes."
     )

@@ -186,7 +186,7 @@ def test_a_signal_leaves_what_was_there(network_file, tmp_path, number):
     assert list(tmp_path.iterdir()) == [out]
 
 
-def broken_tool(*_):
+def broken_tool(*_, **__):
     raise ToolError("it stopped in the middle")
 
 
