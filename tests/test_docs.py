@@ -156,7 +156,7 @@ def test_commands_exist_with_their_options(page):
             while arguments[0].startswith("--"):  # options of l1kd itself, before the verb
                 assert arguments[0] in parameters_of(typer.main.get_command(app)), arguments[0]
                 arguments = arguments[2:]
-            arguments = routed(arguments)
+            arguments = routed(arguments, typer.main.get_command(app))
             command = commands[arguments[0]]
             if hasattr(command, "commands"):
                 arguments = arguments[1:]

@@ -16,7 +16,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from l1kd._version import __version__, commit
-from l1kd.cli.arguments import expanded, routed
+from l1kd.cli.arguments import SHOWN, expanded, routed
 from l1kd.emulators.network import FirmwareSourceError
 from l1kd.errors import L1KDError
 from l1kd.registry import load_plugin
@@ -38,7 +38,11 @@ class _Verbs(TyperGroup):
     """The verbs, whose options may take several values each."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, expanded(routed(args), self.commands))
+        return super().parse_args(ctx, expanded(routed(args, self), self))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return SHOWN.get(name, name), command, rest
 
 
 app = typer.Typer(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MERGE", "OF_FILES", "OF_IMAGES", "OF_MENU", "expanded", "routed", "swallowed"]
+__all__ = ["MERGE", "OF_FILES", "OF_IMAGES", "OF_MENU", "SHOWN", "expanded", "routed", "swallowed"]
 
 OF_FILES = {
     "--truth", "--minbias", "--events", "--background", "--signal", "--zero-bias", "--pileup",
@@ -22,22 +22,52 @@ OF_IMAGES = "evaluate-cicada"
 """What `evaluate cicada LIBRARIES...` is called inside."""
 
 
-def routed(arguments: Sequence[str]) -> list[str]:
+SHOWN = {OF_MENU: "rates", MERGE: "rates merge", OF_IMAGES: "evaluate cicada"}
+"""What users write for these, as usage and help show it."""
+
+
+def _first_word(arguments: Sequence[str], command: Any) -> int | None:
+    """Where the first argument is that is neither an option of a command nor a value of one."""
+    options = {name: p for p in command.params for name in (*p.opts, *p.secondary_opts)}
+    many = _many(command)
+    position = 0
+    while position < len(arguments):
+        argument = arguments[position]
+        if not argument.startswith("-"):
+            return position
+        position += 1
+        if argument in many and command.name in SHOWN:  # a group takes one value an option
+            while position < len(arguments) and not arguments[position].startswith("-"):
+                position += 1
+        elif argument in options and not getattr(options[argument], "is_flag", False):
+            position += 1
+    return None
+
+
+def routed(arguments: Sequence[str], group: Any) -> list[str]:
     """Tell the forms of `rates` and `evaluate` apart.
 
     Behind `rates` comes a menu, the word merge, or neither; behind `evaluate` the word cicada, or
-    files.
+    files. Options of the group may stand before the verb, options of the verb before the word.
     """
-    if list(arguments[:2]) == ["evaluate", "cicada"]:
-        return [OF_IMAGES, *arguments[2:]]
-    if len(arguments) > 1 and arguments[0] == "rates":
-        if arguments[1] == "merge":
-            return [MERGE, *arguments[2:]]
-        from l1kd.trigger.menus import is_menu  # the readers of menus cost time
+    given, commands = list(arguments), group.commands
+    verb = _first_word(given, group)
+    if verb is None:
+        return given
+    rest = given[verb + 1 :]
+    forms = [x for x in (OF_IMAGES, MERGE, OF_MENU) if SHOWN[x].split()[0] == given[verb]]
+    for form in forms:
+        if form not in commands or (at := _first_word(rest, commands[form])) is None:
+            continue
+        _, *word = SHOWN[form].split()
+        if word == [rest[at]]:
+            return [*given[:verb], form, *rest[:at], *rest[at + 1 :]]
+        if not word:
+            from l1kd.trigger.menus import is_menu  # the readers of menus cost time
 
-        if is_menu(arguments[1]):
-            return [OF_MENU, *arguments[1:]]
-    return list(arguments)
+            if is_menu(rest[at]):
+                return [*given[:verb], form, *rest]
+    return given
 
 
 def _many(command: Any) -> dict[str, bool]:
@@ -49,15 +79,15 @@ def _many(command: Any) -> dict[str, bool]:
     return found
 
 
-def expanded(arguments: Sequence[str], commands: Mapping[str, Any]) -> list[str]:
+def expanded(arguments: Sequence[str], group: Any) -> list[str]:
     """Give every value of an option with many values the option's name, as click wants it."""
-    verb = next((a for a in arguments if a in commands), None)  # --plugin FILE may come before
-    if verb is None:
+    verb = _first_word(arguments, group)  # --plugin FILE may come before
+    if verb is None or arguments[verb] not in group.commands:
         return list(arguments)
-    many = _many(commands[verb])
-    result: list[str] = []
+    many = _many(group.commands[arguments[verb]])
+    result = list(arguments[: verb + 1])
     option = None
-    for position, argument in enumerate(arguments):
+    for position, argument in enumerate(arguments[verb + 1 :], verb + 1):
         if argument == "--":
             return result + list(arguments[position:])
         if argument in many:

@@ -7,16 +7,17 @@ import pytest
 import typer
 
 from l1kd.cli import app
-from l1kd.cli.arguments import MERGE, OF_MENU, expanded, swallowed
+from l1kd.cli.arguments import MERGE, OF_IMAGES, OF_MENU, expanded, routed, swallowed
 from l1kd.study.request import MenuRequest, TableRequest
 
-VERBS = typer.main.get_command(app).commands
+GROUP = typer.main.get_command(app)
+VERBS = GROUP.commands
 
 
 def test_every_value_gets_its_option():
     given = ["run", "a", "--truth", "b", "c", "--out", "e", "--minbias", "f"]
     wanted = ["run", "a", "--truth", "b", "--truth", "c", "--out", "e", "--minbias", "f"]
-    assert expanded(given, VERBS) == wanted
+    assert expanded(given, GROUP) == wanted
 
 
 def test_commas_separate_names_and_not_paths():
@@ -24,13 +25,13 @@ def test_commas_separate_names_and_not_paths():
     wanted = ["run", "--truth", "b,c"]
     for name in ("puppi", "cicada", "linpuppi"):
         wanted += ["--algorithms", name]
-    assert expanded(given, VERBS) == wanted
+    assert expanded(given, GROUP) == wanted
 
 
 def test_verbs_without_such_options_are_left_alone():
     for given in (["inspect", "a,b"], ["fly", "--truth", "a", "b"], ["--version"], []):
-        assert expanded(given, VERBS) == given
-    assert expanded(["run", "--truth", "a", "--", "--truth"], VERBS)[-2:] == ["--", "--truth"]
+        assert expanded(given, GROUP) == given
+    assert expanded(["run", "--truth", "a", "--", "--truth"], GROUP)[-2:] == ["--", "--truth"]
 
 
 def test_the_option_that_took_the_files_is_named():
@@ -67,11 +68,40 @@ def test_help_shows_units_defaults_and_names_between_colons(l1kd, monkeypatch, v
 
 
 def test_a_type_keeps_its_comma():
-    import typer
-
-    from l1kd.cli import app
-
-    commands = typer.main.get_command(app).commands
     given = ["build", "x.onnx", "--precision", "default=ap_fixed<16,6>", "x.result=ap_int<4>"]
     types = ["--precision", "default=ap_fixed<16,6>", "--precision", "x.result=ap_int<4>"]
-    assert expanded(given, commands) == ["build", "x.onnx", *types]
+    assert expanded(given, GROUP) == ["build", "x.onnx", *types]
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (["--plugin", "a.py", "evaluate", "cicada", "f"], ["--plugin", "a.py", OF_IMAGES, "f"]),
+        (["--plugin=a.py", "evaluate", "cicada", "f"], ["--plugin=a.py", OF_IMAGES, "f"]),
+        (["evaluate", "--out", "x", "-q", "cicada", "f"], [OF_IMAGES, "--out", "x", "-q", "f"]),
+        (["evaluate", "--out", "cicada", "f"], ["evaluate", "--out", "cicada", "f"]),
+        (["evaluate", "--models", "a", "cicada"], ["evaluate", "--models", "a", "cicada"]),
+        (["--plugin", "evaluate", "study", "f"], ["--plugin", "evaluate", "study", "f"]),
+        (["--plugin", "a", "rates", "--out", "x", "merge", "r"],
+         ["--plugin", "a", MERGE, "--out", "x", "r"]),
+    ],
+)  # fmt: skip
+def test_options_may_stand_before_a_verb_of_two_words(given, wanted):
+    assert routed(given, GROUP) == wanted
+
+
+def test_a_plugin_named_as_a_verb_is_no_verb():
+    given = ["--plugin", "inspect", "run", "--truth", "a", "b"]
+    assert expanded(given, GROUP) == [*given[:-1], "--truth", "b"]
+
+
+def test_many_values_and_usage_of_evaluate_cicada_behind_a_plugin(l1kd, tmp_path):
+    mine = tmp_path / "mine.py"
+    mine.write_text("")
+    for before in (["--plugin", str(mine)], [f"--plugin={mine}"]):
+        result = l1kd(*before, "evaluate", "cicada", "--out", "x", "--mu", "60", "140")
+        assert "give either files or --fileset; these are libraries" in " ".join(
+            result.output.replace("│", " ").split()
+        )
+        assert " evaluate cicada [OPTIONS]" in result.output
+        assert "evaluate-cicada" not in result.output
