@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self, TypeVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from l1kd.study.request.settings import Settings, recorded
+from l1kd.trigger.rates import normalisation
 
 __all__ = ["CicadaRequest"]
+
+_T = TypeVar("_T", bound=Sequence[Any])
 
 
 class CicadaRequest(Settings):
@@ -87,6 +90,19 @@ class CicadaRequest(Settings):
     def _positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
         if not values or not all(0.0 < value < math.inf for value in values):
             raise ValueError("expected one positive number or more")
+        return _once(values)
+
+    @field_validator("models", "signals", "slices", "built")
+    @classmethod
+    def _different(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            name, equals, place = value.partition("=")
+            if not name.strip() or (equals and not place.strip()):
+                raise ValueError(
+                    f"{value!r}: expected a name, and something behind an equals sign; write NAME "
+                    "or NAME=VALUE"
+                )
+        _once([value.partition("=")[0] for value in values])
         return values
 
     @field_validator("part", "signal_part")
@@ -95,3 +111,29 @@ class CicadaRequest(Settings):
         if len(part) != 2 or not 0.0 <= part[0] < part[1] <= 1.0:
             raise ValueError("expected two rising numbers between 0 and 1")
         return part
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.minimum_bias in self.signals:
+            raise ValueError(
+                f"signals: {self.minimum_bias!r} is the library of minimum bias, of which zero "
+                "bias is made, and no signal; leave it out"
+            )
+        total = normalisation(self.normalisation).input_hz / 1e3
+        for name, rates in (
+            ("targets", self.targets), ("seeds", (self.seeds,)), ("extra", (self.extra,))
+        ):  # fmt: skip
+            if max(rates) >= total:
+                raise ValueError(
+                    f"{name}: expected rates below that of all crossings, {total:g} kHz "
+                    f"({self.normalisation}), found {max(rates):g} kHz; rates are in kHz"
+                )
+        return self
+
+
+def _once(values: _T) -> _T:
+    """Refuse what comes twice, since it would be computed and shown twice."""
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            raise ValueError(f"{value!r} comes twice; expected each value once: leave one out")
+    return values

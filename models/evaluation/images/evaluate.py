@@ -10,7 +10,7 @@ import numpy as np
 from l1kd.algorithms import EventScore
 from l1kd.emulators.array_types import AnyFloats, Images
 from l1kd.emulators.image_sums import image_sums
-from l1kd.errors import ConfigurationError
+from l1kd.errors import ConfigurationError, InputError
 from l1kd.execution import require_writable, writing
 from l1kd.models.evaluation.images import measures
 from l1kd.models.evaluation.images.cost import cost_table
@@ -31,6 +31,8 @@ TEACHER = "teacher"
 _RATE_HZ = 1e6
 _SYMMETRY_IMAGES = 500
 _DRAWN = 2000
+_FIRST = 100
+"""Images that are scored before all, to find what is wrong early."""
 Say = Callable[[str], None]
 Scores = Mapping[str, EventScore]
 
@@ -50,8 +52,26 @@ def _scores_of(request: CicadaRequest) -> dict[str, EventScore]:
     return found
 
 
-def _scored(scores: Scores, images: Images) -> dict[str, AnyFloats]:
-    return {name: score.score(images) for name, score in scores.items()}
+def _scored(scores: Scores, images: Images, sample: str) -> dict[str, AnyFloats]:
+    """Score the images of a sample.
+
+    Raises
+    ------
+    InputError
+        If a score is NaN, which no threshold passes or refuses: after the first images, before the
+        rest takes its time.
+    """
+    for part in (slice(_FIRST), slice(None)):
+        found = {name: score.score(images[part]) for name, score in scores.items()}
+        for name, values in found.items():
+            bad = int(np.isnan(values).sum())
+            if bad:
+                raise InputError(
+                    f"score {name!r} ({scores[name].version}): expected a number for every image, "
+                    f"found {bad} NaN of {len(values)} images of {sample}; mend the score, or "
+                    "leave it out of --models"
+                )
+    return found
 
 
 def _scales(scores: Scores) -> dict[str, float]:
@@ -70,9 +90,14 @@ def _at_mu(
     """Everything at one mean pile-up, and thresholds for 1 MHz of undivided zero bias."""
     hertz = normalisation(request.normalisation).input_hz
     steps = {name: score.step for name, score in scores.items()}
-    noise = _scored(scores, made.noise.images)
-    stitched = _scored(scores, made.stitched.images)
-    signals = {name: (_scored(scores, x.images), x.blocks) for name, x in made.signals.items()}
+    noise = _scored(scores, made.noise.images, f"zero bias at mean pile-up {mu:g}")
+    stitched = _scored(
+        scores, made.stitched.images, f"stitched zero bias at mean pile-up {mu:g}"
+    )
+    signals = {
+        name: (_scored(scores, x.images, f"{name} at mean pile-up {mu:g}"), x.blocks)
+        for name, x in made.signals.items()
+    }
     only = {name: scored for name, (scored, _) in signals.items()}
     events = SharedEvents(made.stitched.blocks, made.stitched.weights)
     targets = [1e3 * target for target in request.targets]
@@ -159,6 +184,8 @@ def measure(
         "cost": cost_table(scores, request.built),
         "at": [],
     }
+    first = libraries.noise(request.mu[0], request.model_copy(update={"images": _FIRST}))
+    _scored(scores, first.images, f"zero bias at mean pile-up {request.mu[0]:g}")
     thresholds: dict[str, dict[str, SharedThreshold]] = {}
     for mu in request.mu:
         say(f"mean pile-up {mu:g}: images")
@@ -170,7 +197,10 @@ def measure(
     along: dict[float, tuple[dict[str, AnyFloats], SharedEvents]] = {}
     for mu in sorted(request.curve_mu):
         sample: Sample = libraries.along(mu, request)
-        along[mu] = _scored(scores, sample.images), SharedEvents(sample.blocks)
+        along[mu] = (
+            _scored(scores, sample.images, f"zero bias at mean pile-up {mu:g}"),
+            SharedEvents(sample.blocks),
+        )
     found["pileup"] = measures.against_pileup(thresholds, along, hertz) | {"set_at_hz": _RATE_HZ}
     return found, libraries
 

@@ -50,6 +50,8 @@ def judged(names: tuple[str, ...]) -> dict[str, EventScore]:
     found: dict[str, EventScore] = {}
     for entry in wanted:
         label, equals, place = entry.partition("=")
+        if not label.strip() or (equals and not place.strip()):
+            raise ConfigurationError(f"score {entry!r}: expected NAME, or NAME=FOLDER to name one")
         score = _score(place if equals else entry)
         name = label if equals else score.version if isinstance(score, Cicada) else entry
         if name in found:

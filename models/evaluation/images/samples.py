@@ -39,6 +39,8 @@ def _paths(given: Iterable[str | Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for entry in given:
         label, equals, place = str(entry).partition("=")
+        if equals and not (label.strip() and place.strip()):
+            raise ConfigurationError(f"library {str(entry)!r}: expected NAME=FILE")
         path = Path(place if equals else entry)
         if path.is_dir():
             files = sorted(path.glob(f"{_PREFIX}*.npz"))

@@ -7,16 +7,17 @@ import pytest
 from typer.testing import CliRunner
 
 import l1kd
-from l1kd.algorithms import Cicada, EventScore
+from l1kd.algorithms import ALGORITHMS, Cicada, EventScore
 from l1kd.artefacts import shipped
 from l1kd.cli import app
-from l1kd.errors import ConfigurationError, UnreadableFileError
+from l1kd.errors import ConfigurationError, InputError, UnreadableFileError
 from l1kd.models.evaluation.images.evaluate import measure
 from l1kd.models.evaluation.images.judged import teacher_of
 from l1kd.models.evaluation.images.samples import Libraries
 from l1kd.registry import reset
 from l1kd.statistics import roc_auc
 from l1kd.study.request import CicadaRequest
+from l1kd.trigger.rates import normalisation
 from tests.l1kd.datasets.overlay.libraries import write_library
 
 NAMES = ("minbias", "qcd35", "qcd50", "tt")
@@ -208,6 +209,7 @@ def test_the_command_writes_numbers_and_a_page(folder, tmp_path):
         ({"models": ("ring_chi2", "nothing-v1")}, "nothing-v1"),
         ({"models": ("puppi",)}, "puppi: not a score"),
         ({"models": ("teacher=ring_chi2",)}, "a score is called 'teacher'"),
+        ({"models": ("=ring_chi2",)}, "expected NAME, or NAME=FOLDER"),
         ({"models": ("a=ring_chi2", "a=calo_sum")}, "two scores are called 'a'"),
         ({"slices": ("qcd35",)}, "expected NAME=MILLIBARN"),
         ({"slices": ("qcd99=1",)}, "no library of qcd99"),
@@ -231,6 +233,60 @@ def test_a_missing_build_or_firmware_is_said_before_images_are_made(request_of, 
         with pytest.raises(Exception, match=r"figures of a build|parameters\.h"):
             measure(request_of.model_copy(update=change), said.append)
     assert not said
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mu": (60.0, 60.0)}, "60.0 comes twice"),
+        ({"curve_mu": (60.0, 80.0, 60.0)}, "60.0 comes twice"),
+        ({"signals": ("tt", "tt")}, "'tt' comes twice"),
+        ({"slices": ("qcd35=0.5", "qcd35=0.3")}, "'qcd35' comes twice"),
+        ({"models": ("=ring_chi2",)}, "'=ring_chi2': expected a name"),
+        ({"models": ("mine=",)}, "'mine=': expected a name"),
+        ({"signals": ("tt", "minbias")}, "'minbias' is the library of minimum bias"),
+        ({"targets": (1.0, 1e9)}, r"targets: expected rates below .* kHz \(hl_lhc\), found 1e\+09"),
+        ({"seeds": 1e9}, "seeds: expected rates below"),
+        ({"extra": 1e9}, "extra: expected rates below"),
+    ],
+)
+def test_requests_that_have_no_answer_are_refused(options, message):
+    with pytest.raises(ConfigurationError, match=message):
+        CicadaRequest.of(options)
+
+
+def test_a_target_at_the_rate_of_all_crossings_is_refused():
+    total = normalisation("hl_lhc").input_hz / 1e3
+    assert CicadaRequest.of({"targets": (0.999 * total,)})
+    with pytest.raises(ConfigurationError, match="expected rates below"):
+        CicadaRequest.of({"targets": (total,)})
+
+
+def test_a_score_that_is_not_a_number_is_named_before_all_is_scored(request_of):
+    seen = []
+
+    class Nan(EventScore):
+        name = "nan_of_some"
+        adds = "Nan.score"
+
+        def numpy_call(self, image):
+            seen.append(len(image))
+            return np.where(np.arange(len(image)) == 7, np.nan, 1.0).astype(np.float32)
+
+    l1kd.register(Nan)
+    said = []
+    wrong = request_of.model_copy(update={"models": ("ring_chi2", "nan_of_some")})
+    message = r"'nan_of_some' .* found 1 NaN of 100 images of zero bias at mean pile-up 20"
+    with pytest.raises(InputError, match=message):
+        measure(wrong, said.append)
+    ALGORITHMS.remove("nan_of_some")
+    assert (seen, said) == ([100], [])
+
+
+def test_a_library_without_a_name_is_refused(request_of, folder):
+    wrong = request_of.model_copy(update={"fileset": [f"={folder / 'regions_tt.npz'}"]})
+    with pytest.raises(ConfigurationError, match="expected NAME=FILE"):
+        Libraries.of(wrong)
 
 
 @pytest.mark.parametrize("name", ["mu", "curve_mu", "targets"])
