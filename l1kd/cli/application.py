@@ -42,7 +42,7 @@ class _Verbs(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
-        return SHOWN.get(name, name), command, rest
+        return SHOWN.get(name or "", name), command, rest
 
 
 app = typer.Typer(
