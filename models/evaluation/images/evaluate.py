@@ -91,9 +91,7 @@ def _at_mu(
     hertz = normalisation(request.normalisation).input_hz
     steps = {name: score.step for name, score in scores.items()}
     noise = _scored(scores, made.noise.images, f"zero bias at mean pile-up {mu:g}")
-    stitched = _scored(
-        scores, made.stitched.images, f"stitched zero bias at mean pile-up {mu:g}"
-    )
+    stitched = _scored(scores, made.stitched.images, f"stitched zero bias at mean pile-up {mu:g}")
     signals = {
         name: (_scored(scores, x.images, f"{name} at mean pile-up {mu:g}"), x.blocks)
         for name, x in made.signals.items()
