@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from l1kd.algorithms.event_inputs import EVENT_INPUTS
 from l1kd.datasets.overlay.images import Calibration, Overlay
 from l1kd.emulators.array_types import AnyArray, Floats, Images
+from l1kd.errors import InputError
 
 __all__ = ["calibrate"]
 
@@ -33,9 +35,25 @@ def calibrate(overlay: Overlay, reference: Images, n: int = 4000) -> Calibration
     -------
     Calibration
         Symmetric in eta.
+
+    Raises
+    ------
+    InputError
+        The reference is no array of images, or the overlaid images do not fluctuate.
     """
+    if not isinstance(reference, np.ndarray):
+        raise InputError(f"calibrate: expected an array of images, found {reference!r}")
+    EVENT_INPUTS["regions"].check(reference, "calibrate")
+    if not len(reference):
+        raise InputError("calibrate: expected one image or more as the reference, found none")
     # counts are floored: the energy behind a count is half a count larger on average
-    mean, spread = _rings(overlay.images(n) + 0.5)
+    made = overlay.images(n)
+    if not made.size or (np.ptp(made, axis=(0, 1)) == 0).any():
+        raise InputError(
+            f"calibrate: {n} overlaid images of mean pile-up {overlay.mu!r} do not fluctuate in "
+            "every ring in eta; overlay more, with more pile-up"
+        )
+    mean, spread = _rings(made + 0.5)
     wanted_mean, wanted_spread = _rings(reference + 0.5)
     gain = wanted_spread / spread
     collisions = overlay.collisions(n).mean()

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from l1kd.algorithms.event_inputs import EVENT_INPUTS
+from l1kd.datasets.overlay.checks import as_array, per_ring, whole_number
 from l1kd.datasets.overlay.library import RegionLibrary
-from l1kd.emulators.array_types import Floats, Images, Integers
-from l1kd.emulators.calorimeter import N_ETA
+from l1kd.emulators.array_types import AnyArray, Floats, Images, Integers
+from l1kd.emulators.calorimeter import MAX_REGION_COUNTS, N_ETA
 from l1kd.emulators.overlay import add_collisions, draw_collisions, poisson_counts, uniforms
 from l1kd.errors import InputError
 from l1kd.statistics import Blocks
@@ -19,6 +21,10 @@ __all__ = ["Calibration", "Overlay", "Profile", "calo_overlay", "suppression_for
 _MEAN, _COUNT = 1, 2
 """Purposes of an image's random numbers: its mean pile-up, its number of collisions."""
 _LARGEST_MEAN = 1000.0
+_LARGEST_GAIN = 1000.0
+_MOST_IMAGES = 10**8
+"""Images of one call, 50 GB of them."""
+_LAST_IMAGE = 2**62
 
 
 class Profile(Protocol):
@@ -50,10 +56,21 @@ class Calibration:
     pedestal : numpy.ndarray, shape (14,), float64
         Counts of 0.5 GeV that each collision leaves in every region below the library's tower
         thresholds.
+
+    Raises
+    ------
+    InputError
+        There are not 14 numbers, or one is not within 0 to 1000 (gain) or 0 to 1023 (pedestal).
     """
 
     gain: Floats
     pedestal: Floats
+
+    def __post_init__(self) -> None:
+        gain = per_ring(self.gain, _LARGEST_GAIN, "calibration: gain")
+        pedestal = per_ring(self.pedestal, MAX_REGION_COUNTS, "calibration: pedestal")
+        object.__setattr__(self, "gain", gain)
+        object.__setattr__(self, "pedestal", pedestal)
 
     @classmethod
     def identity(cls) -> "Calibration":
@@ -65,19 +82,60 @@ class Calibration:
         return {"gain": self.gain.tolist(), "pedestal": self.pedestal.tolist()}
 
 
+def _is_profile(mu: float | ArrayLike | Profile) -> TypeGuard[Profile]:
+    return hasattr(mu, "edges") and hasattr(mu, "shares")
+
+
+def _require_pileup(means: AnyArray, found: object) -> None:
+    """Refuse a mean pile-up, or an edge of a profile, that is impossible."""
+    if not (np.isfinite(means).all() and (means >= 0.0).all() and (means <= _LARGEST_MEAN).all()):
+        raise InputError(
+            f"mu: expected 0 to {_LARGEST_MEAN:g} collisions a crossing, found {found!r}"
+        )
+
+
+def _require_mu(mu: float | ArrayLike | Profile) -> None:
+    """Refuse what is no mean pile-up, whatever the number of images."""
+    if not _is_profile(mu):
+        _require_pileup(as_array(mu, "mu", "one number, one for each image or a profile"), mu)
+        return
+    edges = as_array(mu.edges, "mu: edges of the profile", "ascending numbers")
+    shares = as_array(mu.shares, "mu: shares of the profile", "numbers that are not negative")
+    if shares.ndim != 1 or not shares.size or edges.shape != (shares.size + 1,):
+        raise InputError(
+            f"mu: expected a profile of n shares between n + 1 edges, found shapes {shares.shape} "
+            f"and {edges.shape}"
+        )
+    _require_pileup(edges, edges)
+    if not (np.diff(edges) > 0.0).all():
+        raise InputError(f"mu: expected a profile with ascending edges, found {edges!r}")
+    if not (np.isfinite(shares).all() and (shares >= 0.0).all() and shares.sum() > 0.0):
+        raise InputError(
+            f"mu: expected shares of the profile that are not negative, nor all zero, found "
+            f"{shares!r}"
+        )
+
+
 def _means(mu: float | ArrayLike | Profile, n: int, first: int, key: np.uint64) -> Floats:
     """Mean pile-up of each image."""
-    if hasattr(mu, "edges") and hasattr(mu, "shares"):
+    if _is_profile(mu):
         steps = np.concatenate([[0.0], np.cumsum(mu.shares)])
         means = np.interp(uniforms(n, first, key, _MEAN) * steps[-1], steps, mu.edges)
     else:
         given = np.asarray(mu)
-        if given.dtype.kind not in "iuf" or given.shape not in ((), (n,)):
+        if given.shape not in ((), (n,)):
             raise InputError(f"mu: expected one number, {n} numbers or a profile, found {given!r}")
         means = np.broadcast_to(given.astype(np.float64), (n,))
-    if not (np.isfinite(means).all() and (means >= 0.0).all() and (means <= _LARGEST_MEAN).all()):
-        raise InputError(f"mu: expected 0 to {_LARGEST_MEAN:g} collisions a crossing, found {mu!r}")
     return np.ascontiguousarray(means)
+
+
+def _require_images(n: int, first: int) -> tuple[int, int]:
+    """Refuse a number of images, or of the first one, that is none."""
+    advice = f"make at most {_MOST_IMAGES} images at a time, the others with first=..."
+    return (
+        whole_number(n, _MOST_IMAGES, "n, number of images", advice),
+        whole_number(first, _LAST_IMAGE, "first, number of the first image", "begin with 0"),
+    )
 
 
 @dataclass(frozen=True)
@@ -108,17 +166,27 @@ class Overlay:
     zero_suppression: int | ArrayLike = 0
 
     def __post_init__(self) -> None:
-        seeds = np.asarray(self.seed)
+        for name, given, kind, wanted in (
+            ("library", self.library, RegionLibrary, "RegionLibrary"),
+            ("signal", self.signal, RegionLibrary | None, "RegionLibrary or None"),
+            ("calibration", self.calibration, Calibration | None, "Calibration or None"),
+        ):
+            if not isinstance(given, kind):
+                raise InputError(f"overlay: expected a {wanted} as the {name}, found {given!r}")
+        _require_mu(self.mu)
+        expected = "a whole number, 0 or more, or several as the seed"
+        seeds = as_array(self.seed, "overlay", expected)
         if seeds.dtype.kind not in "iu" or seeds.ndim > 1 or not seeds.size or seeds.min() < 0:
+            raise InputError(f"overlay: expected {expected}, found {self.seed!r}")
+        expected = f"one whole number of counts, 0 or more, or {N_ETA}"
+        least = as_array(self.zero_suppression, "zero_suppression", expected)
+        if (
+            least.dtype.kind not in "iu"
+            or least.shape not in ((), (N_ETA,))
+            or not 0 <= int(least.min()) <= int(least.max()) <= np.iinfo(np.int64).max
+        ):
             raise InputError(
-                f"overlay: expected a whole number, 0 or more, or several as the seed, found "
-                f"{self.seed!r}"
-            )
-        least = np.asarray(self.zero_suppression)
-        if least.dtype.kind not in "iu" or least.shape not in ((), (N_ETA,)):
-            raise InputError(
-                f"zero_suppression: expected one whole number of counts, or {N_ETA}, found "
-                f"{self.zero_suppression!r}"
+                f"zero_suppression: expected {expected}, found {self.zero_suppression!r}"
             )
 
     @property
@@ -128,30 +196,46 @@ class Overlay:
 
     def collisions(self, n: int, first: int = 0) -> Integers:
         """Numbers of collisions in images `first` to `first + n - 1`, int64[n]."""
+        n, first = _require_images(n, first)
         means = _means(self.mu, n, first, self._key)
         return poisson_counts(means, uniforms(n, first, self._key, _COUNT))
 
     def images(self, n: int, first: int = 0) -> Images:
         """Images `first` to `first + n - 1`: uint16[n, 18, 14], counts of 0.5 GeV."""
+        n, first = _require_images(n, first)
         scale = self.calibration or Calibration.identity()
         least = np.broadcast_to(np.asarray(self.zero_suppression, np.int64), (N_ETA,))
         none = np.zeros(0, np.uint64), np.zeros(0, np.uint16)
         signal = none if self.signal is None else self.signal.packed
-        return add_collisions(
-            *self.library.packed, self.collisions(n, first), first, self._key,
-            *signal, scale.gain, scale.pedestal, np.ascontiguousarray(least),
-        )  # fmt: skip
+        try:
+            return add_collisions(
+                *self.library.packed, self.collisions(n, first), first, self._key,
+                *signal, scale.gain, scale.pedestal, np.ascontiguousarray(least),
+            )  # fmt: skip
+        except MemoryError as error:
+            raise InputError(
+                f"n, number of images: there is no memory for {n}; make fewer at a time, the "
+                "others with first=..."
+            ) from error
 
     def blocks(self, n: int, first: int = 0) -> Blocks:
         """Which collisions of the library the images hold, for errors that know what is shared."""
+        n, first = _require_images(n, first)
         counts = self.collisions(n, first)
         size = len(self.library)
         picks, offsets = draw_collisions(size, counts, first, self._key)
         return Blocks(picks, offsets, size)
 
 
-def _library(given: RegionLibrary | str | Path) -> RegionLibrary:
-    return given if isinstance(given, RegionLibrary) else RegionLibrary.read(given)
+def _library(given: RegionLibrary | str | Path, name: str) -> RegionLibrary:
+    if isinstance(given, RegionLibrary):
+        return given
+    if not isinstance(given, str | Path):
+        raise InputError(
+            f"calo_overlay: expected a RegionLibrary or the path of its file as the {name}, found "
+            f"{given!r}"
+        )
+    return RegionLibrary.read(given)
 
 
 def calo_overlay(
@@ -203,7 +287,7 @@ def calo_overlay(
     Raises
     ------
     InputError
-        If mu or n are out of range, or a file is no library.
+        If an argument is none of its kind or out of range, or a file is no library.
     UnreadableFileError
         If a file cannot be read.
 
@@ -213,13 +297,12 @@ def calo_overlay(
     >>> images.shape, images.dtype  # doctest: +SKIP
     ((1000, 18, 14), dtype('uint16'))
     """
-    if n < 0 or first < 0:
-        raise InputError(f"calo_overlay: {n} images from number {first}; neither may be negative")
+    _require_images(n, first)
     source = Overlay(
-        _library(library),
+        _library(library, "library"),
         mu,
         seed,
-        None if signal is None else _library(signal),
+        None if signal is None else _library(signal, "signal"),
         calibration,
         zero_suppression,
     )
@@ -241,8 +324,21 @@ def suppression_for_occupancy(images: Images, occupancy: float) -> Integers:
     int64[14]
         For each ring in eta, the same on both sides, the smallest threshold, in counts, at which
         no more is left.
+
+    Raises
+    ------
+    InputError
+        There is no image, images have another type or shape or counts above 1023, or the occupancy
+        is no share.
     """
-    if not 0.0 < occupancy < 1.0:
+    if not isinstance(images, np.ndarray):
+        raise InputError(
+            f"suppression_for_occupancy: expected an array of images, found {images!r}"
+        )
+    EVENT_INPUTS["regions"].check(images, "suppression_for_occupancy")
+    if not len(images):
+        raise InputError("suppression_for_occupancy: expected one image or more, found none")
+    if not isinstance(occupancy, float | np.floating) or not 0.0 < occupancy < 1.0:
         raise InputError(f"occupancy: expected a share between 0 and 1, found {occupancy!r}")
     both = np.concatenate([images, images[:, :, ::-1]]).reshape(-1, N_ETA)
     thresholds = []

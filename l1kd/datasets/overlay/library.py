@@ -19,12 +19,12 @@ __all__ = ["RegionLibrary"]
 
 _LSB_GEV = 1.0 / 16.0
 _ARRAYS = ("region_offset", "region_index", "region_et16", "lsb_gev")
-_WHOLE = {
-    "region_offset": np.iinfo(np.int64).max,
-    "region_index": N_PHI * N_ETA - 1,
-    "region_et16": np.iinfo(np.uint16).max,
+_WHOLE: dict[str, tuple[str, int, type[np.integer[Any]]]] = {
+    "region_offset": ("offset", np.iinfo(np.int64).max, np.int64),
+    "region_index": ("index", N_PHI * N_ETA - 1, np.uint8),
+    "region_et16": ("et16", np.iinfo(np.uint16).max, np.uint16),
 }
-"""Largest value of each list of whole numbers."""
+"""Attribute, largest value and type of each list of whole numbers."""
 _GENERATED = ("gen_lead_jet_pt", "gen_ht", "gen_ht_central", "gen_met")
 
 
@@ -39,6 +39,22 @@ def _require_whole(values: NDArray[Any], largest: int, where: str) -> None:
         raise InputError(
             f"{where}: expected 0 to {largest}, found {values.min()} to {values.max()}"
         )
+
+
+def _finite(values: NDArray[Any], where: str) -> Singles:
+    """Refuse generated numbers that no cut can divide."""
+    if values.dtype.kind not in "iuf":
+        raise InputError(f"{where}: expected numbers, found {values.dtype}")
+    single = values.astype(np.float32, copy=False)
+    wrong = ~np.isfinite(single)
+    if wrong.any():
+        at = int(np.argmax(wrong.ravel()))
+        raise InputError(
+            f"{where}: expected a finite number of every collision, found {single.ravel()[at]} of "
+            f"collision {at} ({int(wrong.sum())} of {wrong.size}); leave these collisions out of "
+            "the library, or the array where it was not generated"
+        )
+    return single
 
 
 @dataclass(frozen=True)
@@ -58,6 +74,11 @@ class RegionLibrary:
         ``gen_ht_central``, ``gen_met`` [GeV].
     path : str
         Where it was read, for messages.
+
+    Raises
+    ------
+    InputError
+        The arrays hold other numbers, or do not fit together.
     """
 
     offset: Offsets
@@ -65,6 +86,18 @@ class RegionLibrary:
     et16: NDArray[np.uint16]
     generated: Mapping[str, Singles] = field(default_factory=dict)
     path: str = "library"
+
+    def __post_init__(self) -> None:
+        for name, (own, largest, dtype) in _WHOLE.items():
+            values = np.asarray(getattr(self, own))
+            _require_whole(values, largest, f"{self.path}: {name}")
+            object.__setattr__(self, own, values.astype(dtype, copy=False))
+        generated = {
+            name: _finite(np.asarray(values), f"{self.path}: {name}")
+            for name, values in self.generated.items()
+        }
+        object.__setattr__(self, "generated", generated)
+        self._check()
 
     def __len__(self) -> int:
         return len(self.offset) - 1
@@ -96,17 +129,13 @@ class RegionLibrary:
                 f"{path}: expected E_T in units of {_LSB_GEV} GeV (lsb_gev), found "
                 f"{', '.join(map(str, units)) or 'none'}; write the library in that unit"
             )
-        for name, largest in _WHOLE.items():
-            _require_whole(content[name], largest, f"{path}: {name}")
-        library = cls(
-            content["region_offset"].astype(np.int64),
-            content["region_index"].astype(np.uint8),
-            content["region_et16"].astype(np.uint16),
-            {name: content[name].astype(np.float32) for name in _GENERATED if name in content},
+        return cls(
+            content["region_offset"],
+            content["region_index"],
+            content["region_et16"],
+            {name: content[name] for name in _GENERATED if name in content},
             str(path),
         )
-        library._check()
-        return library
 
     def _check(self) -> None:
         n, entries = len(self.offset) - 1, len(self.index)
@@ -151,8 +180,14 @@ class RegionLibrary:
         Raises
         ------
         InputError
-            None is.
+            None is, or `chosen` is no bool[n].
         """
+        chosen = np.asarray(chosen)
+        if chosen.dtype != np.bool_ or chosen.shape != (len(self),):
+            raise InputError(
+                f"{self.path}: expected one bool for each of {len(self)} collisions, found "
+                f"{chosen.dtype} of shape {chosen.shape}"
+            )
         if not chosen.any():
             raise InputError(f"{self.path}: none of {len(self)} collisions is left")
         sizes = np.diff(self.offset)

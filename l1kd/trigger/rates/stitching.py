@@ -110,10 +110,11 @@ class StitchedZeroBias:
         InputError
             A library does not have the generated jet, or nothing on its side of the cut.
         ConfigurationError
-            There is no slice.
+            There is no slice, or cross sections are not positive or not below the inelastic one.
         """
         if not slices:
             raise ConfigurationError("stitching: no slices of hard collisions")
+        _require_part({x: each.sigma_mb for x, each in slices.items()}, sigma_inelastic_mb)
         hard, sigma = {}, {}
         for name, each in slices.items():
             above = each.library.column(_LEAD) >= cut_gev
@@ -181,6 +182,23 @@ class StitchedZeroBias:
             blocks,
             np.concatenate(hard),
             {name: rate for name, (rate, _) in rates.items()},
+        )
+
+
+def _require_part(sigma_mb: Mapping[str, float], inelastic_mb: float) -> None:
+    """Refuse cross sections of slices that are not a part of the inelastic one."""
+    for name, sigma in sigma_mb.items():
+        if not 0.0 < sigma < inelastic_mb:
+            raise ConfigurationError(
+                f"stitching: slice {name}: expected a cross section in mb above 0 and below the "
+                f"inelastic one of {inelastic_mb:g} mb, found {sigma:g}; is it in another unit?"
+            )
+    total = sum(sigma_mb.values())
+    if not total < inelastic_mb:
+        raise ConfigurationError(
+            f"stitching: slices {', '.join(sigma_mb)}: expected cross sections that add up to less "
+            f"than the inelastic one of {inelastic_mb:g} mb, found {total:g}; slices must not "
+            "overlap, and their unit is mb"
         )
 
 

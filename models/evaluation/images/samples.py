@@ -49,6 +49,12 @@ def _paths(given: Iterable[str | Path]) -> dict[str, Path]:
                     f"{path}: expected libraries {_PREFIX}NAME.npz, found none"
                 )
             named = {file.stem.removeprefix(_PREFIX): file for file in files}
+        elif not path.exists():
+            kind = "library of regions (.npz)" if path.suffix else "folder of libraries"
+            raise UnreadableFileError(
+                f"{path}: there is no such {kind}; give a folder of {_PREFIX}NAME.npz, a file or "
+                "NAME=FILE"
+            )
         else:
             named = {label if equals else path.stem.removeprefix(_PREFIX): path}
         for name, file in named.items():

@@ -121,7 +121,7 @@ def test_a_seed_that_is_none_is_refused(library, seed):
         calo_overlay(library, 1.0, 3, seed)
 
 
-@pytest.mark.parametrize("least", [1.5, [1, 2], None])
+@pytest.mark.parametrize("least", [1.5, [1, 2], None, -1, [[1], [2, 3]], np.uint64(2**63)])
 def test_a_zero_suppression_that_is_none_is_refused(library, least):
     with pytest.raises(InputError, match="zero_suppression: expected one whole number"):
         calo_overlay(library, 1.0, 3, 1, zero_suppression=least)
@@ -143,7 +143,7 @@ def test_impossible_pileup_is_refused(library, mu):
 
 
 def test_negative_numbers_are_refused(library):
-    with pytest.raises(InputError, match="neither may be negative"):
+    with pytest.raises(InputError, match="n, number of images: expected 0 to"):
         calo_overlay(library, 1.0, -1, 1)
 
 
@@ -156,3 +156,103 @@ def test_calibration_brings_mean_and_spread_to_the_reference(library):
     again = calo_overlay(library, 200.0, 3000, 3, calibration=found)
     assert again.mean() == pytest.approx(reference.mean(), rel=0.02)
     assert again.std() == pytest.approx(reference.std(), rel=0.04)
+
+
+@pytest.mark.parametrize("name", ["gain", "pedestal"])
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (np.ones(3), r"shape \(3,\)"),
+        (np.ones((1, 14)), r"shape \(1, 14\)"),
+        (1.0, r"shape \(\)"),
+        (np.append(np.ones(13), np.nan), "nan in ring 13"),
+        (np.append(-0.1, np.ones(13)), "-0.1 in ring 0"),
+        (np.full(14, 1e30), r"1e\+30 in ring 0"),
+        (["a"] * 14, "'a'"),
+        ([[1.0], [1.0, 2.0]], "2.0"),
+        (None, "None"),
+    ],
+)
+def test_a_calibration_that_the_kernel_cannot_use_is_refused(name, values, found):
+    rings = {"gain": np.ones(14), "pedestal": np.zeros(14), name: values}
+    with pytest.raises(InputError, match=f"calibration: {name}: expected 14 numbers .*{found}"):
+        Calibration(**rings)
+
+
+def test_a_calibration_of_whole_numbers_is_one(library):
+    whole = Calibration([2] * 14, [0] * 14)
+    twice = Calibration(np.full(28, 2.0)[::2], np.zeros(14))
+    np.testing.assert_array_equal(
+        calo_overlay(library, 9.0, 20, 1, calibration=whole),
+        calo_overlay(library, 9.0, 20, 1, calibration=twice),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"calibration": 5}, "expected a Calibration or None as the calibration, found 5"),
+        ({"calibration": {"gain": [1.0] * 14}}, "expected a Calibration or None"),
+        ({"library": None}, "path of its file as the library, found None"),
+        ({"library": 5}, "path of its file as the library, found 5"),
+        ({"library": np.zeros(3)}, "path of its file as the library"),
+        ({"signal": 7}, "path of its file as the signal, found 7"),
+        ({"n": 2.5}, "n, number of images: expected a whole number, found 2.5"),
+        ({"n": "5"}, "n, number of images: expected a whole number, found '5'"),
+        ({"n": None}, "n, number of images: expected a whole number, found None"),
+        ({"n": True}, "n, number of images: expected a whole number, found True"),
+        ({"n": 10**15}, "expected 0 to 100000000, found 1000000000000000; make at most"),
+        ({"first": 1.5}, "first, number of the first image: expected a whole number, found 1.5"),
+        ({"first": -1}, "first, number of the first image: expected 0 to"),
+        ({"first": 2**63}, "first, number of the first image: expected 0 to"),
+        ({"mu": [[1.0], [1.0, 2.0]]}, "mu: expected one number, one for each image or a profile"),
+        ({"mu": None}, "mu: expected one number"),
+        ({"mu": PileupProfile(np.array([0.0, 1.0]), np.ones(2))}, "n shares between n . 1 edges"),
+        ({"mu": PileupProfile(np.array([2.0, 1.0]), np.ones(1))}, "ascending edges"),
+        ({"mu": PileupProfile(np.array([1.0, 2.0]), np.array([np.nan]))}, "shares of the profile"),
+        ({"mu": PileupProfile(np.array([1.0, 2e3]), np.ones(1))}, "mu: expected 0 to 1000"),
+        ({"seed": [[1], [1, 2]]}, "as the seed"),
+    ],
+)
+def test_what_is_no_argument_is_refused(library, change, message):
+    with pytest.raises(InputError, match=message):
+        calo_overlay(**{"library": library, "mu": 1.0, "n": 3, "seed": 1, **change})
+
+
+def test_an_overlay_and_its_collisions_are_checked_alike(path, library):
+    with pytest.raises(InputError, match="expected a RegionLibrary as the library"):
+        Overlay(path, 1.0, 1)
+    for method in (Overlay(library, 1.0, 1).collisions, Overlay(library, 1.0, 1).blocks):
+        with pytest.raises(InputError, match="n, number of images"):
+            method(2.5)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((0, 18, 14), "u2"), "expected one image or more.*, found none"),
+        (np.zeros((5, 18, 7), "u2"), r"shape \(n_events, 18, 14\), found"),
+        (np.zeros((18, 14), "u2"), r"shape \(n_events, 18, 14\), found"),
+        (np.zeros((5, 18, 14)), "expected uint16 regions"),
+        (np.full((5, 18, 14), 5000, "u2"), "clipped at 1023, as the trigger does, found 5000"),
+        ([[1, 2]], "expected an array of images"),
+    ],
+)
+def test_images_that_are_none_are_refused(library, images, message):
+    with pytest.raises(InputError, match=f"suppression_for_occupancy: .*{message}"):
+        suppression_for_occupancy(images, 0.3)
+    with pytest.raises(InputError, match=f"calibrate: .*{message}"):
+        calibrate(Overlay(library, 200.0, 2), images, 10)
+
+
+@pytest.mark.parametrize("share", [0, "0.3", None, float("nan")])
+def test_an_occupancy_that_is_no_share_is_refused(library, share):
+    with pytest.raises(InputError, match="occupancy: expected a share"):
+        suppression_for_occupancy(calo_overlay(library, 9.0, 5, 1), share)
+
+
+def test_images_that_do_not_fluctuate_give_no_scale(library):
+    reference = calo_overlay(library, 9.0, 5, 1)
+    for mu, n in ((0.0, 10), (9.0, 0)):
+        with pytest.raises(InputError, match=f"calibrate: {n} overlaid images .* do not fluctuate"):
+            calibrate(Overlay(library, mu, 2), reference, n)

@@ -55,6 +55,14 @@ def test_what_the_file_does_not_have_is_said(tmp_path):
         ("region_index", np.full(3, 255, np.uint8), "must rise|expected 0 to 251"),
         ("gen_lead_jet_pt", np.zeros(2), "2 values of gen_lead_jet_pt for 60"),
         ("region_et16", None, "it lacks region_et16"),
+        (
+            "gen_lead_jet_pt",
+            np.where(np.arange(60) % 30 == 7, np.nan, 50.0),
+            r"damaged\.npz: gen_lead_jet_pt: expected a finite number .* nan of collision 7 "
+            r"\(2 of 60\)",
+        ),
+        ("gen_met", np.full(60, np.inf), r"damaged\.npz: gen_met: expected a finite number"),
+        ("gen_met", np.full(60, "x"), r"damaged\.npz: gen_met: expected numbers, found <U1"),
     ],
 )
 def test_a_damaged_library_is_refused(tmp_path, name, value, message):
@@ -109,3 +117,25 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path, content):
         RegionLibrary.read(tmp_path / "x.npz")
     with pytest.raises(UnreadableFileError, match="absent"):
         RegionLibrary.read(tmp_path / "absent.npz")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"offset": np.array([0, 1, 9])}, "must rise from 0 to the 2 entries"),
+        ({"index": np.array([0, 252])}, "region_index: expected 0 to 251"),
+        ({"et16": np.array([1, -1])}, "region_et16: expected 0 to 65535"),
+        ({"generated": {"gen_lead_jet_pt": [1.0, np.nan]}}, "gen_lead_jet_pt: expected a finite"),
+    ],
+)
+def test_a_library_of_arrays_is_checked_as_one_of_a_file(change, message):
+    given = {"offset": np.arange(3), "index": np.array([0, 251]), "et16": np.array([1, 65_535])}
+    assert RegionLibrary(**given).index.dtype == np.uint8
+    with pytest.raises(InputError, match=message):
+        RegionLibrary(**{**given, **change})
+
+
+@pytest.mark.parametrize("chosen", [np.ones(59, bool), np.ones(60, int), np.ones((60, 1), bool)])
+def test_a_choice_that_is_none_is_refused(library, chosen):
+    with pytest.raises(InputError, match="expected one bool for each of 60 collisions"):
+        library.where(chosen)

@@ -121,6 +121,24 @@ def test_what_is_missing_is_said(minimum_bias):
         StitchedZeroBias.of(minimum_bias, {"a": HardSlice(soft, 1.0)})
 
 
+@pytest.mark.parametrize(
+    ("sigma", "message"),
+    [
+        ({"a": 1000.0}, "slice a: expected a cross section .* of 78 mb, found 1000"),
+        ({"a": 78.0}, "slice a: .* found 78"),
+        ({"a": 0.02, "b": 0.0}, "slice b: .* found 0"),
+        ({"a": -1.0}, "slice a: .* found -1"),
+        ({"a": float("nan")}, "slice a: .* found nan"),
+        ({"a": 40.0, "b": 39.0}, "slices a, b: .* add up to less .* 78 mb, found 79"),
+    ],
+)
+def test_slices_are_a_part_of_the_inelastic_cross_section(minimum_bias, sigma, message):
+    """Also where hardly a collision is above the cut, so that the rest would fit."""
+    slices = {name: HardSlice(minimum_bias, mb) for name, mb in sigma.items()}
+    with pytest.raises(ConfigurationError, match=message):
+        StitchedZeroBias.of(minimum_bias, slices)
+
+
 def test_closure_on_the_simulated_libraries(shared):
     """Cross section and rates of the region libraries, where minimum bias resolves them."""
     read = {

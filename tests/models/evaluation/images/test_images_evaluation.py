@@ -217,7 +217,15 @@ def test_the_command_writes_numbers_and_a_page(folder, tmp_path):
         ({"built": ("ring_chi2",)}, "expected NAME=FOLDER"),
         ({"built": ("x=/tmp",)}, "figures of a build"),
         ({"fileset": None}, "no libraries"),
-        ({"fileset": ["/nowhere/regions_minbias.npz"]}, "no library of"),
+        (
+            {"slices": ("qcd35=1000",)},
+            "slice qcd35: .* below the inelastic one of 78 mb, found 1000",
+        ),
+        ({"fileset": ["/nowhere"]}, "/nowhere: there is no such folder of libraries"),
+        (
+            {"fileset": ["x=/nowhere/a.npz"]},
+            r"/nowhere/a\.npz: there is no such library of regions",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(request_of, change, message):
