@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 import awkward as ak
 import numpy as np
+import numpy.typing as npt
 
 from l1kd._edge import flat, read
-from l1kd.emulators.array_types import AnyArray, Mask
+from l1kd.emulators.array_types import AnyArray, Images, Mask
+from l1kd.emulators.calorimeter import MAX_REGION_COUNTS, N_ETA, N_PHI
 from l1kd.errors import InputError, MissingBranchError
 
 __all__ = [
@@ -31,7 +33,9 @@ __all__ = [
     "check",
     "column",
     "file_of",
+    "require_array",
     "require_columns",
+    "require_images",
     "track_column",
     "unmasked",
 ]
@@ -104,6 +108,48 @@ def unmasked(values: Any, where: str) -> Any:
             "nothing is (`filled(0)`)"
         )
     return values
+
+
+def require_array(
+    values: AnyArray,
+    dtype: npt.DTypeLike,
+    shape: tuple[int, ...],
+    label: str,
+    who: str,
+    largest: int | None = None,
+) -> None:
+    """Check type, shape behind the axis of events, and range of an array with one row an event.
+
+    Raises
+    ------
+    InputError
+        If they differ, entries are masked, or a value is larger than `largest`; the message
+        begins with `who` and calls the array `label`.
+    """
+    if not isinstance(values, np.ndarray):
+        raise InputError(f"{who}: expected an array of {label}, found {values!r}")
+    unmasked(values, f"{who}: {label}")
+    if values.shape[1:] != shape or values.dtype != dtype or values.ndim < 1:
+        raise InputError(
+            f"{who}: expected {np.dtype(dtype)} {label} of shape (n_events, "
+            f"{', '.join(map(str, shape))}), found {values.dtype} of shape {values.shape}"
+        )
+    if largest is not None and values.size and values.max() > largest:
+        raise InputError(
+            f"{who}: expected {label} clipped at {largest}, as the trigger does, found "
+            f"{values.max()}"
+        )
+
+
+def require_images(images: Images, who: str) -> None:
+    """Check calorimeter images: uint16[n, 18, 14], counts up to 1023.
+
+    Raises
+    ------
+    InputError
+        They are none; the message begins with `who`.
+    """
+    require_array(images, np.uint16, (N_PHI, N_ETA), "regions", who, MAX_REGION_COUNTS)
 
 
 def check(values: AnyArray, limits: Limits, where: str, file: str = "") -> AnyArray:

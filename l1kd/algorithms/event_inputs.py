@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.calorimeter import MAX_REGION_COUNTS, N_ETA, N_PHI
-from l1kd.errors import ConfigurationError, InputError
+from l1kd.errors import ConfigurationError
 from l1kd.objects import N_OBJECTS, object_sources, objects
 from l1kd.regions import region_sources, regions
 from l1kd.registry import nearest
-from l1kd.validation import unmasked
+from l1kd.validation import require_array
 
 __all__ = ["EVENT_INPUTS", "EventInput", "event_input"]
 
@@ -61,18 +61,7 @@ class EventInput:
             If they differ, entries are masked, or a value is larger than `largest`; the message
             begins with `who`.
         """
-        unmasked(values, f"{who}: {self.label}")
-        if values.shape[1:] != self.shape or values.dtype != self.dtype or values.ndim < 1:
-            shape = ", ".join(map(str, self.shape))
-            raise InputError(
-                f"{who}: expected {np.dtype(self.dtype)} {self.label} of shape (n_events, "
-                f"{shape}), found {values.dtype} of shape {values.shape}"
-            )
-        if self.largest is not None and values.size and values.max() > self.largest:
-            raise InputError(
-                f"{who}: expected {self.label} clipped at {self.largest}, as the trigger does, "
-                f"found {values.max()}"
-            )
+        require_array(values, self.dtype, self.shape, self.label, who, self.largest)
 
 
 EVENT_INPUTS: Final[Mapping[str, EventInput]] = {

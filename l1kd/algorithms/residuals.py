@@ -16,6 +16,7 @@ from l1kd.emulators.residuals import (
     scale_table,
 )
 from l1kd.errors import ArtefactError, ConfigurationError
+from l1kd.validation import require_images
 
 __all__ = [
     "COUNTS",
@@ -54,7 +55,8 @@ class Residuals:
     """
 
     def __init__(self, power: float, by: str = "event") -> None:
-        if by not in ("event", "ring") or not 0.0 <= power <= 1.0:
+        is_number = isinstance(power, int | float | np.number) and not isinstance(power, bool)
+        if by not in ("event", "ring") or not is_number or not 0.0 <= power <= 1.0:
             raise ConfigurationError(
                 f"residuals: expected a power from 0 to 1, by 'event' or 'ring', found {power!r} "
                 f"by {by!r}"
@@ -62,7 +64,15 @@ class Residuals:
         self.power, self.by = float(power), by
 
     def raw(self, images: Images) -> Images:
-        """Normalise uint16[n, 18, 14] counts: uint16[n, 18, 14] raw values of `RESIDUALS`."""
+        """Normalise uint16[n, 18, 14] counts: uint16[n, 18, 14] raw values of `RESIDUALS`.
+
+        Raises
+        ------
+        InputError
+            The images have another type or shape, or counts above 1023: the kernel would leave
+            its arrays.
+        """
+        require_images(images, "residuals")
         by_ring = self.by == "ring"
         regions = N_PHI * N_ETA * (2 if by_ring else N_ETA) // N_ETA
         contiguous = np.ascontiguousarray(images)

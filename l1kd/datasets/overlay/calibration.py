@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from l1kd.algorithms.event_inputs import EVENT_INPUTS
 from l1kd.datasets.overlay.images import Calibration, Overlay
 from l1kd.emulators.array_types import AnyArray, Floats, Images
 from l1kd.errors import InputError
+from l1kd.validation import require_images
 
 __all__ = ["calibrate"]
 
@@ -41,9 +41,7 @@ def calibrate(overlay: Overlay, reference: Images, n: int = 4000) -> Calibration
     InputError
         The reference is no array of images, or the overlaid images do not fluctuate.
     """
-    if not isinstance(reference, np.ndarray):
-        raise InputError(f"calibrate: expected an array of images, found {reference!r}")
-    EVENT_INPUTS["regions"].check(reference, "calibrate")
+    require_images(reference, "calibrate")
     if not len(reference):
         raise InputError("calibrate: expected one image or more as the reference, found none")
     # counts are floored: the energy behind a count is half a count larger on average

@@ -7,7 +7,6 @@ from typing import Protocol, TypeGuard
 import numpy as np
 from numpy.typing import ArrayLike
 
-from l1kd.algorithms.event_inputs import EVENT_INPUTS
 from l1kd.datasets.overlay.checks import as_array, per_ring, whole_number
 from l1kd.datasets.overlay.library import RegionLibrary
 from l1kd.emulators.array_types import AnyArray, Floats, Images, Integers
@@ -15,6 +14,7 @@ from l1kd.emulators.calorimeter import MAX_REGION_COUNTS, N_ETA
 from l1kd.emulators.overlay import add_collisions, draw_collisions, poisson_counts, uniforms
 from l1kd.errors import InputError
 from l1kd.statistics import Blocks
+from l1kd.validation import require_images
 
 __all__ = ["Calibration", "Overlay", "Profile", "calo_overlay", "suppression_for_occupancy"]
 
@@ -331,11 +331,7 @@ def suppression_for_occupancy(images: Images, occupancy: float) -> Integers:
         There is no image, images have another type or shape or counts above 1023, or the occupancy
         is no share.
     """
-    if not isinstance(images, np.ndarray):
-        raise InputError(
-            f"suppression_for_occupancy: expected an array of images, found {images!r}"
-        )
-    EVENT_INPUTS["regions"].check(images, "suppression_for_occupancy")
+    require_images(images, "suppression_for_occupancy")
     if not len(images):
         raise InputError("suppression_for_occupancy: expected one image or more, found none")
     if not isinstance(occupancy, float | np.floating) or not 0.0 < occupancy < 1.0:

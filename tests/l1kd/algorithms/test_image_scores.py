@@ -11,7 +11,7 @@ from l1kd.artefacts import load, shipped
 from l1kd.datasets import RegionLibrary, calo_overlay, inspect_file
 from l1kd.emulators.deployed import Cicada as Deployed
 from l1kd.emulators.network import Network
-from l1kd.errors import ArtefactError, InputError
+from l1kd.errors import ArtefactError, ConfigurationError, InputError
 from tests.l1kd.datasets.overlay.libraries import write_library
 
 SCORES = sorted(
@@ -55,6 +55,28 @@ def test_the_excess_is_the_sum_of_squares(images):
     full = np.zeros((1, 18, 14), np.uint16)
     full[0, :9] = 1023  # the largest sum of squares still fits a float32
     assert float(algorithm("ring_excess").score(full)[0] * 4096).is_integer()
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((2, 18, 14)),
+        np.zeros((3, 18, 7), np.uint16),
+        np.zeros((2, 9, 14), np.uint16),
+        np.full((2, 18, 14), 1024, np.uint16),
+        5,
+    ],
+)
+def test_residuals_of_what_is_no_image_are_refused(images):
+    """The kernel looks at no shape: it wrote beyond its result."""
+    with pytest.raises(InputError, match="residuals: expected"):
+        Residuals(0.35).raw(images)
+
+
+@pytest.mark.parametrize("power", ["a", None, True, float("nan"), [1]])
+def test_a_power_that_is_no_number_is_refused(power):
+    with pytest.raises(ConfigurationError, match="residuals: expected a power from 0 to 1"):
+        Residuals(power)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -235,7 +235,7 @@ def test_an_overlay_and_its_collisions_are_checked_alike(path, library):
         (np.zeros((18, 14), "u2"), r"shape \(n_events, 18, 14\), found"),
         (np.zeros((5, 18, 14)), "expected uint16 regions"),
         (np.full((5, 18, 14), 5000, "u2"), "clipped at 1023, as the trigger does, found 5000"),
-        ([[1, 2]], "expected an array of images"),
+        ([[1, 2]], "expected an array of regions"),
     ],
 )
 def test_images_that_are_none_are_refused(library, images, message):
