@@ -18,7 +18,17 @@ from l1kd._documents import read_document
 from l1kd.errors import ArtefactError, ConfigurationError, UnreadableFileError
 from l1kd.registry import nearest
 
-__all__ = ["SCHEMA", "Artefact", "load", "nearest_shipped", "sha256", "shipped", "write_manifest"]
+__all__ = [
+    "READERS",
+    "SCHEMA",
+    "Artefact",
+    "load",
+    "nearest_shipped",
+    "refuse_other_kind",
+    "sha256",
+    "shipped",
+    "write_manifest",
+]
 
 SCHEMA = 1
 _MANIFEST = "manifest.json"
@@ -32,6 +42,15 @@ _KINDS: dict[str, type] = {
     "files": dict,
 }
 """Keys of a manifest and what they hold."""
+READERS: Mapping[str, str] = {
+    "cicada": "Cicada",
+    "cicada_teacher": "CicadaTeacher",
+    "correlator": "NetworkCorrelator",
+    "distillnet": "DistillNet",
+    "object_anomaly": "ObjectAnomaly",
+    "qdistillnet": "QDistillNet",
+}
+"""Classes of `l1kd.algorithms` that read artefacts, by kind; the others only teach."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +172,30 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def _other_kind(title: str, found: str, expected: str) -> ArtefactError:
+    reader = READERS.get(found)
+    remedy = f": read it by l1kd.algorithms.{reader}({title!r}), or its folder" if reader else ""
+    return ArtefactError(f"artefact {title} is of kind '{found}', not '{expected}'{remedy}")
+
+
+def refuse_other_kind(name_or_path: str | Path, kind: str) -> None:
+    """Refuse an artefact of another kind by its manifest alone; no artefact is left to `load`.
+
+    Raises
+    ------
+    ArtefactError
+        It is of another kind; the message names the class that reads it, where there is one.
+    """
+    folder = Path(name_or_path)
+    if not (folder / _MANIFEST).is_file():
+        if str(name_or_path) not in shipped():
+            return
+        folder = _zoo() / str(name_or_path)
+    manifest = _read_manifest(folder)
+    if manifest["kind"] != kind:
+        raise _other_kind(f"{manifest['name']}-v{manifest['version']}", manifest["kind"], kind)
+
+
 def load(name_or_path: str | Path, kind: str | None = None) -> Artefact:
     """Find an artefact and check every file of it against its manifest.
 
@@ -178,8 +221,7 @@ def load(name_or_path: str | Path, kind: str | None = None) -> Artefact:
     manifest = _read_manifest(folder)
     artefact = Artefact(manifest["name"], manifest["version"], manifest["kind"], folder, manifest)
     if kind is not None and artefact.kind != kind:
-        message = f"artefact {artefact.title} is of kind '{artefact.kind}', not '{kind}'"
-        raise ArtefactError(message)
+        raise _other_kind(artefact.title, artefact.kind, kind)
     for name, entry in manifest["files"].items():
         path = folder / name
         if Path(name).name != name:

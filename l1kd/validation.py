@@ -130,9 +130,11 @@ def require_array(
         raise InputError(f"{who}: expected an array of {label}, found {values!r}")
     unmasked(values, f"{who}: {label}")
     if values.shape[1:] != shape or values.dtype != dtype or values.ndim < 1:
+        own, cast = np.dtype(dtype), values.ndim >= 1 and values.shape[1:] == shape
+        remedy = f"; cast them, if that changes none: {label}.astype(np.{own})" if cast else ""
         raise InputError(
-            f"{who}: expected {np.dtype(dtype)} {label} of shape (n_events, "
-            f"{', '.join(map(str, shape))}), found {values.dtype} of shape {values.shape}"
+            f"{who}: expected {own} {label} of shape (n_events, "
+            f"{', '.join(map(str, shape))}), found {values.dtype} of shape {values.shape}{remedy}"
         )
     if largest is not None and values.size and values.max() > largest:
         raise InputError(

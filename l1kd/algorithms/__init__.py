@@ -81,7 +81,7 @@ ALGORITHMS: Registry[Any] = Registry(
     "algorithm",
     _is_algorithm,
     (
-        Puppi, LinPuppi, DistillNet, QDistillNet, Cicada,
+        Puppi, LinPuppi, DistillNet, QDistillNet, Cicada, CicadaTeacher,
         RingChi2, RingChi2Integer, RingExcess, CaloHottest, CaloHt, CaloSum, CaloRms,
         ObjectAnomaly, Correlator, *((NetworkCorrelator,) if SHIPPED in shipped() else ()),
         AXOL1TL, TOPO, L1TSC4NGJet, TOoLLiP, NNPuppiTau, L1METML, EMTF_NN,

@@ -12,7 +12,7 @@ from l1kd.algorithms.image_scores import log_error
 from l1kd.algorithms.models import loaded, onnx_session, read_network, run_onnx
 from l1kd.algorithms.puppi import Puppi
 from l1kd.algorithms.residuals import RESIDUALS, Residuals, network_input, normalisation_of
-from l1kd.artefacts import Artefact, load
+from l1kd.artefacts import Artefact, load, refuse_other_kind
 from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.calorimeter import N_ETA, N_PHI
 from l1kd.emulators.logic import LogicNetwork
@@ -45,6 +45,7 @@ class _DistilledWeight(CandidateWeight):
     ) -> None:
         super().__init__(source, vertex=vertex)
         self.model = str(model)
+        refuse_other_kind(self.model, self.kind)
 
     @property
     def artefact(self) -> Artefact:
@@ -156,6 +157,7 @@ class Cicada(EventScore):
     def __init__(self, model: str | Path = "cicada_hgq-v4", source: str | None = None) -> None:
         super().__init__(source)
         self.model = str(model)
+        refuse_other_kind(self.model, "cicada")
 
     @property
     def artefact(self) -> Artefact:
@@ -235,6 +237,7 @@ class CicadaTeacher(EventScore):
     def __init__(self, model: str | Path = "cicada_teacher-v2", source: str | None = None) -> None:
         super().__init__(source)
         self.model = str(model)
+        refuse_other_kind(self.model, "cicada_teacher")
 
     @property
     def artefact(self) -> Artefact:

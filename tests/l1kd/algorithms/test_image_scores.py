@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 
 import l1kd
-from l1kd.algorithms import ALGORITHMS, Cicada, EventScore, RingChi2, algorithm
+from l1kd.algorithms import (
+    ALGORITHMS,
+    Cicada,
+    CicadaTeacher,
+    EventScore,
+    QDistillNet,
+    RingChi2,
+    algorithm,
+)
 from l1kd.algorithms.image_scores import log_error
 from l1kd.algorithms.residuals import Residuals, network_input
-from l1kd.artefacts import load, shipped
+from l1kd.artefacts import READERS, load, shipped
 from l1kd.datasets import RegionLibrary, calo_overlay, inspect_file
 from l1kd.emulators.deployed import Cicada as Deployed
 from l1kd.emulators.network import Network
@@ -142,6 +150,37 @@ def test_the_order_of_bytes_does_not_matter(images):
 def test_other_arrays_are_refused(wrong):
     with pytest.raises(InputError, match="18, 14"):
         RingChi2().score(wrong)
+
+
+def test_another_type_is_refused_with_the_cast():
+    remedy = r"uint16 regions .* found float64 .*: regions\.astype\(np\.uint16\)"
+    with pytest.raises(InputError, match=remedy):
+        RingChi2().score(np.zeros((3, 18, 14)))
+
+
+@pytest.mark.parametrize(
+    ("of", "model", "remedy"),
+    [
+        (Cicada, "cicada_teacher-v2", "CicadaTeacher"),
+        (CicadaTeacher, "cicada-v4", "Cicada"),
+        (QDistillNet, "distillnet_small-v1", "DistillNet"),
+    ],
+)
+def test_an_artefact_of_another_kind_is_named_with_its_class(of, model, remedy):
+    wanted = rf"{model} is of kind .*: read it by l1kd\.algorithms\.{remedy}\('{model}'\)"
+    for place in (model, "l1kd/models/zoo/" + model):
+        with pytest.raises(ArtefactError, match=wanted):
+            of(place)
+    with pytest.raises(ArtefactError, match=wanted):
+        load(model, of.name)
+
+
+def test_every_reader_of_artefacts_is_an_algorithm():
+    assert set(READERS.values()) <= set(l1kd.algorithms.__all__)
+    kinds = {load(name).kind for name in shipped()}
+    assert kinds - set(READERS) == {"teacher", "object_teacher"}
+    assert isinstance(algorithm("cicada_teacher"), CicadaTeacher)
+    assert algorithm("cicada_teacher=cicada_teacher-v1").version == "cicada_teacher-v1"
 
 
 def test_counts_that_no_region_holds_are_refused():
