@@ -11,9 +11,13 @@ from l1kd.errors import ConfigurationError, UnreadableFileError
 from l1kd.models.firmware.record.metrics import ebops
 from l1kd.models.firmware.record.tables import PAPERS
 
-__all__ = ["COLUMNS", "cost_table"]
+__all__ = ["COLUMNS", "RESIDUAL_STAGE", "cost_table"]
 
 COLUMNS = ("latency_cycles", "dsp", "ff", "lut", "ebops")
+RESIDUAL_STAGE = {
+    "lut": 12_500, "dsp": 252, "lut_of_a_region_without_dsp": 579, "by": "yosys, xc7, unplaced",
+}  # fmt: skip
+"""What residuals of an image take beside a network that reads them, see docs/cicada.md."""
 _RESOURCES = ("dsp", "ff", "lut")
 
 
@@ -52,6 +56,8 @@ def _bit_operations(score: EventScore) -> float | None:
 def cost_table(scores: Mapping[str, EventScore], built: tuple[str, ...]) -> list[dict[str, Any]]:
     """Latency, DSP, FF, LUT and EBOPs: the paper's networks, and ours as far as they were built.
 
+    They are of the network alone; where ``reads_residuals``, `RESIDUAL_STAGE` comes beside.
+
     Raises
     ------
     ConfigurationError, UnreadableFileError
@@ -77,5 +83,6 @@ def cost_table(scores: Mapping[str, EventScore], built: tuple[str, ...]) -> list
         row["latency_cycles"] = figures.get("latency_cycles")
         row |= {column: used.get(column) for column in _RESOURCES}
         row["ebops"] = _bit_operations(score)
+        row["reads_residuals"] = score.normalisation is not None
         rows.append(row)
     return rows

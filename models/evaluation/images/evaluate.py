@@ -13,7 +13,7 @@ from l1kd.emulators.image_sums import image_sums
 from l1kd.errors import ConfigurationError, InputError
 from l1kd.execution import require_writable, writing
 from l1kd.models.evaluation.images import measures
-from l1kd.models.evaluation.images.cost import cost_table
+from l1kd.models.evaluation.images.cost import RESIDUAL_STAGE, cost_table
 from l1kd.models.evaluation.images.judged import judged, target_of, teacher_of
 from l1kd.models.evaluation.images.plots import figures
 from l1kd.models.evaluation.images.samples import ImagesAtMu, Libraries, Sample
@@ -180,6 +180,7 @@ def measure(
         "level": ONE_SIGMA,
         # first of all: it reads every network and build, and what is wrong should cost no time
         "cost": cost_table(scores, request.built),
+        "residual_stage": RESIDUAL_STAGE,
         "at": [],
     }
     first = libraries.noise(request.mu[0], request.model_copy(update={"images": _FIRST}))

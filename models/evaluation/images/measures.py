@@ -28,6 +28,7 @@ __all__ = [
     "at_rates",
     "distances",
     "mean_efficiency",
+    "recorded_threshold",
     "roc_points",
     "saturation",
     "symmetry",
@@ -126,6 +127,30 @@ def mean_efficiency(
     }
 
 
+def recorded_threshold(
+    found: SharedThreshold, values: AnyFloats, events: SharedEvents, input_hz: float
+) -> dict[str, Any]:
+    """Return what a record keeps of a threshold; where the largest score limits it, that it does.
+
+    A saturated output has its largest value so often that its rate is above the target: no
+    threshold gives the target, however many images there are. ``top`` then has ``value`` and
+    ``rate_hz``.
+    """
+    row = found.as_dict()
+    largest = float(np.max(values))
+    if found.resolved or found.n_pass or not np.isfinite(largest):
+        return row
+    at_top = events.fraction(np.asarray(values) == largest)
+    if not at_top.resolved:
+        return row
+    rate = at_top.estimate.value * input_hz
+    reason = (
+        f"limited by its largest score, {largest:g}, which alone has {rate / 1e3:,.0f} kHz: above "
+        f"{found.target_hz / 1e3:g} kHz"
+    )
+    return row | {"top": {"value": largest, "rate_hz": rate}, "reason": reason}
+
+
 def at_rates(
     noise: Scored,
     events: SharedEvents,
@@ -141,7 +166,7 @@ def at_rates(
         table[name] = []
         for target in targets_hz:
             found = shared_threshold(values, events, target, input_hz, step=steps[name])
-            row = found.as_dict()
+            row = recorded_threshold(found, values, events, input_hz)
             if found.resolved:
                 row["efficiency"] = {s: efficiency_at(*x, found).as_dict() for s, x in kept.items()}
                 row["mean"] = mean_efficiency(kept, found)

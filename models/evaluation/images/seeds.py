@@ -8,7 +8,7 @@ import numpy as np
 from l1kd.emulators.array_types import AnyFloats, Floats, Mask
 from l1kd.emulators.calorimeter import COUNT_GEV
 from l1kd.emulators.image_sums import SEEDS
-from l1kd.models.evaluation.images.measures import Scored, mean_efficiency
+from l1kd.models.evaluation.images.measures import Scored, mean_efficiency, recorded_threshold
 from l1kd.statistics import Blocks, SharedEvents
 from l1kd.trigger.rates.shared import efficiency_at, shared_threshold
 
@@ -44,10 +44,10 @@ def beside_seeds(
     Returns
     -------
     dict
-        ``menu``: thresholds [GeV], its ``rate_hz`` and the ``efficiency`` of each signal;
-        ``added``: for each score, and for each seed of the menu at a lower threshold, the share of
-        each signal that it takes and the menu does not, with intervals; null where the extra rate
-        is not resolved.
+        ``menu``: thresholds [GeV], its ``rate_hz``, the ``efficiency`` of each signal and their
+        ``mean``; ``added``: for each score, and for each seed of the menu at a lower threshold, the
+        share of each signal that it takes and the menu does not, with intervals; null where the
+        extra rate is not resolved.
     """
     seed_hz, extra_hz = rates_hz
     cuts = {
@@ -61,17 +61,18 @@ def beside_seeds(
 
     in_menu = taken(noise_sums)
     total = events.fraction(in_menu).estimate
-    menu = {
+    menu: dict[str, Any] = {
         "thresholds": cuts,
         "rate_hz": {"value": total.value * input_hz, "low": total.low * input_hz,
                     "high": total.high * input_hz, "n": total.n},
         "efficiency": {s: float(taken(sums).mean()) for s, (_, sums, _) in signals.items()},
     }  # fmt: skip
+    menu["mean"] = float(np.mean(list(menu["efficiency"].values())))
     added: dict[str, Any] = {}
     for name in (*noise, *SEEDS):
         values = noise[name] if name in noise else noise_sums[name]
         found = shared_threshold(_outside(values, in_menu), events, extra_hz, input_hz)
-        row = found.as_dict()
+        row = recorded_threshold(found, _outside(values, in_menu), events, input_hz)
         if found.resolved:
             kept = {
                 s: (_outside(scored[name] if name in noise else sums[name], taken(sums)), blocks)

@@ -1,6 +1,7 @@
 """`l1kd evaluate cicada` on small libraries."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,6 +142,10 @@ def test_symmetric_scores_do_not_move(entry):
 def test_a_saturated_score_is_said_to_be(entry):
     assert entry["saturation"]["saturated"] == {"largest": 5.0, "share": 1.0, "saturated": True}
     assert not entry["saturation"]["calo_hottest"]["saturated"]
+    for row in (*entry["rates"]["saturated"], entry["seeds"]["added"]["saturated"]):
+        assert row["top"]["value"] == 5.0
+        assert row["reason"].startswith("limited by its largest score, 5, which alone has ")
+    assert "top" not in entry["rates"]["calo_hottest"][1]
 
 
 def test_rates_at_the_pile_up_where_thresholds_were_set(found):
@@ -174,6 +179,12 @@ def test_cost_has_the_paper_s_networks_and_ours(found):
     assert rows["cicada_logic-v3"]["by"] == "not built"
     assert rows["cicada_logic-v3"]["ebops"] is None
     assert "ring_chi2" not in rows
+    assert rows["cicada_logic-v3"]["reads_residuals"]
+    stage = found["residual_stage"]
+    assert (
+        f"or {stage['lut_of_a_region_without_dsp']} LUT without DSP, and the sum of a ring's 36 "
+        f"regions 775 LUT: {stage['lut']:,} LUT and {stage['dsp']} DSP for the image"
+    ) in Path("docs/cicada.md").read_text(encoding="utf-8")
 
 
 def test_the_command_writes_numbers_and_a_page(folder, tmp_path):
@@ -200,6 +211,10 @@ def test_the_command_writes_numbers_and_a_page(folder, tmp_path):
     assert "two &lt;small&gt; libraries" in page
     assert "CICADA, LGN-LT2" in page
     assert "<script" not in page
+    assert "(cicada_logic-v3) need the residual stage beside: 12,500 LUT and 252 DSP" in page
+    assert "displaced sideways by up to" in page
+    mean = 100 * content["at"][0]["seeds"]["menu"]["mean"]
+    assert f"<td>menu alone</td><td>{mean:.1f}</td>" in page
     assert list((tmp_path / "out" / "figures").glob("roc*.svg"))
 
 
