@@ -117,10 +117,11 @@ def _areas_table(entry: dict[str, Any], reference: str) -> Table:
 def _at_rate(request: AtRateRequest, out: Path, talk: bool, as_json: bool) -> None:
     """Judge the correlator's weights at equal rate and show the gains."""
     from l1kd.study import at_rate
+    from l1kd.study.judgement_page import write_judgement
 
     chosen = at_rate.weightings_of(request.models, towers=request.towers)
     found = at_rate.judge(request, chosen)
-    page = at_rate.write_judgement(found, request, chosen, out)
+    page = write_judgement(found, request, chosen, out)
     if as_json:
         typer.echo((out / "at_rate.json").read_text(encoding="utf-8"))
         return

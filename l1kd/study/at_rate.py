@@ -1,17 +1,15 @@
-"""Weights of the correlator judged at equal rate: files in, records, plots and a page out.
+"""Weights of the correlator judged at equal rate: files in, records out.
 
 What a weight is worth in the trigger is the efficiency for signals at the threshold that keeps the
 rate, with the vertex that the trigger finds. Every weighting goes through the same chain: regions,
 their slots, final lists, the list of layer 2, jets and sums, in integers.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from l1kd.algorithms import Correlator
 from l1kd.algorithms.correlator import SHIPPED
@@ -25,11 +23,8 @@ from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.emulators.correlator.linpuppi import TUNED, tuned_for
 from l1kd.emulators.particles.region_puppi import TUNED_PUPPI
 from l1kd.errors import ConfigurationError
-from l1kd.execution.faults import require_writable, writing
 from l1kd.physics.response import ResponseSample, jet_table, met_table
 from l1kd.processors.at_rate import MAX_ABS_ETA, QUANTITIES, AtRateProcessor, Weighting
-from l1kd.report import studies
-from l1kd.report.menu_page import pictures_of, render
 from l1kd.statistics import ONE_SIGMA, Estimate, bootstrap, resolution_limit
 from l1kd.study.engine import Passed, pass_over
 from l1kd.study.request import AtRateRequest
@@ -46,9 +41,8 @@ from l1kd.trigger.efficiency.iso_rate import (
     rate_at_efficiency,
 )
 from l1kd.trigger.efficiency.turn_on import Curve, TurnOn
-from l1kd.trigger.plots import menus as menu_plots
 
-__all__ = ["Judgement", "judge", "weightings_of", "write_judgement"]
+__all__ = ["Judgement", "judge", "weightings_of"]
 
 EFFICIENCIES = (0.5, 0.7, 0.9)
 """Efficiencies at which rates are compared."""
@@ -454,59 +448,3 @@ def _from(drawn: Floats) -> Estimate:
         return Estimate(float(drawn[0]), 0.0, float("inf"), 0)
     low, high = np.quantile(rest, [tail, 1.0 - tail])
     return Estimate(float(drawn[0]), float(low), float(high), drawn.size - 1)
-
-
-def _figures(found: Judgement) -> dict[str, Figure]:
-    labels = found.labels
-    drawn: dict[str, Figure] = {}
-    for signal, curves in found.curves.items():
-        own = {labels[w]: x for w, x in curves.items()}
-        drawn[f"rate:{signal}"] = menu_plots.efficiency_against_rate(
-            own, found.rates_hz, signal=signal
-        )
-        for quantity, turn_ons in found.turn_ons[signal].items():
-            drawn[f"turn_on:{signal}, {QUANTITIES[quantity]}"] = menu_plots.turn_ons(
-                {labels[w]: x for w, x in turn_ons.items()},
-                reference=f"generated {QUANTITIES[quantity]} [GeV]",
-            )
-    return drawn
-
-
-def _plain(x: Any) -> Any:
-    """Return records in plain JSON types."""
-    if hasattr(x, "as_dict"):
-        return x.as_dict()
-    if isinstance(x, tuple) and hasattr(x, "_asdict"):
-        return {key: _plain(own) for key, own in x._asdict().items()}
-    if isinstance(x, Mapping):
-        return {f"{k:g}" if isinstance(k, float) else str(k): _plain(own) for k, own in x.items()}
-    if isinstance(x, list | tuple):
-        return [_plain(each) for each in x]
-    if isinstance(x, np.ndarray):
-        return _plain(x.tolist())
-    if isinstance(x, float) and not np.isfinite(x):
-        return None
-    return x
-
-
-def write_judgement(
-    found: Judgement, request: AtRateRequest, weightings: Sequence[Any], out: str | Path
-) -> Path:
-    """Write at_rate.json and the page; return the page's path."""
-    folder = Path(out)
-    require_writable(folder)
-    versions = {w.name: str(getattr(w, "version", "")) for w in weightings}
-    about = studies.provenance(versions, command=request.command).model_dump()
-    with writing(folder):
-        content = _plain(found) | {"provenance": about}
-        (folder / "at_rate.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-        page = folder / "index.html"
-        shown = {
-            "found": found,
-            "quantities": QUANTITIES,
-            "pictures": pictures_of(_figures(found), folder),
-            "about": about,
-            "label": request.label,
-        }
-        page.write_text(render("at_rate.html", shown), encoding="utf-8")
-    return page

@@ -12,7 +12,8 @@ from l1kd.datasets import inspect_file
 from l1kd.emulators.particles.region_puppi import TRIGGER_PUPPI, TUNED_PUPPI
 from l1kd.errors import ConfigurationError
 from l1kd.processors.at_rate import QUANTITIES
-from l1kd.study.at_rate import judge, weightings_of, write_judgement
+from l1kd.study.at_rate import judge, weightings_of
+from l1kd.study.judgement_page import write_judgement
 from l1kd.study.request import AtRateRequest, EvaluateRequest
 from l1kd.study.symmetry import symmetries
 
