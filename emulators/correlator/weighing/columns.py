@@ -1,14 +1,15 @@
 """The integers that a network in the correlator may read of every candidate, by name.
 
 All are what firmware forms from one region's tracks and clusters with shifts, comparisons, sums and
-one small table; what the whole event adds is known with the vertex, before any region is weighed.
-They are symmetric under reflection in eta and in phi, and do not change when an event is turned by
-one azimuthal sector.
+small tables. What the whole event adds is known with the vertex, before any region is weighed, but
+for LinPUPPI's MET, for which a network that reads it waits. They are symmetric under reflection in
+eta and in phi, and do not change when an event is turned by one azimuthal sector, but for the
+rounding of that MET.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log2
+from math import cos, log2, pi
 from typing import Final, Literal
 
 import numpy as np
@@ -17,8 +18,8 @@ from l1kd.emulators.array_types import Bytes
 from l1kd.emulators.fixed_point import FixedPoint
 
 __all__ = [
-    "COLUMNS", "CONES", "FORMAT", "HALF", "LOGARITHM", "NAMES", "OF_PLACES", "TRACKS", "Column",
-    "Tracks", "mode_of", "numbers_of",
+    "COLUMNS", "CONES", "FORMAT", "HALF", "LOGARITHM", "LOST_BY_ANGLE", "NAMES", "OF_MET",
+    "OF_PLACES", "TRACKS", "Column", "Tracks", "mode_of", "numbers_of",
 ]  # fmt: skip
 
 Tracks = Literal["none", "kept", "every"]
@@ -58,6 +59,14 @@ LOGARITHM: Final = _logarithm()
 
 The highest bit of v + 1, and a table of 64 entries, round(16 log2(1 + k/64)), for the six bits
 below; 255 at most.
+"""
+
+LOST_BY_ANGLE: Final = np.array(
+    [*(min(round(-16 * log2(cos(k * pi / 720))), 255) for k in range(360)), 255], np.uint8
+)
+"""uint8[361]: -16 log2 of the cosine of k steps of pi/720, what a projection takes off a logarithm.
+
+255, which leaves nothing, at a right angle.
 """
 
 
@@ -136,6 +145,11 @@ COLUMNS: Final = (
     Column("second_pt_04", 255, "log of the pt of the same nearer than 0.395"),
     Column("event_second_pt", 255, "the largest such log of the event's tracks that are more than "
            "0.4 cm from the vertex"),
+    Column("event_met", 255, "log of LinPUPPI's MET: the vector sum of its candidates of all "
+           "regions"),
+    Column("met_away", 255, "log of the part of that MET that points away from the candidate; 0 "
+           "where it points towards it"),
+    Column("met_toward", 255, "log of the part that points towards it; 0 where it points away"),
 )  # fmt: skip
 """Every column, in the order of `region_inputs`. "Log" is `LOGARITHM` of a sum in 0.25 GeV, or of a
 number; sums of pt^2/dR^2 are LinPUPPI's, in 1/64. Sums leave the candidate itself out, except those
@@ -146,8 +160,11 @@ NAMES: Final = tuple(column.name for column in COLUMNS)
 """Their names."""
 
 
-OF_PLACES: Final = NAMES[NAMES.index("own_z_pt") :]
+OF_PLACES: Final = NAMES[NAMES.index("own_z_pt") : NAMES.index("event_met")]
 """Those that tell how hard the places of tracks in z are."""
+
+OF_MET: Final = NAMES[NAMES.index("event_met") :]
+"""Those that are made of LinPUPPI's MET in the whole event."""
 
 
 def mode_of(tracks: Tracks) -> int:
