@@ -9,15 +9,19 @@ from l1kd.emulators.array_types import AnyArray, Mask
 from l1kd.emulators.correlator.linpuppi.linpuppi import LinPuppi
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.regionizer.regionizer import Batch
+from l1kd.emulators.correlator.types import wrap
 from l1kd.emulators.correlator.weighing.columns import (
+    OF_MET,
     OF_PLACES,
     ONE,
     Tracks,
     mode_of,
     numbers_of,
 )
+from l1kd.emulators.correlator.weighing.event_met import add_momenta, directions
 from l1kd.emulators.correlator.weighing.input_kernels import (
     FIRST_NEUTRAL,
+    NUMBERS,
     event_sums,
     fill_inputs,
     place_histogram,
@@ -78,16 +82,19 @@ class InputFormer:
         self._wanted = wanted_sums(names)
         self._mode = mode_of(tracks)
         self._with_places = any(name in OF_PLACES for name in names)
+        self._with_met = any(name in OF_MET for name in names)
         self._arguments = [batch.arguments(kind) for kind in range(len(BOARDS))]
         self._work = work_arrays()
         self._histogram = place_histogram()
         self._places = np.zeros_like(batch.tracks[0][0])
-        self._events = np.zeros((batch.n_events, 4), dtype=np.int64)
+        self._events = np.zeros((batch.n_events, NUMBERS), dtype=np.int64)
+        self._sums = np.zeros((batch.n_events, 2), dtype=np.int64)
         self.kept = np.zeros(batch.tracks[0][0].shape, dtype=np.int8)
         self.results = [
             tuple(np.zeros((3, rows.stop - rows.start, a.parameters.n_in), dtype=np.int16))
             for rows, a in zip(batch.rows, algorithms, strict=True)
         ]
+        self._slots = [(a.parameters.n_track, a.parameters.n_in) for a in algorithms]
         capacity = sum(
             (rows.stop - rows.start) * (a.parameters.n_in + a.parameters.n_track * (self._mode > 0))
             for rows, a in zip(batch.rows, algorithms, strict=True)
@@ -104,11 +111,14 @@ class InputFormer:
         event_sums(*given, self._events)
         if self._with_places:
             place_sums(*given, self._histogram, self._places, self._events)
+        for kind, algorithm in enumerate(self._algorithms):
+            algorithm.weigh(*self._arguments[kind], self._kept(kind), self.results[kind])
+        if self._with_met:
+            self._find_met()
         m = 0
         for kind, (board, algorithm) in enumerate(zip(BOARDS, self._algorithms, strict=True)):
             track, charged, neutral, region, counts = self._arguments[kind]
-            kept = self.kept[batch.rows[kind]] if board.n_tracks else self.kept[:0]
-            algorithm.weigh(*self._arguments[kind], kept, self.results[kind])
+            kept = self._kept(kind)
             flags = (ONE * (board.n_tracks > 0), ONE * (board.name == "hf"))
             m = fill_inputs(
                 kind, board.n_regions,
@@ -118,6 +128,25 @@ class InputFormer:
                 self._mode, self._chosen, self._wanted, self._work, (self.values, self.places), m,
             )  # fmt: skip
         return m
+
+    def _kept(self, kind: int) -> AnyArray:
+        """Return the part of `kept` that belongs to a board type."""
+        return self.kept[self._batch.rows[kind]] if BOARDS[kind].n_tracks else self.kept[:0]
+
+    def _find_met(self) -> None:
+        """Sum LinPUPPI's candidates of whole events, tracks where they come from."""
+        self._sums[:] = 0
+        for kind, board in enumerate(BOARDS):
+            _, charged, neutral, region, counts = self._arguments[kind]
+            sizes = [np.minimum(c, a) for c, a in zip(counts[1:], self._slots[kind], strict=True)]
+            if charged:
+                bend = np.where(charged[3] & 1, charged[7], -charged[7])
+                phi = wrap(charged[2] + bend, 10).astype(np.int16)
+                pt = charged[0] * self._kept(kind)
+                add_momenta(board.n_regions, pt, phi, sizes[0], region[1], self._sums)
+            passed = self.results[kind][2]
+            add_momenta(board.n_regions, passed, neutral[2], sizes[1], region[1], self._sums)
+        directions(self._sums, self._events[:, 4:])
 
     def describe(self, m: int, first: int) -> dict[str, AnyArray]:
         """Say what the first m candidates are, as `RegionInputs` has it; `first` event of all."""

@@ -13,11 +13,19 @@ from l1kd.emulators.correlator.linpuppi.weight_kernels import (
     inverse_dr2,
     neighbour_sums,
 )
-from l1kd.emulators.correlator.types import wrap
-from l1kd.emulators.correlator.weighing.columns import CONES, HALF, LOGARITHM, NAMES, ONE
+from l1kd.emulators.correlator.types import HALF_TURN, TURN, wrap
+from l1kd.emulators.correlator.weighing.columns import (
+    CONES,
+    HALF,
+    LOGARITHM,
+    LOST_BY_ANGLE,
+    NAMES,
+    ONE,
+)
 
 __all__ = [
     "FIRST_NEUTRAL",
+    "NUMBERS",
     "event_sums",
     "fill_inputs",
     "place_histogram",
@@ -26,6 +34,8 @@ __all__ = [
 ]
 
 LANES = 64
+NUMBERS = 6
+"""Numbers of an event, as `event_numbers` has them."""
 FIRST_NEUTRAL = 64
 """Slots of neutrals are counted from here, those of tracks from 0."""
 SMALL, MIDDLE, LARGE = CONES
@@ -46,7 +56,8 @@ KIND, MUON, DZ, WEIGHT = 2, 7, 8, 9
     OWN_PT, ABS_ETA, OWN_EM, TRACK, OWN_MUON, TRACKER, HF, OWN_DZ, OWN_WEIGHT, ALPHA,
     VERTEX_PT, _, _, VERTEX_MAX, PILEUP_PT, _, _, PILEUP_COUNT, NEUTRAL_PT, _, _, NEUTRAL_MAX,
     NEUTRAL_COUNT, EM_PT, PILEUP_ALPHA, NEUTRAL_ALPHA, REGION_PT, _, _, REGION_PILEUP,
-    REGION_NEUTRAL, EVENT, _, _, OWN_PLACE, OTHER_PLACE, _, SECOND_PT, _, EVENT_SECOND,
+    REGION_NEUTRAL, EVENT, _, _, OWN_PLACE, OTHER_PLACE, _, SECOND_PT, _, EVENT_SECOND, MET, AWAY,
+    TOWARD,
 ) = range(len(NAMES))  # fmt: skip
 """Positions of the columns."""
 
@@ -75,8 +86,8 @@ def event_sums(n_events, boards, tracks, counts, region, pv, out) -> None:
         eta centre, phi centre, eta half width, phi half width.
     pv : int16[rows]
         z0 of the vertex.
-    out : int64[n_events, 4]
-        Sum of pt, number near the vertex, number elsewhere, 0; a track counts in the region to
+    out : int64[n_events, 6]
+        Sum of pt, number near the vertex, number elsewhere, and zeros; a track counts in the region to
         which its position belongs.
     """
     for event in range(n_events):
@@ -111,8 +122,8 @@ def place_sums(n_events, boards, tracks, counts, region, pv, histogram, places, 
     places : int16[rows, slots]
         Logarithm of the sum of pt of the event's tracks, each as `event_sums` counts it, within
         0.2 cm of every track.
-    out : int64[n_events, 4]
-        The last column gets the largest of those further than 0.4 cm from the vertex, among tracks
+    out : int64[n_events, 6]
+        The fourth column gets the largest of those further than 0.4 cm from the vertex, among tracks
         in the region to which they belong.
     """
     for event in range(n_events):
@@ -323,12 +334,25 @@ def _neighbourhood(n, setup, wanted, event, work):
         _places_around(n, sizes[0, PILEUP], target, sources[PILEUP], least, places)
 
 
+@njit(nogil=True, inline="always")
+def _seen_from(met, azimuth):
+    """Return the parts of a MET away from and towards a candidate.
+
+    `azimuth` is the candidate's without that of the sum, which MET opposes.
+    """
+    apart = abs(azimuth)
+    if apart > HALF_TURN:
+        apart = abs(TURN - apart)
+    away = max(met - np.int32(LOST_BY_ANGLE[min(apart, HALF_TURN - apart)]), 0)
+    return (away, 0) if 2 * apart <= HALF_TURN else (0, away)
+
+
 @njit(nogil=True)
-def _row(lane, eta_centre, flags, work, event, with_places, row):
-    """Write every column of one candidate."""
+def _row(lane, region, flags, work, event, with_places, row):
+    """Write every column of one candidate; `region` is the centre in eta and in phi."""
     _, target, sums, densities, places, sizes = work
     row[OWN_PT] = _log(target[PT, lane])
-    row[ABS_ETA] = min(abs(wrap(np.int32(eta_centre) + target[ETA, lane], 12)) >> 3, 255)
+    row[ABS_ETA] = min(abs(wrap(np.int32(region[0]) + target[ETA, lane], 12)) >> 3, 255)
     row[OWN_EM] = ONE * target[IS_EM, lane]
     row[TRACK] = ONE if target[KIND, lane] != NEUTRAL else 0
     row[OWN_MUON] = ONE * target[MUON, lane]
@@ -359,6 +383,9 @@ def _row(lane, eta_centre, flags, work, event, with_places, row):
             row[OTHER_PLACE + number] = places[number, lane]
             row[SECOND_PT + number] = _log(places[2 + number, lane])
     row[EVENT_SECOND] = event[3]
+    row[MET] = event[4]
+    azimuth = np.int32(region[1]) + target[PHI, lane] - np.int32(event[5])
+    row[AWAY], row[TOWARD] = _seen_from(np.int32(event[4]), azimuth)
 
 
 @njit(nogil=True)
@@ -382,8 +409,8 @@ def fill_inputs(
         Which tracks LinPuppi keeps, and its weights of neutrals.
     flags : tuple of int
         Values of `tracker` and `hf`.
-    events : int64[n_events, 4]
-        Output of `event_sums` and `place_sums`.
+    events : int64[n_events, 6]
+        Output of `event_sums`, `place_sums` and `event_met.directions`.
     with_tracks : int
         Which tracks are weighed, by its position in `columns.TRACKS`.
     chosen : int64[n_chosen]
@@ -417,7 +444,7 @@ def fill_inputs(
         _sources(r, n_trk, n_neu, track, neutral, pv, setup, work[0], work[5])
         _neighbourhood(n, setup, wanted, event, work)
         for lane in range(n):
-            _row(lane, region[0][r], flags, work, event, wanted[7], row)
+            _row(lane, (region[0][r], region[1][r]), flags, work, event, wanted[7], row)
             for c in range(len(chosen)):
                 values[m, c] = row[chosen[c]]
             places[m, 0] = board

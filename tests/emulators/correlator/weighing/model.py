@@ -1,6 +1,6 @@
 """An independent model of the inputs, in Python's integers, from the lists of one region."""
 
-from math import log2
+from math import cos, log2, pi
 
 from l1kd.emulators.correlator.linpuppi import LinPuppi
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
@@ -134,6 +134,7 @@ def region_rows(
             **{f"other_z_max_0{c}": x for c, x in zip("24", other_z, strict=True)},
             **{f"second_pt_0{c}": logarithm(s) for c, s in zip("24", second, strict=True)},
             "event_second_pt": event[3],
+            **seen(event[4], int(inputs["region_hwPhiCenter"][r]) + own["phi"] - event[5]),
         }
         rows.append((own["slot"], is_track, row))
     return rows
@@ -162,13 +163,63 @@ def places_of(regions: dict, event: int) -> dict[tuple, int]:
     return {key: logarithm(sums[z0]) for key, _, z0, _, _ in tracks}
 
 
-def event_of(regions: dict, event: int) -> tuple[int, int, int, int]:
-    """Return pt and number of tracks near the vertex, number of others, and the hardest place."""
+def seen(met: int, angle: int) -> dict[str, int]:
+    """Return the size of MET, and its parts away from and towards what lies at an angle to it."""
+    angle = (angle + 720) % 1440 - 720
+    cosine = abs(cos(angle * pi / 720))
+    lost = 255 if abs(angle) == 360 else min(int(-16 * log2(cosine) + 0.5), 255)
+    part = max(met - lost, 0)
+    forward = -360 < angle < 360
+    return {
+        "event_met": met,
+        "met_away": part if forward else 0,
+        "met_toward": 0 if forward else part,
+    }
+
+
+def whole_steps(k: int) -> int:
+    return int(1024 * cos(k * pi / 720) + (0.5 if cos(k * pi / 720) > 0 else -0.5))
+
+
+def met_of(regions: dict, event: int, puppi: dict | None = None) -> tuple[int, int]:
+    """Return the logarithm and the azimuth of the sum of LinPUPPI's candidates of all regions."""
+    x = y = 0
+    for board in BOARDS:
+        inputs = regions[board.name]
+        algorithm = (puppi or {}).get(board.name) or LinPuppi.preset(board.name)
+        p, found = algorithm.parameters, algorithm.run(inputs)
+        for r in range(event * board.n_regions, (event + 1) * board.n_regions):
+            centre = int(inputs["region_hwPhiCenter"][r])
+            momenta = []
+            for i in range(min(int(inputs["n_neu"][r]), p.n_in)):
+                phi = inputs["pfne_hwPhi" if board.n_tracks else "calo_hwPhi"][r, i]
+                momenta.append((int(found["out_all_hwPt"][r, i]), centre + int(phi)))
+            for i in range(min(int(inputs["n_trk"][r]), p.n_track) if board.n_tracks else 0):
+                pt, phi = found["out_ch_hwPt"][r, i], found["out_ch_hwPhi"][r, i]
+                momenta.append((int(pt), int(phi)))
+            x += sum(max(pt, 0) * whole_steps(phi) for pt, phi in momenta)
+            y += sum(max(pt, 0) * whole_steps(phi - 360) for pt, phi in momenta)
+    inward = [k for k in range(361) if abs(y) * whole_steps(k) >= abs(x) * whole_steps(360 - k)]
+    angle = max(inward)
+    size = (abs(x) * whole_steps(angle) + abs(y) * whole_steps(360 - angle)) // 2**20
+    if x < 0:
+        angle = 720 - angle
+    if y < 0 and angle != 720:
+        angle = -angle
+    return logarithm(min(size, 65535)), angle
+
+
+def event_of(regions: dict, event: int) -> tuple[int, int, int, int, int, int]:
+    """Return the numbers of one event.
+
+    Pt and number of tracks near the vertex, number of others, the hardest place, LinPUPPI's MET.
+    """
     own = [track for track in tracks_of(regions, event) if track[4]]
     places = places_of(regions, event)
     near = [track for track in own if track[3] <= 4]
     second = max((places[key] for key, _, _, far, _ in own if far > 8), default=0)
-    return sum(track[1] for track in near), len(near), len(own) - len(near), second
+    pt = sum(track[1] for track in near)
+    return pt, len(near), len(own) - len(near), second, *met_of(regions, event)
 
 
 def all_rows(regions: dict, n_events: int, tracks: str = "kept") -> dict[tuple, dict[str, int]]:

@@ -28,7 +28,7 @@ def pairs():
     for kind, board in enumerate(BOARDS):
         inputs = regions[board.name]
         rows = np.repeat(words, board.n_regions, axis=0)
-        rows = np.column_stack([rows[:, :3], rows[:, 3] / 16])
+        rows = np.column_stack([rows[:, :3], rows[:, 3:5] / 16, rows[:, 5]])
         of_tracks = np.zeros(np.shape(inputs.get("trk_hwPt", inputs["neu_source"])))
         for (name, region, slot), place in places.items():
             if name == board.name:
