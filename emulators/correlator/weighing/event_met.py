@@ -1,0 +1,73 @@
+# mypy: ignore-errors
+# ruff: noqa: ANN001, ANN201, ANN202
+"""LinPUPPI's MET in the whole event: the size of the sum of its candidates, and its azimuth."""
+
+from math import cos, pi
+
+import numpy as np
+
+from l1kd.emulators.compilation import njit
+from l1kd.emulators.correlator.types import HALF_TURN, TURN
+from l1kd.emulators.correlator.weighing.columns import LOGARITHM
+
+__all__ = ["COSINE", "add_momenta", "directions"]
+
+FRACTION = 10
+"""Bits of a cosine after the point."""
+RIGHT_ANGLE = HALF_TURN // 2
+COSINE = np.array([round(cos(k * pi / HALF_TURN) * 2**FRACTION) for k in range(TURN)], np.int32)
+"""int32[1440]: cosines of the steps of azimuth, in 1/1024."""
+
+
+@njit(nogil=True)
+def add_momenta(event_rows, pt, phi, counts, centre, sums) -> None:
+    """Add the momenta of one kind of candidates to the sums of their events.
+
+    Parameters
+    ----------
+    event_rows : int
+        Regions per event.
+    pt, phi : int16[n, slots]
+        Momentum and local azimuth; a candidate without momentum, or a negative one, is none.
+    counts, centre : int16[n]
+        Slots that are used, azimuth of the region's centre.
+    sums : int64[n_events, 2]
+        x and y, in 1/1024 of the step of momentum.
+    """
+    for r in range(pt.shape[0]):
+        x, y = np.int64(0), np.int64(0)
+        for i in range(min(counts[r], pt.shape[1])):
+            if pt[r, i] > 0:
+                k = np.int64(centre[r]) + np.int64(phi[r, i])
+                x += np.int64(pt[r, i]) * COSINE[k % TURN]
+                y += np.int64(pt[r, i]) * COSINE[(k - RIGHT_ANGLE) % TURN]
+        sums[r // event_rows, 0] += x
+        sums[r // event_rows, 1] += y
+
+
+@njit(nogil=True)
+def directions(sums, out) -> None:
+    """Write the logarithm of the size of sums, and their azimuth.
+
+    The azimuth is found in the first quadrant, bit by bit, rounded towards the x axis; the size is
+    the projection on it.
+
+    Parameters
+    ----------
+    sums : int64[n, 2]
+        Output of `add_momenta`.
+    out : int64[n, 2]
+        `LOGARITHM` of the size, and the azimuth in steps of pi/720, above -720 and up to 720.
+    """
+    for event in range(len(sums)):
+        x, y = abs(sums[event, 0]), abs(sums[event, 1])
+        angle = 0
+        for bit in (256, 128, 64, 32, 16, 8, 4, 2, 1):
+            tried = angle + bit
+            if tried <= RIGHT_ANGLE and y * COSINE[tried] >= x * COSINE[RIGHT_ANGLE - tried]:
+                angle = tried
+        size = (x * COSINE[angle] + y * COSINE[RIGHT_ANGLE - angle]) >> (2 * FRACTION)
+        out[event, 0] = LOGARITHM[min(size, np.int64(65535))]
+        if sums[event, 0] < 0:
+            angle = HALF_TURN - angle
+        out[event, 1] = -angle if sums[event, 1] < 0 and angle < HALF_TURN else angle
