@@ -14,7 +14,7 @@ from l1kd.emulators.correlator.linpuppi import LinPuppi
 from l1kd.emulators.correlator.regionizer import Regionizer
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.weighing import NetworkWeight
-from l1kd.emulators.correlator.weighing.columns import OF_PLACES
+from l1kd.emulators.correlator.weighing.columns import OF_MET, OF_PLACES
 from l1kd.emulators.correlator.weighing.event_numbers import event_numbers
 from l1kd.emulators.correlator.weighing.region_weights import region_weights
 from l1kd.emulators.fixed_point import FixedPoint
@@ -39,7 +39,11 @@ _HEADER: Final = (
 )
 """Words of a region; they count in its first frame."""
 _SECOND: Final = ("event_second_pt", FixedPoint(8, 8, False))
-"""The one that comes last, where the network reads it."""
+"""The one that follows, where the network reads it."""
+_MET: Final = (("event_met", FixedPoint(8, 8, False)), ("met_phi", FixedPoint(11, 11)))
+"""Those that come last, where the network reads what is made of them."""
+_EVENT: Final = (*(name for name, _ in _HEADER[3:]), _SECOND[0], *(name for name, _ in _MET))
+"""The words that are the event's, as `event_numbers` has them; the azimuth from the region's."""
 
 
 class RegionStream:
@@ -49,8 +53,9 @@ class RegionStream:
     region follows at once. Frame f holds the neutrals in slots f * lanes and the following, and
     the tracks likewise; slots beyond those that LinPUPPI reads are ignored. A track has the
     logarithm of the pt at its own z0 (`z_pt`), and a region the event's largest elsewhere, where
-    the network reads what is made of them. Rows of the output are the weights of the candidates in
-    the same row of the input.
+    the network reads what is made of them; likewise the logarithm of LinPUPPI's MET in the whole
+    event (`event_met`) and its azimuth from the region's centre (`met_phi`, pi/720). Rows of the
+    output are the weights of the candidates in the same row of the input.
 
     Parameters
     ----------
@@ -62,6 +67,9 @@ class RegionStream:
         Its configuration.
     clusters : Clusterer, optional
         How its neutrals are formed of towers; without it they are what the events have.
+    others : mapping of LinPuppi, optional
+        Configurations of other board types, by name, where the network reads the MET that LinPUPPI
+        has in the whole event; presets where there is none.
 
     Attributes
     ----------
@@ -69,6 +77,8 @@ class RegionStream:
         Candidates of each kind in a frame.
     reads_places : bool
         Whether tracks come with how hard their places in z are.
+    reads_met : bool
+        Whether regions come with the event's MET.
     inputs, outputs : tuple of Tensor
         Words of a frame.
     """
@@ -80,11 +90,18 @@ class RegionStream:
         puppi: LinPuppi,
         *,
         clusters: Clusterer | None = None,
+        others: Mapping[str, LinPuppi] | None = None,
     ) -> None:
         self.weight, self.board, self.puppi, self.clusters = weight, board, puppi, clusters
         p = puppi.parameters
         self.n_neutrals, self.n_tracks = -(-p.n_in // FRAMES), -(-p.n_track // FRAMES)
-        self._header = (*_HEADER, _SECOND) if _SECOND[0] in weight.names else _HEADER
+        self.reads_met = not set(OF_MET).isdisjoint(weight.names)
+        self.others = dict(others or {}) if self.reads_met else {}
+        self._header = (
+            *_HEADER,
+            *([_SECOND] if _SECOND[0] in weight.names else []),
+            *(_MET if self.reads_met else []),
+        )
         places = set(OF_PLACES) - {_SECOND[0]}
         self.reads_places = bool(self.n_tracks) and not places.isdisjoint(weight.names)
         tensors = [Tensor(name, (1,), form) for name, form in self._header]
@@ -148,8 +165,7 @@ class RegionStream:
             raise ValueError("expected regions of six frames, the first of each with start")
         region = {name: words[name][::FRAMES, 0] for name in ("pv", "eta_centre")}
         none = np.zeros_like(words["start"])
-        of_event = [*(name for name, _ in _HEADER[3:]), _SECOND[0]]
-        events = np.stack([words.get(name, none)[::FRAMES, 0] for name in of_event], axis=1)
+        events = np.stack([words.get(name, none)[::FRAMES, 0] for name in _EVENT], axis=1)
         columns = {f"neu_{f}": self._slots(words, "neutral", f) for f in _NEUTRAL}
         columns |= {f"trk_{f}": self._slots(words, "track", f) for f in (*_TRACK, "z_pt")}
         found = region_weights(self.board, self.puppi, self.weight, columns | region, events)
@@ -192,13 +208,17 @@ class RegionStream:
         (board,) = (b for b in BOARDS if b.name == self.board)
         inputs, p = regions[self.board], self.puppi.parameters
         n = len(inputs["n_neu"])
-        numbers, places = event_numbers(regions, len(offsets) - 1)
+        everywhere = {b.name: self.others.get(b.name) or LinPuppi.preset(b.name) for b in BOARDS}
+        numbers, places = event_numbers(
+            regions, len(offsets) - 1, everywhere | {self.board: self.puppi}
+        )
         events = np.repeat(numbers, board.n_regions, axis=0)
+        events[:, 5] = 720 - (720 - events[:, 5] + inputs["region_hwPhiCenter"]) % 1440
         words = np.zeros((n, FRAMES, len(self._header)), np.int64)
         words[:, 0, 0] = 1
         words[:, :, 1] = inputs.get("pv_hwZ0", np.zeros(n, np.int64))[:, None]
         words[:, :, 2] = inputs["region_hwEtaCenter"][:, None]
-        words[:, :, 3:] = events[:, None, : len(self._header) - 3]
+        words[:, :, 3:] = events[:, None, [_EVENT.index(name) for name, _ in self._header[3:]]]
         parts = [words.reshape(n * FRAMES, -1)]
         prefix = "calo_" if p.forward else "pfne_"
         em = "hwEmID" if p.forward else "hwId"
@@ -219,18 +239,13 @@ class RegionStream:
         """Write the network, and beside it what else this is, as JSON."""
         path = Path(path)
         self.weight.network.save(path)
-        preset = LinPuppi.preset(self.board).parameters
-        own = {
-            name: value
-            for name, value in vars(self.puppi.parameters).items()
-            if value != getattr(preset, name)
-        }
         content = {
             "board": self.board,
             "columns": list(self.weight.names),
             "tracks": self.weight.tracks,
             "clusters": self.clusters and vars(self.clusters),
-            "linpuppi": own,
+            "linpuppi": _changes(self.board, self.puppi),
+            "others": {board: _changes(board, puppi) for board, puppi in self.others.items()},
         }
         _beside(path).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
@@ -254,10 +269,21 @@ class RegionStream:
             # what was built before every track could be weighed says yes or no
             tracks = {True: "kept", False: "none"}.get(content["tracks"], content["tracks"])
             weight = NetworkWeight(Network.load(path), tuple(content["columns"]), tracks=tracks)
-            puppi = LinPuppi(LinPuppi.preset(board).parameters.replace(**_with_tuples(own)))
-            return cls(weight, board, puppi, clusters=clusters)
+            # what was built before the MET could be read has no others
+            others = {b: _changed(b, of_it) for b, of_it in content.get("others", {}).items()}
+            return cls(weight, board, _changed(board, own), clusters=clusters, others=others)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{beside}: expected the description of a region: {error}") from error
+
+
+def _changes(board: str, puppi: LinPuppi) -> dict[str, Any]:
+    """Return the parameters that are not the preset's."""
+    preset, own = LinPuppi.preset(board).parameters, vars(puppi.parameters)
+    return {name: value for name, value in own.items() if value != getattr(preset, name)}
+
+
+def _changed(board: str, own: Mapping[str, Any]) -> LinPuppi:
+    return LinPuppi(LinPuppi.preset(board).parameters.replace(**_with_tuples(own)))
 
 
 def _with_tuples(own: Mapping[str, Any]) -> dict[str, Any]:

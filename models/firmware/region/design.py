@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from l1kd.emulators.correlator.tables import WEIGHT
 from l1kd.emulators.correlator.weighing.columns import HALF
 from l1kd.errors import FirmwareError
-from l1kd.models.firmware.region.lane import Lane, NetworkModule, logistic_rows, write_lane
+from l1kd.models.firmware.region.lane import Lane, NetworkModule, write_lane
+from l1kd.models.firmware.region.met import met_modules
 from l1kd.models.firmware.region.modules import (
     FAR,
     distance_module,
@@ -23,6 +25,8 @@ from l1kd.models.firmware.stream import FRAMES, RegionStream
 __all__ = ["build_region"]
 
 MARK, LAST = 0, FRAMES - 1
+OF_ANGLE = {"met_away", "met_toward"}
+"""Columns that are made of the header's words of the MET."""
 
 
 @dataclass(frozen=True)
@@ -153,11 +157,13 @@ class _Shell:
         return {name: p.at(wire, self.WORDS) for name, wire in words.items()}
 
     def region_columns(self, names: tuple[str, ...]) -> dict[str, Wire]:
-        """Columns that are the same for all candidates of a region."""
+        """Columns that are the same for all candidates of a region, and of what others are made."""
         found = {}
         for name in names:
-            if name == "event_second_pt":
+            if name in ("event_second_pt", "event_met"):
                 found[name] = self.header[name]
+            elif name in OF_ANGLE:
+                found |= {word: self.header[word] for word in ("event_met", "met_phi")}
             elif name.startswith("event_"):
                 found[name] = self._event_log(name)
             elif name.startswith("region_"):
@@ -218,7 +224,7 @@ class _Shell:
                 wire = self.header["eta_centre"]
             elif what[0] == "same":
                 wire = self._same(kind, number)
-            elif what[0] in ("region", "event"):
+            elif what[0] == "region":
                 wire = columns[str(what[1])]
             elif what in made:
                 wire = made[what]
@@ -324,14 +330,15 @@ def build_region(
 
 
 def _tables(stream: RegionStream) -> list[str]:
-    """LinPUPPI's tables, where its weight is read."""
-    if "linpuppi_weight" not in stream.weight.names:
-        return []
-    rows = stream.puppi.parameters.raw().alpha_table().reshape(-1)
-    return [
-        rom_module("l1kd_alpha", 12, [int(x) for x in rows]),
-        rom_module("l1kd_logistic", 9, logistic_rows()),
-    ]
+    """What reads tables, where a network needs it: LinPUPPI's weight, and angles to the MET."""
+    names, found = stream.weight.names, []
+    if "linpuppi_weight" in names:
+        rows = stream.puppi.parameters.raw().alpha_table().reshape(-1)
+        found.append(rom_module("l1kd_alpha", 12, [int(x) for x in rows]))
+        found.append(rom_module("l1kd_logistic", 9, [int(x) for x in WEIGHT]))
+    if not OF_ANGLE.isdisjoint(names):
+        found += met_modules()
+    return found
 
 
 def _check(stream: RegionStream) -> None:

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Final
 
 from l1kd.emulators.correlator.linpuppi import LinPuppi
-from l1kd.emulators.correlator.tables import WEIGHT
 from l1kd.emulators.correlator.weighing.columns import ONE
 from l1kd.emulators.correlator.weighing.network_weight import FRACTION
 from l1kd.emulators.fixed_point import FixedPoint
+from l1kd.models.firmware.region.met import LATENCY, MET
 from l1kd.models.firmware.region.modules import DISTANCE, TERM, logarithm
 from l1kd.models.firmware.region.pipeline import Pipeline, Wire
 
@@ -43,8 +43,8 @@ class LanePort:
     port : str
         Name in the lane.
     what : tuple
-        ("target", field), ("same",), ("track" or "neutral", slot, field), ("region", column),
-        ("event", column) or ("centre",).
+        ("target", field), ("same",), ("track" or "neutral", slot, field), ("region", column) or
+        ("centre",).
     stage : int
         When it must be there.
     """
@@ -106,6 +106,10 @@ class _Writer:
 
     def _target(self, what: str, width: int, *, signed: bool = False) -> Wire:
         return self._port(f"t_{what}", ("target", what), 0, width, signed=signed)
+
+    def _of_region(self, name: str, width: int, *, signed: bool = False) -> Wire:
+        what = ("region", name)
+        return self._port(f"r_{name}", what, self.region[name], width, signed=signed)
 
     def square(self, kind: str, k: int) -> Wire:
         """Squared distance of the target from one source."""
@@ -241,6 +245,16 @@ class _Writer:
         text = "({0} > 2047) ? 13'sd2047 : ({0} < -2048) ? -13'sd2048 : {0}[12:0]"
         return self.p.reg(text, 13, wire, signed=True)
 
+    @cached_property
+    def met(self) -> Wire:
+        """The parts of the event's MET that point away from the target and towards it."""
+        inputs = [
+            ("met", self._of_region("event_met", 8)),
+            ("met_phi", self._of_region("met_phi", 11, signed=True)),
+            ("phi", self._target("phi", 10, signed=True)),
+        ]
+        return self.p.instance(MET, inputs, ("parts", 16), LATENCY)
+
     def column(self, name: str) -> Wire:
         """One input of the network."""
         p = self.p
@@ -265,12 +279,13 @@ class _Writer:
             "other_z_max_04": lambda: self._hardest_place("04"),
             "second_pt_02": lambda: self._second_pt("02"),
             "second_pt_04": lambda: self._second_pt("04"),
+            "met_away": lambda: p.comb("{0}[7:0]", 8, self.met),
+            "met_toward": lambda: p.comb("{0}[15:8]", 8, self.met),
         }
         if name in makers:
             return makers[name]()
         if name in self.region:
-            what = "event" if name.startswith("event") else "region"
-            return self._port(f"r_{name}", (what, name), self.region[name], 8)
+            return self._of_region(name, 8)
         group, what, size = name.split("_")
         if not self.sources(group):
             return p.constant(0, 8)
@@ -388,15 +403,10 @@ def write_lane(
     network : NetworkModule
         The network's RTL.
     region : mapping of int
-        Stage at which the columns of the region and of the event are known.
+        Stage at which what is the same for all candidates of a region is known.
     track : bool
         Whether its candidates are tracks.
     every : bool
         Whether these are weighed also where LinPUPPI drops them.
     """
     return _Writer(name, puppi, names, network, region, track, every).write()
-
-
-def logistic_rows() -> list[int]:
-    """Return LinPUPPI's logistic table."""
-    return [int(x) for x in WEIGHT]
