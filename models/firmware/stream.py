@@ -54,8 +54,9 @@ class RegionStream:
     the tracks likewise; slots beyond those that LinPUPPI reads are ignored. A track has the
     logarithm of the pt at its own z0 (`z_pt`), and a region the event's largest elsewhere, where
     the network reads what is made of them; likewise the logarithm of LinPUPPI's MET in the whole
-    event (`event_met`) and its azimuth from the region's centre (`met_phi`, pi/720). Rows of the
-    output are the weights of the candidates in the same row of the input.
+    event (`event_met`) and the azimuth from the region's centre of the sum that it opposes
+    (`met_phi`, pi/720). Rows of the output are the weights of the candidates in the same row of the
+    input.
 
     Parameters
     ----------

@@ -330,7 +330,7 @@ def build_region(
 
 
 def _tables(stream: RegionStream) -> list[str]:
-    """What reads tables, where a network needs it: LinPUPPI's weight, and angles to the MET."""
+    """Return the tables of what the network reads, and what reads that of angles to the MET."""
     names, found = stream.weight.names, []
     if "linpuppi_weight" in names:
         rows = stream.puppi.parameters.raw().alpha_table().reshape(-1)

@@ -6,15 +6,16 @@ from l1kd.models.firmware.region.pipeline import Pipeline
 
 __all__ = ["LATENCY", "MET", "met_modules"]
 
-MET, LATENCY = "l1kd_met", 4
+MET, LATENCY = "l1kd_met", 5
 TABLE = "l1kd_met_lost"
 
 
 def _lost() -> list[int]:
-    """Rows by how far a distance in azimuth is beyond half a turn, -720 to 815, of 11 bits.
+    """Return rows by how far a difference in azimuth is beyond half a turn, -720 to 815, 11 bits.
 
-    The highest bit says that the MET points away, the others what the angle takes off its
-    logarithm: at a right angle all of it, so that the bit does not matter there.
+    The highest bit says that the sum, which MET opposes, lies on the candidate's side, so that MET
+    points away; the others what the angle takes off the logarithm. At a right angle that is all of
+    it, whatever the highest bit.
     """
     found = []
     for address in range(2048):
@@ -25,10 +26,10 @@ def _lost() -> list[int]:
 
 
 def met_modules() -> list[str]:
-    """Return the module of `met_away` (low 8 bits) and `met_toward`, 4 cycles, and its table.
+    """Return the module of `met_away` (low 8 bits) and `met_toward`, 5 cycles, and its table.
 
-    Positions are in steps of pi/720 from the centre of the region. A number's sign flips its bits,
-    and is the lowest bit of what is added next, which is even.
+    Azimuths of the sum and of the candidate are from the centre of the region. For its size a
+    number's sign flips its bits, and is the lowest bit of what is added next, which is even.
     """
     p = Pipeline(MET)
     met, met_phi = p.input("met", 8), p.input("met_phi", 11, signed=True)
@@ -40,5 +41,5 @@ def met_modules() -> list[str]:
     part = p.reg("{{1'd0, {0}}} - {{1'd0, {1}[7:0]}}", 9, met, row)
     away = p.comb("{0}[8]", 1, row)
     both = "{{({0}[8] | {1}) ? 8'd0 : {0}[7:0], ({0}[8] | ~{1}) ? 8'd0 : {0}[7:0]}}"
-    p.output("parts", p.comb(both, 16, part, away))
+    p.output("parts", p.reg(both, 16, part, away))
     return [p.text(), rom_module(TABLE, 9, _lost())]

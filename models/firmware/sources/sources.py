@@ -198,9 +198,7 @@ def _of_region(
     """Return the whole step of a region: input sums, LinPUPPI's and the network."""
     found = region_network(name)
     puppi = found.puppi.get(board) or LinPuppi.preset(board)
-    stream = RegionStream(
-        found.weight, board, puppi, clusters=found.clusters, others=found.puppi
-    )
+    stream = RegionStream(found.weight, board, puppi, clusters=found.clusters, others=found.puppi)
 
     def refuse(options: hls.HlsOptions, folder: Path) -> None:
         raise FirmwareError(
