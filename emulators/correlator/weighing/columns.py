@@ -4,7 +4,7 @@ All are what firmware forms from one region's tracks and clusters with shifts, c
 small tables. What the whole event adds is known with the vertex, before any region is weighed, but
 for LinPUPPI's MET, for which a network that reads it waits. They are symmetric under reflection in
 eta and in phi, and do not change when an event is turned by one azimuthal sector, but for the
-rounding of that MET.
+rounding of directions of MET.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from l1kd.emulators.fixed_point import FixedPoint
 
 __all__ = [
     "COLUMNS", "CONES", "FORMAT", "HALF", "LOGARITHM", "LOST_BY_ANGLE", "NAMES", "OF_MET",
-    "OF_PLACES", "TRACKS", "Column", "Tracks", "mode_of", "numbers_of",
+    "OF_PLACES", "OF_TRACK_MET", "TRACKS", "Column", "Tracks", "mode_of", "numbers_of",
 ]  # fmt: skip
 
 Tracks = Literal["none", "kept", "every"]
@@ -150,6 +150,10 @@ COLUMNS: Final = (
     Column("met_away", 255, "log of the part of that MET that points away from the candidate; 0 "
            "where it points towards it"),
     Column("met_toward", 255, "log of the part that points towards it; 0 where it points away"),
+    Column("event_track_met", 255, "log of the track MET: the vector sum of the event's tracks "
+           "within 0.2 cm of the vertex"),
+    Column("track_met_away", 255, "log of the part of it that points away from the candidate"),
+    Column("track_met_toward", 255, "log of the part that points towards it"),
 )  # fmt: skip
 """Every column, in the order of `region_inputs`. "Log" is `LOGARITHM` of a sum in 0.25 GeV, or of a
 number; sums of pt^2/dR^2 are LinPUPPI's, in 1/64. Sums leave the candidate itself out, except those
@@ -163,8 +167,11 @@ NAMES: Final = tuple(column.name for column in COLUMNS)
 OF_PLACES: Final = NAMES[NAMES.index("own_z_pt") : NAMES.index("event_met")]
 """Those that tell how hard the places of tracks in z are."""
 
-OF_MET: Final = NAMES[NAMES.index("event_met") :]
+OF_MET: Final = NAMES[NAMES.index("event_met") : NAMES.index("event_track_met")]
 """Those that are made of LinPUPPI's MET in the whole event."""
+
+OF_TRACK_MET: Final = NAMES[NAMES.index("event_track_met") :]
+"""Those that are made of the MET of the vertex's tracks."""
 
 
 def mode_of(tracks: Tracks) -> int:

@@ -1,22 +1,35 @@
 # mypy: ignore-errors
-# ruff: noqa: ANN001, ANN201, ANN202
-"""LinPUPPI's MET in the whole event: the size of the sum of its candidates, and its azimuth."""
+# ruff: noqa: ANN001, ANN201
+"""MET of the whole event: the size of the sum of its candidates or tracks, and its azimuth."""
 
 from math import cos, pi
 
 import numpy as np
 
 from l1kd.emulators.compilation import njit
-from l1kd.emulators.correlator.types import HALF_TURN, TURN
+from l1kd.emulators.correlator.types import HALF_TURN, TURN, wrap
 from l1kd.emulators.correlator.weighing.columns import LOGARITHM
 
-__all__ = ["COSINE", "add_momenta", "directions"]
+__all__ = ["COSINE", "add_momenta", "at_the_vertex", "cosine_and_sine", "directions"]
 
 FRACTION = 10
 """Bits of a cosine after the point."""
 RIGHT_ANGLE = HALF_TURN // 2
 COSINE = np.array([round(cos(k * pi / HALF_TURN) * 2**FRACTION) for k in range(TURN)], np.int32)
 """int32[1440]: cosines of the steps of azimuth, in 1/1024."""
+
+
+@njit(nogil=True, inline="always")
+def cosine_and_sine(phi):
+    """Return both of an azimuth of any number of turns, in 1/1024."""
+    k = np.int64(phi)
+    return np.int64(COSINE[k % TURN]), np.int64(COSINE[(k - RIGHT_ANGLE) % TURN])
+
+
+@njit(nogil=True, inline="always")
+def at_the_vertex(phi, label, bend):
+    """Return the local azimuth of a track where it comes from, as LinPUPPI writes it out."""
+    return wrap(np.int32(phi) + (bend if label & 1 else -bend), 10)
 
 
 @njit(nogil=True)
@@ -38,9 +51,9 @@ def add_momenta(event_rows, pt, phi, counts, centre, sums) -> None:
         x, y = np.int64(0), np.int64(0)
         for i in range(min(counts[r], pt.shape[1])):
             if pt[r, i] > 0:
-                k = np.int64(centre[r]) + np.int64(phi[r, i])
-                x += np.int64(pt[r, i]) * COSINE[k % TURN]
-                y += np.int64(pt[r, i]) * COSINE[(k - RIGHT_ANGLE) % TURN]
+                cosine, sine = cosine_and_sine(np.int32(centre[r]) + phi[r, i])
+                x += pt[r, i] * cosine
+                y += pt[r, i] * sine
         sums[r // event_rows, 0] += x
         sums[r // event_rows, 1] += y
 
@@ -50,7 +63,7 @@ def directions(sums, out) -> None:
     """Write the logarithm of the size of sums, and their azimuth.
 
     The azimuth is found in the first quadrant, bit by bit, rounded towards the x axis; the size is
-    the projection on it.
+    the projection on it. Nothing has the azimuth 0.
 
     Parameters
     ----------
@@ -64,7 +77,8 @@ def directions(sums, out) -> None:
         angle = 0
         for bit in (256, 128, 64, 32, 16, 8, 4, 2, 1):
             tried = angle + bit
-            if tried <= RIGHT_ANGLE and y * COSINE[tried] >= x * COSINE[RIGHT_ANGLE - tried]:
+            inside = y * COSINE[tried] >= x * COSINE[RIGHT_ANGLE - tried]
+            if y > 0 and tried <= RIGHT_ANGLE and inside:
                 angle = tried
         size = (x * COSINE[angle] + y * COSINE[RIGHT_ANGLE - angle]) >> (2 * FRACTION)
         out[event, 0] = LOGARITHM[min(size, np.int64(65535))]

@@ -17,7 +17,7 @@ from l1kd.emulators.correlator.weighing.input_kernels import (
 
 __all__ = ["event_numbers"]
 
-_TRACK = ("hwPt", "hwEta", "hwPhi", "hwId", "hwZ0")
+_TRACK = ("hwPt", "hwEta", "hwPhi", "hwId", "hwZ0", "hwDPhi")
 _REGION = ("hwEtaCenter", "hwPhiCenter", "hwEtaHalfWidth", "hwPhiHalfWidth")
 
 
@@ -35,16 +35,19 @@ def event_numbers(
     n_events : int
         Events in them.
     puppi : mapping of LinPuppi, optional
-        Configurations by board type, whose MET it is; those that are not given are the presets.
+        Configurations by board type, presets where one is missing: those whose MET it is. Without
+        it there is none.
 
     Returns
     -------
-    ndarray of int64, shape (n_events, 6)
+    ndarray of int64, shape (n_events, 8)
         Sum of pt (each 50 GeV at most, in 0.25 GeV) and number of the tracks within 0.2 cm of the
         vertex, number of the others, and the largest of the numbers below among the tracks further
         than 0.4 cm from it. A track counts in the region to which it belongs. Then `LOGARITHM` of
         the size of the vector sum of LinPUPPI's candidates, tracks where they come from, and its
         azimuth (pi/720, above -720 and up to 720): MET has this size and the opposite azimuth.
+        Both are 0 without `puppi`. The last two are the same of the tracks within 0.2 cm of the
+        vertex, each with all its pt.
     dict of ndarray of int16, shape (regions, slots)
         For the board types with tracks: of every track `LOGARITHM` of the pt of the event's tracks
         within 0.2 cm of its z0. Slots that are not used have 0.
@@ -67,9 +70,12 @@ def event_numbers(
     numbers = np.zeros((n_events, NUMBERS), np.int64)
     of_track = np.zeros_like(tracks[0])
     arguments = (n_events, table, tracks, joined("n_trk"), region, joined("pv_hwZ0"))
-    event_sums(*arguments, numbers)
+    sums = np.zeros((n_events, 2), np.int64)
+    event_sums(*arguments, numbers, sums)
+    directions(sums, numbers[:, 6:])
     place_sums(*arguments, place_histogram(), of_track, numbers)
-    directions(_momenta(regions, n_events, puppi or {}), numbers[:, 4:])
+    if puppi is not None:
+        directions(_momenta(regions, n_events, puppi), numbers[:, 4:6])
     return numbers, {
         b.name: of_track[start : start + b.n_regions * n_events, : b.n_tracks]
         for start, b in zip(first, boards, strict=False)

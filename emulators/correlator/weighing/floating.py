@@ -99,10 +99,11 @@ def region_inputs_float(
         As for `LinPuppi.run`.
     parameters : LinPuppiParameters
         Configuration.
-    events : ndarray of float or int, shape (n, 6)
+    events : ndarray of float or int, shape (n, 8)
         Sum of pt [0.25 GeV] and number of tracks near the vertex, number of the others, the
         largest of `places` among the latter, log2(1 + size) of the sum of LinPUPPI's candidates
-        [0.25 GeV] and its azimuth [pi/720], of the event of each region.
+        [0.25 GeV] and its azimuth [pi/720], and the same of the vertex's tracks, of the event of
+        each region.
     names : sequence of str
         Inputs, of `columns.NAMES`.
     places : ndarray of float, shape (n, slots), optional
@@ -148,17 +149,20 @@ def region_inputs_float(
     columns["em_pt_02"] = _sums("em", neutrals, (*neutrals[:3], neutrals[3] & em), p)["em_pt_02"]
     columns["alpha"] = columns["neutral_alpha" if forward else "vertex_alpha"]
     numbers = np.asarray(events, np.float64)
-    logs = np.column_stack([_log(numbers[:, :3]), numbers[:, 3:5]])
+    logs = np.column_stack([_log(numbers[:, :3]), numbers[:, [3, 4, 6]]])
     columns |= _around_places(neutrals, pileup, of_tracks, logs[:, 0])
-    names_of_event = ("vertex_pt", "vertex_count", "pileup_count", "second_pt", "met")
+    names_of_event = (
+        "vertex_pt", "vertex_count", "pileup_count", "second_pt", "met", "track_met",
+    )  # fmt: skip
     for value, name in zip(logs.T, names_of_event, strict=True):
         columns[f"event_{name}"] = np.repeat(value[:, None], em.shape[1], axis=1)
-    of_sum = np.asarray(inputs["region_hwPhiCenter"]) - numbers[:, 5]
-    cosine = np.cos((of_sum[:, None] + neutrals[2]) * ETA_PHI_LSB)
-    with np.errstate(divide="ignore"):
-        seen = np.maximum(columns["event_met"] + np.log2(np.abs(cosine)), 0.0)
-    columns["met_away"] = np.where(cosine > 0, seen, 0.0)
-    columns["met_toward"] = np.where(cosine < 0, seen, 0.0)
+    for met, azimuth in (("met", numbers[:, 5]), ("track_met", numbers[:, 7])):
+        of_sum = np.asarray(inputs["region_hwPhiCenter"]) - azimuth
+        cosine = np.cos((of_sum[:, None] + neutrals[2]) * ETA_PHI_LSB)
+        with np.errstate(divide="ignore"):
+            seen = np.maximum(columns[f"event_{met}"] + np.log2(np.abs(cosine)), 0.0)
+        columns[f"{met}_away"] = np.where(cosine > 0, seen, 0.0)
+        columns[f"{met}_toward"] = np.where(cosine < 0, seen, 0.0)
     return np.stack([columns[name] for name in names], axis=2)
 
 

@@ -108,7 +108,8 @@ class InputFormer:
         given = (
             batch.n_events, batch.boards, batch.tracks[0], batch.tracks[2], batch.region, batch.pv,
         )  # fmt: skip
-        event_sums(*given, self._events)
+        event_sums(*given, self._events, self._sums)
+        directions(self._sums, self._events[:, 6:])
         if self._with_places:
             place_sums(*given, self._histogram, self._places, self._events)
         for kind, algorithm in enumerate(self._algorithms):
@@ -146,7 +147,7 @@ class InputFormer:
                 add_momenta(board.n_regions, pt, phi, sizes[0], region[1], self._sums)
             passed = self.results[kind][2]
             add_momenta(board.n_regions, passed, neutral[2], sizes[1], region[1], self._sums)
-        directions(self._sums, self._events[:, 4:])
+        directions(self._sums, self._events[:, 4:6])
 
     def describe(self, m: int, first: int) -> dict[str, AnyArray]:
         """Say what the first m candidates are, as `RegionInputs` has it; `first` event of all."""

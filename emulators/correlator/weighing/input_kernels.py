@@ -22,6 +22,7 @@ from l1kd.emulators.correlator.weighing.columns import (
     NAMES,
     ONE,
 )
+from l1kd.emulators.correlator.weighing.event_met import at_the_vertex, cosine_and_sine
 
 __all__ = [
     "FIRST_NEUTRAL",
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 LANES = 64
-NUMBERS = 6
+NUMBERS = 8
 """Numbers of an event, as `event_numbers` has them."""
 FIRST_NEUTRAL = 64
 """Slots of neutrals are counted from here, those of tracks from 0."""
@@ -56,8 +57,8 @@ KIND, MUON, DZ, WEIGHT = 2, 7, 8, 9
     OWN_PT, ABS_ETA, OWN_EM, TRACK, OWN_MUON, TRACKER, HF, OWN_DZ, OWN_WEIGHT, ALPHA,
     VERTEX_PT, _, _, VERTEX_MAX, PILEUP_PT, _, _, PILEUP_COUNT, NEUTRAL_PT, _, _, NEUTRAL_MAX,
     NEUTRAL_COUNT, EM_PT, PILEUP_ALPHA, NEUTRAL_ALPHA, REGION_PT, _, _, REGION_PILEUP,
-    REGION_NEUTRAL, EVENT, _, _, OWN_PLACE, OTHER_PLACE, _, SECOND_PT, _, EVENT_SECOND, MET, AWAY,
-    TOWARD,
+    REGION_NEUTRAL, EVENT, _, _, OWN_PLACE, OTHER_PLACE, _, SECOND_PT, _, EVENT_SECOND, MET, _, _,
+    TRACK_MET, _, _,
 ) = range(len(NAMES))  # fmt: skip
 """Positions of the columns."""
 
@@ -69,7 +70,7 @@ def _log(value):
 
 
 @njit(nogil=True)
-def event_sums(n_events, boards, tracks, counts, region, pv, out) -> None:
+def event_sums(n_events, boards, tracks, counts, region, pv, out, sums) -> None:
     """Add up the tracks near the vertex of every event, and count the others.
 
     Parameters
@@ -86,12 +87,15 @@ def event_sums(n_events, boards, tracks, counts, region, pv, out) -> None:
         eta centre, phi centre, eta half width, phi half width.
     pv : int16[rows]
         z0 of the vertex.
-    out : int64[n_events, 6]
-        Sum of pt, number near the vertex, number elsewhere, and zeros; a track counts in the region to
-        which its position belongs.
+    out : int64[n_events, 8]
+        Sum of pt, number near the vertex, number elsewhere, and zeros; a track counts in the region
+        to which its position belongs.
+    sums : int64[n_events, 2]
+        Vector sum of those near the vertex, with all their pt, as `event_met.add_momenta` has it.
     """
     for event in range(n_events):
         out[event] = 0
+        sums[event] = 0
         for b in range(2):
             begin = boards[b, 0] + event * boards[b, 1]
             for r in range(begin, begin + boards[b, 1]):
@@ -99,8 +103,13 @@ def event_sums(n_events, boards, tracks, counts, region, pv, out) -> None:
                     if not fiducial(tracks[1][r, i], tracks[2][r, i], region[2][r], region[3][r]):
                         continue
                     if abs(np.int32(tracks[4][r, i]) - np.int32(pv[r])) <= NEAR_VERTEX:
-                        out[event, 0] += min(np.int64(tracks[0][r, i]), LARGEST_TRACK)
+                        pt = np.int64(tracks[0][r, i])
+                        out[event, 0] += min(pt, LARGEST_TRACK)
                         out[event, 1] += 1
+                        phi = at_the_vertex(tracks[2][r, i], tracks[3][r, i], tracks[5][r, i])
+                        cosine, sine = cosine_and_sine(np.int32(region[1][r]) + phi)
+                        sums[event, 0] += pt * cosine
+                        sums[event, 1] += pt * sine
                     else:
                         out[event, 2] += 1
 
@@ -122,9 +131,9 @@ def place_sums(n_events, boards, tracks, counts, region, pv, histogram, places, 
     places : int16[rows, slots]
         Logarithm of the sum of pt of the event's tracks, each as `event_sums` counts it, within
         0.2 cm of every track.
-    out : int64[n_events, 6]
-        The fourth column gets the largest of those further than 0.4 cm from the vertex, among tracks
-        in the region to which they belong.
+    out : int64[n_events, 8]
+        The fourth column gets the largest of those further than 0.4 cm from the vertex, among
+        tracks in the region to which they belong.
     """
     for event in range(n_events):
         for b in range(2):
@@ -383,9 +392,10 @@ def _row(lane, region, flags, work, event, with_places, row):
             row[OTHER_PLACE + number] = places[number, lane]
             row[SECOND_PT + number] = _log(places[2 + number, lane])
     row[EVENT_SECOND] = event[3]
-    row[MET] = event[4]
-    azimuth = np.int32(region[1]) + target[PHI, lane] - np.int32(event[5])
-    row[AWAY], row[TOWARD] = _seen_from(np.int32(event[4]), azimuth)
+    for place, number in ((MET, 4), (TRACK_MET, 6)):
+        row[place] = event[number]
+        azimuth = np.int32(region[1]) + target[PHI, lane] - np.int32(event[number + 1])
+        row[place + 1], row[place + 2] = _seen_from(np.int32(event[number]), azimuth)
 
 
 @njit(nogil=True)
@@ -409,7 +419,7 @@ def fill_inputs(
         Which tracks LinPuppi keeps, and its weights of neutrals.
     flags : tuple of int
         Values of `tracker` and `hf`.
-    events : int64[n_events, 6]
+    events : int64[n_events, 8]
         Output of `event_sums`, `place_sums` and `event_met.directions`.
     with_tracks : int
         Which tracks are weighed, by its position in `columns.TRACKS`.

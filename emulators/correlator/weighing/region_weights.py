@@ -44,9 +44,9 @@ def region_weights(
         `neu_pt`, `neu_eta`, `neu_phi`, `neu_em` (n, neutrals); a slot without pt is empty. Where
         the network reads any of `columns.OF_PLACES` also `trk_z_pt` (n, tracks), see
         `event_numbers`.
-    events : ndarray of int64, shape (n, 6)
-        The numbers of the event to which each region belongs, see `event_numbers`, but the azimuth
-        of its sum is relative to the region's centre.
+    events : ndarray of int64, shape (n, 8)
+        The numbers of the event to which each region belongs, see `event_numbers`, but azimuths
+        are relative to the region's centre.
 
     Returns
     -------

@@ -88,7 +88,7 @@ def region_rows(
     vertex = [t for t in tracks if t["far"] <= raw.dz]
     pileup = [t for t in tracks if t["far"] > raw.dz]
     em_neutrals = [n for n in neutrals if n["em"]]
-    rows = []
+    rows, centre = [], int(inputs["region_hwPhiCenter"][r])
     for own in neutrals + tracks:
         is_track = "label" in own
         if not inside(own["eta"], own["phi"], region):
@@ -134,7 +134,8 @@ def region_rows(
             **{f"other_z_max_0{c}": x for c, x in zip("24", other_z, strict=True)},
             **{f"second_pt_0{c}": logarithm(s) for c, s in zip("24", second, strict=True)},
             "event_second_pt": event[3],
-            **seen(event[4], int(inputs["region_hwPhiCenter"][r]) + own["phi"] - event[5]),
+            **seen("met", event[4], centre + own["phi"] - event[5]),
+            **seen("track_met", event[6], centre + own["phi"] - event[7]),
         }
         rows.append((own["slot"], is_track, row))
     return rows
@@ -163,7 +164,7 @@ def places_of(regions: dict, event: int) -> dict[tuple, int]:
     return {key: logarithm(sums[z0]) for key, _, z0, _, _ in tracks}
 
 
-def seen(met: int, angle: int) -> dict[str, int]:
+def seen(name: str, met: int, angle: int) -> dict[str, int]:
     """Return the size of MET, and its parts away from and towards what lies at an angle to it."""
     angle = (angle + 720) % 1440 - 720
     cosine = abs(cos(angle * pi / 720))
@@ -171,9 +172,9 @@ def seen(met: int, angle: int) -> dict[str, int]:
     part = max(met - lost, 0)
     forward = -360 < angle < 360
     return {
-        "event_met": met,
-        "met_away": part if forward else 0,
-        "met_toward": 0 if forward else part,
+        f"event_{name}": met,
+        f"{name}_away": part if forward else 0,
+        f"{name}_toward": 0 if forward else part,
     }
 
 
@@ -183,24 +184,28 @@ def whole_steps(k: int) -> int:
 
 def met_of(regions: dict, event: int, puppi: dict | None = None) -> tuple[int, int]:
     """Return the logarithm and the azimuth of the sum of LinPUPPI's candidates of all regions."""
-    x = y = 0
+    momenta = []
     for board in BOARDS:
         inputs = regions[board.name]
         algorithm = (puppi or {}).get(board.name) or LinPuppi.preset(board.name)
         p, found = algorithm.parameters, algorithm.run(inputs)
         for r in range(event * board.n_regions, (event + 1) * board.n_regions):
             centre = int(inputs["region_hwPhiCenter"][r])
-            momenta = []
             for i in range(min(int(inputs["n_neu"][r]), p.n_in)):
                 phi = inputs["pfne_hwPhi" if board.n_tracks else "calo_hwPhi"][r, i]
                 momenta.append((int(found["out_all_hwPt"][r, i]), centre + int(phi)))
             for i in range(min(int(inputs["n_trk"][r]), p.n_track) if board.n_tracks else 0):
                 pt, phi = found["out_ch_hwPt"][r, i], found["out_ch_hwPhi"][r, i]
                 momenta.append((int(pt), int(phi)))
-            x += sum(max(pt, 0) * whole_steps(phi) for pt, phi in momenta)
-            y += sum(max(pt, 0) * whole_steps(phi - 360) for pt, phi in momenta)
+    return direction_of(momenta)
+
+
+def direction_of(momenta: list[tuple[int, int]]) -> tuple[int, int]:
+    """Return the logarithm of the size of the sum of pairs of pt and azimuth, and its azimuth."""
+    x = sum(max(pt, 0) * whole_steps(phi) for pt, phi in momenta)
+    y = sum(max(pt, 0) * whole_steps(phi - 360) for pt, phi in momenta)
     inward = [k for k in range(361) if abs(y) * whole_steps(k) >= abs(x) * whole_steps(360 - k)]
-    angle = max(inward)
+    angle = max(inward) if y else 0
     size = (abs(x) * whole_steps(angle) + abs(y) * whole_steps(360 - angle)) // 2**20
     if x < 0:
         angle = 720 - angle
@@ -209,23 +214,38 @@ def met_of(regions: dict, event: int, puppi: dict | None = None) -> tuple[int, i
     return logarithm(min(size, 65535)), angle
 
 
-def event_of(regions: dict, event: int) -> tuple[int, int, int, int, int, int]:
-    """Return the numbers of one event.
+def track_met_of(regions: dict, event: int) -> tuple[int, int]:
+    """Return the logarithm and the azimuth of the sum of the tracks near the vertex."""
+    momenta = []
+    for (board, r, i), _, _, far, belongs in tracks_of(regions, event):
+        inputs = regions[board]
+        bend = int(inputs["pfch_hwDPhi"][r, i]) * (2 * (int(inputs["pfch_hwId"][r, i]) % 2) - 1)
+        local = (int(inputs["pfch_hwPhi"][r, i]) + bend + 512) % 1024 - 512
+        if belongs and far <= 4:
+            pt = int(inputs["pfch_hwPt"][r, i])
+            momenta.append((pt, int(inputs["region_hwPhiCenter"][r]) + local))
+    return direction_of(momenta)
 
-    Pt and number of tracks near the vertex, number of others, the hardest place, LinPUPPI's MET.
-    """
+
+def numbers_of(regions: dict, event: int, puppi: dict | None = None) -> tuple[int, ...]:
+    """Return all numbers of an event."""
+    met, track_met = met_of(regions, event, puppi), track_met_of(regions, event)
+    return (*event_of(regions, event), *met, *track_met)
+
+
+def event_of(regions: dict, event: int) -> tuple[int, int, int, int]:
+    """Return pt and number of tracks near the vertex, number of others, and the hardest place."""
     own = [track for track in tracks_of(regions, event) if track[4]]
     places = places_of(regions, event)
     near = [track for track in own if track[3] <= 4]
     second = max((places[key] for key, _, _, far, _ in own if far > 8), default=0)
-    pt = sum(track[1] for track in near)
-    return pt, len(near), len(own) - len(near), second, *met_of(regions, event)
+    return sum(track[1] for track in near), len(near), len(own) - len(near), second
 
 
 def all_rows(regions: dict, n_events: int, tracks: str = "kept") -> dict[tuple, dict[str, int]]:
     """Return the inputs of every candidate by (event, board, region, slot, is track)."""
     found = {}
-    events = [event_of(regions, e) for e in range(n_events)]
+    events = [numbers_of(regions, e) for e in range(n_events)]
     places = {key: x for e in range(n_events) for key, x in places_of(regions, e).items()}
     for kind, board in enumerate(BOARDS):
         inputs, puppi = regions[board.name], LinPuppi.preset(board.name)

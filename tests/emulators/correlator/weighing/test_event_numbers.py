@@ -8,7 +8,7 @@ from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.weighing.columns import LOGARITHM
 from l1kd.emulators.correlator.weighing.event_numbers import event_numbers
 from tests.emulators.correlator.weighing.crowds import crowded
-from tests.emulators.correlator.weighing.model import event_of, places_of
+from tests.emulators.correlator.weighing.model import event_of, places_of, track_met_of
 
 
 def regions_with(z0, n=2, seed=1, filled=0.6, pt=400):
@@ -31,7 +31,8 @@ def regions_with(z0, n=2, seed=1, filled=0.6, pt=400):
 
 def same_as_the_model(regions, n):
     numbers, places = event_numbers(regions, n)
-    assert [tuple(row) for row in numbers.tolist()] == [event_of(regions, e) for e in range(n)]
+    expected = [(*event_of(regions, e), 0, 0, *track_met_of(regions, e)) for e in range(n)]
+    assert [tuple(row) for row in numbers.tolist()] == expected
     expected = {key: x for e in range(n) for key, x in places_of(regions, e).items()}
     for (board, region, slot), place in expected.items():
         assert places[board][region, slot] == place

@@ -9,7 +9,7 @@ from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.weighing import NAMES, region_inputs
 from l1kd.emulators.correlator.weighing.floating import network_float, region_inputs_float
 from tests.emulators.correlator.weighing.crowds import crowded
-from tests.emulators.correlator.weighing.model import event_of, places_of
+from tests.emulators.correlator.weighing.model import numbers_of, places_of
 from tests.emulators.correlator.weighing.networks import dense_network
 from tests.emulators.network.small_networks import small_network
 
@@ -22,13 +22,13 @@ def pairs():
     events, offsets = crowded(N, 900, seed=31)
     regions, _ = Regionizer().run(events, offsets, vertex=0.1)
     found = region_inputs(events, offsets, vertex=0.1, tracks="none")
-    words = np.array([event_of(regions, e) for e in range(N)])
+    words = np.array([numbers_of(regions, e) for e in range(N)])
     places = {key: x for e in range(N) for key, x in places_of(regions, e).items()}
     both = {}
     for kind, board in enumerate(BOARDS):
         inputs = regions[board.name]
         rows = np.repeat(words, board.n_regions, axis=0)
-        rows = np.column_stack([rows[:, :3], rows[:, 3:5] / 16, rows[:, 5]])
+        rows = rows / np.array([1, 1, 1, 16, 16, 1, 16, 1])
         of_tracks = np.zeros(np.shape(inputs.get("trk_hwPt", inputs["neu_source"])))
         for (name, region, slot), place in places.items():
             if name == board.name:
