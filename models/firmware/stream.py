@@ -14,7 +14,7 @@ from l1kd.emulators.correlator.linpuppi import LinPuppi
 from l1kd.emulators.correlator.regionizer import Regionizer
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.weighing import NetworkWeight
-from l1kd.emulators.correlator.weighing.columns import OF_MET, OF_PLACES
+from l1kd.emulators.correlator.weighing.columns import OF_MET, OF_PLACES, OF_TRACK_MET
 from l1kd.emulators.correlator.weighing.event_numbers import event_numbers
 from l1kd.emulators.correlator.weighing.region_weights import region_weights
 from l1kd.emulators.fixed_point import FixedPoint
@@ -40,10 +40,19 @@ _HEADER: Final = (
 """Words of a region; they count in its first frame."""
 _SECOND: Final = ("event_second_pt", FixedPoint(8, 8, False))
 """The one that follows, where the network reads it."""
-_MET: Final = (("event_met", FixedPoint(8, 8, False)), ("met_phi", FixedPoint(11, 11)))
-"""Those that come last, where the network reads what is made of them."""
-_EVENT: Final = (*(name for name, _ in _HEADER[3:]), _SECOND[0], *(name for name, _ in _MET))
-"""The words that are the event's, as `event_numbers` has them; the azimuth from the region's."""
+_MET: Final = (
+    (OF_MET, (("event_met", FixedPoint(8, 8, False)), ("met_phi", FixedPoint(11, 11)))),
+    (
+        OF_TRACK_MET,
+        (("event_track_met", FixedPoint(8, 8, False)), ("track_met_phi", FixedPoint(11, 11))),
+    ),
+)
+"""Columns, and the words of which they are made, which come last where the network reads them."""
+_EVENT: Final = (
+    *(name for name, _ in (*_HEADER[3:], _SECOND)),
+    *(name for _, words in _MET for name, _ in words),
+)
+"""The words that are the event's, as `event_numbers` has them; azimuths from the region's."""
 
 
 class RegionStream:
@@ -55,8 +64,8 @@ class RegionStream:
     logarithm of the pt at its own z0 (`z_pt`), and a region the event's largest elsewhere, where
     the network reads what is made of them; likewise the logarithm of LinPUPPI's MET in the whole
     event (`event_met`) and the azimuth from the region's centre of the sum that it opposes
-    (`met_phi`, pi/720). Rows of the output are the weights of the candidates in the same row of the
-    input.
+    (`met_phi`, pi/720), and the same of the track MET (`event_track_met`, `track_met_phi`). Rows of
+    the output are the weights of the candidates in the same row of the input.
 
     Parameters
     ----------
@@ -79,7 +88,7 @@ class RegionStream:
     reads_places : bool
         Whether tracks come with how hard their places in z are.
     reads_met : bool
-        Whether regions come with the event's MET.
+        Whether regions come with LinPUPPI's MET of the event.
     inputs, outputs : tuple of Tensor
         Words of a frame.
     """
@@ -96,15 +105,15 @@ class RegionStream:
         self.weight, self.board, self.puppi, self.clusters = weight, board, puppi, clusters
         p = puppi.parameters
         self.n_neutrals, self.n_tracks = -(-p.n_in // FRAMES), -(-p.n_track // FRAMES)
-        self.reads_met = not set(OF_MET).isdisjoint(weight.names)
+        self.reads_met = self._reads(OF_MET)
         self.others = dict(others or {}) if self.reads_met else {}
         self._header = (
             *_HEADER,
             *([_SECOND] if _SECOND[0] in weight.names else []),
-            *(_MET if self.reads_met else []),
+            *(word for columns, words in _MET if self._reads(columns) for word in words),
         )
-        places = set(OF_PLACES) - {_SECOND[0]}
-        self.reads_places = bool(self.n_tracks) and not places.isdisjoint(weight.names)
+        places = tuple(name for name in OF_PLACES if name != _SECOND[0])
+        self.reads_places = bool(self.n_tracks) and self._reads(places)
         tensors = [Tensor(name, (1,), form) for name, form in self._header]
         for kind, fields, lanes in (
             ("neutral", _NEUTRAL, self.n_neutrals),
@@ -117,6 +126,10 @@ class RegionStream:
         if weight.tracks != "none" and self.n_tracks:
             outputs.append(Tensor("track_weight", (self.n_tracks,), form))
         self.outputs = tuple(outputs)
+
+    def _reads(self, columns: tuple[str, ...]) -> bool:
+        """Whether the network reads any of these."""
+        return not set(columns).isdisjoint(self.weight.names)
 
     @property
     def name(self) -> str:
@@ -209,12 +222,11 @@ class RegionStream:
         (board,) = (b for b in BOARDS if b.name == self.board)
         inputs, p = regions[self.board], self.puppi.parameters
         n = len(inputs["n_neu"])
-        everywhere = {b.name: self.others.get(b.name) or LinPuppi.preset(b.name) for b in BOARDS}
-        numbers, places = event_numbers(
-            regions, len(offsets) - 1, everywhere | {self.board: self.puppi}
-        )
+        everywhere = self.others | {self.board: self.puppi} if self.reads_met else None
+        numbers, places = event_numbers(regions, len(offsets) - 1, everywhere)
         events = np.repeat(numbers, board.n_regions, axis=0)
-        events[:, 5] = 720 - (720 - events[:, 5] + inputs["region_hwPhiCenter"]) % 1440
+        centre = np.asarray(inputs["region_hwPhiCenter"], np.int64)[:, None]
+        events[:, 5::2] = 720 - (720 - events[:, 5::2] + centre) % 1440
         words = np.zeros((n, FRAMES, len(self._header)), np.int64)
         words[:, 0, 0] = 1
         words[:, :, 1] = inputs.get("pv_hwZ0", np.zeros(n, np.int64))[:, None]

@@ -25,8 +25,12 @@ from l1kd.models.firmware.stream import FRAMES, RegionStream
 __all__ = ["build_region"]
 
 MARK, LAST = 0, FRAMES - 1
-OF_ANGLE = {"met_away", "met_toward"}
-"""Columns that are made of the header's words of the MET."""
+OF_ANGLE = {
+    f"{which}_{part}": (f"event_{which}", f"{which}_phi")
+    for which in ("met", "track_met")
+    for part in ("away", "toward")
+}
+"""Columns that are made of words of the header: the size of a MET, and its azimuth."""
 
 
 @dataclass(frozen=True)
@@ -160,10 +164,10 @@ class _Shell:
         """Columns that are the same for all candidates of a region, and of what others are made."""
         found = {}
         for name in names:
-            if name in ("event_second_pt", "event_met"):
+            if name in ("event_second_pt", "event_met", "event_track_met"):
                 found[name] = self.header[name]
             elif name in OF_ANGLE:
-                found |= {word: self.header[word] for word in ("event_met", "met_phi")}
+                found |= {word: self.header[word] for word in OF_ANGLE[name]}
             elif name.startswith("event_"):
                 found[name] = self._event_log(name)
             elif name.startswith("region_"):
@@ -336,7 +340,7 @@ def _tables(stream: RegionStream) -> list[str]:
         rows = stream.puppi.parameters.raw().alpha_table().reshape(-1)
         found.append(rom_module("l1kd_alpha", 12, [int(x) for x in rows]))
         found.append(rom_module("l1kd_logistic", 9, [int(x) for x in WEIGHT]))
-    if not OF_ANGLE.isdisjoint(names):
+    if not OF_ANGLE.keys().isdisjoint(names):
         found += met_modules()
     return found
 

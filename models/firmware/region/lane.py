@@ -85,6 +85,7 @@ class _Writer:
         self._terms: dict[tuple[str, int], Wire] = {}
         self._near: dict[tuple[str, int, str], Wire] = {}
         self._densities: dict[str, Wire] = {}
+        self._mets: dict[str, Wire] = {}
 
     def _slots(self) -> int:
         return self.parameters.n_track if self.is_track else self.parameters.n_in
@@ -245,15 +246,16 @@ class _Writer:
         text = "({0} > 2047) ? 13'sd2047 : ({0} < -2048) ? -13'sd2048 : {0}[12:0]"
         return self.p.reg(text, 13, wire, signed=True)
 
-    @cached_property
-    def met(self) -> Wire:
-        """The parts of the event's MET that point away from the target and towards it."""
-        inputs = [
-            ("met", self._of_region("event_met", 8)),
-            ("met_phi", self._of_region("met_phi", 11, signed=True)),
-            ("phi", self._target("phi", 10, signed=True)),
-        ]
-        return self.p.instance(MET, inputs, ("parts", 16), LATENCY)
+    def met(self, which: str) -> Wire:
+        """Return the parts of a MET of the event away from the target and towards it."""
+        if which not in self._mets:
+            inputs = [
+                ("met", self._of_region(f"event_{which}", 8)),
+                ("met_phi", self._of_region(f"{which}_phi", 11, signed=True)),
+                ("phi", self._target("phi", 10, signed=True)),
+            ]
+            self._mets[which] = self.p.instance(MET, inputs, ("parts", 16), LATENCY)
+        return self._mets[which]
 
     def column(self, name: str) -> Wire:
         """One input of the network."""
@@ -279,8 +281,10 @@ class _Writer:
             "other_z_max_04": lambda: self._hardest_place("04"),
             "second_pt_02": lambda: self._second_pt("02"),
             "second_pt_04": lambda: self._second_pt("04"),
-            "met_away": lambda: p.comb("{0}[7:0]", 8, self.met),
-            "met_toward": lambda: p.comb("{0}[15:8]", 8, self.met),
+            "met_away": lambda: p.comb("{0}[7:0]", 8, self.met("met")),
+            "met_toward": lambda: p.comb("{0}[15:8]", 8, self.met("met")),
+            "track_met_away": lambda: p.comb("{0}[7:0]", 8, self.met("track_met")),
+            "track_met_toward": lambda: p.comb("{0}[15:8]", 8, self.met("track_met")),
         }
         if name in makers:
             return makers[name]()

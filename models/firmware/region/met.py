@@ -1,4 +1,4 @@
-"""LinPUPPI's MET of the whole event as a candidate sees it: the parts along its own azimuth."""
+"""A MET of the whole event as a candidate sees it: the parts along its own azimuth."""
 
 from l1kd.emulators.correlator.weighing.columns import LOST_BY_ANGLE
 from l1kd.models.firmware.region.modules import rom_module
@@ -26,7 +26,7 @@ def _lost() -> list[int]:
 
 
 def met_modules() -> list[str]:
-    """Return the module of `met_away` (low 8 bits) and `met_toward`, 5 cycles, and its table.
+    """Return the module of the parts away (low 8 bits) and towards, 5 cycles, and its table.
 
     Azimuths of the sum and of the candidate are from the centre of the region. For its size a
     number's sign flips its bits, and is the lowest bit of what is added next, which is even.

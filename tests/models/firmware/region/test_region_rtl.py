@@ -7,7 +7,7 @@ import pytest
 
 from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppi
 from l1kd.emulators.correlator.weighing import NAMES, NetworkWeight
-from l1kd.emulators.correlator.weighing.columns import OF_MET, OF_PLACES
+from l1kd.emulators.correlator.weighing.columns import OF_MET, OF_PLACES, OF_TRACK_MET
 from l1kd.emulators.fixed_point import FixedPoint
 from l1kd.errors import FirmwareError
 from l1kd.models.firmware.build import BuildOptions, build
@@ -33,7 +33,7 @@ def near(stream: RegionStream, n: int, seed: int) -> np.ndarray:
     for tensor in stream.inputs:
         form, shape = tensor.format, (n, tensor.size)
         values = rng.integers(form.minimum, form.maximum, shape, endpoint=True)
-        if tensor.name.endswith(("_eta", "_phi")) and tensor.name != "met_phi":
+        if tensor.name.endswith(("_eta", "_phi")) and not tensor.name.endswith("met_phi"):
             values = values >> rng.integers(0, 6, (n, 1))
         elif tensor.name.endswith(("pv", "z0")):
             values = values >> 6
@@ -78,17 +78,22 @@ def test_the_module_equals_the_emulator(board, names, tracks, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("board", "names", "tracks"),
-    [("barrel", OF_MET, "every"), ("hf", ("met_toward", "pt"), "none"), ("hgcal", OF_MET, "kept")],
+    [
+        ("barrel", (*OF_MET, *OF_TRACK_MET), "every"),
+        ("hf", ("met_toward", "pt", "track_met_away"), "none"),
+        ("hgcal", OF_TRACK_MET, "kept"),
+    ],
 )
 def test_the_met_comes_from_every_side(board, names, tracks, tmp_path):
     network, _ = dense_network(len(names), seed=21, gain=1)
     stream = RegionStream(
         NetworkWeight(network, names, tracks=tracks), board, LinPuppi.preset(board)
     )
-    form = {t.name: t.format for t in stream.inputs}["met_phi"]
-    every = np.arange(form.minimum, form.maximum + 1)
-    rows = near(stream, 6 * len(every), seed=3)
-    rows[::6, [t.name for t in stream.inputs].index("met_phi")] = every
+    rows, generator = near(stream, 6 * 2048, seed=3), np.random.default_rng(3)
+    for column, tensor in enumerate(stream.inputs):
+        if tensor.name.endswith("met_phi"):
+            assert (tensor.format.minimum, tensor.format.maximum) == (-1024, 1023)
+            rows[::6, column] = generator.permutation(np.arange(-1024, 1024))
     expected = compare(stream, rows, tmp_path)
     assert len(np.unique(expected)) > 20
 

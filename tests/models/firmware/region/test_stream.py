@@ -11,7 +11,7 @@ from l1kd.emulators.correlator.linpuppi import PRESETS, LinPuppi
 from l1kd.emulators.correlator.regionizer import Regionizer
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.weighing import NAMES, NetworkWeight, region_inputs
-from l1kd.emulators.correlator.weighing.columns import OF_MET, OF_PLACES
+from l1kd.emulators.correlator.weighing.columns import OF_MET, OF_PLACES, OF_TRACK_MET
 from l1kd.emulators.correlator.weighing.event_numbers import event_numbers
 from l1kd.models.firmware.stream import RegionStream
 from l1kd.models.firmware.vectors import vectors
@@ -54,7 +54,7 @@ def test_weights_are_those_of_correlate_with_the_met_of_all_boards(board):
         "barrel": LinPuppi(PRESETS["barrel"].replace(dz=2.0)),
         "hf": LinPuppi(PRESETS["hf"].replace(pt_cut=(4.0,))),
     }
-    names = ("pt", "abs_eta", *OF_MET)
+    names = ("pt", "abs_eta", *OF_MET, *OF_TRACK_MET)
     stream, _ = stream_of(board, names, "every", puppi[board], others=puppi)
     events, offsets = crowded(3, 900, seed=14)
     frames = stream.frames_of(events, offsets)
@@ -67,7 +67,7 @@ def test_weights_are_those_of_correlate_with_the_met_of_all_boards(board):
     region = BOARDS[kind].n_regions * rows.event + rows.region
     for track, found in enumerate(results):
         own = (rows.board == kind) & (rows.track == bool(track))
-        assert (np.ptp(rows.values[own][:, 3:], axis=0) > 100).all()
+        assert (np.ptp(rows.values[own][:, 2:], axis=0) > 50).all()
         frame, lane = np.divmod(rows.slot[own], found.shape[1])
         weight = found[6 * region[own] + frame, lane]
         np.testing.assert_array_equal(weight, weights[own])
@@ -79,19 +79,20 @@ def test_weights_are_those_of_correlate_with_the_met_of_all_boards(board):
     assert {stream.inputs[k].name for k in different} == {"event_met", "met_phi"}
 
 
-def test_the_azimuth_of_the_met_is_that_from_the_centre_of_the_region():
-    stream, _ = stream_of("barrel", OF_MET)
+@pytest.mark.parametrize(("which", "column"), [("met", 4), ("track_met", 6)])
+def test_the_azimuth_of_a_met_is_that_from_the_centre_of_the_region(which, column):
+    stream, _ = stream_of("barrel", (*OF_MET, *OF_TRACK_MET))
     events, offsets = crowded(3, 900, seed=14)
     regions, _ = Regionizer().run(events, offsets)
-    numbers, _ = event_numbers(regions, 3)
+    numbers, _ = event_numbers(regions, 3, {})
     names = [t.name for t in stream.inputs]
     frames = stream.frames_of(events, offsets).reshape(3, -1, 6, sum(t.size for t in stream.inputs))
-    met, phi = (frames[..., names.index(name)] for name in ("event_met", "met_phi"))
-    assert (met == numbers[:, 4][:, None, None]).all()
+    met, phi = (frames[..., names.index(name)] for name in (f"event_{which}", f"{which}_phi"))
+    assert (met == numbers[:, column][:, None, None]).all()
     assert phi.min() > -720
     assert phi.max() <= 720
     centre = regions["barrel"]["region_hwPhiCenter"].reshape(3, -1, 1).astype(int)
-    assert not ((phi + centre - numbers[:, 5][:, None, None]) % 1440).any()
+    assert not ((phi + centre - numbers[:, column + 1][:, None, None]) % 1440).any()
     assert len(np.unique(phi)) > 20
 
 
@@ -164,20 +165,23 @@ def test_other_boards_are_known_where_the_network_reads_their_met(tmp_path):
 
 
 def test_frames_have_what_the_network_reads():
-    usual = [name for name in NAMES if name not in (*OF_PLACES, *OF_MET)]
+    usual = [name for name in NAMES if name not in (*OF_PLACES, *OF_MET, *OF_TRACK_MET)]
     before, places, after = (
         stream_of("barrel", names)[0] for names in (usual, [*usual, *OF_PLACES], NAMES)
     )
     of_places = {"event_second_pt", "track_z_pt"}
     assert {t.name for t in places.inputs} - {t.name for t in before.inputs} == of_places
-    met = ["event_met", "met_phi"]
-    assert {t.name for t in after.inputs} - {t.name for t in places.inputs} == set(met)
+    met, track_met = ["event_met", "met_phi"], ["event_track_met", "track_met_phi"]
+    assert {t.name for t in after.inputs} - {t.name for t in places.inputs} == {*met, *track_met}
     assert {*of_places, *met} - {t.name for t in stream_of("hf")[0].inputs} == {"track_z_pt"}
     header = ["start", "pv", "eta_centre", "event_vertex_pt", "event_vertex_count",
               "event_pileup_count"]  # fmt: skip
     assert [t.name for t in before.inputs][:7] == [*header, "neutral_pt"]
-    assert [t.name for t in after.inputs][:9] == [*header, "event_second_pt", *met]
-    for name in OF_MET:
-        assert [t.name for t in stream_of("barrel", (name,))[0].inputs][:8] == [*header, *met]
+    every = [*header, "event_second_pt", *met, *track_met]
+    assert [t.name for t in after.inputs][:11] == every
+    for columns, words in ((OF_MET, met), (OF_TRACK_MET, track_met)):
+        for name in columns:
+            read = [t.name for t in stream_of("barrel", (name,))[0].inputs]
+            assert read[:8] == [*header, *words]
     one = stream_of("barrel", ("pt", "second_pt_02"))[0]
     assert {t.name for t in one.inputs} - {t.name for t in before.inputs} == {"track_z_pt"}
