@@ -65,7 +65,7 @@ def test_weights_are_those_of_correlate_with_the_met_of_all_boards(board):
     region = BOARDS[kind].n_regions * rows.event + rows.region
     for track, found in enumerate(results):
         own = (rows.board == kind) & (rows.track == bool(track))
-        assert (np.ptp(rows.values[own][:, 2:], axis=0) > 20).all()
+        assert (np.ptp(rows.values[own][:, 2:], axis=0) > 30).all()
         frame, lane = np.divmod(rows.slot[own], found.shape[1])
         weight = found[6 * region[own] + frame, lane]
         np.testing.assert_array_equal(weight, weights[own])
@@ -74,7 +74,9 @@ def test_weights_are_those_of_correlate_with_the_met_of_all_boards(board):
         assert passes.sum() > 10
     preset = stream_of(board, names, "every", puppi[board])[0].frames_of(events, offsets)
     different = np.flatnonzero((preset != frames).any(axis=0))
-    assert {stream.inputs[k].name for k in different} == {"event_met", "met_phi"}
+    changed = {stream.inputs[k].name for k in different}
+    assert "met_phi" in changed
+    assert changed <= {"event_met", "met_phi"}
 
 
 @pytest.mark.parametrize(("which", "column"), [("met", 4), ("track_met", 6)])
