@@ -5,6 +5,7 @@ import pytest
 from l1kd.errors import FirmwareError, L1KDError, UnreadableFileError
 from l1kd.models.firmware import build as building
 from l1kd.models.firmware.sources import names, sources
+from tests.l1kd.algorithms.test_correlator import artefact
 
 
 @pytest.mark.parametrize("name", ["model.h5", "model.npz", "model.txt", "folder", "absent"])
@@ -21,6 +22,16 @@ def test_a_model_in_floating_point_is_refused_with_the_reason(tmp_path):
     options = building.hls.HlsOptions("Vitis", "part", 4.0, "latency", "top")
     with pytest.raises(FirmwareError, match=r"floating-point model.*--precision default="):
         sources.find("distillnet_paper-v1").write(options, tmp_path / "hls")
+
+
+def test_a_region_knows_the_linpuppi_of_all_boards_where_it_reads_their_met(tmp_path):
+    linpuppi = {"hgcal": {"dz": 0.4}, "barrel": {"dz": 0.6}}
+    for name, columns in (("met", ("pt", "met_away")), ("none", ("pt", "em"))):
+        folder = artefact(tmp_path / name, names=columns, linpuppi=linpuppi)
+        stream = sources.find(str(folder), board="hgcal").network
+        assert stream.puppi.parameters.dz == 0.4
+        found = {board: puppi.parameters.dz for board, puppi in stream.others.items()}
+        assert found == ({"hgcal": 0.4, "barrel": 0.6} if name == "met" else {})
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_shipped_one():
