@@ -89,6 +89,8 @@ class RegionStream:
         Whether tracks come with how hard their places in z are.
     reads_met : bool
         Whether regions come with LinPUPPI's MET of the event.
+    header : tuple of str
+        Words of a region, which come first and count in its first frame.
     inputs, outputs : tuple of Tensor
         Words of a frame.
     """
@@ -107,14 +109,15 @@ class RegionStream:
         self.n_neutrals, self.n_tracks = -(-p.n_in // FRAMES), -(-p.n_track // FRAMES)
         self.reads_met = self._reads(OF_MET)
         self.others = dict(others or {}) if self.reads_met else {}
-        self._header = (
+        header = (
             *_HEADER,
             *([_SECOND] if _SECOND[0] in weight.names else []),
             *(word for columns, words in _MET if self._reads(columns) for word in words),
         )
+        self.header = tuple(name for name, _ in header)
         places = tuple(name for name in OF_PLACES if name != _SECOND[0])
         self.reads_places = bool(self.n_tracks) and self._reads(places)
-        tensors = [Tensor(name, (1,), form) for name, form in self._header]
+        tensors = [Tensor(name, (1,), form) for name, form in header]
         for kind, fields, lanes in (
             ("neutral", _NEUTRAL, self.n_neutrals),
             ("track", (*_TRACK, "z_pt") if self.reads_places else _TRACK, self.n_tracks),
@@ -227,11 +230,11 @@ class RegionStream:
         events = np.repeat(numbers, board.n_regions, axis=0)
         centre = np.asarray(inputs["region_hwPhiCenter"], np.int64)[:, None]
         events[:, 5::2] = 720 - (720 - events[:, 5::2] + centre) % 1440
-        words = np.zeros((n, FRAMES, len(self._header)), np.int64)
+        words = np.zeros((n, FRAMES, len(self.header)), np.int64)
         words[:, 0, 0] = 1
         words[:, :, 1] = inputs.get("pv_hwZ0", np.zeros(n, np.int64))[:, None]
         words[:, :, 2] = inputs["region_hwEtaCenter"][:, None]
-        words[:, :, 3:] = events[:, None, [_EVENT.index(name) for name, _ in self._header[3:]]]
+        words[:, :, 3:] = events[:, None, [_EVENT.index(name) for name in self.header[3:]]]
         parts = [words.reshape(n * FRAMES, -1)]
         prefix = "calo_" if p.forward else "pfne_"
         em = "hwEmID" if p.forward else "hwId"

@@ -93,10 +93,7 @@ class _Shell:
     def _header(self) -> dict[str, Wire]:
         """Words of the region, as they are while it comes in (`now_`) and is weighed."""
         found = {}
-        for tensor in self.stream.inputs[1:]:
-            name = tensor.name
-            if name.startswith(("neutral", "track")):
-                continue
+        for name in self.stream.header[1:]:
             given, p = self._frame[name, 0], self.p
             sign = "signed " if given.signed else ""
             kind = f"{sign}[{given.width - 1}:0]"
@@ -136,7 +133,7 @@ class _Shell:
         given = {
             t.name.removeprefix(f"{kind}_"): self._frame[t.name, lane]
             for t in self.stream.inputs
-            if t.name.startswith(f"{kind}_")
+            if t.name.startswith(f"{kind}_") and t.name not in self.stream.header
         }
         inside = p.comb(f"{{0}} <= {last}", 1, p.at(self.phase, self.WORDS))
         present = p.reg("{0} != 0", 1, given["pt"])
