@@ -28,6 +28,7 @@ from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.sums import select_jets
 from l1kd.emulators.correlator.weighing import region_inputs
 from l1kd.emulators.correlator.weighing.floating import network_float, region_inputs_float
+from l1kd.emulators.correlator.weighing.input_kernels import NUMBERS
 
 
 def fastest(work: Callable[[], object], repeats: int) -> float:
@@ -60,7 +61,7 @@ def in_float(
     n = len(offsets) - 1
     for board in BOARDS:
         puppi = model.puppi.get(board.name) or LinPuppi.preset(board.name)
-        words = np.zeros((n * board.n_regions, 4))
+        words = np.zeros((n * board.n_regions, NUMBERS))
         values = region_inputs_float(
             regions[board.name], puppi.parameters, words, model.weight.names
         )
