@@ -80,10 +80,18 @@ class NetworkWeight:
 
     def weigh(self, values: Shorts) -> Shorts:
         """Return the weights, 0 to 256, of raw inputs of shape (n, names)."""
-        given = self.network.inputs[0].format
-        same = given.fraction == FORMAT.fraction and given.maximum >= FORMAT.maximum
-        raw = self.network.predict_raw(values if same else given.cast(values, FORMAT))
+        raw = self.network.predict_raw(self._as_read(values))
         return weights_of(raw.reshape(-1), self.network.outputs[0].format.fraction)
+
+    def _as_read(self, values: Shorts) -> AnyArray:
+        """Return the inputs in the format that the network has for them."""
+        given = self.network.inputs[0].format
+        extra = given.fraction - FORMAT.fraction
+        if extra < 0 or FORMAT.maximum << extra > given.maximum:
+            return given.cast(values, FORMAT)
+        if extra == 0:
+            return values
+        return values.astype(np.int32 if FORMAT.maximum << extra < 1 << 31 else np.int64) << extra
 
 
 def weights_of(raw: AnyArray, fraction: int) -> Shorts:

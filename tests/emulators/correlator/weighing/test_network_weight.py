@@ -133,6 +133,9 @@ def test_outputs_become_steps_of_one_in_256(fraction, raw, expected):
     [
         (FixedPoint(10, 6), [[5, 511], [17, 0]]),
         (FixedPoint(14, 6), [[5 << 4, 511 << 4], [17 << 4, 0]]),
+        (FixedPoint(29, 5, False), [[5 << 20, 511 << 20], [17 << 20, 0]]),
+        (FixedPoint(38, 10), [[5 << 24, 511 << 24], [17 << 24, 0]]),
+        (FixedPoint(12, 4, True, "TRN", "WRAP"), [[5 << 4, -16], [17 << 4, 0]]),
         (FixedPoint(6, 5, False, "TRN", "SAT"), [[0, 63], [2, 0]]),
     ],
 )
