@@ -21,7 +21,7 @@ __all__ = ["LINPUPPI", "QDISTILLNET", "SHIPPED", "Correlator", "NetworkCorrelato
 
 LINPUPPI: Final = "linpuppi"
 QDISTILLNET: Final = "qdistillnet"
-SHIPPED: Final = "qdistillnet_correlator-v5"
+SHIPPED: Final = "qdistillnet_correlator-v6"
 """The artefact that "qdistillnet" means."""
 
 

@@ -179,7 +179,7 @@ def test_what_does_not_fit_together_is_refused(changes, message):
 
 def test_an_artefact_teaches_what_it_was_trained_for():
     def found(**changes):
-        own = {"teacher": {"artefact": "qdistillnet_correlator-v5"}, "folds": 0}
+        own = {"teacher": {"artefact": "qdistillnet_correlator-v6"}, "folds": 0}
         fitting = {"windows": ["3x3", "3x3", "towers"], "tracks": "every"}
         return configured(**{**own, **fitting, **changes})
 
