@@ -155,7 +155,8 @@ def card(config: CorrelatorConfig, metrics: Mapping[str, Any]) -> str:
         f"({', '.join(f'dz {cut:g} cm in {board}' for board, cut in config.dz.items())}).",
         "",
         "The loss is the efficiency of MET at "
-        f"{', '.join(f'{x:g}' for x in config.loss.rates)} kHz, by a soft threshold, the "
+        f"{', '.join(f'{x:g}' for x in config.loss.rates)} kHz, by a soft threshold "
+        f"of width {config.loss.width:g}, the "
         f"error of single weights against {_target(config)}{_ht(config)}{_held(config.loss)} "
         "(`l1kd.models.correlator.rate_loss`).",
         "",
