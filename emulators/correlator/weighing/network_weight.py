@@ -91,7 +91,8 @@ class NetworkWeight:
             return given.cast(values, FORMAT)
         if extra == 0:
             return values
-        return values.astype(np.int32 if FORMAT.maximum << extra < 1 << 31 else np.int64) << extra
+        kind = np.int32 if FORMAT.maximum << extra < 1 << 31 else np.int64
+        return np.left_shift(values, extra, dtype=kind)
 
 
 def weights_of(raw: AnyArray, fraction: int) -> Shorts:
