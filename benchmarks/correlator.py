@@ -14,11 +14,14 @@ regions beside the same steps in float (`benchmarks/regions.py`).
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = "1"
 
 import numba
 import numpy as np

@@ -9,8 +9,11 @@ is in both.
 """
 
 import argparse
+import os
 from collections.abc import Callable
 from time import process_time
+
+os.environ["OMP_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = "1"
 
 import numpy as np
 
