@@ -88,13 +88,15 @@ def expanded(arguments: Sequence[str], group: Any) -> list[str]:
     result = list(arguments[: verb + 1])
     option = None
     for position, argument in enumerate(arguments[verb + 1 :], verb + 1):
+        name, joined, values = argument.partition("=")
         if argument == "--":
             return result + list(arguments[position:])
         if argument in many:
             option = argument
         elif argument.startswith("-"):
             option = None
-            result.append(argument)
+            split = values.split(",") if joined and many.get(name) else ()
+            result += [f"{name}={value}" for value in split if value] or [argument]
         elif option is None:
             result.append(argument)
         elif many[option]:

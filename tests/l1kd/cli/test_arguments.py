@@ -28,6 +28,19 @@ def test_commas_separate_names_and_not_paths():
     assert expanded(given, GROUP) == wanted
 
 
+def test_commas_separate_names_behind_an_equals_sign_too():
+    given = [
+        "run",
+        "a",
+        "--algorithms=puppi,cicada=mine",
+        "--truth=b,c",
+        "--algorithms=",
+        "--out=x,y",
+    ]
+    wanted = ["run", "a", "--algorithms=puppi", "--algorithms=cicada=mine", *given[3:]]
+    assert expanded(given, GROUP) == wanted
+
+
 def test_verbs_without_such_options_are_left_alone():
     for given in (["inspect", "a,b"], ["fly", "--truth", "a", "b"], ["--version"], []):
         assert expanded(given, GROUP) == given

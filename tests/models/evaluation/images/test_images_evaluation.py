@@ -252,7 +252,8 @@ def test_what_is_wrong_is_said(request_of, change, message):
 
 def test_a_missing_build_or_firmware_is_said_before_images_are_made(request_of, tmp_path):
     said = []
-    for change in ({"built": ("ring_chi2=/tmp",)}, {"models": (f"mine={tmp_path}",)}):
+    built = {"models": ("ring_chi2",), "built": ("ring_chi2=/tmp",)}
+    for change in (built, {"models": (f"mine={tmp_path}",)}):
         with pytest.raises(Exception, match=r"figures of a build|parameters\.h"):
             measure(request_of.model_copy(update=change), said.append)
     assert not said
