@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from l1kd.algorithms.correlator import SHIPPED
+from l1kd.algorithms.region_networks import region_network
 from l1kd.errors import ArtefactError, ConfigurationError
 from l1kd.models.correlator.card import card
 from l1kd.models.correlator.config import CorrelatorConfig
@@ -179,12 +181,12 @@ def test_what_does_not_fit_together_is_refused(changes, message):
 
 def test_an_artefact_teaches_what_it_was_trained_for():
     def found(**changes):
-        own = {"teacher": {"artefact": "qdistillnet_correlator-v6"}, "folds": 0}
+        own = {"teacher": {"artefact": SHIPPED}, "folds": 0}
         fitting = {"windows": ["3x3", "3x3", "towers"], "tracks": "every"}
         return configured(**{**own, **fitting, **changes})
 
     names, weigh = opened(found())
-    assert len(names) == 29
+    assert tuple(names) == region_network(SHIPPED).weight.names
     assert set(columns_of(found())) == {*names, *found().inputs}
     weight = weigh(np.zeros((3, len(names)), np.float32))
     assert ((weight >= 0) & (weight <= 1)).all()
