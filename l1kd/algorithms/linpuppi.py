@@ -17,10 +17,22 @@ from l1kd.errors import ConfigurationError, InputError, L1KDError, MissingBranch
 from l1kd.validation import file_of, require_columns
 from l1kd.vertices import FOUND, Vertex, no_z0
 
-__all__ = ["LARGEST_Z0", "LinPuppi"]
+__all__ = ["LinPuppi", "track_z0"]
 
 LARGEST_Z0 = 25.0
 """Tracks farther from the vertex [cm] are put here: the firmware's z0 would wrap at 25.6 cm."""
+
+
+def track_z0(z: AnyArray) -> AnyArray:
+    """Return positions of tracks along the beam [cm] as the correlator takes them.
+
+    Parameters
+    ----------
+    z : ndarray of float
+        Positions [cm]. A charged particle with NaN has no track and belongs to no vertex: it is put
+        as far away as there is room, as is what lies beyond.
+    """
+    return np.clip(np.nan_to_num(z, nan=LARGEST_Z0), -LARGEST_Z0, LARGEST_Z0)
 
 
 class LinPuppi(CandidateWeight):
@@ -147,9 +159,7 @@ class LinPuppi(CandidateWeight):
     def _correlate(self, *, offsets: AnyArray, **columns: AnyArray) -> CorrelatorResult:
         vertex = 0.0 if "dz" in columns else None
         z = columns.pop("z0") if vertex is None else columns.pop("dz")
-        # a charged particle without a track cannot be associated: far from every vertex
-        z0 = np.clip(np.nan_to_num(z, nan=LARGEST_Z0), -LARGEST_Z0, LARGEST_Z0)
-        return correlate({**columns, "z0": z0}, offsets, vertex, **self._chain())
+        return correlate({**columns, "z0": track_z0(z)}, offsets, vertex, **self._chain())
 
     def _chain(self) -> dict[str, Any]:
         """Return what differs from the usual correlator."""

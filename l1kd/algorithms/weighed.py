@@ -7,7 +7,7 @@ import awkward as ak
 import numpy as np
 
 from l1kd.algorithms.correlator import Correlator
-from l1kd.algorithms.linpuppi import LARGEST_Z0
+from l1kd.algorithms.linpuppi import track_z0
 from l1kd.emulators.array_types import AnyArray, Floats, Integers, Singles
 from l1kd.emulators.correlator.chain import CorrelatorResult
 from l1kd.emulators.correlator.clusters import Clusterer
@@ -72,8 +72,7 @@ class WeighedCorrelator(Correlator):
         self.validate_numpy_input(**columns)
         beside = self.columns_beside(self.particles(events))
         offsets = columns.pop("offsets")
-        z0 = np.nan_to_num(columns.pop("z0"), nan=LARGEST_Z0)
-        particles: dict[str, Any] = {**columns, "z0": np.clip(z0, -LARGEST_Z0, LARGEST_Z0)}
+        particles: dict[str, Any] = {**columns, "z0": track_z0(columns["z0"])}
         particles |= beside
         formed = None
         if isinstance(self.clusters, Clusterer):

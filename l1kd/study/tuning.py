@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from l1kd.algorithms import Correlator
-from l1kd.algorithms.linpuppi import LARGEST_Z0
+from l1kd.algorithms.linpuppi import track_z0
 from l1kd.datasets import inspect_file
 from l1kd.emulators.array_types import AnyArray, Floats, Integers
 from l1kd.emulators.correlator.clusters import Clusterer
@@ -139,8 +139,7 @@ def particles_of(
         events = file.open(start, min(start + chunk, file.entries))
         columns = Correlator().prepare_awkward(events)[1]
         offsets = columns.pop("offsets")
-        z0 = np.nan_to_num(columns.pop("z0"), nan=LARGEST_Z0)
-        particles: dict[str, AnyArray] = {**columns, "z0": np.clip(z0, -LARGEST_Z0, LARGEST_Z0)}
+        particles: dict[str, AnyArray] = {**columns, "z0": track_z0(columns["z0"])}
         if clusters:
             made = Clusterer().run(particles, offsets)
             particles, offsets = dict(made.particles), made.offsets

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from l1kd._edge import flat
 from l1kd.algorithms import Correlator
-from l1kd.algorithms.linpuppi import LARGEST_Z0
+from l1kd.algorithms.linpuppi import track_z0
 from l1kd.datasets import inspect_file
 from l1kd.emulators.array_types import AnyArray, Floats, Integers, Mask, Shorts, Singles
 from l1kd.emulators.correlator.clusters import Clusterer
@@ -163,9 +163,8 @@ def read_raw(path: Path) -> Raw:
         if "hard_fraction" not in record.fields:
             raise MissingBranchError(f"{path}: a training needs the true shares of the particles")
         sizes.append(np.diff(columns.pop("offsets")))
-        z0 = np.clip(np.nan_to_num(columns.pop("z0"), nan=LARGEST_Z0), -LARGEST_Z0, LARGEST_Z0)
         share = flat(record["hard_fraction"], np.float32)
-        parts.append({**columns, "z0": z0, "hard_fraction": share})
+        parts.append({**columns, "z0": track_z0(columns["z0"]), "hard_fraction": share})
         weights.append(event_weight(events))
     joined = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
     return Raw(joined, np.cumsum(np.concatenate(sizes)), np.concatenate(weights))

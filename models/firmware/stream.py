@@ -13,6 +13,7 @@ from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.emulators.correlator.linpuppi import LinPuppi
 from l1kd.emulators.correlator.regionizer import Regionizer
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
+from l1kd.emulators.correlator.types import HALF_TURN, TURN
 from l1kd.emulators.correlator.weighing import NetworkWeight
 from l1kd.emulators.correlator.weighing.columns import OF_MET, OF_PLACES, OF_TRACK_MET
 from l1kd.emulators.correlator.weighing.event_numbers import event_numbers
@@ -229,7 +230,8 @@ class RegionStream:
         numbers, places = event_numbers(regions, len(offsets) - 1, everywhere)
         events = np.repeat(numbers, board.n_regions, axis=0)
         centre = np.asarray(inputs["region_hwPhiCenter"], np.int64)[:, None]
-        events[:, 5::2] = 720 - (720 - events[:, 5::2] + centre) % 1440
+        azimuths = [_EVENT.index(name) for name in ("met_phi", "track_met_phi")]
+        events[:, azimuths] = HALF_TURN - (HALF_TURN - events[:, azimuths] + centre) % TURN
         words = np.zeros((n, FRAMES, len(self.header)), np.int64)
         words[:, 0, 0] = 1
         words[:, :, 1] = inputs.get("pv_hwZ0", np.zeros(n, np.int64))[:, None]

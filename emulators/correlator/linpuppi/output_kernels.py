@@ -12,6 +12,7 @@ from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.linpuppi.weight_kernels import (
     BLOCK,
     final_sort,
+    phi_at_vertex,
     select,
     weigh_forward,
     weigh_tracker,
@@ -24,9 +25,9 @@ __all__ = ["finish_forward", "finish_tracker", "run_forward", "run_tracker"]
 @njit(nogil=True, inline="always")
 def _vertex_position(r, i, charged, region):
     """Return the global position at the vertex of a charged candidate."""
-    bend = charged[7][r, i] if charged[3][r, i] & 1 else -charged[7][r, i]
     eta = wrap(region[0][r] + wrap(np.int32(charged[1][r, i]) + charged[6][r, i], 10), 12)
-    phi = global_phi(region[1][r] + wrap(np.int32(charged[2][r, i]) + bend, 10))
+    phi = phi_at_vertex(charged[2][r, i], charged[3][r, i], charged[7][r, i])
+    phi = global_phi(region[1][r] + phi)
     return eta, phi
 
 

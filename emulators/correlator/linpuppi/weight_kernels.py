@@ -12,7 +12,9 @@ from l1kd.emulators.compilation import njit
 from l1kd.emulators.correlator.sorting import insertion_order, network_order
 from l1kd.emulators.correlator.types import wrap
 
-__all__ = ["BLOCK", "eta_bin", "final_sort", "select", "weigh_forward", "weigh_tracker"]
+__all__ = [
+    "BLOCK", "eta_bin", "final_sort", "phi_at_vertex", "select", "weigh_forward", "weigh_tracker",
+]  # fmt: skip
 
 BLOCK = 64
 
@@ -27,6 +29,15 @@ def saturate12(x):
 def fiducial(eta, phi, eta_half, phi_half):
     """Tell whether a local position belongs to the region: lower edges out, upper edges in."""
     return (-eta_half < eta) & (eta <= eta_half) & (-phi_half < phi) & (phi <= phi_half)
+
+
+@njit(nogil=True)
+def phi_at_vertex(phi, label, bend):
+    """Return the local azimuth, from that at the calorimeter, where tracks come from.
+
+    Integers, or arrays of them; the lowest bit of `label` is set where the charge is positive.
+    """
+    return wrap(phi + bend * (2 * (label & 1) - 1), 10)
 
 
 @njit(nogil=True, inline="always")

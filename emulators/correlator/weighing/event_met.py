@@ -7,10 +7,10 @@ from math import cos, pi
 import numpy as np
 
 from l1kd.emulators.compilation import njit
-from l1kd.emulators.correlator.types import HALF_TURN, TURN, wrap
+from l1kd.emulators.correlator.types import HALF_TURN, TURN
 from l1kd.emulators.correlator.weighing.columns import LOGARITHM
 
-__all__ = ["COSINE", "add_momenta", "at_the_vertex", "cosine_and_sine", "directions"]
+__all__ = ["COSINE", "add_momenta", "cosine_and_sine", "directions"]
 
 FRACTION = 10
 """Bits of a cosine after the point."""
@@ -24,12 +24,6 @@ def cosine_and_sine(phi):
     """Return both of an azimuth of any number of turns, in 1/1024."""
     k = np.int64(phi)
     return np.int64(COSINE[k % TURN]), np.int64(COSINE[(k - RIGHT_ANGLE) % TURN])
-
-
-@njit(nogil=True, inline="always")
-def at_the_vertex(phi, label, bend):
-    """Return the local azimuth of a track where it comes from, as LinPUPPI writes it out."""
-    return wrap(np.int32(phi) + (bend if label & 1 else -bend), 10)
 
 
 @njit(nogil=True)

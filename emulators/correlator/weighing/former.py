@@ -7,9 +7,9 @@ import numpy as np
 
 from l1kd.emulators.array_types import AnyArray, Mask
 from l1kd.emulators.correlator.linpuppi.linpuppi import LinPuppi
+from l1kd.emulators.correlator.linpuppi.weight_kernels import phi_at_vertex
 from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.regionizer.regionizer import Batch
-from l1kd.emulators.correlator.types import wrap
 from l1kd.emulators.correlator.weighing.columns import (
     OF_MET,
     OF_PLACES,
@@ -141,8 +141,7 @@ class InputFormer:
             _, charged, neutral, region, counts = self._arguments[kind]
             sizes = [np.minimum(c, a) for c, a in zip(counts[1:], self._slots[kind], strict=True)]
             if charged:
-                bend = np.where(charged[3] & 1, charged[7], -charged[7])
-                phi = wrap(charged[2] + bend, 10).astype(np.int16)
+                phi = phi_at_vertex(charged[2], charged[3], charged[7]).astype(np.int16)
                 pt = charged[0] * self._kept(kind)
                 add_momenta(board.n_regions, pt, phi, sizes[0], region[1], self._sums)
             passed = self.results[kind][2]

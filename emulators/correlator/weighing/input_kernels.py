@@ -12,6 +12,7 @@ from l1kd.emulators.correlator.linpuppi.weight_kernels import (
     fiducial,
     inverse_dr2,
     neighbour_sums,
+    phi_at_vertex,
 )
 from l1kd.emulators.correlator.types import HALF_TURN, TURN, wrap
 from l1kd.emulators.correlator.weighing.columns import (
@@ -22,7 +23,7 @@ from l1kd.emulators.correlator.weighing.columns import (
     NAMES,
     ONE,
 )
-from l1kd.emulators.correlator.weighing.event_met import at_the_vertex, cosine_and_sine
+from l1kd.emulators.correlator.weighing.event_met import cosine_and_sine
 
 __all__ = [
     "FIRST_NEUTRAL",
@@ -106,7 +107,7 @@ def event_sums(n_events, boards, tracks, counts, region, pv, out, sums) -> None:
                         pt = np.int64(tracks[0][r, i])
                         out[event, 0] += min(pt, LARGEST_TRACK)
                         out[event, 1] += 1
-                        phi = at_the_vertex(tracks[2][r, i], tracks[3][r, i], tracks[5][r, i])
+                        phi = phi_at_vertex(tracks[2][r, i], tracks[3][r, i], tracks[5][r, i])
                         cosine, sine = cosine_and_sine(np.int32(region[1][r]) + phi)
                         sums[event, 0] += pt * cosine
                         sums[event, 1] += pt * sine

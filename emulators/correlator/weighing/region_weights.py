@@ -11,6 +11,7 @@ from l1kd.emulators.correlator.weighing.columns import OF_PLACES, ONE, mode_of, 
 from l1kd.emulators.correlator.weighing.former import wanted_sums
 from l1kd.emulators.correlator.weighing.input_kernels import (
     FIRST_NEUTRAL,
+    NUMBERS,
     fill_inputs,
     work_arrays,
 )
@@ -53,9 +54,19 @@ def region_weights(
     neutrals, tracks : ndarray of int16, shape (n, slots)
         Weights in 1/256; 0 in empty slots. Tracks that the network does not weigh have 256 if
         LinPUPPI keeps them, else 0.
+
+    Raises
+    ------
+    ValueError
+        If there is not one row of numbers for every region.
     """
     (kind,) = (k for k, b in enumerate(BOARDS) if b.name == board)
     p, n = puppi.parameters, len(inputs["pv"])
+    if np.shape(events) != (n, NUMBERS):
+        raise ValueError(
+            f"events: expected shape ({n}, {NUMBERS}), the numbers of the event of every region, "
+            f"found {np.shape(events)}"
+        )
 
     def shorts(name: str) -> Shorts:
         return np.ascontiguousarray(inputs[name], dtype=np.int16)

@@ -10,7 +10,7 @@ import numpy as np
 from l1kd._edge import by_event, collections, flat, has_branch, note, offsets_of, read, shown
 from l1kd.algorithms import layer2
 from l1kd.algorithms.base import with_simulated_dz
-from l1kd.algorithms.linpuppi import LARGEST_Z0, LinPuppi
+from l1kd.algorithms.linpuppi import LinPuppi, track_z0
 from l1kd.candidates import sources
 from l1kd.emulators.array_types import AnyArray
 from l1kd.emulators.correlator.jets import SeededCone
@@ -253,8 +253,7 @@ def _inserted(
             "the network reads where tracks come from along the beam, and L1Cand has neither z0 "
             "nor dz of them"
         )
-    # the correlator puts a charged particle without a track here, too
-    along = np.clip(np.nan_to_num(along, nan=LARGEST_Z0), -LARGEST_Z0, LARGEST_Z0)
+    along = track_z0(along)
     across = np.abs(_track_column(particles, "d0", position, charged))
     if np.isnan(across[charged]).all() and charged.any():
         raise MissingBranchError(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from l1kd.algorithms.linpuppi import track_z0
 from l1kd.algorithms.residuals import Residuals
 from l1kd.artefacts import sha256
 from l1kd.emulators.array_types import AnyFloats, Integers
@@ -41,8 +42,6 @@ Columns = dict[str, npt.NDArray[np.generic]]
 PACKAGED = Path(__file__).with_name("real_events.npz")
 """Events that come with l1kd, the same in a wheel and in a checkout."""
 _SAMPLES = ("ttbar2l", "minbias")
-_LARGEST_Z0 = 25.0
-"""Charged particles without a track are put here [cm], far from every vertex."""
 _PARTICLES_A_FRAME = 10
 """More than an event has for every frame of its regions."""
 _BLOCK = 10
@@ -282,8 +281,7 @@ def _frames(network: RegionStream, columns: Columns) -> Integers:
     """Return the frames of all regions of events, from flat columns with offsets."""
     names = ("pt", "eta", "phi", "charge", "pid")
     particles: dict[str, Any] = {name: columns[name] for name in names}
-    dz = np.nan_to_num(columns["dz"], nan=_LARGEST_Z0)
-    particles["z0"] = np.clip(dz, -_LARGEST_Z0, _LARGEST_Z0)
+    particles["z0"] = track_z0(columns["dz"])
     return network.frames_of(particles, columns["offsets"])
 
 

@@ -6,6 +6,7 @@ import pytest
 
 import l1kd
 from l1kd.algorithms import LinPuppi
+from l1kd.algorithms.linpuppi import track_z0
 from l1kd.emulators.correlator.clusters import Clusterer
 from l1kd.errors import ConfigurationError
 from l1kd.truth import hard_vertex
@@ -117,3 +118,8 @@ def test_clusters_of_the_neutral_particles(data, open_events, inserted):
     assert LinPuppi(clusters=True).version.endswith("-clusters")
     few = LinPuppi(clusters=Clusterer(limits=(1, 1, 1))).correlator(events)
     assert few.losses["sector_clusters"].sum() > losses.sector_clusters.to_numpy().sum()
+
+
+def test_tracks_without_a_place_in_z_are_far_from_every_vertex():
+    z = np.array([np.nan, 3.0, -24.9, 80.0, -80.0, np.inf, -np.inf], np.float32)
+    assert track_z0(z).tolist() == [25.0, 3.0, np.float32(-24.9), 25.0, -25.0, 25.0, -25.0]

@@ -5,7 +5,6 @@ import pytest
 
 from l1kd.emulators.correlator.linpuppi import LinPuppi, tuned_for
 from l1kd.emulators.correlator.regionizer import Regionizer
-from l1kd.emulators.correlator.regionizer.geometry import BOARDS
 from l1kd.emulators.correlator.weighing import region_inputs
 from l1kd.emulators.correlator.weighing.columns import LOGARITHM
 from l1kd.emulators.correlator.weighing.event_met import COSINE, add_momenta, directions
@@ -76,7 +75,6 @@ def test_every_region_counts_with_its_own_parameters(windows):
         events, offsets, vertex=0.1, names=("event_met",), tracks="every", puppi=puppi
     )
     assert (rows.values[:, 0] == numbers[rows.event, 4]).all()
-    assert len({board.name for board in BOARDS} & set(puppi)) == len(puppi)
 
 
 def test_met_points_away_from_what_makes_it():

@@ -12,6 +12,7 @@ from l1kd.emulators.correlator.regionizer import Regionizer
 from l1kd.emulators.correlator.sums import ht, met, select_jets
 from l1kd.emulators.correlator.weighing import NAMES, NetworkWeight
 from l1kd.emulators.correlator.weighing.network_weight import weights_of
+from l1kd.emulators.correlator.weighing.region_weights import region_weights
 from l1kd.emulators.fixed_point import FixedPoint
 from tests.emulators.correlator.weighing.chain_model import layer2
 from tests.emulators.correlator.weighing.crowds import crowded
@@ -158,3 +159,11 @@ def test_what_does_not_fit_is_refused():
     wrong = NetworkWeight(network, NAMES[:3], pt_cut={"hgcal": (1.0,)})
     with pytest.raises(ValueError, match="expected 2 numbers"):
         correlate(*crowded(1, 10, seed=1), weight=wrong)
+
+
+def test_numbers_of_events_of_another_width_are_refused():
+    network, _ = dense_network(1, seed=1)
+    weight = NetworkWeight(network, ("event_track_met",))
+    inputs = {"pv": np.zeros(3, np.int16)}
+    with pytest.raises(ValueError, match=r"events: expected shape \(3, 8\).* found \(3, 4\)"):
+        region_weights("hf", LinPuppi.preset("hf"), weight, inputs, np.zeros((3, 4), np.int64))
